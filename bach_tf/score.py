@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -164,12 +165,12 @@ class Score:
         return grid
 
     @classmethod
-    def from_grid(cls, grid, *, velocity: int = VELOCITY, **about) -> Score:
+    def from_grid(cls, grid, *, velocity: int | Sequence[int] = VELOCITY, **about) -> Score:
         """Return the score of a grid; equal neighbours in a voice are one held note.
 
         Args:
             grid: ints `(T, voices)`, one row a step, 0 for silence.
-            velocity: of every note, 1..127.
+            velocity: of every note, or one for each voice, 1..127.
             **about: `title`, `key_signature` and the other fields of `Score`.
 
         Raises:
@@ -185,7 +186,7 @@ class Score:
             duration=duration,
             pitch=pitch,
             voice=voice,
-            velocity=np.full(onset.size, velocity),
+            velocity=np.broadcast_to(velocity, voices)[voice],
             length=steps,
             **about,
         )

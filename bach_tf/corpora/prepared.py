@@ -22,7 +22,13 @@ from pathlib import Path
 
 import platformdirs
 
-from bach_tf.corpora.grid_csv import VOICES, read_grid_csv, write_grid_csv
+from bach_tf.corpora.grid_csv import (
+    HIGHEST_PITCH,
+    LOWEST_PITCH,
+    VOICES,
+    read_grid_csv,
+    write_grid_csv,
+)
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
 SPLITS = ("train", "valid", "test")
@@ -125,11 +131,21 @@ def _write_piece(root: Path, file: str, score: Score) -> dict:
     path = root / file
     write_grid_csv(path, score.to_grid(len(VOICES)))
     about = {field: getattr(score, field) for field in ABOUT}
-    return {"file": file, "sha256": sha256_of(path), **about}
+    pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
+    pitch_range = [min(pitches), max(pitches)]
+    return {"file": file, "sha256": sha256_of(path), "pitch_range": pitch_range, **about}
 
 
 def _write_manifest(folder: Path, entries: list[dict]) -> None:
-    manifest = {"format": FORMAT, "steps_per_quarter": STEPS_PER_QUARTER, "pieces": entries}
+    manifest = {
+        "format": FORMAT,
+        "steps_per_quarter": STEPS_PER_QUARTER,
+        "pitch_range": [
+            min((entry["pitch_range"][0] for entry in entries), default=LOWEST_PITCH),
+            max((entry["pitch_range"][1] for entry in entries), default=HIGHEST_PITCH),
+        ],
+        "pieces": entries,
+    }
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 

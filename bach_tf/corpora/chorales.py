@@ -1,0 +1,222 @@
+"""Bach's four-part chorales, out of the scores that music21 carries: nothing to download.
+
+They are read once and kept in the cache. What is left out: scores that are not of four
+singing parts, chorales that the instruments interrupt, and music that is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from bach_tf.corpora.chorale_scores import SOPRANO, chorale_files, read_chorale
+from bach_tf.corpora.grid_csv import VOICES
+from bach_tf.corpora.prepared import Pieces
+from bach_tf.corpora.prepared import prepare as prepare_folder
+from bach_tf.score import SILENCE, Score
+
+PROCESSES = 2
+SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
+# The hash alone gave 66, 15 and 19 %: whole groups move, and the largest has 13 settings. This is
+# the first number from 0 on with which each share comes within two points of 60, 20 and 20.
+SALT = "3"
+LONGEST_SILENCE_BARS = 1.5
+TURN = 6  # intervals: shorter ones, such as a scale of five notes, are common to many tunes
+SHARED_TURNS = 0.4
+
+
+def prepare(data_dir: Path | None = None) -> Path:
+    """Return the prepared folder of the chorales; the first time it is built.
+
+    Args:
+        data_dir: must be `None`: the scores come with music21.
+
+    Raises:
+        ValueError: a folder was given, or a score of music21 cannot be read.
+
+    Example:
+        >>> folder = prepare()  # doctest: +SKIP
+    """
+    if data_dir is not None:
+        raise ValueError(
+            "The corpus 'chorales' comes with music21 and needs no folder. "
+            f"Received: data_dir={data_dir}. For chorales of your own use `--corpus jsb` "
+            "or `--corpus folder`."
+        )
+    return prepare_folder("chorales", build)
+
+
+def build() -> Pieces:
+    """Read the chorales and split them by melody into train, valid and test."""
+    scores = read_chorales(chorale_files())
+    scores = {name: score for name, score in scores.items() if not is_interrupted(score)}
+    return split_by_melody(without_duplicates(scores))
+
+
+def read_chorales(paths: list[Path]) -> dict[str, Score]:
+    """Read the scores that have four singing parts, as `{name: score}`, in two processes.
+
+    Raises:
+        ValueError: a score cannot be read; the message names it.
+        RuntimeError: a process ended early, for lack of memory perhaps.
+    """
+    scores = {}
+    # "spawn", because a fork of a process that runs TensorFlow can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        with _main_hidden():
+            results = pool.map(read_chorale, paths, chunksize=4)
+        try:
+            for path, score in zip(paths, _with_progress(results, len(paths))):
+                if score is not None:
+                    scores[path.stem] = score
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"Expected {len(paths)} scores of music21, but a process that read them ended "
+                f"early, after {len(scores)}. Try again with more free memory."
+            ) from error
+    return scores
+
+
+def is_interrupted(score: Score) -> bool:
+    """Return whether the voices are silent together for more than a bar and a half.
+
+    The instruments play there, and without them the chorale is not whole. Most of these
+    few are in music21 a second time, as an extract of the singers without the interludes.
+    """
+    sounding = np.flatnonzero(score.to_grid(len(VOICES)).any(axis=1))
+    ends = np.concatenate([[-1], sounding, [score.length]])
+    return int(np.diff(ends).max()) - 1 > LONGEST_SILENCE_BARS * score.steps_per_bar
+
+
+def without_duplicates(scores: dict[str, Score]) -> dict[str, Score]:
+    """Return the scores without those that equal an earlier one, up to transposition.
+
+    Rests at the beginning and the end do not count. Earlier is by name, as text.
+    """
+    kept: dict[bytes, str] = {}
+    for name in sorted(scores):
+        kept.setdefault(_music(scores[name].to_grid(len(VOICES))), name)
+    return {name: scores[name] for name in kept.values()}
+
+
+def split_by_melody(scores: dict[str, Score]) -> Pieces:
+    """Split into 60 % train, 20 % valid and 20 % test, all settings of a melody together.
+
+    A group goes where the hash of its smallest line says, so that neither the order of the files
+    nor another melody more or less moves it.
+    """
+    # A melody in two splits is a leak: Bach set the same soprano up to a dozen times.
+    pieces: Pieces = {split: {} for split in SHARES}
+    melodies = {name: melody_of(score) for name, score in scores.items()}
+    for group in melody_groups(melodies):
+        split = split_of(min(melodies[name].line for name in group))
+        pieces[split] |= {name: scores[name] for name in group}
+    return pieces
+
+
+class Melody(NamedTuple):
+    """What two settings of one hymn have in common."""
+
+    hymn: str  # the title, letters only; "" where it is not known
+    line: tuple[int, ...]  # intervals between the soprano's notes on the beats
+    turns: frozenset[tuple[int, ...]]  # every run of `TURN` intervals of the line
+
+
+def melody_of(score: Score) -> Melody:
+    """Return the soprano's line, bared of what differs from setting to setting.
+
+    Transposition, repeated notes, rests and what moves between the beats are left out.
+    """
+    soprano = score.to_grid(len(VOICES))[:, SOPRANO]
+    beat = score.steps_per_quarter
+    on_beats = soprano[score.upbeat % beat :: beat]
+    intervals = np.diff(on_beats[on_beats != SILENCE])
+    line = tuple(intervals[intervals != 0].tolist())
+    turns = frozenset(line[start : start + TURN] for start in range(len(line) - TURN + 1))
+    _, _, title = score.title.partition(":")
+    return Melody("".join(re.findall(r"\w", title.lower())), line, turns)
+
+
+def is_same_melody(one: Melody, other: Melody) -> bool:
+    """Return whether two settings are of one hymn.
+
+    That is: the same title, or two fifths of the turns of the line with fewer of them. It
+    is a share of the fewer, because some settings have their repeats written out. Measured
+    on these chorales: settings of one tune share 0.4 to 1 of their turns, but a few that
+    are much ornamented less, and for them there is the title; different tunes rarely share
+    more than 0.35. Too many in a group costs little, too few is a leak.
+    """
+    if one.line == other.line or (one.hymn and one.hymn == other.hymn):
+        return True
+    fewer = min(len(one.turns), len(other.turns))
+    return fewer > 0 and len(one.turns & other.turns) >= SHARED_TURNS * fewer
+
+
+def melody_groups(melodies: dict[str, Melody]) -> list[list[str]]:
+    """Return the names in groups: a setting is with every other that it resembles."""
+    groups: list[list[str]] = []
+    for name in sorted(melodies):
+        alike, others = [], []
+        for group in groups:
+            matches = any(is_same_melody(melodies[name], melodies[member]) for member in group)
+            (alike if matches else others).append(group)
+        groups = [*others, [member for group in alike for member in group] + [name]]
+    return groups
+
+
+def split_of(line: tuple[int, ...]) -> str:
+    """Return the split of a melody, by a hash of its intervals that never changes."""
+    text = f"{SALT}{','.join(map(str, line))}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    position = int(digest, 16) / 16 ** len(digest)  # 0..1, evenly
+    if position < SHARES["train"]:
+        return "train"
+    return "valid" if position < SHARES["train"] + SHARES["valid"] else "test"
+
+
+def _music(grid: np.ndarray) -> bytes:
+    """Return what is equal for two grids of the same music, in whatever key."""
+    sounding = np.flatnonzero(grid.any(axis=1))
+    grid = grid[sounding[0] : sounding[-1] + 1] if sounding.size else grid
+    lowest = grid[grid != SILENCE].min(initial=127)
+    return np.where(grid != SILENCE, grid - lowest + 1, SILENCE).astype(np.int8).tobytes()
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep new processes from importing the running script.
+
+    It would load TensorFlow in each of them, fail for a script read from standard input,
+    and never end for one without `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _with_progress(results: Iterable, total: int) -> Iterable:
+    """Yield the results, with a bar on a terminal and one line elsewhere."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    text = f"Reading {total} Bach scores from music21 (once)"
+    if console.is_terminal:
+        return track(results, text, total=total, console=console)
+    console.print(f"{text}, about 20 s with two processes ...", soft_wrap=True, highlight=False)
+    return results

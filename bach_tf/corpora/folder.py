@@ -1,0 +1,96 @@
+"""The user's own chorale grids: `train/ valid/ test/` folders, or flat files split by a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf.corpora.grid_csv import read_grid_csv
+from bach_tf.corpora.prepared import SPLITS, Pieces
+from bach_tf.corpora.prepared import prepare as prepare_folder
+from bach_tf.score import Score
+
+SHARES = (0.6, 0.2, 0.2)
+SPLIT_SEED = 0
+FEWEST_PIECES = len(SPLITS)  # one for each split
+
+
+def prepare(data_dir: Path | None = None) -> Path:
+    """Return the prepared folder of a user's files, one for each content.
+
+    Args:
+        data_dir: a folder with `train/ valid/ test/` of CSV files, or with CSV files.
+
+    Raises:
+        ValueError: no folder given, none there, no files in it, or a row that is not four
+            pitches; the message names file and row.
+    """
+    if data_dir is None:
+        raise ValueError("The corpus 'folder' needs --data-dir FOLDER with your CSV files.")
+    if not data_dir.is_dir():
+        raise ValueError(f"Expected a folder of CSV files, got {data_dir}.")
+    return prepare_folder(f"folder-{content_hash(data_dir)[:16]}", lambda: _build(data_dir))
+
+
+def content_hash(data_dir: Path) -> str:
+    """Return a hash of the names and bytes of all CSV files of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(data_dir.rglob("*.csv")):
+        digest.update(f"{path.relative_to(data_dir).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def read_split_folders(folder: Path) -> Pieces:
+    """Read `train/ valid/ test/` of grids as `{split: {name: Score}}`.
+
+    Raises:
+        ValueError: a split without a CSV file, or a bad row.
+    """
+    pieces = {split: _read_files(sorted((folder / split).glob("*.csv"))) for split in SPLITS}
+    empty = [split for split, scores in pieces.items() if not scores]
+    if empty:
+        raise ValueError(
+            f"{folder}: expected CSV files in train/, valid/ and test/, got none in "
+            f"{', '.join(f'{split}/' for split in empty)}. Put files there, or all files "
+            "flat into one folder to have them split."
+        )
+    return pieces
+
+
+def split_files(files: list[Path], seed: int = SPLIT_SEED) -> dict[str, list[Path]]:
+    """Deal files out to the splits, 60 / 20 / 20, each split at least one.
+
+    Args:
+        files: in any order; the same files are dealt in the same way.
+        seed: of the order.
+
+    Raises:
+        ValueError: fewer than three files.
+    """
+    if len(files) < FEWEST_PIECES:
+        raise ValueError(f"Expected at least {FEWEST_PIECES} CSV files to split, got {len(files)}.")
+    files = sorted(files)
+    order = np.random.default_rng(seed).permutation(len(files))
+    held_out = [max(1, round(share * len(files))) for share in SHARES[1:]]
+    bounds = np.cumsum([len(files) - sum(held_out), held_out[0]])
+    parts = np.split(order, bounds)
+    return {split: [files[i] for i in sorted(part)] for split, part in zip(SPLITS, parts)}
+
+
+def _build(data_dir: Path) -> Pieces:
+    if any((data_dir / split).is_dir() for split in SPLITS):
+        return read_split_folders(data_dir)
+    files = sorted(data_dir.glob("*.csv"))
+    if not files:
+        raise ValueError(
+            f"Expected CSV files, or train/ valid/ test/ folders of them, in {data_dir}. "
+            "Got neither."
+        )
+    return {split: _read_files(part) for split, part in split_files(files).items()}
+
+
+def _read_files(paths: list[Path]) -> dict[str, Score]:
+    return {path.stem: Score.from_grid(read_grid_csv(path), title=path.stem) for path in paths}

@@ -1,0 +1,95 @@
+"""The canonical JSB Chorales: 229 / 76 / 77 pieces, for comparison with published figures.
+
+The split of N. Boulanger-Lewandowski et al. 2012 (arXiv 1206.6392), as CSV grids by A. Géron.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import urllib.error
+from pathlib import Path
+
+import pooch
+import requests
+
+from bach_tf.corpora.archives import extract_tar
+from bach_tf.corpora.folder import read_split_folders
+from bach_tf.corpora.grid_csv import VOICES
+from bach_tf.corpora.prepared import Pieces, cache_dir, sha256_of
+from bach_tf.corpora.prepared import prepare as prepare_folder
+
+URL = "https://github.com/ageron/handson-ml2/raw/master/datasets/jsb_chorales/jsb_chorales.tgz"
+SHA256 = "594e5e25a3ff8af64687c378628970c6435fddd3093d96df2fa8ca9505ce30fe"
+ARCHIVE = "jsb_chorales.tgz"
+GRIDS_SHA256 = (
+    "6931eefb0a72bbe5e2a1b6566bd627d4ebecccb354d274bc77ed6172f844a5a4"  # over names and grids
+)
+
+
+def prepare(data_dir: Path | None = None) -> Path:
+    """Return the prepared folder.
+
+    Args:
+        data_dir: the downloaded `.tgz`, a folder that holds it, or the unpacked folder.
+            Downloaded when `None`.
+
+    Raises:
+        ValueError: no network, another file than expected, or other pieces than the
+            canonical ones.
+    """
+    return prepare_folder("jsb", lambda: _build(data_dir))
+
+
+def _build(data_dir: Path | None) -> Pieces:
+    if data_dir is None:
+        return _unpack(_download())
+    if not data_dir.exists():
+        raise ValueError(f"Expected {ARCHIVE} or the folder unpacked from it, got no {data_dir}.")
+    archive = data_dir / ARCHIVE if data_dir.is_dir() else data_dir
+    return _unpack(archive) if archive.exists() else _read(data_dir)
+
+
+def _unpack(archive: Path) -> Pieces:
+    if sha256_of(archive) != SHA256:
+        raise ValueError(
+            f"{archive}: expected the file with SHA-256 {SHA256}, got {sha256_of(archive)}. "
+            f"Download it again from {URL}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        extract_tar(archive, Path(folder))
+        return _read(Path(folder))
+
+
+def _read(folder: Path) -> Pieces:
+    # The archive holds the three folders inside another one in some copies.
+    inner = folder / "jsb_chorales"
+    pieces = read_split_folders(inner if inner.is_dir() else folder)
+    if _grids_hash(pieces) != GRIDS_SHA256:
+        sizes = " / ".join(str(len(scores)) for scores in pieces.values())
+        raise ValueError(
+            f"{folder}: expected the canonical 229 / 76 / 77 chorales, got {sizes} pieces that "
+            "are not the same. For chorales of your own use --corpus folder."
+        )
+    return pieces
+
+
+def _grids_hash(pieces: Pieces) -> str:
+    digest = hashlib.sha256()
+    for split, scores in pieces.items():
+        for name, score in sorted(scores.items()):
+            digest.update(f"{split}/{name}\n".encode())
+            digest.update(score.to_grid(len(VOICES)).astype("<i4").tobytes())
+    return digest.hexdigest()
+
+
+def _download() -> Path:
+    folder = cache_dir() / "downloads"
+    try:
+        return Path(pooch.retrieve(URL, SHA256, fname=ARCHIVE, path=folder))
+    except (requests.RequestException, urllib.error.URLError, OSError) as error:
+        raise ValueError(
+            f"Could not download {URL} ({type(error).__name__}). Without a network: fetch that "
+            f"file elsewhere and pass --data-dir {ARCHIVE}, or train on the embedded chorales "
+            "with --corpus chorales."
+        ) from error

@@ -1,0 +1,176 @@
+"""Run folders: what a training leaves, and all that later commands read.
+
+tb_logs/NAME/
+  preset.json          every setting
+  codec.json           which codec, and its arguments
+  model.weights.h5     the weights of the best epoch
+  history.csv          a row for each epoch
+  train/ validation/   TensorBoard's event files
+  checkpoint/          the state after the last finished epoch, to resume from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from bach_tf.choices import choose
+from bach_tf.codecs import CODECS
+from bach_tf.models import MODELS, NextTokenModel
+from bach_tf.presets import Preset
+
+RUNS = Path("tb_logs")
+PRESET, CODEC, WEIGHTS, HISTORY = "preset.json", "codec.json", "model.weights.h5", "history.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, opened.
+
+    Args:
+        folder: where it is.
+        preset: its settings.
+        codec: scores to ids and back.
+        model: with the weights of the best epoch, or fresh ones where there are none yet.
+    """
+
+    folder: Path
+    preset: Preset
+    codec: object
+    model: NextTokenModel
+
+
+def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS) -> Run:
+    """Make a run folder with fresh weights.
+
+    Args:
+        preset: the settings.
+        codec: made for the corpus.
+        name: of the folder; the architecture and the time when `None`.
+        runs: the folder of all runs.
+
+    Raises:
+        ValueError: the folder exists already, or the name is not one.
+    """
+    name = name or _free_name(runs, f"{preset.architecture}-{datetime.now():%Y%m%d-%H%M%S}")
+    if Path(name).name != name:
+        raise ValueError(f"A run's name is the name of a folder. Received: {name!r}")
+    folder = runs / name
+    if folder.exists():
+        raise ValueError(
+            f"{folder} exists already. Choose another name, or go on with --resume {folder}."
+        )
+    keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
+    model = build_model(preset, codec)
+    folder.mkdir(parents=True)
+    _write_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
+    _write_json(folder / PRESET, preset.to_config())
+    return Run(folder, preset, codec, model)
+
+
+def load_run(folder: Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        ValueError: it is not a run folder, or its files cannot be read.
+    """
+    try:
+        preset = Preset.from_config(_read_json(folder / PRESET))
+        config = _read_json(folder / CODEC)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. "
+            f"Choose from: {', '.join(str(run) for run in list_runs()) or 'none yet'}."
+        ) from None
+    codec = choose(CODECS, config.pop("name"), "codec").from_config(config)
+    model = build_model(preset, codec)
+    if (folder / WEIGHTS).exists():
+        model.load_weights(folder / WEIGHTS)
+    return Run(folder, preset, codec, model)
+
+
+def load_trained_run(folder: Path) -> Run:
+    """Open a run folder that has weights.
+
+    Raises:
+        ValueError: as `load_run`, or no epoch has finished yet.
+    """
+    run = load_run(folder)
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(
+            f"{folder} has no weights yet: no epoch has finished. "
+            f"Go on with: python train.py --resume {folder}"
+        )
+    return run
+
+
+def replace_preset(run: Run, preset: Preset) -> Run:
+    """Return the run with other settings, in its folder too."""
+    _write_json(run.folder / PRESET, preset.to_config())
+    return replace(run, preset=preset)
+
+
+def list_runs(runs: Path = RUNS) -> list[Path]:
+    """Return the run folders that have weights, the newest last."""
+    weights = sorted(runs.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime_ns)
+    return [path.parent for path in weights]
+
+
+def newest_run(runs: Path = RUNS) -> Path:
+    """Return the run folder whose weights are the newest.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folders = list_runs(runs)
+    if not folders:
+        raise ValueError(f"No trained run in {runs}. Train one with: python train.py --model gru")
+    return folders[-1]
+
+
+def load_weights(run: Run) -> None:
+    """Give `run.model` the weights in its folder; its optimiser stays as it is."""
+    bare = build_model(run.preset, run.codec)
+    bare.load_weights(run.folder / WEIGHTS)
+    run.model.set_weights(bare.get_weights())
+
+
+def save_weights(run: Run) -> None:
+    """Write the weights of `run.model` into its folder, atomically."""
+    # Of a model without the optimiser, whose state is twice as large as the weights.
+    bare = build_model(run.preset, run.codec)
+    bare.set_weights(run.model.get_weights())
+    scratch = run.folder / f"new-{WEIGHTS}"
+    bare.save_weights(scratch)
+    os.replace(scratch, run.folder / WEIGHTS)
+
+
+def build_model(preset: Preset, codec) -> NextTokenModel:
+    """Return the model of a preset with fresh weights.
+
+    Raises:
+        ValueError: an architecture that is not in `MODELS`.
+    """
+    model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
+    model(np.zeros((1, 2), np.int32))  # makes the weights
+    return model
+
+
+def _free_name(runs: Path, name: str) -> str:
+    """Return `name`, with a number behind it if two runs begin in the same second."""
+    numbered = (f"{name}-{number}" for number in range(2, 1000))
+    return next(free for free in (name, *numbered) if not (runs / free).exists())
+
+
+def _write_json(path: Path, config: dict) -> None:
+    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,140 @@
+"""The compiled sampling loop: the whole generation is one graph call, for every model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.codecs import PAD
+from bach_tf.models import NextTokenModel
+
+
+class Sampler:
+    """Writes pieces with a model, one token after another, carrying the model's state.
+
+    Compiled at the first call, and kept for the next ones. The cost of a token does not grow
+    with the tokens before it, unless the model's own `step` does.
+
+    Args:
+        model: gives the logits.
+        codec: says which ids may follow where, and which one ends a piece.
+
+    Example:
+        >>> ids = Sampler(model, codec).sample(  # doctest: +SKIP
+        ...     [codec.START], length=256, temperature=1.0, seed=7
+        ... )
+    """
+
+    def __init__(self, model: NextTokenModel, codec):
+        self.model = model
+        self.codec = codec
+        self._may_follow = tf.constant(codec.may_follow)  # (period, V)
+        self._loop = tf.function(self._sample, reduce_retracing=True)
+
+    def sample(
+        self, prompt, *, length: int, temperature: float, seed: int, num_outputs: int = 1
+    ) -> np.ndarray:
+        """Return pieces that begin with the prompt.
+
+        Args:
+            prompt: ids `(P,)`, the start token first.
+            length: ids of a piece, the start token left out, the rest of the prompt counted.
+            temperature: divides the logits; above 1 is more daring, 0 takes the likeliest id.
+            seed: piece `n` depends on it and on `n` alone, not on `num_outputs`.
+            num_outputs: how many pieces.
+
+        Returns:
+            int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
+
+        Raises:
+            ValueError: an empty prompt, no room behind it, a temperature that is negative or
+                not finite, or no output asked for.
+        """
+        prompt = np.asarray(prompt, np.int32).reshape(-1)
+        if not prompt.size or length < prompt.size:
+            raise ValueError(
+                f"`length` must leave room behind the prompt. Received: length={length} and a "
+                f"prompt of {max(prompt.size - 1, 0)} ids behind the start token"
+            )
+        check_temperature(temperature)
+        if num_outputs < 1:
+            raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
+        ids = self._loop(
+            tf.constant(prompt),
+            tf.constant(length),
+            tf.constant(temperature, tf.float32),
+            tf.constant(_to_int32(seed)),
+            tf.range(num_outputs),
+        )
+        return ids.numpy()
+
+    def _sample(self, prompt, length, temperature, seed, outputs):
+        batch, prompt_length = tf.size(outputs), tf.size(prompt)
+        chances = tf.map_fn(  # (N, L)
+            lambda n: tf.random.stateless_uniform([length], tf.stack([seed, n])),
+            outputs,
+            fn_output_signature=tf.float32,
+        )
+        chances = tf.ensure_shape(chances, [None, None])
+        end = self.codec.END
+        pieces = tf.TensorArray(tf.int32, length + 1, element_shape=[None])
+        first = tf.fill([batch], prompt[0])  # (N,)
+
+        def go_on(t, ids, ended, state, pieces):
+            return (t < length) & ~tf.reduce_all(ended)
+
+        def step(t, ids, ended, state, pieces):
+            logits, state = self.model.step(ids, state)  # (N, V)
+            allowed = tf.gather(self._may_follow, t % self._may_follow.shape[0])  # (V,)
+            # A piece does not end before anything has been written.
+            allowed &= (tf.range(tf.size(allowed)) != end) | (t + 1 > prompt_length)
+            ids = draw(logits, allowed, chances[:, t], temperature)
+            ids = tf.where(ended, PAD, ids)
+            given = tf.gather(prompt, tf.minimum(t + 1, prompt_length - 1))
+            ids = tf.where(t + 1 < prompt_length, given, ids)  # (N,)
+            return t + 1, ids, ended | (ids == end), state, pieces.write(t + 1, ids)
+
+        state = self.model.initial_state(batch)
+        ended = tf.zeros_like(first, tf.bool)
+        loop = (tf.constant(0), first, ended, state, pieces.write(0, first))
+        pieces = tf.while_loop(go_on, step, loop)[-1]
+        return tf.transpose(pieces.stack())  # (N, 1 + L)
+
+
+def draw(logits, allowed, chance, temperature):
+    """Draw one id for each row, by inverting the cumulative distribution.
+
+    Args:
+        logits: float32 `(N, V)`.
+        allowed: bool `(V,)`; the others are never drawn.
+        chance: float32 `(N,)`, uniform in 0..1.
+        temperature: float32 scalar; 0 takes the likeliest id.
+
+    Returns:
+        int32 `(N,)`.
+    """
+    logits = tf.where(allowed, logits, -math.inf)
+    likeliest = tf.argmax(logits, axis=1, output_type=tf.int32)
+    # Subtracting the highest first keeps the smallest temperatures finite.
+    distances = logits - tf.reduce_max(logits, axis=1, keepdims=True)
+    scaled = distances / tf.where(temperature > 0, temperature, 1.0)
+    cumulative = tf.cumsum(tf.nn.softmax(scaled), axis=1)  # (N, V)
+    below = cumulative <= chance[:, None] * cumulative[:, -1:]
+    drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
+    return tf.where(temperature > 0, drawn, likeliest)
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise `ValueError` unless the temperature is a finite number of at least 0."""
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ValueError(
+            "`temperature` must be a number of at least 0: higher is more daring, 0 always "
+            f"takes the likeliest note. Received: {temperature}"
+        )
+
+
+def _to_int32(seed: int) -> int:
+    """Return the seed folded into 32 bits, the sign included."""
+    return (int(seed) + 2**31) % 2**32 - 2**31
