@@ -57,7 +57,7 @@ def find_program(text: str) -> int:
         (19, 6, 0)
     """
     wanted = text.strip().lower()
-    if wanted.isdecimal() and int(wanted) < len(PROGRAMS):
+    if wanted.isdecimal() and len(wanted) <= 3 and int(wanted) < len(PROGRAMS):
         return int(wanted)
     names = [name.lower() for name in PROGRAMS]
     if wanted in names:

@@ -16,6 +16,7 @@ TEMPO_QPM = 90.0
 CHURCH_ORGAN = 19
 PERCUSSION = 9  # the channel, counted from 0
 CHANNELS = [channel for channel in range(16) if channel != PERCUSSION]
+LONGEST_STEPS = 100_000  # hours; a damaged file can claim to last for years
 SMPTE = 0x8000  # a division with this bit set counts film frames, not beats
 
 # Major keys from seven flats to seven sharps: the names that a key signature may have.
@@ -69,26 +70,30 @@ def write_midi(
 def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
     """Read a score; notes are moved to the nearest step of the grid.
 
-    Each channel of each track is a voice, in the order of the file. Percussion is left out.
-    A note that is never released ends with its track.
+    Each channel of each track that has notes or chooses an instrument is a voice, in the order
+    of the file. Percussion is left out. A note that is never released ends with its track.
 
     Args:
         path: of the file.
         steps_per_quarter: the grid.
 
     Raises:
-        ValueError: not a MIDI file, a damaged one, or one that does not count in beats.
+        ValueError: not a MIDI file, a damaged one, one that does not count in beats, or one
+            longer than `LONGEST_STEPS`.
     """
     try:
         file = mido.MidiFile(path)
     except (EOFError, OSError, ValueError, IndexError, KeyError, KeySignatureError) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path.name}: expected a MIDI file, got: {reason}") from error
-    if not 0 < file.ticks_per_beat < SMPTE or file.type == 2:
+    if not 0 < file.ticks_per_beat < SMPTE or file.type not in (0, 1):
         raise ValueError(
             f"{path.name}: expected a MIDI file of type 0 or 1 that counts in beats, got type "
             f"{file.type} with division {file.ticks_per_beat}"
         )
+    ticks = max((sum(message.time for message in track) for track in file.tracks), default=0)
+    if ticks * steps_per_quarter > LONGEST_STEPS * file.ticks_per_beat:
+        raise ValueError(f"{path.name}: expected at most {LONGEST_STEPS} steps, got a longer file")
     steps_per_tick = steps_per_quarter / file.ticks_per_beat
     notes = []
     for voice, voice_notes in enumerate(_voices(file)):
@@ -98,7 +103,6 @@ def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
             notes.append((onset, duration, pitch, voice, velocity))
     onset, duration, pitch, voice, velocity = zip(*notes) if notes else ([],) * 5
     ends = [note[0] + note[1] for note in notes]
-    ticks = max((sum(message.time for message in track) for track in file.tracks), default=0)
     return Score(
         onset=onset,
         duration=duration,
@@ -153,7 +157,7 @@ def _voices(file: mido.MidiFile) -> Iterator[list[tuple[int, int, int, int]]]:
     for track in file.tracks:
         by_channel = _notes_by_channel(track)
         for channel in sorted(by_channel):
-            if channel != PERCUSSION and by_channel[channel]:
+            if channel != PERCUSSION:
                 yield by_channel[channel]
 
 
@@ -163,6 +167,8 @@ def _notes_by_channel(track: mido.MidiTrack) -> dict[int, list[tuple[int, int, i
     now = 0
     for message in track:
         now += message.time
+        if message.type == "program_change":
+            notes[message.channel] += []  # a voice, even if it never sounds
         if message.type not in ("note_on", "note_off"):
             continue
         key = (message.channel, message.note)

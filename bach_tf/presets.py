@@ -26,6 +26,9 @@ class Preset:
         clip_norm: the longest gradient, over all weights together.
         seed: of the weights, the order of the windows, the shifts and the dropout.
         temperature: the default of generation.
+
+    Raises:
+        ValueError: a number that must be above 0 and is not.
     """
 
     corpus: str
@@ -47,6 +50,12 @@ class Preset:
     clip_norm: float = 1.0
     seed: int = 0
     temperature: float = 1.0
+
+    def __post_init__(self):
+        above_zero = ("epochs", "patience", "learning_rate", "decay_epochs", "plateau_patience")
+        for name in above_zero:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
 
     def to_config(self) -> dict:
         """Return the preset as plain data, for JSON."""

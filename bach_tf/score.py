@@ -80,6 +80,14 @@ class Score:
             raise ValueError(
                 f"`steps_per_quarter` must be at least 1. Received: {self.steps_per_quarter}"
             )
+        if self.length < 0:
+            raise ValueError(f"`length` must be at least 0. Received: {self.length}")
+        if self.key_signature is not None and not -7 <= self.key_signature <= 7:
+            raise ValueError(f"`key_signature` must be in -7..7. Received: {self.key_signature}")
+        if self.time_signature is not None and min(self.time_signature) < 1:
+            raise ValueError(
+                f"`time_signature` must be of two numbers above 0. Received: {self.time_signature}"
+            )
         bounds = {
             "onset": (0, self.length),
             "duration": (1, self.length),

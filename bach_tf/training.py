@@ -127,15 +127,21 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int | str = "auto") 
     checkpoint = Checkpoint(run)
     first_epoch = checkpoint.restore()
     if not checkpoint.stopped:
-        run.model.fit(
-            batches.dataset(first_epoch),
-            steps_per_epoch=batches.steps_per_epoch,
-            initial_epoch=first_epoch,
-            epochs=preset.epochs,
-            validation_data=evaluation_batches(valid, run.codec, EVALUATION_BATCH),
-            callbacks=_callbacks(run, checkpoint),
-            verbose=verbose,
-        )
+        callbacks = _callbacks(run, checkpoint)
+        try:
+            run.model.fit(
+                batches.dataset(first_epoch),
+                steps_per_epoch=batches.steps_per_epoch,
+                initial_epoch=first_epoch,
+                epochs=preset.epochs,
+                validation_data=evaluation_batches(valid, run.codec, EVALUATION_BATCH),
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=verbose,
+            )
+        except KeyboardInterrupt:
+            _close(callbacks)
+            raise
     load_weights(run)
     return _outcome(run.folder / HISTORY, time.monotonic() - begin)
 
@@ -153,6 +159,8 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
         ],
     )
+    # At once, not in the first batch: a checkpoint holds its variables from the start.
+    model.optimizer.build(model.trainable_variables)
 
 
 def _prepare_corpus(preset: Preset) -> Path:
@@ -210,6 +218,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.folder = run.folder / CHECKPOINT
+        self.began = False
         self.state = {"epoch": 0, "best": float("inf"), "stopped": False, "counters": {}}
         self.plateau = keras.callbacks.ReduceLROnPlateau(
             monitor=MONITOR,
@@ -232,13 +241,12 @@ class Checkpoint(keras.callbacks.Callback):
         if not (self.folder / STATE).exists():
             return 0
         self.state = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
-        model = self.run.model
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.folder / self.state["weights"])
+        self.run.model.load_weights(self.folder / self.state["weights"])
         _drop_later_rows(self.run.folder / HISTORY, self.state["epoch"])
         return self.state["epoch"]
 
     def on_train_begin(self, logs=None):  # noqa: D102
+        self.began = True  # and with it, as the last one, all other callbacks
         # Keras resets the counters when training begins: they are set behind it.
         for name, counters in self.state["counters"].items():
             vars(getattr(self, name)).update(counters)
@@ -286,6 +294,13 @@ def _callbacks(run: Run, checkpoint: Checkpoint) -> list[keras.callbacks.Callbac
     ]
 
 
+def _close(callbacks: list[keras.callbacks.Callback]) -> None:
+    """Close the files of callbacks whose training was interrupted, which Keras leaves open."""
+    if callbacks[-1].began:
+        for callback in callbacks:
+            callback.on_train_end()
+
+
 def _counters(callback: keras.callbacks.Callback, *names: str) -> dict[str, float | None]:
     """Return attributes of a callback as plain numbers, for JSON."""
     values = {name: getattr(callback, name) for name in names}
@@ -294,7 +309,7 @@ def _counters(callback: keras.callbacks.Callback, *names: str) -> dict[str, floa
 
 def _drop_later_rows(history: Path, epochs: int) -> None:
     """Cut from the history what was written after the checkpoint."""
-    if history.exists():
+    if history.exists() and history.stat().st_size:
         rows = pd.read_csv(history)
         rows[rows["epoch"] < epochs].to_csv(history, index=False)
 

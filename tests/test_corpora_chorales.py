@@ -13,19 +13,6 @@ DESCENT = (-2, -1, -2, 2, 2, 1, 2, -2, 5, -1, -2, -4)
 LEAPS = (4, 3, 5, -5, -3, -4, 7, -7, 4, -4, 3, -3)
 
 
-@pytest.fixture(scope="session")
-def chorales_folder(tmp_path_factory):
-    """Return the prepared folder of the real corpus, built once for the whole run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BACH_TF_HOME", str(tmp_path_factory.mktemp("home")))
-        yield chorales.prepare()
-
-
-@pytest.fixture(scope="session")
-def chorale_pieces(chorales_folder):
-    return prepared.read_prepared(chorales_folder)
-
-
 def part(name, notes, *, meter="4/4", pickup=0):
     """Return a music21 part: a pitch, or None for a rest, and quarters for each note."""
     from music21 import meter as m21_meter

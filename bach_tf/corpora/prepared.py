@@ -12,6 +12,7 @@ held note from a repeated one: repetitions are lost when a score is written here
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -55,7 +56,9 @@ def prepare(name: str, build: Callable[[], Pieces]) -> Path:
     """
     folder = cache_dir() / name
     if not is_intact(folder):
-        write_prepared(folder, build())
+        pieces = build()
+        if not is_intact(folder):  # another process may have been faster
+            write_prepared(folder, pieces)
     return folder
 
 
@@ -154,7 +157,8 @@ def _replace_folder(new: Path, folder: Path) -> None:
     """Put `new` in the place of `folder`; a damaged one is moved aside and deleted."""
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        os.replace(folder, aside / folder.name)
+        with contextlib.suppress(FileNotFoundError):  # another process has moved it already
+            os.replace(folder, aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)
     try:
         os.replace(new, folder)

@@ -1,0 +1,148 @@
+"""How the rooms stand: what each may import, and how long it may be."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "bach_tf"
+PROGRAMS = [ROOT / "train.py", ROOT / "generate.py"]
+
+# Each imports only those before it. A room is a file or a folder.
+ROOMS = (
+    "score",
+    "choices",
+    "quiet",
+    "midi",
+    "general_midi",
+    "corpora",
+    "validation",
+    "codecs",
+    "pipeline",
+    "layers",
+    "models",
+    "presets",
+    "runs",
+    "training",
+    "sampling",
+    "counterpoint",
+    "evaluation",
+    "generation",
+    "rendering",
+)
+WITHOUT_TENSORFLOW = (
+    "score",
+    "choices",
+    "quiet",
+    "midi",
+    "general_midi",
+    "corpora",
+    "validation",
+    "codecs",
+    "presets",
+    "rendering",
+)
+HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(path):
+    """Return the room that a file of the package is in; "" for its `__init__.py`."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def imported(nodes):
+    """Yield the full names that import statements among `nodes` ask for."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at_module_level(tree):
+    """Yield the nodes that run when a module is imported: those outside functions."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from at_module_level(node)
+
+
+def rooms_imported(path):
+    names = (name.split(".") for name in imported(ast.walk(ast.parse(path.read_bytes()))))
+    return {name[1] for name in names if name[0] == "bach_tf"} - {"__version__"}
+
+
+def upward_imports(room, others):
+    return sorted(other for other in others - {room} if ROOMS.index(other) > ROOMS.index(room))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_rooms_import_only_those_before_them(path):
+    room = room_of(path)
+    if not room:
+        assert not rooms_imported(path)
+        return
+    assert room in ROOMS, "a new room needs its place in ROOMS"
+    assert upward_imports(room, rooms_imported(path)) == []
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
+def test_programs_import_rooms_only(path):
+    assert rooms_imported(path) <= set(ROOMS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_room_imports_a_program(path):
+    names = imported(ast.walk(ast.parse(path.read_bytes())))
+    assert not {name.split(".")[0] for name in names} & {"train", "generate"}
+
+
+def test_an_upward_import_would_be_found(tmp_path):
+    path = tmp_path / "midi.py"
+    path.write_text("def late():\n    from bach_tf import score\n    import bach_tf.rendering\n")
+    assert rooms_imported(path) == {"score", "rendering"}
+    assert upward_imports("midi", rooms_imported(path)) == ["rendering"]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room_of(path) in WITHOUT_TENSORFLOW] + PROGRAMS, ids=name_of
+)
+def test_what_knows_no_tensorflow_imports_none_at_module_level(path):
+    nodes = at_module_level(ast.parse(path.read_bytes()))
+    # `if TYPE_CHECKING:` is for readers, and is found here too: no room needs it for these.
+    assert not {name.split(".")[0] for name in imported(nodes)} & HEAVY
+
+
+def test_what_knows_no_tensorflow_loads_none():
+    modules = [f"bach_tf.{room}" for room in WITHOUT_TENSORFLOW]
+    modules += [path.stem for path in PROGRAMS]
+    code = f"import sys, {', '.join(modules)}; print(sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_imports_leave_the_environment_alone():
+    rooms = ", ".join(f"bach_tf.{room}" for room in WITHOUT_TENSORFLOW)
+    code = f"import os; before = dict(os.environ); import {rooms}; print(before == os.environ)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
+def test_programs_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_file_is_too_long_to_read(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

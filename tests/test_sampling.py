@@ -1,0 +1,164 @@
+"""The sampling loop, against models whose logits are known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bach_tf.codecs import PAD, SatbCodec
+from bach_tf.sampling import Sampler, draw
+
+CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
+START, END = CODEC.START, CODEC.END
+
+
+class Scripted:
+    """Gives the logits that a function names for the last id and the number of ids read."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def initial_state(self, batch_size):
+        return (tf.zeros([batch_size], tf.int32),)
+
+    def step(self, ids, state):
+        (read,) = state
+        return self.function(ids, read), (read + 1,)
+
+
+def constant(values):
+    logits = tf.constant(values, tf.float32)
+    return Scripted(lambda ids, read: tf.tile(logits[None], [tf.size(ids), 1]))
+
+
+def sample(model, prompt=(START,), **options):
+    return Sampler(model, CODEC).sample(
+        list(prompt), **{"length": 8, "temperature": 1.0, "seed": 0, **options}
+    )
+
+
+def test_temperature_0_takes_the_likeliest_id_that_may_follow():
+    ids = sample(constant([9, 9, 0, 1, 3, 2, 1, 0]), temperature=0)
+    assert ids.tolist() == [[START] + [4] * 8]
+
+
+def test_each_id_is_chosen_by_the_logits_after_the_one_before():
+    # The id that follows is the last one plus one, round and round.
+    model = Scripted(lambda ids, read: 9.0 * tf.one_hot(3 + (ids - 2) % 5, CODEC.vocab_size))
+    assert sample(model, temperature=0).tolist() == [[START, 7, 3, 4, 5, 6, 7, 3, 4]]
+
+
+def test_the_state_is_carried_and_the_prompt_is_read_into_it():
+    # The id depends on how many were read, and so on the prompt's length.
+    model = Scripted(lambda ids, read: 9.0 * tf.one_hot(3 + read % 5, CODEC.vocab_size))
+    ids = sample(model, prompt=[START, 7, 7, 7], temperature=0)
+    assert ids.tolist() == [[START, 7, 7, 7, 6, 7, 3, 4, 5]]
+
+
+def test_forbidden_ids_never_come():
+    ids = sample(constant([5, 5, 5, 0, 0, 0, 0, 0]), length=400, num_outputs=20)
+    assert not (ids[:, 1:] == START).any()
+    for row in ids:
+        ends = np.flatnonzero(row == END)
+        assert ends.size <= 1
+        if ends.size:
+            assert ends[0] % 4 == 1  # where a soprano could stand
+            assert (row[ends[0] + 1 :] == PAD).all()
+            row = row[: ends[0]]
+        assert (row != PAD).all()
+
+
+def test_a_piece_does_not_end_before_it_has_begun():
+    end_at_once = constant([0, 0, 50, 0, 0, 0, 0, 0])
+    ids = sample(end_at_once, num_outputs=5)
+    assert (ids[:, 1:5] >= CODEC.SILENT).all()
+    assert (ids[:, 5] == END).all()
+    ids = sample(end_at_once, prompt=[START, 4, 4, 4, 4], length=12)
+    assert ids[0, 5] != END
+    assert ids[0, 9] == END
+
+
+def test_pieces_end_each_at_its_own_time():
+    ids = sample(constant([0, 0, 1, 0, 0, 0, 0, 0]), length=80, num_outputs=30, seed=4)
+    ends = [int(np.argmax(row == END)) for row in ids if END in row]
+    assert len(set(ends)) > 3
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_frequencies_follow_the_softmax(temperature):
+    logits = np.array([0, 0, 0, 1.0, 0.5, -1.0, 2.0, 0.0])
+    ids = sample(constant(logits), length=4, num_outputs=8000, temperature=temperature)
+    weights = np.exp(logits[3:] / temperature)
+    expected = weights / weights.sum()
+    drawn = ids[:, 2:5]  # an alto, a tenor, a bass: the end is not allowed there
+    counts = np.array([(drawn == token).sum() for token in range(3, 8)])
+    assert counts.sum() == drawn.size
+    # Chi-squared with four degrees of freedom passes 23.5 once in ten thousand times.
+    chi_squared = ((counts - drawn.size * expected) ** 2 / (drawn.size * expected)).sum()
+    assert chi_squared < 23.5
+
+
+def test_draw_inverts_the_cumulative_distribution():
+    logits = tf.math.log([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
+    allowed = tf.constant([True, True, True])
+    for chance, expected in ((0.0, [0, 0]), (0.3, [0, 1]), (0.6, [1, 2]), (0.99, [2, 2])):
+        ids = draw(logits, allowed, tf.fill([2], chance), tf.constant(1.0))
+        assert ids.numpy().tolist() == expected
+
+
+def test_draw_takes_no_forbidden_id_even_at_the_edges():
+    logits = tf.zeros([3, 5])
+    allowed = tf.constant([False, True, False, True, False])
+    chances = tf.constant([0.0, 0.5, np.nextafter(np.float32(1), np.float32(0))])
+    ids = draw(logits, allowed, chances, tf.constant(1.0))
+    assert ids.numpy().tolist() == [1, 3, 3]
+
+
+def test_a_tiny_temperature_is_finite_and_greedy():
+    ids = sample(constant([0, 0, 0, 1, 3, 2, 1, 0]), temperature=1e-30)
+    assert ids.tolist() == [[START] + [4] * 8]
+
+
+def test_the_same_seed_gives_the_same_pieces_whatever_the_batch():
+    model = constant([0, 0, -9, 0, 0, 0, 0, 0])
+    three, one = (sample(model, length=40, num_outputs=n, seed=11) for n in (3, 1))
+    np.testing.assert_array_equal(three[:1], one)
+    np.testing.assert_array_equal(three, sample(model, length=40, num_outputs=3, seed=11))
+    assert len({tuple(row) for row in three}) == 3
+    assert not np.array_equal(one, sample(model, length=40, seed=12))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**63, -(2**40)])
+def test_any_whole_number_is_a_seed(seed):
+    model = constant([0] * 8)
+    np.testing.assert_array_equal(sample(model, seed=seed), sample(model, seed=seed))
+
+
+def test_it_is_compiled_once():
+    traces = []
+
+    def logits(ids, read):
+        traces.append(1)
+        return tf.zeros([tf.size(ids), CODEC.vocab_size])
+
+    sampler = Sampler(Scripted(logits), CODEC)
+    for seed in range(3):
+        sampler.sample([START], length=8, temperature=1.0, seed=seed)
+    sampler.sample([START], length=200, temperature=0.5, seed=1)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -0.1}, "`temperature` must be a number of at least 0.*Received: -0.1"),
+        ({"temperature": float("nan")}, "`temperature`.*nan"),
+        ({"temperature": float("inf")}, "`temperature`.*inf"),
+        ({"num_outputs": 0}, "`num_outputs` must be at least 1"),
+        ({"length": 0}, "`length` must leave room"),
+        ({"prompt": []}, "`length` must leave room"),
+        ({"prompt": [START, *[4] * 8]}, "length=8 and a prompt of 8 ids"),
+    ],
+)
+def test_sampling_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        sample(constant([0] * 8), **options)
