@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         run = runs.load_trained_run(args.run or runs.newest_run())
         scores = generation.generate(
             run,
-            length_steps=args.length or args.bars * STEPS_PER_BAR,
+            length_steps=args.bars * STEPS_PER_BAR if args.length is None else args.length,
             temperature=run.preset.temperature if args.temperature is None else args.temperature,
             seed=seed,
             num_outputs=args.num_outputs,

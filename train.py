@@ -26,7 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         else:
             run, corpus = training.start_run(preset, args.run_name)
         print(f"Training {run.preset.architecture} on {corpus}, into {run.folder}", flush=True)
-        outcome = training.train(run, corpus)
+        # A bar that is redrawn has no place in a file.
+        outcome = training.train(run, corpus, verbose=1 if sys.stdout.isatty() else 2)
     except ValueError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2

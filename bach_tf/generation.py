@@ -43,13 +43,15 @@ def generate(
         the pieces, without the silence before their first note.
 
     Raises:
-        ValueError: a primer that the codec cannot hold or that leaves no room, or a
-            temperature that is negative or not a number.
+        ValueError: no step to write, a primer that the codec cannot hold or that leaves no
+            room, or a temperature that is negative or not a number.
 
     Example:
         >>> scores = generate(run, length_steps=64, temperature=1.0, seed=1)  # doctest: +SKIP
     """
     codec = run.codec
+    if length_steps < 1:
+        raise ValueError(f"`length_steps` must be at least 1. Received: {length_steps}")
     if primer is not None and primer.length >= length_steps:
         raise ValueError(
             f"The primer has {primer.length} steps and the piece is to have {length_steps}. "

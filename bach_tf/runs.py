@@ -83,16 +83,16 @@ def load_run(folder: Path) -> Run:
     try:
         preset = Preset.from_config(_read_json(folder / PRESET))
         config = _read_json(folder / CODEC)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        codec = choose(CODECS, config.pop("name"), "codec").from_config(config)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. "
             f"Choose from: {', '.join(str(run) for run in list_runs()) or 'none yet'}."
         ) from None
-    codec = choose(CODECS, config.pop("name"), "codec").from_config(config)
-    model = build_model(preset, codec)
+    run = Run(folder, preset, codec, build_model(preset, codec))
     if (folder / WEIGHTS).exists():
-        model.load_weights(folder / WEIGHTS)
-    return Run(folder, preset, codec, model)
+        load_weights(run)
+    return run
 
 
 def load_trained_run(folder: Path) -> Run:
@@ -135,9 +135,18 @@ def newest_run(runs: Path = RUNS) -> Path:
 
 
 def load_weights(run: Run) -> None:
-    """Give `run.model` the weights in its folder; its optimiser stays as it is."""
+    """Give `run.model` the weights in its folder; its optimiser stays as it is.
+
+    Raises:
+        ValueError: the file is damaged, or of another model.
+    """
     bare = build_model(run.preset, run.codec)
-    bare.load_weights(run.folder / WEIGHTS)
+    try:
+        bare.load_weights(run.folder / WEIGHTS)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{run.folder / WEIGHTS}: expected the weights of this run, got: {error}"
+        ) from error
     run.model.set_weights(bare.get_weights())
 
 

@@ -69,11 +69,8 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
         ValueError: an unknown corpus, codec or model, a corpus that cannot be read or is not
             sound, or a run of that name.
     """
-    corpus = _prepare_corpus(preset)
-    lowest, highest = read_manifest(corpus)["pitch_range"]
-    down, up = preset.transpose
-    codec = choose(CODECS, preset.codec, "codec").for_range(lowest + down, highest + up)
-    return create_run(preset, codec, name), corpus
+    corpus = prepare_corpus(preset)
+    return create_run(preset, make_codec(preset, corpus), name), corpus
 
 
 def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
@@ -89,16 +86,55 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
     run = load_run(folder)
     if epochs is not None:
         run = replace_preset(run, replace(run.preset, epochs=epochs))
-    return run, _prepare_corpus(run.preset)
+    return run, prepare_corpus(run.preset)
 
 
-def train(run: Run, corpus: Path, *, verbose: int | str = "auto") -> Outcome:
+def prepare_corpus(preset: Preset) -> Path:
+    """Return the prepared folder of a preset's corpus; a user's own is validated first.
+
+    Raises:
+        ValueError: an unknown corpus, or one that cannot be read or is not sound.
+    """
+    prepare = choose(CORPORA, preset.corpus, "corpus")
+    data_dir = None if preset.data_dir is None else Path(preset.data_dir)
+    if preset.corpus == "folder" and data_dir is not None and data_dir.is_dir():
+        ensure_valid(data_dir)
+    return prepare(data_dir)
+
+
+def make_codec(preset: Preset, corpus: Path):
+    """Return the preset's codec, wide enough for a prepared corpus and its transpositions.
+
+    Raises:
+        ValueError: an unknown codec.
+    """
+    lowest, highest = read_manifest(corpus)["pitch_range"]
+    down, up = preset.transpose
+    return choose(CODECS, preset.codec, "codec").for_range(lowest + down, highest + up)
+
+
+def make_batches(preset: Preset, pieces: Pieces, codec) -> TrainingBatches:
+    """Return the training batches that a preset asks for.
+
+    Raises:
+        ValueError: no piece, or a window, shift, batch or transposition that cannot be.
+    """
+    windowing = Windowing(
+        window=preset.window,
+        shift=preset.shift,
+        batch_size=preset.batch_size,
+        transpose=preset.transpose,
+    )
+    return TrainingBatches(pieces, codec, windowing, seed=preset.seed)
+
+
+def train(run: Run, corpus: Path, *, verbose: int = 1) -> Outcome:
     """Fit a run's model to a prepared corpus; see `fit`."""
     train_pieces = load_split(corpus, "train", run.codec)
     return fit(run, train_pieces, load_split(corpus, "valid", run.codec), verbose=verbose)
 
 
-def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int | str = "auto") -> Outcome:
+def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int = 1) -> Outcome:
     """Train until the last epoch or until validation no longer gets better.
 
     Goes on from the checkpoint in the run's folder if there is one: the same epochs follow
@@ -108,7 +144,7 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int | str = "auto") 
         run: a fresh one or one to resume.
         train: pieces of the training split, transposed and windowed here.
         valid: pieces of the validation split, read whole and as they are.
-        verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch; "auto" as Keras.
+        verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch.
 
     Raises:
         ValueError: no piece to train on or to validate with.
@@ -116,13 +152,7 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int | str = "auto") 
     if not len(valid):
         raise ValueError("Expected at least one piece to validate with. Received: none")
     preset, begin = run.preset, time.monotonic()
-    windowing = Windowing(
-        window=preset.window,
-        shift=preset.shift,
-        batch_size=preset.batch_size,
-        transpose=preset.transpose,
-    )
-    batches = TrainingBatches(train, run.codec, windowing, seed=preset.seed)
+    batches = make_batches(preset, train, run.codec)
     compile_model(run.model, preset)
     checkpoint = Checkpoint(run)
     first_epoch = checkpoint.restore()
@@ -161,15 +191,6 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
     )
     # At once, not in the first batch: a checkpoint holds its variables from the start.
     model.optimizer.build(model.trainable_variables)
-
-
-def _prepare_corpus(preset: Preset) -> Path:
-    """Return the prepared folder of a preset's corpus; a user's own is validated first."""
-    prepare = choose(CORPORA, preset.corpus, "corpus")
-    data_dir = None if preset.data_dir is None else Path(preset.data_dir)
-    if preset.corpus == "folder" and data_dir is not None and data_dir.is_dir():
-        ensure_valid(data_dir)
-    return prepare(data_dir)
 
 
 class PowerSchedule(keras.callbacks.Callback):

@@ -1,12 +1,15 @@
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from bach_tf.codecs import SatbCodec
 from bach_tf.corpora import chorales, prepared
+from bach_tf.presets import PRESETS
 from bach_tf.score import Score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
@@ -126,3 +129,21 @@ def tiny_csvs(tiny_folder, tmp_path):
     shutil.copytree(tiny_folder, folder)
     (folder / prepared.MANIFEST).unlink()
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory, tiny_folder):
+    """Return a small run, trained for a moment. Read it, do not change it."""
+    from bach_tf import runs, training  # import TensorFlow
+
+    preset = replace(
+        PRESETS["gru"],
+        model={**PRESETS["gru"].model, "units": 12, "layers": 2},
+        window=8,
+        shift=8,
+        batch_size=4,
+        epochs=4,
+    )
+    run = runs.create_run(preset, SatbCodec(31, 87), "a", runs=tmp_path_factory.mktemp("runs"))
+    training.train(run, tiny_folder, verbose=0)
+    return run

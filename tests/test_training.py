@@ -124,9 +124,8 @@ def test_a_training_killed_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, t
             if int(self.model.optimizer.iterations) >= 3 * steps + 1:
                 raise KeyboardInterrupt
 
-    steps = training.TrainingBatches(
-        load_split(tiny_folder, "train", CODEC), CODEC, windowing_of(killed), seed=0
-    ).steps_per_epoch
+    pieces = load_split(tiny_folder, "train", CODEC)
+    steps = training.make_batches(killed.preset, pieces, CODEC).steps_per_epoch
     assert steps > 1
     with patched("PowerSchedule", Killer), pytest.raises(KeyboardInterrupt):
         fit(killed, tiny_folder)
@@ -140,13 +139,6 @@ def test_a_training_killed_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, t
     assert outcome.epochs == 5
     np.testing.assert_allclose(weights_of(again), weights_of(whole), atol=1e-6)
     pd.testing.assert_frame_equal(history(again), history(whole), atol=1e-5)
-
-
-def windowing_of(run):
-    preset = run.preset
-    return training.Windowing(
-        window=preset.window, shift=preset.shift, batch_size=preset.batch_size
-    )
 
 
 def test_a_training_stopped_before_its_first_epoch_can_go_on(tmp_path, tiny_folder):

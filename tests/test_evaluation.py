@@ -1,0 +1,129 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bach_tf import evaluation, runs
+from bach_tf.codecs import SatbCodec
+from bach_tf.pipeline import Pieces, load_split
+
+CODEC = SatbCodec(lowest=31, highest=87)
+
+
+class Fixed:
+    """Logits that depend on nothing but the last id."""
+
+    def __init__(self, table):
+        self.table = tf.constant(table, tf.float32)
+
+    def __call__(self, ids, training=False):
+        return tf.gather(self.table, ids)
+
+
+@pytest.fixture
+def pieces(tiny_folder):
+    return load_split(tiny_folder, "test", CODEC)
+
+
+def by_hand(table, pieces):
+    """Return the nats of each counted token and its voice, one piece after another."""
+    nats, voices = [], []
+    for start, end in zip(pieces.starts, pieces.ends):
+        ids = pieces.ids[start:end]
+        for position in range(1, ids.size - 1):  # neither the start nor the end
+            logits = table[ids[position - 1]]
+            nats.append(np.log(np.exp(logits).sum()) - logits[ids[position]])
+            voices.append((position - 1) % 4)
+    return np.array(nats), np.array(voices)
+
+
+def test_a_model_that_knows_nothing_needs_the_log_of_the_vocabulary(pieces):
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    assert measures["nll"] == pytest.approx(math.log(CODEC.vocab_size), abs=1e-6)
+    assert measures["perplexity"] == pytest.approx(CODEC.vocab_size, rel=1e-5)
+    assert measures["accuracy"] == 0.0
+    assert measures["tokens"] == sum(pieces.ends - pieces.starts) - 2 * len(pieces)
+
+
+def test_the_likelihood_is_what_the_formula_gives(pieces):
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    nats, voices = by_hand(table, pieces)
+    assert measures["nll"] == pytest.approx(nats.mean(), rel=1e-5)
+    assert measures["perplexity"] == pytest.approx(math.exp(nats.mean()), rel=1e-4)
+    for number, name in enumerate(("soprano", "alto", "tenor", "bass")):
+        assert measures[f"nll_{name}"] == pytest.approx(nats[voices == number].mean(), rel=1e-5)
+
+
+def test_accuracy_counts_the_likeliest_id(pieces):
+    # After each id this model expects the one that follows it first in the pieces.
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    expected, hits = {}, 0
+    for start, end in zip(pieces.starts, pieces.ends):
+        ids = pieces.ids[start:end].tolist()
+        for before, after in itertools.pairwise(ids[:-1]):
+            hits += expected.setdefault(before, after) == after
+    for before, after in expected.items():
+        table[before, after] = 5
+    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    assert measures["accuracy"] == pytest.approx(hits / measures["tokens"])
+
+
+def test_it_agrees_with_the_validation_of_training(trained_run, tiny_folder):
+    measures = evaluation.evaluate(
+        trained_run.model, trained_run.codec, load_split(tiny_folder, "valid", trained_run.codec)
+    )
+    history = (trained_run.folder / runs.HISTORY).read_text().splitlines()
+    best = min(float(row.split(",")[-1]) for row in history[1:])
+    assert measures["nll"] == pytest.approx(best, abs=1e-5)
+
+
+def test_padding_does_not_change_the_likelihood(trained_run, tiny_folder):
+    pieces = load_split(tiny_folder, "train", trained_run.codec)
+    together = evaluation.evaluate(trained_run.model, trained_run.codec, pieces)
+    alone = [
+        evaluation.evaluate(
+            trained_run.model, trained_run.codec, Pieces.from_arrays([pieces.ids[start:end]])
+        )
+        for start, end in zip(pieces.starts, pieces.ends)
+    ]
+    nats = sum(each["nll"] * each["tokens"] for each in alone)
+    assert together["nll"] == pytest.approx(nats / together["tokens"], rel=1e-5)
+
+
+def test_nothing_to_measure():
+    ids = np.array([CODEC.START, CODEC.END])
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    with pytest.raises(ValueError, match="at least one note or silence"):
+        evaluation.evaluate(Fixed(table), CODEC, Pieces.from_arrays([ids]))
+
+
+def test_the_canonical_test_split_has_75600_tokens(real_data, home, tmp_path):
+    from bach_tf.corpora import CORPORA
+
+    folder = CORPORA["jsb"](real_data / "jsb_chorales.tgz")
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    sizes = {}
+    for split in ("train", "valid", "test"):
+        measures = evaluation.evaluate(Fixed(table), CODEC, load_split(folder, split, CODEC))
+        sizes[split] = measures["tokens"]
+    assert sizes == {"train": 220_912, "valid": 73_632, "test": 75_600}
+
+
+def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
+    arguments = ["--run", str(trained_run.folder), "--corpus", "folder"]
+    assert evaluation.main([*arguments, "--data-dir", str(tiny_csvs), "--split", "valid"]) == 0
+    out = capsys.readouterr().out
+    assert "valid split, whole pieces, not transposed" in out
+    for name in ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass"):
+        assert f"\n{name}" in out
+
+
+def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):
+    assert evaluation.main(["--run", str(tmp_path)]) == 2
+    assert "Expected a run folder" in capsys.readouterr().err
+    assert evaluation.main(["--run", str(trained_run.folder), "--corpus", "jbs"]) == 2
+    assert "Unknown corpus 'jbs'. Choose from: chorales" in capsys.readouterr().err

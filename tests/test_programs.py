@@ -1,0 +1,189 @@
+"""train.py and generate.py, as a user types them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import mido
+import pytest
+
+import generate
+import train
+from bach_tf.midi import read_midi
+
+ROOT = Path(__file__).parent.parent
+SHRUNK = [
+    "--set", "model.units=6", "--set", "model.layers=1",
+    "--set", "window=8", "--set", "shift=8", "--set", "batch_size=4",
+]  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, home):
+    """The empty working folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def a_run(here, trained_run):
+    """A working folder with one trained run."""
+    (here / "tb_logs").mkdir()
+    (here / "tb_logs" / "a").symlink_to(trained_run.folder)
+    return here
+
+
+def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
+    """Train, resume, generate: as another process, with nothing on stderr."""
+
+    def run(program, *arguments):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        command = [sys.executable, str(ROOT / program), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    done = run("train.py", "--data-dir", str(tiny_csvs), "--epochs", "2", *SHRUNK)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = re.search(r"Run folder: (\S+)\. Next: python generate.py --run \1\n$", done.stdout)[1]
+    assert Path(folder).parent == Path("tb_logs")
+    assert len((here / folder / "history.csv").read_text().splitlines()) == 3
+
+    done = run("train.py", "--resume", folder, "--epochs", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Trained 3 epochs" in done.stdout
+
+    done = run("generate.py", "--temperature", "1.2", "--seed", "1", "--length", "24")
+    assert (done.returncode, done.stderr) == (0, "")
+    path, bars = re.match(r"(\S+\.mid): (\d+\.\d) bars, seed 1, from ", done.stdout).groups()
+    assert path == f"generated/{date.today():%Y-%m-%d}_1.mid"
+    assert read_midi(Path(path)).length == round(float(bars) * 16)
+
+
+def test_the_same_seed_writes_the_same_bytes(a_run, capsys):
+    for folder, seed in (("one", "7"), ("two", "7"), ("three", "8")):
+        assert generate.main(["--seed", seed, "--length", "40", "--output", folder]) == 0
+    one, two, three = (next(Path(name).iterdir()).read_bytes() for name in ("one", "two", "three"))
+    assert one == two
+    assert one != three
+
+
+def test_a_seed_that_was_printed_repeats_a_piece(a_run, capsys):
+    assert generate.main(["--length", "40", "--output", "one"]) == 0
+    seed = re.search(r"seed (\d+)", capsys.readouterr().out)[1]
+    assert generate.main(["--length", "40", "--output", "two", "--seed", seed]) == 0
+    one, two = (next(Path(name).iterdir()).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_several_outputs_are_numbered_and_none_is_overwritten(a_run):
+    for _ in range(2):
+        assert generate.main(["--num-outputs", "2", "--length", "8", "--seed", "1"]) == 0
+    names = sorted(path.name for path in Path("generated").iterdir())
+    assert names == [f"{date.today():%Y-%m-%d}_{n}.mid" for n in range(1, 5)]
+
+
+def test_the_options_reach_the_file(a_run):
+    options = ["--tempo", "60", "--program", "harpsichord", "--bars", "1", "--seed", "2"]
+    assert generate.main([*options, "--run", "tb_logs/a"]) == 0
+    (path,) = Path("generated").iterdir()
+    file = mido.MidiFile(path)
+    assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [1_000_000]
+    assert {m.program for t in file.tracks for m in t if m.type == "program_change"} == {6}
+    assert read_midi(path).length <= 16
+    assert [track.name for track in file.tracks[1:]] == ["soprano", "alto", "tenor", "bass"]
+
+
+def test_a_primer_begins_the_file(a_run, tiny_csvs):
+    primer = tiny_csvs / "train" / "half_bar.csv"
+    assert generate.main(["--primer", str(primer), "--length", "20", "--seed", "1"]) == 0
+    (path,) = Path("generated").iterdir()
+    assert read_midi(path).to_grid(4)[0].tolist() == [67, 62, 59, 43]
+    assert generate.main(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperature", "-1"], "`temperature` must be a number of at least 0"),
+        (["--temperature", "nan"], "`temperature` must be a number of at least 0"),
+        (["--num-outputs", "0"], "`num_outputs` must be at least 1"),
+        (["--length", "0"], "`length_steps` must be at least 1"),
+        (["--bars", "-2"], "`length_steps` must be at least 1"),
+        (["--tempo", "0"], "`tempo_qpm` must be in 4..1000"),
+        (["--program", "guitar"], "No single General MIDI program 'guitar'"),
+        (["--primer", "a.wav"], "Unknown kind of primer"),
+        (["--run", "tb_logs/b"], "Expected a run folder"),
+    ],
+)
+def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):
+    assert generate.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert not list(Path().glob("generated/*"))
+
+
+def test_generating_without_a_run_says_how_to_get_one(here, capsys):
+    assert generate.main([]) == 2
+    assert "Train one with: python train.py --model gru" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "gnu"], "Unknown model 'gnu'. Choose from: gru"),
+        (["--corpus", "jbs"], "Unknown corpus 'jbs'. Choose from: chorales, folder, jsb"),
+        (["--set", "model.unit=3"], "Unknown setting 'model.unit'"),
+        (["--epochs", "0"], "`epochs` must be above 0"),
+        (["--data-dir", "absent"], "Expected a folder of CSV files, got absent"),
+        (["--corpus", "folder"], "needs --data-dir"),
+        (["--corpus", "chorales", "--data-dir", "."], "comes with music21"),
+        (["--corpus", "jsb", "--data-dir", "absent.tgz"], "got no absent.tgz"),
+        (["--resume", "tb_logs/b"], "Expected a run folder"),
+    ],
+)
+def test_training_says_what_is_wrong_and_writes_nothing(here, arguments, message, capsys):
+    assert train.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert not Path("tb_logs").exists()
+
+
+def test_resuming_takes_no_other_settings(here, capsys):
+    for arguments in (["--seed", "1"], ["--set", "window=3"], ["--run-name", "b"]):
+        with pytest.raises(SystemExit) as stop:
+            train.main(["--resume", "tb_logs/a", *arguments])
+        assert stop.value.code == 2
+    assert "--resume goes on as the run began" in capsys.readouterr().err
+
+
+def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):
+    from bach_tf import training
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", stop)
+    arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", *SHRUNK]
+    assert train.main(arguments) == train.INTERRUPTED
+    assert "Go on with: python train.py --resume tb_logs/b" in capsys.readouterr().err
+
+
+def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeypatch):
+    from bach_tf import training
+
+    outcome = training.Outcome(epochs=1, best_epoch=1, best_nll=1.0, seconds=1.0)
+    monkeypatch.setattr(training, "train", lambda *_, **__: outcome)
+    arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--seed", "9", "--epochs", "4"]
+    assert train.main([*arguments, *SHRUNK]) == 0
+    preset = json.loads(Path("tb_logs/b/preset.json").read_text())
+    assert (preset["seed"], preset["epochs"], preset["corpus"]) == (9, 4, "folder")
+    assert (preset["model"]["units"], preset["window"]) == (6, 8)
+    assert preset["data_dir"] == str(tiny_csvs)

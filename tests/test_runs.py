@@ -1,0 +1,127 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bach_tf import runs
+from bach_tf.codecs import SatbCodec
+from bach_tf.presets import PRESETS
+
+CODEC = SatbCodec(lowest=50, highest=80)
+PRESET = replace(PRESETS["gru"], model={**PRESETS["gru"].model, "units": 4, "layers": 1})
+
+
+def weights_of(run):
+    return np.concatenate([weights.ravel() for weights in run.model.get_weights()])
+
+
+def make(tmp_path, name, **changes):
+    run = runs.create_run(replace(PRESET, **changes), CODEC, name, runs=tmp_path)
+    runs.save_weights(run)
+    return run
+
+
+def test_a_run_folder_is_read_back_as_it_was_made(tmp_path):
+    run = make(tmp_path, "a", seed=5, transpose=(-2, 3))
+    again = runs.load_trained_run(tmp_path / "a")
+    assert again.preset == run.preset
+    assert again.codec.to_config() == CODEC.to_config()
+    np.testing.assert_array_equal(weights_of(again), weights_of(run))
+
+
+def test_settings_are_text_that_a_person_can_read(tmp_path):
+    make(tmp_path, "a")
+    assert json.loads((tmp_path / "a" / "codec.json").read_text()) == {
+        "name": "satb",
+        "lowest": 50,
+        "highest": 80,
+    }
+    assert json.loads((tmp_path / "a" / "preset.json").read_text())["model"]["units"] == 4
+
+
+def test_fresh_weights_follow_the_seed(tmp_path):
+    one, same, other = (make(tmp_path, str(n), seed=seed) for n, seed in enumerate((1, 1, 2)))
+    np.testing.assert_array_equal(weights_of(one), weights_of(same))
+    assert not np.allclose(weights_of(one), weights_of(other))
+
+
+def test_the_newest_run_is_the_one_whose_weights_are(tmp_path):
+    first = make(tmp_path, "z")
+    make(tmp_path, "a")
+    runs.create_run(PRESET, CODEC, "untrained", runs=tmp_path)
+    assert runs.newest_run(tmp_path) == tmp_path / "a"
+    runs.save_weights(first)
+    assert runs.newest_run(tmp_path) == tmp_path / "z"
+
+
+def test_runs_without_a_name_do_not_collide(tmp_path):
+    folders = {runs.create_run(PRESET, CODEC, runs=tmp_path).folder.name for _ in range(3)}
+    assert len(folders) == 3
+    assert all(name.startswith("gru-20") for name in folders)
+
+
+def test_replaced_settings_stay(tmp_path):
+    run = make(tmp_path, "a")
+    runs.replace_preset(run, replace(run.preset, epochs=7))
+    assert runs.load_run(tmp_path / "a").preset.epochs == 7
+
+
+def test_no_scratch_files_are_left(tmp_path):
+    make(tmp_path, "a")
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    assert names == {"preset.json", "codec.json", "model.weights.h5"}
+
+
+def test_a_name_that_is_taken_is_not_used_again(tmp_path):
+    run = make(tmp_path, "a")
+    before = weights_of(run)
+    with pytest.raises(ValueError, match=r"a exists already.*--resume"):
+        make(tmp_path, "a", seed=3)
+    np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), before)
+
+
+@pytest.mark.parametrize("name", ["../a", "a/b", "/tmp/a"])
+def test_a_name_is_not_a_path(tmp_path, name):
+    with pytest.raises(ValueError, match="name of a folder"):
+        make(tmp_path, name)
+
+
+def test_no_run_yet(tmp_path):
+    with pytest.raises(ValueError, match=r"No trained run in .*python train.py"):
+        runs.newest_run(tmp_path)
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected a run folder with preset.json"):
+        runs.load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("preset.json", "{"), ("codec.json", "[]"), ("codec.json", "{}"), ("preset.json", "{}")],
+)
+def test_a_damaged_run_names_itself(tmp_path, file, text):
+    make(tmp_path, "a")
+    (tmp_path / "a" / file).write_text(text)
+    with pytest.raises(ValueError, match="Expected a run folder"):
+        runs.load_run(tmp_path / "a")
+
+
+def test_damaged_weights_name_themselves(tmp_path):
+    make(tmp_path, "a")
+    (tmp_path / "a" / "model.weights.h5").write_bytes(b"not weights")
+    with pytest.raises(ValueError, match=r"model.weights.h5: expected the weights"):
+        runs.load_run(tmp_path / "a")
+
+
+def test_a_run_without_weights_says_how_to_get_them(tmp_path):
+    runs.create_run(PRESET, CODEC, "a", runs=tmp_path)
+    with pytest.raises(ValueError, match=r"no weights yet.*python train.py --resume"):
+        runs.load_trained_run(tmp_path / "a")
+
+
+def test_an_unknown_architecture_lists_the_choices(tmp_path):
+    with pytest.raises(ValueError, match=r"Unknown model 'gnu'. Choose from: gru"):
+        runs.create_run(replace(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
+    assert not (tmp_path / "a").exists()
