@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,18 @@ def prepare(data_dir: Path | None = None) -> Path:
     return prepare_folder(f"folder-{content_hash(data_dir)[:16]}", lambda: _build(data_dir))
 
 
-def content_hash(data_dir: Path) -> str:
-    """Return a hash of the names and bytes of all CSV files of a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(data_dir.rglob("*.csv")):
-        digest.update(f"{path.relative_to(data_dir).as_posix()}\n".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def content_hash(folder: Path) -> str:
+    """Return the SHA-256 over the relative names and the bytes of a corpus's CSV files."""
+    total = hashlib.sha256()
+    for path in [*csv_files(folder), *(p for s in SPLITS for p in csv_files(folder / s))]:
+        name = os.fsencode(path.relative_to(folder).as_posix())
+        total.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def csv_files(folder: Path) -> list[Path]:
+    """Return the CSV files of a folder, in the order of their names."""
+    return sorted(path for path in folder.glob("*.csv") if path.is_file())
 
 
 def read_split_folders(folder: Path) -> Pieces:
@@ -49,7 +55,7 @@ def read_split_folders(folder: Path) -> Pieces:
     Raises:
         ValueError: a split without a CSV file, or a bad row.
     """
-    pieces = {split: _read_files(sorted((folder / split).glob("*.csv"))) for split in SPLITS}
+    pieces = {split: _read_files(csv_files(folder / split)) for split in SPLITS}
     empty = [split for split, scores in pieces.items() if not scores]
     if empty:
         raise ValueError(
@@ -83,7 +89,7 @@ def split_files(files: list[Path], seed: int = SPLIT_SEED) -> dict[str, list[Pat
 def _build(data_dir: Path) -> Pieces:
     if any((data_dir / split).is_dir() for split in SPLITS):
         return read_split_folders(data_dir)
-    files = sorted(data_dir.glob("*.csv"))
+    files = csv_files(data_dir)
     if not files:
         raise ValueError(
             f"Expected CSV files, or train/ valid/ test/ folders of them, in {data_dir}. "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
+from bach_tf.corpora.folder import content_hash, csv_files
 from bach_tf.corpora.grid_csv import find_problems, read_cells
 from bach_tf.corpora.prepared import SPLITS, cache_dir
 from bach_tf.validation.report import Report, first, format_report, printable
@@ -102,23 +102,14 @@ def find_splits(folder: Path) -> Splits:
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of CSV files, got a file: {folder}")
     if any((folder / split).is_dir() for split in SPLITS):
-        splits = {split: _csv_files(folder / split) for split in SPLITS}
+        splits = {split: csv_files(folder / split) for split in SPLITS}
     else:
-        splits = {"train": _csv_files(folder)}
+        splits = {"train": csv_files(folder)}
     if not any(splits.values()):
         raise ValueError(
             f"Expected CSV files in {folder} or in its folders {', '.join(SPLITS)}, got none"
         )
     return splits
-
-
-def content_hash(folder: Path) -> str:
-    """Return the SHA-256 over the relative names and the bytes of the CSV files."""
-    total = hashlib.sha256()
-    for path in [*_csv_files(folder), *(p for s in SPLITS for p in _csv_files(folder / s))]:
-        name = os.fsencode(path.relative_to(folder).as_posix())
-        total.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], list[str]]:
@@ -143,13 +134,9 @@ def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], 
     if len(splits) == len(SPLITS):
         problems += [
             f"{path.name}: expected in one of {', '.join(SPLITS)}, got it beside them"
-            for path in _csv_files(folder)
+            for path in csv_files(folder)
         ]
     return cells, problems
-
-
-def _csv_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.csv") if path.is_file())
 
 
 def _valid_marker(digest: str) -> Path:
