@@ -78,15 +78,21 @@ class Preset:
 
 
 PRESETS = {
-    # After the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15.
+    # After the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15: its layers,
+    # dropout of 0.3, Adam at 0.01 and power scheduling over 40 epochs. Changed because measured,
+    # validation on `jsb` in nats a token, two cores:
+    #   after 18 epochs: rate 0.01, input dropout 0.3: 0.657; rate 0.004, input dropout 0.1: 0.566
+    #   after 12 epochs: the latter 0.603; rate 0.006, input dropout 0.05, 160 units: 0.572
+    #   256 units learn no faster for each minute; recurrent dropout halves the speed.
+    # `units=None` gives the recipe's twice the vocabulary, 122 here.
     "gru": Preset(
         corpus="chorales",
         codec="satb",
         architecture="gru",
         model={
-            "units": None,
+            "units": 160,
             "layers": 3,
-            "input_dropout": 0.3,
+            "input_dropout": 0.1,
             "recurrent_dropout": 0.0,
             "dropout": 0.2,
             "l2": 0.0,
@@ -95,7 +101,9 @@ PRESETS = {
         window=64,
         shift=64,
         batch_size=32,
-        epochs=400,
+        epochs=80,
+        learning_rate=0.006,
+        decay_epochs=15.0,
     ),
 }
 

@@ -207,7 +207,8 @@ class PowerSchedule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         optimizer = self.model.optimizer
         factor = (self.decay_epochs + epoch) / (self.decay_epochs + epoch + 1)
-        optimizer.learning_rate = max(float(optimizer.learning_rate) * factor, self.floor)
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        optimizer.learning_rate = max(rate * factor, self.floor)
 
 
 class ReseedDropout(keras.callbacks.Callback):
