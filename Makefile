@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-DEMO_EPOCHS ?= 12
+DEMO_EPOCHS ?= 10
 
 .PHONY: demo test lint lock
 

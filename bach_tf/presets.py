@@ -101,7 +101,7 @@ PRESETS = {
         window=64,
         shift=64,
         batch_size=32,
-        epochs=80,
+        epochs=90,
         learning_rate=0.006,
         decay_epochs=15.0,
     ),
