@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bach_tf import runs, training
+from bach_tf import generation, runs, training
 from bach_tf.codecs import SatbCodec
 from bach_tf.pipeline import load_split
 from bach_tf.presets import PRESETS
@@ -205,7 +205,9 @@ def test_nothing_to_validate_with(tmp_path, tiny_folder):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_starts_from_its_names(name, tmp_path, tiny_csvs, home, monkeypatch):
+def test_every_preset_trains_and_generates_from_its_names(
+    name, tmp_path, tiny_csvs, home, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     preset = small(name, corpus="folder", data_dir=str(tiny_csvs))
     run, corpus = training.start_run(preset, "mine")
@@ -217,6 +219,8 @@ def test_every_preset_starts_from_its_names(name, tmp_path, tiny_csvs, home, mon
     assert again == corpus
     assert training.train(resumed, again, verbose=0).epochs == 3
     assert runs.load_run(run.folder).preset.epochs == 3
+    (score,) = generation.generate(resumed, length_steps=12, temperature=1.0, seed=0)
+    assert 0 < score.length <= 12
 
 
 def test_a_users_folder_is_validated_before_training(tmp_path, tiny_csvs, home):
