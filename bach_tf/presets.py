@@ -20,7 +20,8 @@ class Preset:
         batch_size: windows in a batch.
         transpose: the lowest and the highest shift of a training piece, in semitones.
         epochs: at most this many; `patience` of them without a better validation stop it.
-        learning_rate: of Adam, at the start. It is divided by `1 + epoch / decay_epochs`
+        optimizer: a name in `OPTIMIZERS`.
+        learning_rate: at the start. It is divided by `1 + epoch / decay_epochs`
             (power scheduling), and multiplied by `plateau_factor` after `plateau_patience`
             epochs without a better validation, down to `floor` times the first rate.
         clip_norm: the longest gradient, over all weights together.
@@ -42,6 +43,7 @@ class Preset:
     transpose: tuple[int, int] = (-5, 6)
     epochs: int
     patience: int = 30
+    optimizer: str = "adam"
     learning_rate: float = 0.01
     decay_epochs: float = 40.0
     plateau_factor: float = 0.3
@@ -104,6 +106,25 @@ PRESETS = {
         epochs=90,
         learning_rate=0.006,
         decay_epochs=15.0,
+    ),
+    # The other model of the same chapter, at its own sizes.
+    "wavenet": Preset(
+        corpus="chorales",
+        codec="satb",
+        architecture="wavenet",
+        model={
+            "embedding": 5,
+            "filters": [32, 48, 64, 96],
+            "kernel_size": 2,
+            "units": 256,
+            "dropout": 0.0,
+        },
+        window=32,
+        shift=16,
+        batch_size=32,
+        epochs=20,
+        optimizer="nadam",
+        learning_rate=0.001,
     ),
 }
 

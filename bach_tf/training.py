@@ -37,6 +37,7 @@ from bach_tf.validation import ensure_valid
 CHECKPOINT = "checkpoint"
 STATE = "state.json"
 MONITOR = "val_nll"
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam}
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
 EVALUATION_BATCH = 128  # whole pieces at a time: a recurrent model pays for steps, not for rows
 
@@ -179,7 +180,9 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int = 1) -> Outcome:
 def compile_model(model: keras.Model, preset: Preset) -> None:
     """Give the model its optimiser, loss and metrics; padding counts in none of them."""
     model.compile(
-        optimizer=keras.optimizers.Adam(preset.learning_rate, global_clipnorm=preset.clip_norm),
+        optimizer=choose(OPTIMIZERS, preset.optimizer, "optimizer")(
+            preset.learning_rate, global_clipnorm=preset.clip_norm
+        ),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),

@@ -21,6 +21,15 @@ SMALL = {
         {"units": 8},
         {"units": 6, "layers": 2, "layer_norm": True, "l2": 1e-3, "recurrent_dropout": 0.1},
     ],
+    "wavenet": [
+        {"units": 8, "filters": [6, 8, 8]},
+        {"units": 8, "filters": [6, 8], "kernel_size": 3, "embedding": 4, "dropout": 0.3},
+    ],
+}
+# Settings with which each learns a batch by heart: no dropout, room enough.
+BY_HEART = {
+    "gru": {"units": 32, "layers": 3, "input_dropout": 0.0, "dropout": 0.0},
+    "wavenet": {"units": 32, "filters": [16, 16]},
 }
 CASES = [(name, settings) for name in MODELS for settings in SMALL[name]]
 
@@ -31,6 +40,10 @@ def model(request):
     keras.utils.set_random_seed(1)
     model = MODELS[name](CODEC.vocab_size, **settings)
     model(np.zeros((1, 2), np.int32))
+    # As after some training: what a layer has counted is not what it began with.
+    numbers = np.random.default_rng(2)
+    for variable in model.non_trainable_weights:
+        variable.assign(variable + numbers.uniform(0, 0.5, variable.shape))
     return model
 
 
@@ -96,8 +109,7 @@ def test_weights_are_saved_and_loaded(model, tmp_path, request):
 @pytest.mark.parametrize("name", MODELS)
 def test_one_batch_can_be_learned_by_heart(name):
     keras.utils.set_random_seed(1)
-    settings = {"input_dropout": 0.0, "dropout": 0.0} if name == "gru" else {}
-    model = MODELS[name](CODEC.vocab_size, **{**SMALL[name][0], "units": 32, **settings})
+    model = MODELS[name](CODEC.vocab_size, **BY_HEART[name])
     model.compile(
         optimizer=keras.optimizers.Adam(0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -110,6 +122,13 @@ def test_one_batch_can_be_learned_by_heart(name):
 def test_the_layers_of_a_gru_are_twice_the_vocabulary():
     model = MODELS["gru"](CODEC.vocab_size)
     assert [layer.units for layer in model.recurrent] == [40, 40, 40]
+
+
+def test_the_wavenet_recipe_has_the_weights_it_reports():
+    # With its own 47 ids: 46 pitches and silence.
+    model = MODELS["wavenet"](47)
+    model(random_ids(1, 3) % 47)
+    assert model.count_params() == 396_810
 
 
 def test_l2_adds_to_the_loss():

@@ -14,7 +14,7 @@ from bach_tf.pipeline import load_split
 from bach_tf.presets import PRESETS
 
 CODEC = SatbCodec(lowest=31, highest=87)
-SMALL = {"gru": {"units": 8, "layers": 2}}
+SMALL = {"gru": {"units": 8, "layers": 2}, "wavenet": {"units": 8, "filters": [6, 6]}}
 
 
 def small(name="gru", **changes):
