@@ -29,7 +29,7 @@ class Preset:
         temperature: the default of generation.
 
     Raises:
-        ValueError: a number that must be above 0 and is not.
+        ValueError: a number that must be above 0 and is not, or a seed outside 31 bits.
     """
 
     corpus: str
@@ -58,6 +58,8 @@ class Preset:
         for name in above_zero:
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"`seed` must be in 0..{2**31 - 1}. Received: {self.seed}")
 
     def to_config(self) -> dict:
         """Return the preset as plain data, for JSON."""

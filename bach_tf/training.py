@@ -25,6 +25,7 @@ from bach_tf.pipeline import (
 from bach_tf.presets import Preset
 from bach_tf.runs import (
     HISTORY,
+    WEIGHTS,
     Run,
     create_run,
     load_run,
@@ -67,9 +68,12 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
         name: of the run folder; the architecture and the time when `None`.
 
     Raises:
-        ValueError: an unknown corpus, codec or model, a corpus that cannot be read or is not
-            sound, or a run of that name.
+        ValueError: an unknown corpus, codec, model or optimiser, sizes that cannot be, a
+            corpus that cannot be read or is not sound, or a run of that name.
     """
+    # Mistakes are said before the corpus is built and a folder made.
+    make_windowing(preset)
+    choose(OPTIMIZERS, preset.optimizer, "optimizer")
     corpus = prepare_corpus(preset)
     return create_run(preset, make_codec(preset, corpus), name), corpus
 
@@ -114,19 +118,27 @@ def make_codec(preset: Preset, corpus: Path):
     return choose(CODECS, preset.codec, "codec").for_range(lowest + down, highest + up)
 
 
-def make_batches(preset: Preset, pieces: Pieces, codec) -> TrainingBatches:
-    """Return the training batches that a preset asks for.
+def make_windowing(preset: Preset) -> Windowing:
+    """Return how a preset's training pieces become batches.
 
     Raises:
-        ValueError: no piece, or a window, shift, batch or transposition that cannot be.
+        ValueError: a window, shift, batch or transposition that cannot be.
     """
-    windowing = Windowing(
+    return Windowing(
         window=preset.window,
         shift=preset.shift,
         batch_size=preset.batch_size,
         transpose=preset.transpose,
     )
-    return TrainingBatches(pieces, codec, windowing, seed=preset.seed)
+
+
+def make_batches(preset: Preset, pieces: Pieces, codec) -> TrainingBatches:
+    """Return the training batches that a preset asks for.
+
+    Raises:
+        ValueError: no piece, or as `make_windowing`.
+    """
+    return TrainingBatches(pieces, codec, make_windowing(preset), seed=preset.seed)
 
 
 def train(run: Run, corpus: Path, *, verbose: int = 1) -> Outcome:
@@ -148,7 +160,8 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int = 1) -> Outcome:
         verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch.
 
     Raises:
-        ValueError: no piece to train on or to validate with.
+        ValueError: no piece to train on or to validate with, or a loss that is not a number
+            from the first epoch on.
     """
     if not len(valid):
         raise ValueError("Expected at least one piece to validate with. Received: none")
@@ -173,6 +186,11 @@ def fit(run: Run, train: Pieces, valid: Pieces, *, verbose: int = 1) -> Outcome:
         except KeyboardInterrupt:
             _close(callbacks)
             raise
+    if not (run.folder / WEIGHTS).exists():
+        raise ValueError(
+            "The loss was not a number from the first epoch on. Train anew with a lower rate: "
+            f"--set learning_rate={preset.learning_rate / 10:g}"
+        )
     load_weights(run)
     return _outcome(run.folder / HISTORY, time.monotonic() - begin)
 
@@ -308,6 +326,7 @@ def _callbacks(run: Run, checkpoint: Checkpoint) -> list[keras.callbacks.Callbac
     preset = run.preset
     return [
         ReseedDropout(preset.seed),
+        keras.callbacks.TerminateOnNaN(),
         checkpoint.plateau,  # writes this epoch's rate into the logs
         checkpoint.early_stopping,
         keras.callbacks.TensorBoard(

@@ -197,6 +197,13 @@ def test_the_loss_does_not_count_padding(tmp_path, tiny_folder):
     np.testing.assert_allclose(weights_of(short), weights_of(long), atol=1e-5)
 
 
+def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny_folder):
+    run = make_run(tmp_path)
+    run.model.set_weights([np.full_like(weights, np.nan) for weights in run.model.get_weights()])
+    with pytest.raises(ValueError, match=r"not a number .*--set learning_rate=0.0006"):
+        fit(run, tiny_folder)
+
+
 def test_nothing_to_validate_with(tmp_path, tiny_folder):
     run = make_run(tmp_path)
     pieces = load_split(tiny_folder, "train", CODEC)
