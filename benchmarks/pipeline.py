@@ -42,7 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     preset = replace(PRESETS["gru"], corpus=args.corpus, data_dir=args.data_dir)
     begin = time.perf_counter()
-    corpus = prepare_corpus(preset)
+    try:
+        corpus = prepare_corpus(preset)
+    except ValueError as error:
+        print(f"pipeline: {error}", file=sys.stderr)
+        return 2
     codec = make_codec(preset, corpus)
     pieces = load_split(corpus, "train", codec)
     print(f"{len(pieces)} pieces, {pieces.ids.size} tokens, {time.perf_counter() - begin:.1f} s")

@@ -11,3 +11,8 @@ def test_the_pipeline_benchmark_prints_a_row_for_each_epoch(tiny_csvs, home, cap
     assert re.match(r"3 pieces, \d+ tokens", lines[0])
     assert [line.split()[0] for line in lines[2:]] == ["1", "2"]
     assert all(float(line.split()[1]) > 0 for line in lines[2:])
+
+
+def test_the_pipeline_benchmark_says_what_is_wrong(home, capsys):
+    assert pipeline.main(["--corpus", "folder"]) == 2
+    assert "needs --data-dir" in capsys.readouterr().err
