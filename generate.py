@@ -13,6 +13,7 @@ from bach_tf.score import STEPS_PER_QUARTER
 
 STEPS_PER_BAR = 4 * STEPS_PER_QUARTER
 BARS = 32
+MIN_BARS = 4
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
             temperature=run.preset.temperature if args.temperature is None else args.temperature,
             seed=seed,
             num_outputs=args.num_outputs,
+            min_steps=args.min_bars * STEPS_PER_BAR,
             primer=args.primer and generation.read_primer(args.primer),
         )
         style = {"tempo_qpm": args.tempo, "program": program, "voice_names": run.codec.voice_names}
@@ -53,6 +55,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--num-outputs", type=int, default=1, help="how many pieces")
     parser.add_argument("--length", type=int, help="of a piece, in steps (sixteenths)")
     parser.add_argument("--bars", type=int, default=BARS, help=f"instead; {BARS} by default")
+    parser.add_argument("--min-bars", type=int, default=MIN_BARS, help="before which none ends (4)")
     parser.add_argument("--seed", type=int, help="the same seed gives the same file")
     parser.add_argument("--primer", type=Path, help="a .csv or .mid file to begin with")
     parser.add_argument("--tempo", type=float, default=TEMPO_QPM, help="quarter notes a minute")

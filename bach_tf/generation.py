@@ -27,6 +27,7 @@ def generate(
     temperature: float,
     seed: int,
     num_outputs: int = 1,
+    min_steps: int = 0,
     primer: Score | None = None,
 ) -> list[Score]:
     """Write pieces in the style of a run.
@@ -37,6 +38,8 @@ def generate(
         temperature: divides the logits; above 1 is more daring, 0 takes the likeliest notes.
         seed: the same seed gives the same pieces.
         num_outputs: how many pieces.
+        min_steps: before which no piece ends, its primer counted. A model that has learned
+            from short windows now and then ends a piece after a few notes.
         primer: how each piece begins.
 
     Returns:
@@ -58,9 +61,14 @@ def generate(
             "Ask for a longer piece, or give a shorter primer."
         )
     prompt = [codec.START] if primer is None else codec.encode(primer)[:-1]
-    length = length_steps * len(codec.may_follow)
+    tokens_per_step = len(codec.may_follow)
     pieces = Sampler(run.model, codec).sample(
-        prompt, length=length, temperature=temperature, seed=seed, num_outputs=num_outputs
+        prompt,
+        length=length_steps * tokens_per_step,
+        temperature=temperature,
+        seed=seed,
+        num_outputs=num_outputs,
+        min_length=min_steps * tokens_per_step,
     )
     return [without_leading_silence(codec.decode(ids)) for ids in pieces]
 

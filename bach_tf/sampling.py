@@ -34,7 +34,14 @@ class Sampler:
         self._loop = tf.function(self._sample, reduce_retracing=True)
 
     def sample(
-        self, prompt, *, length: int, temperature: float, seed: int, num_outputs: int = 1
+        self,
+        prompt,
+        *,
+        length: int,
+        temperature: float,
+        seed: int,
+        num_outputs: int = 1,
+        min_length: int = 0,
     ) -> np.ndarray:
         """Return pieces that begin with the prompt.
 
@@ -44,6 +51,8 @@ class Sampler:
             temperature: divides the logits; above 1 is more daring, 0 takes the likeliest id.
             seed: piece `n` depends on it and on `n` alone, not on `num_outputs`.
             num_outputs: how many pieces.
+            min_length: a piece does not end before so many ids, counted as `length` is; at
+                least one follows the prompt in any case.
 
         Returns:
             int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
@@ -64,13 +73,14 @@ class Sampler:
         ids = self._loop(
             tf.constant(prompt),
             tf.constant(length),
+            tf.constant(max(min_length, prompt.size)),
             tf.constant(temperature, tf.float32),
             tf.constant(_to_int32(seed)),
             tf.range(num_outputs),
         )
         return ids.numpy()
 
-    def _sample(self, prompt, length, temperature, seed, outputs):
+    def _sample(self, prompt, length, min_length, temperature, seed, outputs):
         batch, prompt_length = tf.size(outputs), tf.size(prompt)
         chances = tf.map_fn(  # (N, L)
             lambda n: tf.random.stateless_uniform([length], tf.stack([seed, n])),
@@ -88,8 +98,7 @@ class Sampler:
         def step(t, ids, ended, state, pieces):
             logits, state = self.model.step(ids, state)  # (N, V)
             allowed = tf.gather(self._may_follow, t % self._may_follow.shape[0])  # (V,)
-            # A piece does not end before anything has been written.
-            allowed &= (tf.range(tf.size(allowed)) != end) | (t + 1 > prompt_length)
+            allowed &= (tf.range(tf.size(allowed)) != end) | (t >= min_length)
             ids = draw(logits, allowed, chances[:, t], temperature)
             ids = tf.where(ended, PAD, ids)
             given = tf.gather(prompt, tf.minimum(t + 1, prompt_length - 1))

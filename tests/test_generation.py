@@ -24,6 +24,14 @@ def test_pieces_are_as_long_as_asked_or_shorter(trained_run):
     assert all(score.length > 0 for score in scores)
 
 
+def test_no_piece_ends_before_its_least_steps(trained_run):
+    scores = generate(trained_run, num_outputs=40, min_steps=12, temperature=2.0)
+    # Silence before the first note is cut, so a piece may be a little shorter than it was.
+    onsets = generate(trained_run, num_outputs=40, temperature=2.0)
+    assert min(score.length for score in onsets) < 10
+    assert min(score.length for score in scores) >= 10
+
+
 def test_pitches_are_those_of_the_codec(trained_run):
     codec = trained_run.codec
     for score in generate(trained_run, num_outputs=12, temperature=3.0):

@@ -77,6 +77,15 @@ def test_a_piece_does_not_end_before_it_has_begun():
     assert ids[0, 9] == END
 
 
+def test_no_piece_ends_before_its_least_length():
+    end_at_once = constant([0, 0, 50, 0, 0, 0, 0, 0])
+    ids = sample(end_at_once, length=40, min_length=12, num_outputs=3)
+    assert (ids[:, 1:13] >= CODEC.SILENT).all()
+    assert (ids[:, 13] == END).all()
+    # A least length beyond the length is no mistake: the piece is cut at the length.
+    assert (sample(end_at_once, length=8, min_length=12)[:, 1:] >= CODEC.SILENT).all()
+
+
 def test_pieces_end_each_at_its_own_time():
     ids = sample(constant([0, 0, 1, 0, 0, 0, 0, 0]), length=80, num_outputs=30, seed=4)
     ends = [int(np.argmax(row == END)) for row in ids if END in row]
