@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
             path = next_path(args.output)
             render(score, path, **style)
             print(f"{path}: {generation.bars(score):.1f} bars, seed {seed}, from {run.folder}")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"generate.py: {error}", file=sys.stderr)
         return 2
     return 0

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Training {run.preset.architecture} on {corpus}, into {run.folder}", flush=True)
         # A bar that is redrawn has no place in a file.
         outcome = training.train(run, corpus, verbose=1 if sys.stdout.isatty() else 2)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

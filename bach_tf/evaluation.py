@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
             data_dir = Path(run.preset.data_dir)
         folder = choose(CORPORA, corpus, "corpus")(data_dir)
         measures = evaluate(run.model, run.codec, load_split(folder, args.split, run.codec))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"evaluation: {error}", file=sys.stderr)
         return 2
     print(f"{run.folder} on {corpus}, {args.split} split, whole pieces, not transposed")

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     begin = time.perf_counter()
     try:
         corpus = prepare_corpus(preset)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"pipeline: {error}", file=sys.stderr)
         return 2
     codec = make_codec(preset, corpus)

@@ -129,6 +129,15 @@ def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, mess
     assert not list(Path().glob("generated/*"))
 
 
+def test_a_folder_that_cannot_be_written_is_named(a_run, tiny_csvs, monkeypatch, capsys):
+    Path("taken").write_text("a file")
+    assert generate.main(["--length", "8", "--output", "taken/here"]) == 2
+    assert "taken" in capsys.readouterr().err
+    monkeypatch.setenv("BACH_TF_HOME", "taken")
+    assert train.main(["--data-dir", str(tiny_csvs)]) == 2
+    assert "taken" in capsys.readouterr().err
+
+
 def test_generating_without_a_run_says_how_to_get_one(here, capsys):
     assert generate.main([]) == 2
     assert "Train one with: python train.py --model gru" in capsys.readouterr().err
