@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.choices import choose
-from bach_tf.presets import PRESETS, Preset, override
+from bach_tf.corpora import CORPORA, corpus_of
+from bach_tf.presets import PRESETS, Preset, on_corpus, override
 from bach_tf.quiet import silence_libraries
 
 INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
             run, corpus = training.resume_run(args.resume, args.epochs)
         else:
             run, corpus = training.start_run(preset, args.run_name)
-        print(f"Training {run.preset.architecture} on {corpus}, into {run.folder}", flush=True)
+        print(f"Training {run.preset.recipe} on {corpus}, into {run.folder}", flush=True)
         # A bar that is redrawn has no place in a file.
         outcome = training.train(run, corpus, verbose=1 if sys.stdout.isatty() else 2)
     except (ValueError, OSError) as error:
@@ -47,7 +48,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description="Train a model on a corpus.")
     parser.add_argument("--model", default="gru", help=f"one of: {', '.join(PRESETS)}")
-    parser.add_argument("--corpus", help="chorales, jsb or folder; the model's own by default")
+    parser.add_argument("--corpus", help=f"the model's own, or one of: {', '.join(CORPORA)}")
     parser.add_argument("--data-dir", help="where the corpus is read from")
     parser.add_argument("--epochs", type=int, help="at most this many")
     parser.add_argument("--seed", type=int, help="of everything that is random (default 0)")
@@ -65,11 +66,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def make_preset(args: argparse.Namespace) -> Preset:
     """Return the preset that the arguments ask for."""
-    # A folder given alone is the user's own corpus.
-    corpus = args.corpus or ("folder" if args.data_dir else None)
-    given = {"corpus": corpus, "data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
-    preset = override(choose(PRESETS, args.model, "model"), args.set)
-    return replace(preset, **{name: value for name, value in given.items() if value is not None})
+    preset = choose(PRESETS, args.model, "model")
+    preset = on_corpus(preset, args.corpus or corpus_of(args.data_dir, preset.corpus))
+    given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    return override(replace(preset, **given), args.set)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The exact likelihood of pieces under a run.
 
 python -m bach_tf.evaluation --run RUN --corpus jsb --split test
+
+Beside the model stand n-gram models of the same tokens, fitted to the same training split: what a
+likelihood is worth shows in the distance to them.
 """
 
 from __future__ import annotations
@@ -22,24 +25,29 @@ from bach_tf.choices import choose
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.prepared import SPLITS
 from bach_tf.models import NextTokenModel
-from bach_tf.pipeline import Pieces, evaluation_batches, load_split
-from bach_tf.runs import load_trained_run, newest_run
+from bach_tf.ngrams import measure_ngrams
+from bach_tf.pipeline import load_split
+from bach_tf.runs import Run, load_trained_run, newest_run
+from bach_tf.training import measured_batches
+
+ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
-def evaluate(model: NextTokenModel, codec, pieces: Pieces) -> dict[str, float]:
-    """Measure the likelihood of whole pieces, each token with all tokens before it as context.
+def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset) -> dict[str, float]:
+    """Measure the likelihood of the tokens that count.
 
-    Only ids that are music count: padding, the start and the end of a piece do not. Each
-    conditional is a softmax over the whole vocabulary.
+    Each conditional is a softmax over the whole vocabulary, given earlier tokens alone.
 
     Args:
         model: ids to logits.
-        codec: says which ids count and which voice a token belongs to.
-        pieces: as they are, not transposed.
+        codec: says which voice a token belongs to.
+        batches: inputs int32 `(B, T)`, targets `(B, T)` and weights `(B, T)`, 1 where a token
+            counts, as `evaluation_batches` yields them.
 
     Returns:
-        `nll` in nats a token, `perplexity`, `accuracy`, `tokens`, and `nll_VOICE` for each
-        voice of the codec.
+        `nll` in nats a token, `perplexity`, `accuracy`, `tokens`; `unknown`, how many of these are
+        the codec's unknown token, where it has one; and `nll_VOICE` for each voice of the codec,
+        where it has several.
 
     Raises:
         ValueError: no token to measure.
@@ -47,10 +55,12 @@ def evaluate(model: NextTokenModel, codec, pieces: Pieces) -> dict[str, float]:
     measure = tf.function(lambda *batch: _measure(model, *batch), reduce_retracing=True)
     voices = len(codec.voice_names)
     totals = np.zeros((3, voices))  # nats, hits and tokens of each voice
-    for inputs, targets, weights in evaluation_batches(pieces, codec):
+    unknown = 0
+    for inputs, targets, weights in batches:
         nats, hits = measure(inputs, targets)  # (B, T)
         voice = np.broadcast_to(codec.voice_of(np.arange(targets.shape[1])), targets.shape)
         counted = weights.numpy() > 0
+        unknown += int((targets.numpy()[counted] == codec.unknown).sum())
         for row, values in zip(totals, (nats.numpy(), hits.numpy(), counted)):
             values = values[counted].astype(np.float64)
             row += np.bincount(voice[counted], weights=values, minlength=voices)
@@ -58,12 +68,14 @@ def evaluate(model: NextTokenModel, codec, pieces: Pieces) -> dict[str, float]:
     if not tokens.sum():
         raise ValueError("Expected pieces with at least one note or silence. Received: none")
     nll = nats.sum() / tokens.sum()
+    names = codec.voice_names if voices > 1 else ()
     return {
         "nll": float(nll),
         "perplexity": math.exp(nll),
         "accuracy": float(hits.sum() / tokens.sum()),
         "tokens": int(tokens.sum()),
-        **{f"nll_{name}": float(n) for name, n in zip(codec.voice_names, nats / tokens)},
+        **({} if codec.unknown is None else {"unknown": unknown}),
+        **{f"nll_{name}": float(n) for name, n in zip(names, nats / tokens)},
     }
 
 
@@ -74,14 +86,58 @@ def _measure(model: NextTokenModel, inputs, targets):
     return nats, tf.argmax(logits, axis=2, output_type=tf.int32) == targets
 
 
+def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
+    """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`."""
+    return evaluate(run.model, run.codec, measured_batches(run.preset, run.codec, corpus, split))
+
+
+def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, float]]:
+    """Measure n-gram models, fitted to the training split, on the tokens that the run counts.
+
+    Returns:
+        for each order, `nll` in nats a token and `accuracy`.
+    """
+    codec = run.codec
+    train, measured = (load_split(corpus, name, codec).arrays() for name in ("train", split))
+    return measure_ngrams(
+        train,
+        measured,
+        vocab_size=codec.vocab_size,
+        counted=codec.counted,
+        orders=ORDERS,
+        period=len(codec.may_follow),
+    )
+
+
 def format_measures(measures: dict[str, float]) -> str:
     """Return the measures as a table."""
-    units = {"nll": "nats a token", "perplexity": "", "accuracy": "", "tokens": ""}
     lines = []
     for name, value in measures.items():
         text = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
-        lines.append(f"{name:<12}{text:>10}  {units.get(name, 'nats a token')}".rstrip())
+        unit = "nats a token" if name.startswith("nll") else ""
+        lines.append(f"{name:<14}{text:>10}  {unit}".rstrip())
     return "\n".join(lines)
+
+
+def format_ngrams(measures: dict[int, dict[str, float]]) -> str:
+    """Return a line for each n-gram model."""
+    return "\n".join(
+        f"order-{order} n-gram{each['nll']:>10.4f}  nats a token, accuracy {each['accuracy']:.4f}"
+        for order, each in measures.items()
+    )
+
+
+def describe(run: Run) -> str:
+    """Return in words how a run is measured."""
+    preset = run.preset
+    if preset.split == "windows":
+        return (
+            f"last tokens of windows of {preset.window} steps, split at random: most of them "
+            "were seen in training, so compare this with figures measured in the same way alone"
+        )
+    if preset.context is None:
+        return "whole pieces, not transposed"
+    return f"{preset.context // 2} to {preset.context} steps of context, not transposed"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,12 +156,17 @@ def main(argv: list[str] | None = None) -> int:
         if data_dir is None and corpus == run.preset.corpus and run.preset.data_dir:
             data_dir = Path(run.preset.data_dir)
         folder = choose(CORPORA, corpus, "corpus")(data_dir)
-        measures = evaluate(run.model, run.codec, load_split(folder, args.split, run.codec))
+        measures = evaluate_run(run, folder, args.split)
+        # Split windows would leak into an n-gram model too: it would know them by heart.
+        by_pieces = run.preset.split == "pieces"
+        ngrams = evaluate_ngrams(run, folder, args.split) if by_pieces else {}
     except (ValueError, OSError) as error:
         print(f"evaluation: {error}", file=sys.stderr)
         return 2
-    print(f"{run.folder} on {corpus}, {args.split} split, whole pieces, not transposed")
+    print(f"{run.folder} on {corpus}, {args.split} split, {describe(run)}")
     print(format_measures(measures))
+    if ngrams:
+        print(format_ngrams(ngrams))
     return 0
 
 

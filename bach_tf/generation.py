@@ -3,78 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bach_tf.choices import choose
+from bach_tf.codecs import parse_tokens
 from bach_tf.corpora.grid_csv import read_grid_csv
-from bach_tf.midi import read_midi
+from bach_tf.midi import (
+    PERFORMANCE_TEMPO_QPM,
+    STEPS_PER_SECOND,
+    read_midi,
+    read_midi_seconds,
+)
+from bach_tf.pipeline import load_split
 from bach_tf.runs import Run
 from bach_tf.sampling import Sampler
 from bach_tf.score import Score
+from bach_tf.training import prepare_corpus
 
-PRIMERS: dict[str, Callable[[Path], Score]] = {
-    ".csv": lambda path: Score.from_grid(read_grid_csv(path), title=path.stem),
-    ".mid": read_midi,
-    ".midi": read_midi,
+PERFORMANCE_STEPS_PER_QUARTER = STEPS_PER_SECOND * 60 // PERFORMANCE_TEMPO_QPM
+FROM_CORPUS = "corpus"  # a primer that is cut out of the corpus at random
+
+
+def read_timed_midi(path: Path, steps_per_quarter: int) -> Score:
+    """Read a MIDI file on a grid of beats, or on that of performances, which count seconds."""
+    if steps_per_quarter == PERFORMANCE_STEPS_PER_QUARTER:
+        return read_midi_seconds(path)
+    return read_midi(path, steps_per_quarter)
+
+
+PRIMERS: dict[str, Callable[[Path, int], Score]] = {
+    ".csv": lambda path, _: Score.from_grid(read_grid_csv(path), title=path.stem),
+    ".mid": read_timed_midi,
+    ".midi": read_timed_midi,
 }
 
 
 def generate(
     run: Run,
     *,
-    length_steps: int,
+    length: int,
     temperature: float,
     seed: int,
     num_outputs: int = 1,
-    min_steps: int = 0,
-    primer: Score | None = None,
+    min_length: int = 0,
+    prompt: np.ndarray | None = None,
 ) -> list[Score]:
     """Write pieces in the style of a run.
 
     Args:
         run: a trained one.
-        length_steps: of a piece, its primer counted; the model may end it earlier.
+        length: of a piece in steps of the codec, its prompt counted; the model may end it earlier.
         temperature: divides the logits; above 1 is more daring, 0 takes the likeliest notes.
         seed: the same seed gives the same pieces.
         num_outputs: how many pieces.
-        min_steps: before which no piece ends, its primer counted. A model that has learned
+        min_length: steps before which no piece ends, its prompt counted. A model that has learned
             from short windows now and then ends a piece after a few notes.
-        primer: how each piece begins.
+        prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
+            The first one is the start token or what stands before the others.
 
     Returns:
         the pieces, without the silence before their first note.
 
     Raises:
-        ValueError: no step to write, a primer that the codec cannot hold or that leaves no
-            room, or a temperature that is negative or not a number.
+        ValueError: no step to write, a prompt that leaves no room, or a temperature that is
+            negative or not a number.
 
     Example:
-        >>> scores = generate(run, length_steps=64, temperature=1.0, seed=1)  # doctest: +SKIP
+        >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
     """
     codec = run.codec
-    if length_steps < 1:
-        raise ValueError(f"`length_steps` must be at least 1. Received: {length_steps}")
-    if primer is not None and primer.length >= length_steps:
+    if length < 1:
+        raise ValueError(f"`length` must be at least 1. Received: {length}")
+    prompt = np.array([codec.START]) if prompt is None else prompt
+    tokens_per_step = len(codec.may_follow)
+    steps = -(-(len(prompt) - 1) // tokens_per_step)
+    if steps >= length:
         raise ValueError(
-            f"The primer has {primer.length} steps and the piece is to have {length_steps}. "
+            f"The primer has {steps} steps and the piece is to have {length}. "
             "Ask for a longer piece, or give a shorter primer."
         )
-    prompt = [codec.START] if primer is None else codec.encode(primer)[:-1]
-    tokens_per_step = len(codec.may_follow)
     pieces = Sampler(run.model, codec).sample(
         prompt,
-        length=length_steps * tokens_per_step,
+        length=length * tokens_per_step,
         temperature=temperature,
         seed=seed,
         num_outputs=num_outputs,
-        min_length=min_steps * tokens_per_step,
+        min_length=min_length * tokens_per_step,
     )
-    return [without_leading_silence(codec.decode(ids)) for ids in pieces]
+    return [codec.decode(ids[1:]).without_leading_silence() for ids in pieces]
 
 
-def read_primer(path: Path) -> Score:
+def make_prompt(run: Run, primer: str | None, seed: int) -> np.ndarray:
+    """Return the ids with which pieces are to begin: int32 `(1 + P,)`.
+
+    Args:
+        run: gives the codec, and the corpus.
+        primer: a .csv or .mid file; "corpus" for a window of the training split, drawn at random;
+            or tokens of the codec, separated by spaces. `None` for a piece from its beginning.
+        seed: of the window that is drawn.
+
+    Raises:
+        ValueError: a file that cannot be read, or music or a token that the codec does not know.
+    """
+    if primer is None:
+        return np.array([run.codec.START], np.int32)
+    if primer == FROM_CORPUS:
+        return _window_of_corpus(run, seed)
+    path = Path(primer)
+    if path.suffix.lower() in PRIMERS or path.is_file():
+        return run.codec.encode(read_primer(path, run.codec.steps_per_quarter))[:-1]
+    try:
+        return parse_tokens(run.codec, primer)
+    except ValueError as error:
+        endings = ", ".join(PRIMERS)
+        raise ValueError(
+            f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
+        ) from None
+
+
+def read_primer(path: Path, steps_per_quarter: int) -> Score:
     """Read the beginning of a piece from a CSV grid or a MIDI file.
+
+    Args:
+        path: of the file.
+        steps_per_quarter: the grid of a MIDI file; that of performances counts seconds.
 
     Raises:
         ValueError: another ending, no such file, or a file that cannot be read.
@@ -82,17 +136,58 @@ def read_primer(path: Path) -> Score:
     read = choose(PRIMERS, path.suffix.lower(), "kind of primer")
     if not path.is_file():
         raise ValueError(f"No primer {path}.")
-    return read(path)
+    return read(path, steps_per_quarter)
 
 
-def without_leading_silence(score: Score) -> Score:
-    """Return the score from its first note on."""
-    if not len(score):
-        return score
-    silence = int(score.onset.min())
-    return replace(score, onset=score.onset - silence, length=score.length - silence)
+def _window_of_corpus(run: Run, seed: int) -> np.ndarray:
+    """Return one training window of the run, as the model has seen it, without the last id."""
+    pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
+    numbers = np.random.default_rng(seed)
+    piece = pieces[numbers.integers(len(pieces))]
+    tokens_per_step = len(run.codec.may_follow)
+    steps = (len(piece) - 2) // tokens_per_step
+    window = min(run.preset.window, max(steps - 1, 0))
+    start = tokens_per_step * numbers.integers(steps - window + 1)
+    return piece[start : start + 1 + tokens_per_step * window]
 
 
 def bars(score: Score) -> float:
     """Return how many bars a score has, the last one counted in parts."""
     return score.length / score.steps_per_bar
+
+
+def describe(score: Score, codec, tempo_qpm: float) -> str:
+    """Return in words how long a piece is.
+
+    Args:
+        score: the piece.
+        codec: that decoded it.
+        tempo_qpm: quarter notes a minute.
+    """
+    seconds = score.length / score.steps_per_quarter * 60 / tempo_qpm
+    length = f"{len(score)} notes, {seconds:.0f} s"
+    return length if codec.steps_per_bar is None else f"{bars(score):.1f} bars, {length}"
+
+
+def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:
+    """Return how many steps of a codec a user has asked for.
+
+    Args:
+        codec: says what a step is.
+        length: in steps, if given.
+        bars: of four quarters, if given.
+        default: in steps, where neither is given.
+
+    Raises:
+        ValueError: both are given, or bars where steps have no length in time.
+    """
+    if length is not None and bars is not None:
+        raise ValueError("Give the length in steps or in bars, not both.")
+    if bars is None:
+        return default if length is None else length
+    if codec.steps_per_bar is None:
+        raise ValueError(
+            f"This run writes {codec.step_name}s, which are not of one length in time: "
+            f"instead of bars give --length, in {codec.step_name}s."
+        )
+    return bars * codec.steps_per_bar

@@ -46,3 +46,148 @@ class CausalConv(keras.layers.Layer):
         taps = seen[:, :: self.dilation]  # (B, kernel_size, C)
         out = ops.einsum("bkc,kcf->bf", taps, self.conv.kernel) + self.conv.bias
         return out, seen[:, 1:]
+
+
+class RelativeAttention(keras.layers.Layer):
+    """Causal attention of several heads that knows how far back each token is.
+
+    To each score is added the product of the query with a learned vector for the distance, by
+    the memory-efficient "skewing" of Huang et al. 2018 (arXiv 1809.04281): the products with
+    all distances are one matrix, whose rows are then moved into place. A token sees the last
+    `context` tokens. A longer sequence is cut into blocks of `context` queries, each with its own
+    keys and those of the block before, so that the cost grows with the length alone.
+
+    Args:
+        heads: they share the width of the input.
+        context: tokens that a token sees, itself included.
+        dropout: share of the attention left out.
+
+    Raises:
+        ValueError: a width that the heads cannot share.
+
+    Example:
+        >>> layer = RelativeAttention(2, context=16)
+        >>> tuple(layer(ops.zeros((1, 10, 8))).shape)
+        (1, 10, 8)
+    """
+
+    def __init__(self, heads: int, *, context: int, dropout: float = 0.0):
+        super().__init__()
+        self.heads = heads
+        self.context = context
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def build(self, input_shape):
+        """Make the weights for inputs `(B, T, U)`."""
+        units = input_shape[-1]
+        if units % self.heads:
+            raise ValueError(
+                f"`units` must be a multiple of `heads`. Received: units={units}, "
+                f"heads={self.heads}"
+            )
+        self.units, self.head_units = units, units // self.heads
+        self.project = keras.layers.Dense(3 * units, use_bias=False)
+        self.project.build(input_shape)
+        self.out = keras.layers.Dense(units)
+        self.out.build(input_shape)
+        # The last row is the present token, the first one the furthest.
+        self.distances = self.add_weight(
+            shape=(self.heads, self.context, self.head_units),
+            initializer=keras.initializers.RandomNormal(stddev=self.head_units**-0.5),
+            name="distances",
+        )
+
+    def call(self, x, training: bool = False):
+        """Return the outputs `(B, T, U)` of inputs `(B, T, U)`."""
+        length = ops.shape(x)[1]
+        query, key, value = self._split(self.project(x))  # (B, H, T, D) each
+        if isinstance(length, int) and length <= self.context:
+            out = self._attend(query, key, value, training)
+        else:
+            out = self._attend_in_blocks(query, key, value, training)
+        out = ops.reshape(ops.transpose(out, (0, 2, 1, 3)), (-1, length, self.units))
+        return self.out(out)  # (B, T, U)
+
+    def initial_state(self, batch_size: int):
+        """Return empty caches of keys and values: `(B, H, context, D)` each."""
+        shape = (batch_size, self.heads, self.context, self.head_units)
+        return ops.zeros(shape), ops.zeros(shape)
+
+    def step(self, x, position, state):
+        """Return the output `(B, U)` of the input `(B, U)` at a position, and the new caches."""
+        query, key, value = self._split(self.project(x)[:, None])  # (B, H, 1, D) each
+        keys, values = (
+            ops.concatenate([old[:, :, 1:], new], axis=2)  # (B, H, context, D)
+            for old, new in zip(state, (key, value))
+        )
+        scores = ops.einsum("bhqd,bhkd->bhqk", query, keys)
+        scores = scores + ops.einsum("bhqd,hkd->bhqk", query, self.distances)
+        seen = ops.arange(self.context) >= self.context - 1 - position  # (context,)
+        out = self._weighted(scores, seen, values, training=False)  # (B, H, 1, D)
+        return self.out(ops.reshape(out, (-1, self.units))), (keys, values)
+
+    def _split(self, projected):
+        """Return query, key and value, `(B, H, T, D)` each, of `(B, T, 3 U)`."""
+        length = ops.shape(projected)[1]
+        parts = ops.reshape(projected, (-1, length, 3, self.heads, self.head_units))
+        query, key, value = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)
+        return query * self.head_units**-0.5, key, value
+
+    def _attend(self, query, key, value, training: bool):
+        """Attend from all tokens to all before them, of `(B, H, T, D)` with `T <= context`."""
+        length = ops.shape(query)[2]
+        scores = ops.einsum("bhqd,bhkd->bhqk", query, key)
+        scores = scores + self._skewed(query, length)
+        places = ops.arange(length)
+        return self._weighted(scores, places[:, None] >= places, value, training)
+
+    def _attend_in_blocks(self, query, key, value, training: bool):
+        """Attend within `context`, of `(B, H, T, D)` with any `T`."""
+        size, length = self.context, ops.shape(query)[2]
+        blocks = (length + size - 1) // size
+        behind = blocks * size - length
+        query = ops.pad(query, ((0, 0), (0, 0), (0, behind), (0, 0)))
+        shape = (-1, self.heads, blocks, size, self.head_units)
+        query = ops.reshape(query, shape)  # (B, H, N, C, D)
+        key, value = (self._pairs_of_blocks(x, behind, shape) for x in (key, value))
+        scores = ops.einsum("bhnqd,bhnkd->bhnqk", query, key)  # (B, H, N, C, 2C)
+        scores = scores + self._skewed(query, 2 * size)
+        query_place = ops.arange(size)[:, None] + size
+        key_place = ops.arange(2 * size)
+        seen = (key_place <= query_place) & (key_place > query_place - size)  # (C, 2C)
+        # The first block has none before it.
+        exists = (ops.arange(blocks)[:, None] > 0) | (key_place >= size)  # (N, 2C)
+        out = self._weighted(scores, seen & exists[:, None], value, training)
+        out = ops.reshape(out, (-1, self.heads, blocks * size, self.head_units))
+        return out[:, :, :length]
+
+    def _pairs_of_blocks(self, x, behind, shape):
+        """Return each block with the one before it: `(B, H, N, 2C, D)` of `(B, H, T, D)`."""
+        x = ops.pad(x, ((0, 0), (0, 0), (self.context, behind), (0, 0)))
+        before = ops.reshape(x[:, :, : -self.context], shape)
+        here = ops.reshape(x[:, :, self.context :], shape)
+        return ops.concatenate([before, here], axis=3)
+
+    def _skewed(self, query, keys):
+        """Return the scores of the distances, `(..., Q, keys)` of queries `(..., Q, D)`.
+
+        The last query stands at the last key. Scores beyond `context` and of later keys are
+        arbitrary: they are masked.
+        """
+        *outer, length, _ = ops.shape(query)
+        known = self.distances
+        if isinstance(keys, int) and keys < self.context:
+            known = known[:, -keys:]
+        inner = "n" if len(outer) == 3 else ""
+        scores = ops.einsum(f"bh{inner}qd,hkd->bh{inner}qk", query, known)
+        missing = keys - ops.shape(known)[1] + 1
+        scores = ops.pad(scores, [(0, 0)] * (len(outer) + 1) + [(missing, 0)])  # (..., Q, keys+1)
+        # Row by row one less: behind the first Q numbers, rows of `keys` stand shifted by one.
+        flat = ops.reshape(scores, (-1, *outer[1:], length * (keys + 1)))
+        return ops.reshape(flat[..., length:], (-1, *outer[1:], length, keys))
+
+    def _weighted(self, scores, seen, value, training: bool):
+        """Return the values weighted by the scores of the keys that are seen."""
+        scores = ops.where(seen, scores, -1e9)
+        weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
+        return ops.matmul(weights, value)

@@ -16,7 +16,9 @@ import tensorflow as tf
 
 from bach_tf.codecs import PAD, SatbCodec
 from bach_tf.corpora.grid_csv import VOICES
-from bach_tf.corpora.prepared import piece_paths
+from bach_tf.corpora.prepared import SPLITS, piece_paths, read_manifest, read_split
+
+WINDOW_SHARES = (0.7, 0.15, 0.15)  # of the windows, where windows are split
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +47,28 @@ class Pieces:
         """Return the number of pieces."""
         return self.ends.size
 
+    def arrays(self) -> list[np.ndarray]:
+        """Return the ids of each piece: int32 `(T,)` each."""
+        return [self.ids[start:end] for start, end in zip(self.starts, self.ends)]
+
 
 def load_split(folder: Path, split: str, codec) -> Pieces:
     """Return the pieces of one split of a prepared corpus.
 
+    Chorale grids are parsed and encoded in the graph; all else once in NumPy.
+
     Raises:
-        ValueError: a pitch that the codec has no id for.
+        ValueError: a piece that the codec cannot hold.
     """
-    return load_grids(piece_paths(folder, split), codec)
+    if isinstance(codec, SatbCodec) and read_manifest(folder)["layout"] == "grid":
+        return load_grids(piece_paths(folder, split), codec)
+    return Pieces.from_arrays([codec.encode(score) for score in read_split(folder, split)])
+
+
+def load_all(folder: Path, codec) -> Pieces:
+    """Return the pieces of all splits of a prepared corpus, as `load_split` does."""
+    parts = [load_split(folder, split, codec) for split in SPLITS]
+    return Pieces.from_arrays([ids for part in parts for ids in part.arrays()])
 
 
 def load_grids(paths: Sequence[Path], codec: SatbCodec) -> Pieces:
@@ -65,8 +81,9 @@ def load_grids(paths: Sequence[Path], codec: SatbCodec) -> Pieces:
     Raises:
         ValueError: a pitch that has no id.
     """
+    names = tf.constant([str(path) for path in paths], tf.string)  # a string even if there are none
     dataset = (
-        tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+        tf.data.Dataset.from_tensor_slices(names)
         .map(parse_grid, num_parallel_calls=tf.data.AUTOTUNE)
         .map(lambda grid: encode_grid(grid, codec), num_parallel_calls=tf.data.AUTOTUNE)
     )
@@ -146,22 +163,34 @@ class TrainingBatches:
         codec: gives the transposition table and the tokens in a step.
         windowing: sizes and shifts.
         seed: the same seed gives the same batches.
+        keep: numbers of the windows to use; all of them when `None`.
 
     Example:
         >>> batches = TrainingBatches(pieces, codec, windowing, seed=0)  # doctest: +SKIP
         >>> inputs, targets, weights = next(iter(batches.dataset()))  # doctest: +SKIP
     """
 
-    def __init__(self, pieces: Pieces, codec, windowing: Windowing, *, seed: int):
+    def __init__(
+        self,
+        pieces: Pieces,
+        codec,
+        windowing: Windowing,
+        *,
+        seed: int,
+        keep: np.ndarray | None = None,
+    ):
         if not len(pieces):
             raise ValueError("Expected at least one piece to train on. Received: none")
-        tokens_per_step = len(codec.may_follow)
         self.windowing = windowing
         self.seed = seed
-        self.length = windowing.window * tokens_per_step
-        starts, piece = _window_starts(pieces, self.length, windowing.shift * tokens_per_step)
+        self.length, shift = _in_tokens(windowing, codec)
+        starts, piece = _window_starts(pieces, self.length, shift)
+        if keep is not None:
+            starts, piece = starts[keep], piece[keep]
         self.windows = starts.size
         self.steps_per_epoch = -(-self.windows // windowing.batch_size)
+        targets = np.minimum(pieces.ends[piece] - starts - 1, self.length)
+        self.tokens = int(targets.sum())  # in an epoch, padding left out
         self._ids = tf.constant(pieces.ids)  # (N,)
         self._starts = tf.constant(starts)  # (W,)
         self._piece = tf.constant(piece)  # (W,)
@@ -203,22 +232,93 @@ class TrainingBatches:
         return _example(ids, tf.cast(ids[:, 1:] != PAD, tf.float32))
 
 
-def evaluation_batches(pieces: Pieces, codec, batch_size: int = 32) -> tf.data.Dataset:
-    """Return whole pieces as they are, the shortest first, padded to the longest of a batch.
+def evaluation_batches(
+    pieces: Pieces, codec, batch_size: int = 32, context: int | None = None
+) -> tf.data.Dataset:
+    """Return pieces as they are, to measure the likelihood of each token once.
+
+    Whole pieces, the shortest first, padded to the longest of a batch; or windows of
+    `context` steps every half of that, of which the second half counts: so each token has at
+    least half the context before it, or all that the piece has.
+
+    Args:
+        pieces: not transposed.
+        codec: says which ids count.
+        batch_size: pieces or windows in a batch.
+        context: steps of a window; whole pieces when `None`.
 
     Yields inputs int32 `(B, T)`, targets int32 `(B, T)` and weights float32 `(B, T)`: 1 for
-    the tokens whose likelihood is measured, 0 for padding and the end of the piece.
+    the tokens whose likelihood is measured, 0 for padding, the end of the piece, and what an
+    earlier window has measured.
     """
-    order = np.argsort(pieces.ends - pieces.starts, kind="stable")
+    if context is None:
+        order = np.argsort(pieces.ends - pieces.starts, kind="stable")
+        starts, ends = pieces.starts[order], pieces.ends[order]
+        return _measured(pieces, codec, batch_size, starts, ends, np.zeros_like(starts))
+    length, half = (steps * len(codec.may_follow) for steps in (context, context // 2))
+    starts, piece = _window_starts(pieces, length, half)
+    first = starts == pieces.starts[piece]
+    skipped = np.where(first, 0, length - half)
+    # As long as a window and the target behind it, or to the end of the piece.
+    ends = np.minimum(starts + length + 1, pieces.ends[piece])
+    return _measured(pieces, codec, batch_size, starts, ends, skipped)
+
+
+def split_windows(pieces: Pieces, codec, windowing: Windowing, seed: int) -> dict[str, np.ndarray]:
+    """Deal the windows of all pieces out to the splits at random, as some recipes do.
+
+    This is a leak: most tokens of a held-out window stand in windows of the training too. It is
+    here to be compared with figures that were measured in the same way.
+
+    Returns:
+        the numbers of the windows of each split.
+    """
+    starts, _ = _window_starts(pieces, *_in_tokens(windowing, codec))
+    order = np.random.default_rng(seed).permutation(starts.size)
+    bounds = np.cumsum(np.multiply(WINDOW_SHARES[:-1], starts.size).astype(int))
+    return {split: np.sort(part) for split, part in zip(SPLITS, np.split(order, bounds))}
+
+
+def last_token_batches(
+    pieces: Pieces, codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
+) -> tf.data.Dataset:
+    """Return the given windows, of which only the last token counts, as some recipes do.
+
+    Args:
+        pieces: that were split by window.
+        codec: says which ids count.
+        windowing: of the windows.
+        windows: their numbers, as `split_windows` gives them.
+        batch_size: windows in a batch.
+
+    Yields what `evaluation_batches` does.
+    """
+    length, shift = _in_tokens(windowing, codec)
+    starts, piece = _window_starts(pieces, length, shift)
+    starts = starts[windows]
+    ends = np.minimum(starts + length + 1, pieces.ends[piece[windows]])
+    return _measured(pieces, codec, batch_size, starts, ends, ends - starts - 2)
+
+
+def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> tf.data.Dataset:
+    """Return the ids from each start to its end; the first `skipped` targets do not count."""
     ids = tf.constant(pieces.ids)
     counted = tf.constant(codec.counted, tf.float32)  # (V,)
 
-    def whole(starts, ends):
-        batch = _cut(ids, starts, ends, tf.reduce_max(ends - starts) - 1)  # (B, T + 1)
-        return _example(batch, tf.gather(counted, batch[:, 1:]))
+    def batch(starts, ends, skipped):
+        cut = _cut(ids, starts, ends, tf.reduce_max(ends - starts) - 1)  # (B, T + 1)
+        targets = cut[:, 1:]
+        late = tf.range(tf.shape(targets, tf.int64)[1]) >= skipped[:, None]  # (B, T)
+        return _example(cut, tf.gather(counted, targets) * tf.cast(late, tf.float32))
 
-    bounds = (pieces.starts[order], pieces.ends[order])
-    return tf.data.Dataset.from_tensor_slices(bounds).batch(batch_size).map(whole).prefetch(1)
+    rows = tf.data.Dataset.from_tensor_slices((starts, ends, skipped))
+    return rows.batch(batch_size).map(batch).prefetch(1)
+
+
+def _in_tokens(windowing: Windowing, codec) -> tuple[int, int]:
+    """Return the length and the shift of the windows in tokens."""
+    tokens_per_step = len(codec.may_follow)
+    return windowing.window * tokens_per_step, windowing.shift * tokens_per_step
 
 
 def _cut(ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, length) -> tf.Tensor:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bach_tf.choices import choose
 from bach_tf.midi import write_midi
+from bach_tf.piano_roll import write_piano_roll
 from bach_tf.score import Score
 
 # Each takes (score, path, tempo_qpm=..., program=..., voice_names=...).
-RENDERERS: dict[str, Callable[..., None]] = {".mid": write_midi}
+RENDERERS: dict[str, Callable[..., None]] = {".mid": write_midi, ".png": write_piano_roll}
 
 
 def render(score: Score, path: Path, **style) -> None:
@@ -26,3 +27,19 @@ def render(score: Score, path: Path, **style) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     choose(RENDERERS, path.suffix, "format")(score, path, **style)
+
+
+def check_formats(formats: str) -> list[str]:
+    """Return the file endings that a user names, such as `.mid` and `.png` of "mid,png".
+
+    Raises:
+        ValueError: a format that has no writer.
+
+    Example:
+        >>> check_formats("mid,.png")
+        ['.mid', '.png']
+    """
+    endings = [f".{name.strip().removeprefix('.').lower()}" for name in formats.split(",")]
+    for ending in endings:
+        choose(RENDERERS, ending, "format")
+    return list(dict.fromkeys(endings))

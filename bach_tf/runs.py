@@ -23,7 +23,7 @@ import numpy as np
 from bach_tf.choices import choose
 from bach_tf.codecs import CODECS
 from bach_tf.models import MODELS, NextTokenModel
-from bach_tf.presets import Preset
+from bach_tf.presets import PRESETS, Preset
 
 RUNS = Path("tb_logs")
 PRESET, CODEC, WEIGHTS, HISTORY = "preset.json", "codec.json", "model.weights.h5", "history.csv"
@@ -52,13 +52,15 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     Args:
         preset: the settings.
         codec: made for the corpus.
-        name: of the folder; the architecture and the time when `None`.
+        name: of the folder; the recipe and the time when `None`.
         runs: the folder of all runs.
 
     Raises:
         ValueError: the folder exists already, or the name is not one.
     """
-    name = name or _free_name(runs, f"{preset.architecture}-{datetime.now():%Y%m%d-%H%M%S}")
+    name = name or _free_name(
+        runs, f"{preset.recipe or preset.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
+    )
     if Path(name).name != name:
         raise ValueError(f"A run's name is the name of a folder. Received: {name!r}")
     folder = runs / name
@@ -122,16 +124,33 @@ def list_runs(runs: Path = RUNS) -> list[Path]:
     return [path.parent for path in weights]
 
 
-def newest_run(runs: Path = RUNS) -> Path:
+def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
     """Return the run folder whose weights are the newest.
 
+    Args:
+        runs: the folder of all runs.
+        recipe: a name in `PRESETS`, to have the newest of that one.
+
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or no such recipe.
     """
-    folders = list_runs(runs)
+    if recipe is not None:
+        choose(PRESETS, recipe, "model")
+    folders = [run for run in list_runs(runs) if recipe in (None, _recipe_of(run))]
     if not folders:
-        raise ValueError(f"No trained run in {runs}. Train one with: python train.py --model gru")
+        raise ValueError(
+            f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
+            f"Train one with: python train.py --model {recipe or 'gru'}"
+        )
     return folders[-1]
+
+
+def _recipe_of(folder: Path) -> str | None:
+    """Return the recipe of a run; `None` where it cannot be read."""
+    try:
+        return _read_json(folder / PRESET)["recipe"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
 
 
 def load_weights(run: Run) -> None:

@@ -145,6 +145,19 @@ class Score:
             return self
         return replace(self, pitch=self.pitch + semitones, key_signature=None)
 
+    def without_leading_silence(self) -> Score:
+        """Return the score from its first note on; one without notes stays as it is."""
+        silence = int(self.onset.min()) if len(self) else 0
+        if silence == 0:
+            return self
+        return replace(
+            self,
+            onset=self.onset - silence,
+            length=self.length - silence,
+            upbeat=(self.upbeat - silence) % self.steps_per_bar,
+            fermatas=tuple(step - silence for step in self.fermatas),
+        )
+
     def to_grid(self, voices: int | None = None) -> np.ndarray:
         """Return the pitch that sounds at each step: int32 `(length, voices)`, 0 for silence.
 

@@ -17,8 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bach_tf.corpora import CORPORA, archives, folder, jsb, piece_paths, prepared, read_prepared
+from bach_tf.corpora import (
+    CORPORA,
+    archives,
+    folder,
+    jsb,
+    piece_paths,
+    prepared,
+    read_manifest,
+    read_prepared,
+)
 from bach_tf.corpora.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, read_grid_csv, write_grid_csv
+from bach_tf.midi import write_midi
 from bach_tf.score import Score
 
 HEADER = b"note0,note1,note2,note3\n"
@@ -42,6 +52,15 @@ def one_piece(**about):
 
 def pieces_of(**names):
     return {split: {name: one_piece() for name in names.get(split, ())} for split in SPLITS}
+
+
+def collection_of(**names):
+    return prepared.Collection(pieces_of(**names))
+
+
+def change_manifest(root, **entries):
+    path = root / prepared.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
 
 # Grids as CSV.
@@ -166,7 +185,9 @@ def test_a_prepared_corpus_is_plain_files(tiny_folder, tiny_pieces):
     ]
     manifest = json.loads((tiny_folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["format"] == prepared.FORMAT
-    assert manifest["steps_per_quarter"] == 4
+    assert (manifest["layout"], manifest["steps_per_quarter"]) == ("grid", 4)
+    assert manifest["left_out"] == {}
+    assert "length" not in manifest["pieces"][0]
     assert manifest["pitch_range"] == [36, 79]
     assert [entry["file"] for entry in manifest["pieces"]] == [
         "train/half_bar.csv",
@@ -205,7 +226,7 @@ def test_absent_is_built_and_intact_is_not_built_again(home):
 
     def build():
         builds.append(1)
-        return pieces_of(train=["a"])
+        return collection_of(train=["a"])
 
     made = prepared.prepare("corpus", build)
     assert made == home / "corpus"
@@ -224,17 +245,19 @@ def test_absent_is_built_and_intact_is_not_built_again(home):
         lambda root: (root / "manifest.json").write_text('{"format": '),
         lambda root: (root / "manifest.json").write_text("[]"),
         lambda root: (root / "manifest.json").write_text("{}"),
-        lambda root: (root / "manifest.json").write_text('{"format": 0, "pieces": []}'),
-        lambda root: (root / "manifest.json").write_text('{"format": 1, "pieces": [{}]}'),
+        lambda root: (root / "manifest.json").write_text('{"format": 2, "pieces": []}'),
+        lambda root: change_manifest(root, format=1),
+        lambda root: change_manifest(root, layout="chords"),
+        lambda root: change_manifest(root, pieces=[{}]),
         lambda root: (root / "manifest.json").write_bytes(b"\xff"),
     ],
 )
 def test_damaged_is_built_again(home, damage):
-    made = prepared.prepare("corpus", lambda: pieces_of(train=["a"]))
+    made = prepared.prepare("corpus", lambda: collection_of(train=["a"]))
     (made / "stray").write_text("from an older layout")
     damage(made)
     assert not prepared.is_intact(made)
-    assert prepared.prepare("corpus", lambda: pieces_of(train=["a"], test=["b"])) == made
+    assert prepared.prepare("corpus", lambda: collection_of(train=["a"], test=["b"])) == made
     assert prepared.is_intact(made)
     assert not (made / "stray").exists()
     assert hidden_in(home) == []
@@ -266,7 +289,7 @@ def test_a_piece_that_cannot_be_written_leaves_nothing_and_touches_nothing(home)
 
 def test_processes_that_build_at_once_agree(home):
     def prepare(_):
-        return prepared.prepare("corpus", lambda: pieces_of(train=["a", "b"]))
+        return prepared.prepare("corpus", lambda: collection_of(train=["a", "b"]))
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(prepare, range(16))) == {home / "corpus"}
@@ -303,7 +326,7 @@ def test_another_process_may_clear_the_damaged_folder_first(home, monkeypatch):
     assert hidden_in(home) == []
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"{", b"\xff", b"[]", b'{"format": 1, "pieces": []}'])
 def test_a_folder_without_a_manifest_is_no_prepared_corpus(tmp_path, content):
     if content:
         (tmp_path / "manifest.json").write_bytes(content)
@@ -521,9 +544,9 @@ def test_mistakes_in_the_folder(home, tmp_path):
 
 @pytest.fixture(scope="module")
 def archive(real_data):
-    path = real_data / jsb.ARCHIVE
+    path = real_data / jsb.ARCHIVE.name
     if not path.is_file():
-        pytest.skip(f"no {jsb.ARCHIVE} in BACH_TF_TEST_DATA")
+        pytest.skip(f"no {jsb.ARCHIVE.name} in BACH_TF_TEST_DATA")
     return path
 
 
@@ -569,7 +592,8 @@ def test_a_download_is_kept_in_the_cache(archive, home, monkeypatch):
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     for _ in range(2):
         assert jsb.prepare() == home / "jsb"
-    assert asked == [(jsb.URL, jsb.SHA256, home / "downloads" / jsb.ARCHIVE)]
+    kept = home / "downloads" / jsb.ARCHIVE.name
+    assert asked == [(jsb.ARCHIVE.url, jsb.ARCHIVE.sha256, kept)]
 
 
 def test_one_changed_note_is_not_the_canonical_corpus(unpacked, home, tmp_path):
@@ -592,11 +616,10 @@ def test_a_missing_piece_is_counted(unpacked, home, tmp_path):
 
 
 def test_another_file_is_not_the_archive(home, tmp_path):
-    wrong = tmp_path / jsb.ARCHIVE
+    wrong = tmp_path / jsb.ARCHIVE.name
     wrong.write_bytes(b"<html>404</html>")
-    message = (
-        rf"expected the file with SHA-256 {jsb.SHA256}, got [0-9a-f]{{64}}\. Download it again"
-    )
+    sha256 = jsb.ARCHIVE.sha256
+    message = rf"expected the file with SHA-256 {sha256}, got [0-9a-f]{{64}}\. Download it again"
     for source in (wrong, tmp_path):
         with pytest.raises(ValueError, match=message):
             jsb.prepare(source)
@@ -618,7 +641,7 @@ def test_without_a_network_it_says_what_to_do(home, monkeypatch, error):
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     with pytest.raises(
-        ValueError, match=rf"Could not download {jsb.URL} \({error.__name__}\)"
+        ValueError, match=rf"Could not download {jsb.ARCHIVE.url} \({error.__name__}\)"
     ) as e:
         jsb.prepare()
     assert "--data-dir jsb_chorales.tgz" in str(e.value)
@@ -628,12 +651,31 @@ def test_without_a_network_it_says_what_to_do(home, monkeypatch, error):
 
 # The contract: every corpus.
 
-# What each corpus is made from here; the chorales, which take long to build, have their own file.
-SOURCES = {"jsb": "archive", "folder": "tiny_folder"}
+# What each corpus is made from here. Those that take long to build have their own test file.
+SOURCES = {
+    "jsb": "archive",
+    "folder": "tiny_folder",
+    "cello": "midi_folder",
+    "mozart": "midi_folder",
+    "performance": "midi_folder",
+}
+
+
+@pytest.fixture
+def midi_folder(tmp_path, tiny_pieces):
+    """A folder of MIDI files of the tiny pieces."""
+    made = tmp_path / "midi"
+    made.mkdir()
+    for score in tiny_pieces:
+        write_midi(score, made / f"{score.title}.mid")
+    return made
 
 
 def test_every_corpus_is_tested():
-    assert {*SOURCES, "chorales"} == set(CORPORA)
+    here = Path(__file__).parent
+    elsewhere = {name for name in CORPORA if (here / f"test_corpora_{name}.py").exists()}
+    assert "chorales" in elsewhere
+    assert set(SOURCES) | elsewhere == set(CORPORA)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -646,6 +688,8 @@ def test_every_corpus_splits_without_overlap(name, home, request):
     assert all(scores.values())
     files = [path.stem for split in SPLITS for path in piece_paths(made, split)]
     assert len(set(files)) == len(files)
-    music = {s: {score.to_grid(4).tobytes() for score in scores[s]} for s in SPLITS}
+    assert sum(map(len, scores.values())) == len(read_manifest(made)["pieces"])
+    columns = operator.attrgetter("onset", "duration", "pitch")
+    music = {s: {tuple(map(bytes, columns(score))) for score in scores[s]} for s in SPLITS}
     for one, other in itertools.combinations(SPLITS, 2):
         assert not music[one] & music[other]

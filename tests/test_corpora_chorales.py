@@ -280,7 +280,8 @@ def test_a_damaged_file_has_the_corpus_built_again(tmp_path, monkeypatch):
 
     def build():
         builds.append(1)
-        return chorales.split_by_melody({"bwv1": melody_score(DESCENT)})
+        pieces = chorales.split_by_melody({"bwv1": melody_score(DESCENT)})
+        return prepared.Collection(pieces)
 
     folder = prepared.prepare("chorales", build)
     assert prepared.prepare("chorales", build) == folder

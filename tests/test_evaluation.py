@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bach_tf import evaluation, runs
 from bach_tf.codecs import SatbCodec
-from bach_tf.pipeline import Pieces, load_split
+from bach_tf.pipeline import Pieces, evaluation_batches, load_split
 
 CODEC = SatbCodec(lowest=31, highest=87)
 
@@ -27,6 +27,10 @@ def pieces(tiny_folder):
     return load_split(tiny_folder, "test", CODEC)
 
 
+def evaluate(model, codec, pieces, **options):
+    return evaluation.evaluate(model, codec, evaluation_batches(pieces, codec, **options))
+
+
 def by_hand(table, pieces):
     """Return the nats of each counted token and its voice, one piece after another."""
     nats, voices = [], []
@@ -41,7 +45,7 @@ def by_hand(table, pieces):
 
 def test_a_model_that_knows_nothing_needs_the_log_of_the_vocabulary(pieces):
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
-    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    measures = evaluate(Fixed(table), CODEC, pieces)
     assert measures["nll"] == pytest.approx(math.log(CODEC.vocab_size), abs=1e-6)
     assert measures["perplexity"] == pytest.approx(CODEC.vocab_size, rel=1e-5)
     assert measures["accuracy"] == 0.0
@@ -50,7 +54,7 @@ def test_a_model_that_knows_nothing_needs_the_log_of_the_vocabulary(pieces):
 
 def test_the_likelihood_is_what_the_formula_gives(pieces):
     table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
-    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    measures = evaluate(Fixed(table), CODEC, pieces)
     nats, voices = by_hand(table, pieces)
     assert measures["nll"] == pytest.approx(nats.mean(), rel=1e-5)
     assert measures["perplexity"] == pytest.approx(math.exp(nats.mean()), rel=1e-4)
@@ -68,12 +72,12 @@ def test_accuracy_counts_the_likeliest_id(pieces):
             hits += expected.setdefault(before, after) == after
     for before, after in expected.items():
         table[before, after] = 5
-    measures = evaluation.evaluate(Fixed(table), CODEC, pieces)
+    measures = evaluate(Fixed(table), CODEC, pieces)
     assert measures["accuracy"] == pytest.approx(hits / measures["tokens"])
 
 
 def test_it_agrees_with_the_validation_of_training(trained_run, tiny_folder):
-    measures = evaluation.evaluate(
+    measures = evaluate(
         trained_run.model, trained_run.codec, load_split(tiny_folder, "valid", trained_run.codec)
     )
     history = (trained_run.folder / runs.HISTORY).read_text().splitlines()
@@ -83,22 +87,46 @@ def test_it_agrees_with_the_validation_of_training(trained_run, tiny_folder):
 
 def test_padding_does_not_change_the_likelihood(trained_run, tiny_folder):
     pieces = load_split(tiny_folder, "train", trained_run.codec)
-    together = evaluation.evaluate(trained_run.model, trained_run.codec, pieces)
+    together = evaluate(trained_run.model, trained_run.codec, pieces)
     alone = [
-        evaluation.evaluate(
-            trained_run.model, trained_run.codec, Pieces.from_arrays([pieces.ids[start:end]])
-        )
+        evaluate(trained_run.model, trained_run.codec, Pieces.from_arrays([pieces.ids[start:end]]))
         for start, end in zip(pieces.starts, pieces.ends)
     ]
     nats = sum(each["nll"] * each["tokens"] for each in alone)
     assert together["nll"] == pytest.approx(nats / together["tokens"], rel=1e-5)
 
 
+@pytest.mark.parametrize("context", [2, 3, 6, 40])
+def test_windows_count_each_token_once(pieces, context):
+    # This model sees one id, so that the context makes no difference to it.
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    whole = evaluate(Fixed(table), CODEC, pieces)
+    windowed = evaluate(Fixed(table), CODEC, pieces, context=context, batch_size=3)
+    assert windowed == pytest.approx(whole, rel=1e-5)
+
+
+def test_windows_leave_half_the_context_before_each_token(pieces):
+    for inputs, _, weights in evaluation_batches(pieces, CODEC, 64, context=4):
+        assert inputs.shape[1] <= 4 * 4
+        for ids, counted in zip(inputs.numpy(), weights.numpy() > 0):
+            if ids[0] != CODEC.START:
+                assert not counted[: 2 * 4].any()
+
+
+def test_the_ngrams_beside_are_measured_on_the_same_tokens(trained_run, tiny_folder):
+    ngrams = evaluation.evaluate_ngrams(trained_run, tiny_folder, "valid")
+    assert set(ngrams) == set(evaluation.ORDERS)
+    measures = evaluation.evaluate_run(trained_run, tiny_folder, "valid")
+    for each in ngrams.values():
+        assert each["tokens"] == measures["tokens"]
+        assert 0 < each["nll"] < math.log(CODEC.vocab_size) + 1
+
+
 def test_nothing_to_measure():
     ids = np.array([CODEC.START, CODEC.END])
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
     with pytest.raises(ValueError, match="at least one note or silence"):
-        evaluation.evaluate(Fixed(table), CODEC, Pieces.from_arrays([ids]))
+        evaluate(Fixed(table), CODEC, Pieces.from_arrays([ids]))
 
 
 def test_the_canonical_test_split_has_75600_tokens(real_data, home, tmp_path):
@@ -108,7 +136,7 @@ def test_the_canonical_test_split_has_75600_tokens(real_data, home, tmp_path):
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
     sizes = {}
     for split in ("train", "valid", "test"):
-        measures = evaluation.evaluate(Fixed(table), CODEC, load_split(folder, split, CODEC))
+        measures = evaluate(Fixed(table), CODEC, load_split(folder, split, CODEC))
         sizes[split] = measures["tokens"]
     assert sizes == {"train": 220_912, "valid": 73_632, "test": 75_600}
 
@@ -118,7 +146,8 @@ def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
     assert evaluation.main([*arguments, "--data-dir", str(tiny_csvs), "--split", "valid"]) == 0
     out = capsys.readouterr().out
     assert "valid split, whole pieces, not transposed" in out
-    for name in ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass"):
+    names = ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass")
+    for name in (*names, "order-0 n-gram", "order-3 n-gram"):
         assert f"\n{name}" in out
 
 
@@ -126,4 +155,4 @@ def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):
     assert evaluation.main(["--run", str(tmp_path)]) == 2
     assert "Expected a run folder" in capsys.readouterr().err
     assert evaluation.main(["--run", str(trained_run.folder), "--corpus", "jbs"]) == 2
-    assert "Unknown corpus 'jbs'. Choose from: chorales" in capsys.readouterr().err
+    assert "Unknown corpus 'jbs'. Choose from: cello, chorales" in capsys.readouterr().err

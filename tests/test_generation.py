@@ -1,20 +1,22 @@
 import mido
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from bach_tf import generation
+from bach_tf.codecs import EventCodec
 from bach_tf.corpora.grid_csv import write_grid_csv
 from bach_tf.midi import read_midi, write_midi
-from bach_tf.rendering import RENDERERS, render
+from bach_tf.piano_roll import COLOURS
+from bach_tf.pipeline import load_split
+from bach_tf.rendering import RENDERERS, check_formats, render
 from bach_tf.score import Score
 
 PRIMER = [[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 2
 
 
 def generate(run, **options):
-    return generation.generate(
-        run, **{"length_steps": 16, "temperature": 1.0, "seed": 3, **options}
-    )
+    return generation.generate(run, **{"length": 16, "temperature": 1.0, "seed": 3, **options})
 
 
 def test_pieces_are_as_long_as_asked_or_shorter(trained_run):
@@ -25,7 +27,7 @@ def test_pieces_are_as_long_as_asked_or_shorter(trained_run):
 
 
 def test_no_piece_ends_before_its_least_steps(trained_run):
-    scores = generate(trained_run, num_outputs=40, min_steps=12, temperature=2.0)
+    scores = generate(trained_run, num_outputs=40, min_length=12, temperature=2.0)
     # Silence before the first note is cut, so a piece may be a little shorter than it was.
     onsets = generate(trained_run, num_outputs=40, temperature=2.0)
     assert min(score.length for score in onsets) < 10
@@ -40,10 +42,17 @@ def test_pitches_are_those_of_the_codec(trained_run):
 
 
 def test_a_primer_begins_every_piece(trained_run):
-    primer = Score.from_grid(PRIMER)
-    for score in generate(trained_run, primer=primer, num_outputs=4):
-        np.testing.assert_array_equal(score.to_grid(4)[: primer.length], PRIMER)
-        assert score.length > primer.length
+    prompt = trained_run.codec.encode(Score.from_grid(PRIMER))[:-1]
+    for score in generate(trained_run, prompt=prompt, num_outputs=4):
+        np.testing.assert_array_equal(score.to_grid(4)[: len(PRIMER)], PRIMER)
+        assert score.length > len(PRIMER)
+
+
+def test_a_prompt_may_stand_in_the_middle_of_a_piece(trained_run):
+    # The first id is what stands before the music that is asked for.
+    middle = trained_run.codec.encode(Score.from_grid([[60] * 4, *PRIMER]))[4:-1]
+    for score in generate(trained_run, prompt=middle, num_outputs=4):
+        np.testing.assert_array_equal(score.to_grid(4)[: len(PRIMER)], PRIMER)
 
 
 def test_the_same_seed_gives_the_same_pieces_and_another_one_others(trained_run):
@@ -57,20 +66,6 @@ def test_temperature_0_needs_no_seed(trained_run):
     assert one == other
 
 
-def test_leading_silence_is_cut():
-    score = Score.from_grid([[0, 0], [0, 0], [0, 60], [67, 60], [0, 0]])
-    assert generation.without_leading_silence(score).to_grid(2).tolist() == [
-        [0, 60],
-        [67, 60],
-        [0, 0],
-    ]
-
-
-def test_a_piece_of_silence_stays_as_it_is():
-    score = Score.from_grid([[0, 0], [0, 0]])
-    assert generation.without_leading_silence(score) == score
-
-
 def test_bars_follow_the_time_signature():
     assert generation.bars(Score.from_grid([[60]] * 24)) == 1.5
     assert generation.bars(Score.from_grid([[60]] * 24, time_signature=(3, 4))) == 2.0
@@ -81,7 +76,7 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
     write_grid_csv(tmp_path / "a.csv", score.to_grid())
     write_midi(score, tmp_path / "a.mid")
     for path in (tmp_path / "a.csv", tmp_path / "a.mid"):
-        assert generation.read_primer(path).to_grid(4).tolist() == PRIMER
+        assert generation.read_primer(path, 4).to_grid(4).tolist() == PRIMER
 
 
 @pytest.mark.parametrize(
@@ -97,23 +92,89 @@ def test_a_bad_primer_says_what_is_wrong(tmp_path, name, message):
     (tmp_path / "bad.csv").write_text("note0,note1,note2,note3\n60,60\n")
     (tmp_path / "bad.mid").write_text("no music")
     with pytest.raises(ValueError, match=message):
-        generation.read_primer(tmp_path / name)
+        generation.read_primer(tmp_path / name, 4)
+
+
+def test_prompts_are_files_tokens_or_cut_out_of_the_corpus(trained_run, tmp_path, monkeypatch):
+    codec = trained_run.codec
+    assert generation.make_prompt(trained_run, None, 0).tolist() == [codec.START]
+    path = tmp_path / "a.csv"
+    write_grid_csv(path, Score.from_grid(PRIMER).to_grid())
+    expected = codec.encode(Score.from_grid(PRIMER))[:-1].tolist()
+    assert generation.make_prompt(trained_run, str(path), 0).tolist() == expected
+    typed = generation.make_prompt(trained_run, "C5 G4 64 48", 0)
+    assert typed.tolist() == expected[:5]
+    with pytest.raises(ValueError, match="Unknown token 'H4'"):
+        generation.make_prompt(trained_run, "C5 H4", 0)
+
+
+def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_folder, monkeypatch):
+    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: tiny_folder)
+    pieces = load_split(tiny_folder, "train", trained_run.codec).arrays()
+    prompts = [generation.make_prompt(trained_run, "corpus", seed) for seed in range(12)]
+    assert len({prompt.tobytes() for prompt in prompts}) > 5
+    for prompt in prompts:
+        assert len(prompt) <= 1 + 4 * trained_run.preset.window
+        assert any(
+            np.array_equal(piece[start : start + len(prompt)], prompt)
+            for piece in pieces
+            for start in range(0, len(piece), 4)
+        )
+    again = generation.make_prompt(trained_run, "corpus", 3)
+    assert again.tolist() == prompts[3].tolist()
 
 
 def test_a_primer_that_leaves_no_room(trained_run):
-    primer = Score.from_grid(PRIMER)
+    prompt = trained_run.codec.encode(Score.from_grid(PRIMER))[:-1]
     with pytest.raises(ValueError, match="The primer has 6 steps and the piece is to have 6"):
-        generate(trained_run, primer=primer, length_steps=6)
+        generate(trained_run, prompt=prompt, length=6)
 
 
-def test_a_primer_that_the_codec_cannot_hold(trained_run):
+def test_a_primer_that_the_codec_cannot_hold(trained_run, tmp_path):
+    write_grid_csv(tmp_path / "high.csv", Score.from_grid([[100, 60, 50, 40]]).to_grid())
     with pytest.raises(ValueError, match=r"Pitches must be in .*Received: 100 \(soprano, step 0"):
-        generate(trained_run, primer=Score.from_grid([[100, 60, 50, 40]]))
+        generation.make_prompt(trained_run, str(tmp_path / "high.csv"), 0)
+
+
+def test_lengths_are_given_in_steps_or_in_bars(trained_run):
+    codec = trained_run.codec
+    assert generation.steps_of(codec, None, None, 7) == 7
+    assert generation.steps_of(codec, 12, None, 7) == 12
+    assert generation.steps_of(codec, None, 2, 7) == 32
+    with pytest.raises(ValueError, match="in steps or in bars, not both"):
+        generation.steps_of(codec, 12, 2, 7)
+    events = EventCodec(steps_per_quarter=100)
+    with pytest.raises(ValueError, match=r"writes events, .* give --length, in events"):
+        generation.steps_of(events, None, 2, 7)
+
+
+def test_a_piece_is_described(trained_run):
+    score = Score.from_grid([[60]] * 32)
+    assert generation.describe(score, trained_run.codec, 120) == "2.0 bars, 1 notes, 4 s"
+    assert generation.describe(score, EventCodec(steps_per_quarter=4), 120) == "1 notes, 4 s"
 
 
 # The renderers.
 
-OPEN_AGAIN = {".mid": read_midi}
+
+def same_notes(path, score):
+    np.testing.assert_array_equal(read_midi(path).to_grid(4), score.to_grid(4))
+
+
+def same_notes_in_colour(path, score):
+    """Find each voice's share of the picture: its colour, as much of it as it has notes."""
+    pixels = np.round(imread(path)[..., :3] * 255).astype(int)
+    plot = pixels[:, : pixels.shape[1] * 3 // 4]  # the legend, at the right, has them all
+    found = [(plot == np.array(rgb(colour))).all(axis=2).sum() for colour in COLOURS[:4]]
+    sounding = [score.duration[score.voice == voice].sum() for voice in range(4)]
+    assert [share > 20 for share in found] == [steps > 0 for steps in sounding]
+
+
+SAME_NOTES = {".mid": same_notes, ".png": same_notes_in_colour}
+
+
+def rgb(code):
+    return [int(code[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 @pytest.mark.parametrize("ending", RENDERERS)
@@ -121,8 +182,14 @@ def test_every_renderers_file_opens_again_with_the_same_notes(ending, tmp_path, 
     for score in tiny_pieces:
         path = tmp_path / "new" / f"a{ending}"
         render(score, path, tempo_qpm=100, program=6, voice_names=("one", "two"))
-        again = OPEN_AGAIN[ending](path)
-        np.testing.assert_array_equal(again.to_grid(4), score.to_grid(4))
+        SAME_NOTES[ending](path, score)
+
+
+def test_formats_are_endings_with_or_without_a_dot():
+    assert check_formats("mid") == [".mid"]
+    assert check_formats("PNG, .mid,mid") == [".png", ".mid"]
+    with pytest.raises(ValueError, match=r"Unknown format '.doc'. Choose from: .mid, .png"):
+        check_formats("mid,doc")
 
 
 def test_the_style_reaches_the_file(tmp_path):

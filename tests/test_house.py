@@ -14,6 +14,7 @@ PROGRAMS = [ROOT / "train.py", ROOT / "generate.py"]
 # Each imports only those before it. A room is a file or a folder.
 ROOMS = (
     "score",
+    "note_names",
     "choices",
     "quiet",
     "midi",
@@ -29,12 +30,15 @@ ROOMS = (
     "training",
     "sampling",
     "counterpoint",
+    "ngrams",
     "evaluation",
     "generation",
+    "piano_roll",
     "rendering",
 )
 WITHOUT_TENSORFLOW = (
     "score",
+    "note_names",
     "choices",
     "quiet",
     "midi",
@@ -43,6 +47,7 @@ WITHOUT_TENSORFLOW = (
     "validation",
     "codecs",
     "presets",
+    "ngrams",
     "rendering",
 )
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}

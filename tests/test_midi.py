@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bach_tf.midi import CHANNELS, CHURCH_ORGAN, read_midi, write_midi
+from bach_tf.midi import (
+    CHANNELS,
+    CHURCH_ORGAN,
+    PERFORMANCE_TEMPO_QPM,
+    read_midi,
+    read_midi_seconds,
+    write_midi,
+)
 from bach_tf.score import COLUMNS, Score
 
 # Soprano: one G held for two steps, then a rest. Alto: C, then B to the end.
@@ -71,10 +78,10 @@ def file_bytes(*tracks, kind=1, division=480):
 def read(tmp_path):
     """Read the bytes of a file."""
 
-    def read_bytes(content, **options):
+    def read_bytes(content, reader=read_midi, **options):
         path = tmp_path / "piece.mid"
         path.write_bytes(content)
-        return read_midi(path, **options)
+        return reader(path, **options)
 
     return read_bytes
 
@@ -286,14 +293,36 @@ def test_a_note_that_is_never_released_ends_with_its_track(read):
 
 
 def test_a_release_of_what_does_not_sound_is_nothing(read):
-    assert notes_of(read(file_bytes("00 803c40 00 903c50 8360 803c40 00 803c40"))) == [
+    assert notes_of(read(file_bytes("00 803c40 00 903c50 8360 803c40 8360 803c40"))) == [
         (0, 4, 60, 0, 80)
     ]
 
 
 def test_a_note_struck_twice_is_released_first_come_first_served(read):
     content = file_bytes("00 903c50 8360 903c46 8360 803c40 8360 803c40")
-    assert notes_of(read(content)) == [(0, 8, 60, 0, 80), (4, 8, 60, 0, 70)]
+    # The later one goes on to its own release, and the earlier one ends where it begins.
+    assert notes_of(read(content)) == [(0, 4, 60, 0, 80), (4, 8, 60, 0, 70)]
+
+
+def test_a_note_struck_twice_and_released_once(read):
+    content = file_bytes("00 903c50 8360 903c46 8360 803c40 8360 903c3c 8360 803c40")
+    assert notes_of(read(content)) == [(0, 4, 60, 0, 80), (4, 4, 60, 0, 70), (12, 4, 60, 0, 60)]
+
+
+def test_struck_three_times_and_released_in_between(read):
+    content = file_bytes("00 903c50 78 903c46 78 803c40 78 903c3c 78 803c40 78 803c40")
+    assert notes_of(read(content)) == [(0, 1, 60, 0, 80), (1, 1, 60, 0, 70), (3, 2, 60, 0, 60)]
+
+
+def test_what_a_grid_moves_to_one_step_is_one_note(read):
+    # With 120 ticks a step: at ticks 0 to 10 with velocity 80, at 20 to 250 with 70.
+    content = file_bytes("00 903c50 0a 803c40 0a 903c46 8166 803c40")
+    assert notes_of(read(content)) == [(0, 2, 60, 0, 80)]
+
+
+def test_one_pitch_in_two_channels_is_in_two_voices(read):
+    content = file_bytes("00 903c50 78 913c46 78 803c40 78 813c40")
+    assert notes_of(read(content)) == [(0, 2, 60, 0, 80), (1, 2, 60, 1, 70)]
 
 
 def test_each_channel_of_each_track_is_a_voice_but_percussion(read):
@@ -370,13 +399,51 @@ def test_files_that_do_not_count_in_beats(read, kind, division, message):
     ["ff" * 3 + "7f", "ff" * 9 + "7f", "ff" * 200 + "7f"],
     ids=["2**28", "2**70", "2**1400"],
 )
-def test_absurd_lengths_are_refused(read, delta):
+@pytest.mark.parametrize(
+    ("reader", "longest"), [(read_midi, "25000 quarters"), (read_midi_seconds, "21600 seconds")]
+)
+def test_absurd_lengths_are_refused(read, delta, reader, longest):
     # One tick a quarter: as a grid of four voices the shortest of them is 16 GiB.
-    with pytest.raises(ValueError, match=r"piece\.mid: expected .* steps"):
-        read(file_bytes(f"00 903c50 {delta} 803c40", division=1))
+    with pytest.raises(ValueError, match=rf"piece\.mid: expected at most {longest}, got"):
+        read(file_bytes(f"00 903c50 {delta} 803c40", division=1), reader)
 
 
-def test_of_damaged_files_only_a_value_error_comes_out(read):
+def test_a_long_piece_is_read_on_a_fine_grid(read):
+    quarters = file_bytes("00 903c50 81c327 803c40", division=1)
+    assert read(quarters, steps_per_quarter=1000).length == 24_999_000
+    with pytest.raises(ValueError, match="at most 25000 quarters"):
+        read(file_bytes("00 903c50 81c329 803c40", division=1))
+
+
+def test_a_note_after_absurd_numbers_of_bytes_is_not_waited_for(read):
+    # Each byte above 127 makes the number longer, and mido needs hours for this one.
+    with pytest.raises(ValueError, match=r"a MIDI file, got: a number without an end"):
+        read(file_bytes("ff" * 5_000_000 + "7f 903c50"))
+
+
+def test_tracks_that_are_declared_but_not_there(read):
+    for tracks, got in ((0xFFFF, "a header of 65535 tracks"), (0x7FFF, "EOFError")):
+        header = b"MThd" + struct.pack(">LHHH", 6, 1, tracks, 480)
+        with pytest.raises(ValueError, match=rf"piece\.mid: expected a MIDI file, got: {got}"):
+            read(header)
+
+
+def test_more_voices_than_a_score_can_number(read):
+    content = file_bytes(*["00 903c50 78 803c40"] * 257)
+    with pytest.raises(ValueError, match=r"piece\.mid: expected at most 256 voices, got 257"):
+        read(content)
+    assert len(read(content, read_midi_seconds)) == 1
+
+
+def test_a_time_signature_that_cannot_be_is_none(read):
+    # 0/4, 4 over 2**255, and then 3/8.
+    bad = "00 ff5804 00021808 00 ff5804 04ff1808"
+    assert read(file_bytes(bad)).time_signature is None
+    assert read(file_bytes(bad + "00 ff5804 03031808")).time_signature == (3, 8)
+
+
+@pytest.mark.parametrize("reader", [read_midi, read_midi_seconds])
+def test_of_damaged_files_only_a_value_error_comes_out(read, reader):
     draw = random.Random(0)
     understood = 0
     for _ in range(600):
@@ -386,6 +453,177 @@ def test_of_damaged_files_only_a_value_error_comes_out(read):
         if draw.random() < 0.2:
             del damaged[draw.randrange(len(damaged)) :]
         with suppress(ValueError):
-            read(bytes(damaged))
+            read(bytes(damaged), reader)
             understood += 1
     assert 0 < understood < 600
+
+
+# Expressive timing. 480 ticks at 800000 microseconds a quarter are 100 steps of 8 ms.
+
+SLOW, FAST = "ff51030c3500", "ff5103061a80"  # 800000 and 400000 microseconds a quarter
+DOWN, UP = "b0407f", "b04000"
+
+
+@pytest.fixture
+def play(read):
+    """Read the notes of tracks that begin at 75 quarters a minute: onset, duration, pitch."""
+
+    def notes(*tracks, **options):
+        content = file_bytes(f"00 {SLOW}", *tracks)
+        score = read(content, read_midi_seconds, **options)
+        assert set(score.voice.tolist()) <= {0}
+        return list(zip(score.onset.tolist(), score.duration.tolist(), score.pitch.tolist()))
+
+    return notes
+
+
+def test_a_step_is_eight_milliseconds_at_the_tempo_of_performances(read):
+    score = read(file_bytes(f"00 {SLOW} 00 903c50 8360 803c40"), read_midi_seconds)
+    assert PERFORMANCE_TEMPO_QPM == 75
+    assert (score.steps_per_quarter, score.length, score.time_signature) == (100, 100, None)
+    assert notes_of(score) == [(0, 100, 60, 0, 80)]
+
+
+def test_without_a_tempo_it_is_120_quarters_a_minute(read):
+    score = read(file_bytes("00 903c50 8740 803c40"), read_midi_seconds)
+    assert notes_of(score) == [(0, 125, 60, 0, 80)]  # two quarters, a second
+
+
+def test_the_tempi_of_all_tracks_count(play):
+    notes = "00 903c50 8360 803c40 00 904050 8360 804040"
+    assert play(notes) == [(0, 100, 60), (100, 100, 64)]
+    assert play(notes, f"8360 {FAST}") == [(0, 100, 60), (100, 50, 64)]
+    # In the middle of a note: 50 steps for its first 240 ticks, 25 for the others.
+    assert play(notes, f"8170 {FAST}") == [(0, 75, 60), (75, 50, 64)]
+    assert play(notes, f"8170 {FAST} 8170 {SLOW}") == [(0, 75, 60), (75, 100, 64)]
+    # Of two at one tick the later one in the file.
+    assert play(notes, f"00 {SLOW} 00 {FAST}") == [(0, 50, 60), (50, 50, 64)]
+
+
+def test_a_long_performance_does_not_drift(read):
+    # 333333 microseconds a quarter, 9000 quarters: 2999.997 seconds.
+    content = file_bytes("00 ff5103051615", "8287d600 903c50 8360 803c40")
+    ((onset, *_),) = notes_of(read(content, read_midi_seconds))
+    assert onset == 375_000
+
+
+def test_tempo_zero_is_refused(read):
+    content = file_bytes("00 ff5103000000 00 903c50 8360 803c40")
+    with pytest.raises(ValueError, match=r"piece\.mid: expected tempi of at least 1 micro.*got 0"):
+        read(content, read_midi_seconds)
+    assert len(read(content)) == 1
+
+
+def test_all_channels_are_one_voice_and_percussion_none(play):
+    assert play("00 903c50 00 933050 00 992450 8360 803c40 00 833040 00 892440") == [
+        (0, 100, 48),
+        (0, 100, 60),
+    ]
+
+
+def test_velocities_are_kept(read):
+    content = file_bytes(f"00 {SLOW} 00 903c01 00 90407f 8360 803c40 00 804040")
+    assert read(content, read_midi_seconds).velocity.tolist() == [1, 127]
+
+
+@pytest.mark.parametrize(
+    ("events", "notes"),
+    [
+        # Each note is struck at 0 and released at 25 steps; the file ends at 100.
+        ("00 {DOWN} 00 903c50 78 803c40 78 {UP} 8170", [(0, 50, 60)]),
+        ("00 903c50 3c {DOWN} 3c 803c40 78 {UP} 8170", [(0, 50, 60)]),
+        ("00 903c50 78 {DOWN} 00 803c40 78 {UP} 8170", [(0, 50, 60)]),
+        ("00 903c50 78 803c40 00 {DOWN} 78 {UP} 8170", [(0, 50, 60)]),  # at one tick
+        ("00 903c50 78 803c40 3c {DOWN} 3c {UP} 8170", [(0, 25, 60)]),  # too late
+        ("00 {DOWN} 78 {UP} 00 903c50 78 803c40 8170", [(25, 25, 60)]),  # too early
+        ("00 {DOWN} 00 903c50 78 803c40 8268", [(0, 100, 60)]),  # never lifted
+        ("00 b0403f 00 903c50 78 803c40 8268", [(0, 25, 60)]),  # 63 is up
+        ("00 b04040 00 903c50 78 803c40 78 b0403f 8170", [(0, 50, 60)]),  # 64 is down
+        ("00 b14040 00 903c50 78 803c40 8268", [(0, 25, 60)]),  # another channel's
+        ("00 b0417f 00 903c50 78 803c40 8268", [(0, 25, 60)]),  # another controller
+        # Struck again under the pedal: the earlier one ends there.
+        (
+            "00 {DOWN} 00 903c50 78 803c40 78 903c50 78 803c40 78 {UP} 00",
+            [(0, 50, 60), (50, 50, 60)],
+        ),
+        # And pressed down again in between: each note until the next time it is lifted.
+        (
+            "00 {DOWN} 00 903c50 78 803c40 78 {UP} 00 {DOWN} 00 904050 78 804040 78 {UP} 00",
+            [(0, 50, 60), (50, 50, 64)],
+        ),
+        # Pressed twice, lifted twice: the first time counts.
+        ("00 {DOWN} 00 903c50 78 803c40 3c {DOWN} 3c {UP} 78 {UP} 78", [(0, 50, 60)]),
+    ],
+)
+def test_the_sustain_pedal_holds_released_notes(play, events, notes):
+    assert play(events.format(DOWN=DOWN, UP=UP) + "ff0100") == notes
+
+
+def test_the_pedal_of_one_track_holds_the_notes_of_another(play):
+    assert play("00 903c50 78 803c40", f"00 {DOWN} 8170 {UP}") == [(0, 50, 60)]
+
+
+def test_a_pitch_struck_in_another_channel_ends_the_earlier_note(play):
+    assert play("00 903c50 78 913c50 78 803c40 78 813c40") == [(0, 25, 60), (25, 50, 60)]
+
+
+@pytest.mark.parametrize(("steps_per_second", "quarter"), [(5, 4), (100, 80), (1000, 800)])
+def test_other_steps(play, read, steps_per_second, quarter):
+    notes = "00 903c50 8360 803c40"
+    assert play(notes, steps_per_second=steps_per_second) == [(0, quarter, 60)]
+    score = read(file_bytes(notes), read_midi_seconds, steps_per_second=steps_per_second)
+    assert score.steps_per_quarter == quarter
+
+
+@pytest.mark.parametrize("steps_per_second", [0, -5, 124])
+def test_a_quarter_is_a_whole_number_of_steps(read, steps_per_second):
+    with pytest.raises(ValueError, match=rf"positive multiple of 5\. Received: {steps_per_second}"):
+        read(GOLDEN, read_midi_seconds, steps_per_second=steps_per_second)
+
+
+@given(st.data())
+def test_a_performance_to_file_and_back(data):
+    steps, voices = data.draw(st.integers(1, 24)), data.draw(st.integers(1, 3))
+    pitches = st.lists(st.sampled_from([0, 40, 60]), min_size=steps, max_size=steps)
+    # A pitch of its own for each voice, so that none ends a note of another.
+    rows = zip(*(data.draw(pitches) for _ in range(voices)))
+    grid = [[pitch and pitch + voice for voice, pitch in enumerate(row)] for row in rows]
+    score = Score.from_grid(grid, steps_per_quarter=100, title="piece")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mid"
+        write_midi(score, path, tempo_qpm=PERFORMANCE_TEMPO_QPM)
+        played = read_midi_seconds(path)
+    assert (played.length, played.steps_per_quarter) == (score.length, 100)
+    sounding = {note[:3] + note[4:] for note in notes_of(score)}
+    assert {note[:3] + note[4:] for note in notes_of(played)} == sounding
+
+
+EVENTS = st.tuples(
+    st.sampled_from(["note_on", "note_off", "control_change"]),
+    st.integers(0, 1),
+    st.sampled_from([60, 61]),
+    st.sampled_from([0, 64, 127]),
+    st.sampled_from([0, 1, 30, 60, 61, 240]),
+)
+
+
+@given(st.lists(st.lists(EVENTS, max_size=15), max_size=2), st.sampled_from([1, 4, 12, 100]))
+def test_no_two_notes_of_a_pitch_overlap_in_a_voice(tracks, steps_per_quarter):
+    file = mido.MidiFile(ticks_per_beat=480)
+    for events in tracks:
+        file.tracks.append(mido.MidiTrack())
+        for kind, channel, pitch, value, time in events:
+            named = {"note": pitch, "velocity": value}
+            if kind == "control_change":
+                named = {"control": 64, "value": value}
+            file.tracks[-1].append(mido.Message(kind, channel=channel, time=time, **named))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mid"
+        file.save(path)
+        scores = [read_midi(path, steps_per_quarter), read_midi_seconds(path)]
+    for score in scores:
+        sounding = set()
+        for onset, duration, pitch, voice, _ in notes_of(score):
+            steps = {(step, pitch, voice) for step in range(onset, onset + duration)}
+            assert not steps & sounding
+            sounding |= steps

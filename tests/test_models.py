@@ -25,11 +25,37 @@ SMALL = {
         {"units": 8, "filters": [6, 8, 8]},
         {"units": 8, "filters": [6, 8], "kernel_size": 3, "embedding": 4, "dropout": 0.3},
     ],
+    "lstm": [
+        {"embedding": 6, "units": 8, "dropout": 0.2},
+        {
+            "embedding": 6,
+            "units": 8,
+            "layers": 2,
+            "dense": [12, 10],
+            "batch_norm": True,
+            "dropout": 0.1,
+        },
+    ],
+    "transformer": [
+        {"layers": 2, "units": 16, "heads": 2, "feed_forward": 24, "context": 32},
+        # Longer pieces than the context, and places that are named.
+        {
+            "layers": 2,
+            "units": 16,
+            "heads": 4,
+            "feed_forward": 24,
+            "context": 6,
+            "period": 4,
+            "attention_dropout": 0.1,
+        },
+    ],
 }
 # Settings with which each learns a batch by heart: no dropout, room enough.
 BY_HEART = {
     "gru": {"units": 32, "layers": 3, "input_dropout": 0.0, "dropout": 0.0},
     "wavenet": {"units": 32, "filters": [16, 16]},
+    "lstm": {"embedding": 16, "units": 64},
+    "transformer": {"layers": 2, "units": 32, "heads": 2, "feed_forward": 64, "dropout": 0.0},
 }
 CASES = [(name, settings) for name in MODELS for settings in SMALL[name]]
 

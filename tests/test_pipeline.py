@@ -2,17 +2,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bach_tf.codecs import PAD, SatbCodec
+from bach_tf.codecs import CODECS, PAD, SatbCodec
 from bach_tf.corpora.grid_csv import write_grid_csv
-from bach_tf.corpora.prepared import piece_paths, read_prepared
+from bach_tf.corpora.prepared import piece_paths, read_prepared, write_prepared
 from bach_tf.pipeline import (
     Pieces,
     TrainingBatches,
     Windowing,
     evaluation_batches,
+    last_token_batches,
+    load_all,
     load_grids,
     load_split,
+    split_windows,
 )
+from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
 
@@ -207,3 +211,71 @@ def test_windowing_refuses(changes, message):
 def test_no_piece_to_train_on():
     with pytest.raises(ValueError, match="at least one piece to train on"):
         TrainingBatches(Pieces.from_arrays([]), CODEC, windowing(), seed=0)
+
+
+# What an evaluation measures.
+
+
+def measured(batches):
+    """Return the targets that count, sorted."""
+    counted = [targets[weights > 0] for _, targets, weights in batches.as_numpy_iterator()]
+    return np.sort(np.concatenate(counted))
+
+
+@pytest.mark.parametrize("context", [None, 2, 5, 8])
+def test_each_token_is_measured_once_whatever_the_context(arrays, context):
+    music = np.concatenate([ids[1:-1] for ids in arrays])
+    batches = evaluation_batches(Pieces.from_arrays(arrays), CODEC, 3, context)
+    np.testing.assert_array_equal(measured(batches), np.sort(music))
+
+
+def test_an_epochs_tokens_are_those_that_count(pieces):
+    batches = TrainingBatches(pieces, CODEC, windowing(), seed=0)
+    _, _, weights = epoch(batches)
+    assert batches.tokens == weights.sum()
+
+
+def test_split_windows_are_dealt_out_once(pieces):
+    parts = split_windows(pieces, CODEC, windowing(shift=1), seed=0)
+    windows = np.concatenate(list(parts.values()))
+    total = TrainingBatches(pieces, CODEC, windowing(shift=1), seed=0).windows
+    np.testing.assert_array_equal(np.sort(windows), np.arange(total))
+    assert [len(part) / total for part in parts.values()] == pytest.approx(
+        [0.7, 0.15, 0.15], abs=0.03
+    )
+    other = split_windows(pieces, CODEC, windowing(shift=1), seed=1)
+    assert not np.array_equal(parts["valid"], other["valid"])
+
+
+def test_kept_windows_are_all_that_an_epoch_has(pieces):
+    keep = np.array([0, 3])
+    batches = TrainingBatches(
+        pieces, CODEC, windowing(shift=1, transpose=(0, 0)), seed=0, keep=keep
+    )
+    inputs, _, _ = epoch(batches)
+    starts = sorted(row.tolist() for row in inputs)
+    assert starts == sorted(pieces.ids[4 * n :][:32].tolist() for n in keep)
+
+
+def test_of_split_windows_the_last_token_counts(pieces):
+    windows = np.array([0, 2])
+    batches = last_token_batches(pieces, CODEC, windowing(shift=1), windows)
+    expected = [pieces.ids[4 * n + 32] for n in windows]
+    np.testing.assert_array_equal(measured(batches), np.sort(expected))
+
+
+def test_all_splits_together(tiny_folder):
+    together = load_all(tiny_folder, CODEC)
+    parts = [load_split(tiny_folder, split, CODEC).ids for split in ("train", "valid", "test")]
+    np.testing.assert_array_equal(together.ids, np.concatenate(parts))
+    assert len(together) == 7
+
+
+def test_lists_of_notes_are_encoded_too(tmp_path):
+    scores = {f"p{n}": Score.from_grid([[60 + n], [60 + n], [64]]) for n in range(3)}
+    pieces = {"train": scores, "valid": {}, "test": {}}
+    write_prepared(tmp_path / "notes", pieces, layout="notes")
+    codec = CODECS["melody"].fit(list(scores.values()))
+    loaded = load_split(tmp_path / "notes", "train", codec).arrays()
+    for ids, score in zip(loaded, scores.values(), strict=True):
+        np.testing.assert_array_equal(ids, codec.encode(score))

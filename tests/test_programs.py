@@ -60,7 +60,9 @@ def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
 
     done = run("generate.py", "--temperature", "1.2", "--seed", "1", "--length", "24")
     assert (done.returncode, done.stderr) == (0, "")
-    path, bars = re.match(r"(\S+\.mid): (\d+\.\d) bars, seed 1, from ", done.stdout).groups()
+    path, bars = re.match(
+        r"(\S+\.mid): (\d+\.\d) bars, \d+ notes, \d+ s, seed 1, from ", done.stdout
+    ).groups()
     assert path == f"generated/{date.today():%Y-%m-%d}_1.mid"
     assert read_midi(Path(path)).length == round(float(bars) * 16)
 
@@ -107,18 +109,38 @@ def test_a_primer_begins_the_file(a_run, tiny_csvs):
     assert generate.main(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
 
 
+def test_tokens_begin_the_file(a_run):
+    assert generate.main(["--primer", "C5 G4 E4 C3", "--length", "20", "--seed", "1"]) == 0
+    (path,) = Path("generated").iterdir()
+    assert read_midi(path).to_grid(4)[0].tolist() == [72, 67, 64, 48]
+
+
+def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
+    arguments = ["--length", "20", "--format", "mid,png", "--num-outputs", "2"]
+    assert generate.main([*arguments, "--model", "gru"]) == 0
+    names = [f"{date.today()}_{n}{ending}" for n in (1, 2) for ending in (".mid", ".png")]
+    assert sorted(path.name for path in Path("generated").iterdir()) == names
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"generated/{names[0]}, generated/{names[1]}: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--temperature", "-1"], "`temperature` must be a number of at least 0"),
         (["--temperature", "nan"], "`temperature` must be a number of at least 0"),
         (["--num-outputs", "0"], "`num_outputs` must be at least 1"),
-        (["--length", "0"], "`length_steps` must be at least 1"),
-        (["--bars", "-2"], "`length_steps` must be at least 1"),
+        (["--length", "0"], "`length` must be at least 1"),
+        (["--bars", "-2"], "`length` must be at least 1"),
         (["--tempo", "0"], "`tempo_qpm` must be in 4..1000"),
         (["--program", "guitar"], "No single General MIDI program 'guitar'"),
-        (["--primer", "a.wav"], "Unknown kind of primer"),
+        (["--primer", "a.wav"], "may also be a file (.csv, .mid, .midi) or the word corpus"),
+        (["--primer", "a.mid"], "No primer a.mid"),
         (["--run", "tb_logs/b"], "Expected a run folder"),
+        (["--model", "folk"], "No trained run of folk"),
+        (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .mid, .png"),
+        (["--primer", "C5 H4"], "Unknown token 'H4'"),
+        (["--bars", "2", "--length", "9"], "in steps or in bars, not both"),
     ],
 )
 def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):
@@ -146,10 +168,15 @@ def test_generating_without_a_run_says_how_to_get_one(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "gnu"], "Unknown model 'gnu'. Choose from: gru"),
-        (["--corpus", "jbs"], "Unknown corpus 'jbs'. Choose from: chorales, folder, jsb"),
+        (["--model", "gnu"], "Unknown model 'gnu'. Choose from: cello, folk, gru"),
+        (
+            ["--corpus", "jbs"],
+            "Unknown corpus 'jbs'. Choose from: cello, chorales, folder, folk, jsb",
+        ),
         (["--set", "model.unit=3"], "Unknown setting 'model.unit'"),
         (["--set", "window=0"], "`window` must be at least 1"),
+        (["--set", "codec=braille"], "Unknown codec 'braille'. Choose from: chords"),
+        (["--model", "cello", "--data-dir", "absent"], "got no absent"),
         (["--set", "optimizer=sgd"], "Unknown optimizer 'sgd'. Choose from: adam, nadam"),
         (["--seed", "-1"], "`seed` must be in 0..2147483647. Received: -1"),
         (["--epochs", "0"], "`epochs` must be above 0"),
@@ -174,6 +201,21 @@ def test_resuming_takes_no_other_settings(here, capsys):
             train.main(["--resume", "tb_logs/a", *arguments])
         assert stop.value.code == 2
     assert "--resume goes on as the run began" in capsys.readouterr().err
+
+
+def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
+    arguments = train.parse_arguments(["--model", "transformer", "--data-dir", str(tmp_path)])
+    assert train.make_preset(arguments).corpus == "folder"
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.MID").touch()
+    preset = train.make_preset(arguments)
+    assert (preset.corpus, preset.codec, preset.data_dir) == (
+        "performance",
+        "events",
+        str(tmp_path),
+    )
+    cello = train.parse_arguments(["--model", "cello", "--data-dir", str(tmp_path)])
+    assert train.make_preset(cello).corpus == "cello"
 
 
 def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):

@@ -55,6 +55,18 @@ def test_the_newest_run_is_the_one_whose_weights_are(tmp_path):
     assert runs.newest_run(tmp_path) == tmp_path / "z"
 
 
+def test_the_newest_run_of_a_recipe(tmp_path):
+    make(tmp_path, "a")
+    folk = replace(PRESET, recipe="folk")
+    runs.save_weights(runs.create_run(folk, CODEC, "b", runs=tmp_path))
+    assert runs.newest_run(tmp_path, recipe="gru") == tmp_path / "a"
+    assert runs.newest_run(tmp_path, recipe="folk") == tmp_path / "b"
+    with pytest.raises(ValueError, match=r"No trained run of cello in .* --model cello"):
+        runs.newest_run(tmp_path, recipe="cello")
+    with pytest.raises(ValueError, match=r"Unknown model 'flute'. Choose from: cello"):
+        runs.newest_run(tmp_path, recipe="flute")
+
+
 def test_runs_without_a_name_do_not_collide(tmp_path):
     folders = {runs.create_run(PRESET, CODEC, runs=tmp_path).folder.name for _ in range(3)}
     assert len(folders) == 3

@@ -240,3 +240,17 @@ def test_each_voice_may_have_its_own_velocity():
 def test_what_is_no_grid_is_refused(grid, message):
     with pytest.raises(ValueError, match=message):
         Score.from_grid(grid)
+
+
+def test_leading_silence_is_cut():
+    score = Score.from_grid([[0, 0], [0, 0], [0, 60], [67, 60], [0, 0]], fermatas=(3,), upbeat=4)
+    cut = score.without_leading_silence()
+    assert cut.to_grid(2).tolist() == [[0, 60], [67, 60], [0, 0]]
+    assert (cut.fermatas, cut.upbeat) == ((1,), 2)
+    late = Score.from_grid([[0]] * 6 + [[60]], upbeat=4)
+    assert late.without_leading_silence().upbeat == 14  # steps of a bar of four quarters
+
+
+def test_a_piece_of_silence_stays_as_it_is():
+    score = Score.from_grid([[0, 0], [0, 0]])
+    assert score.without_leading_silence() == score

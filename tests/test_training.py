@@ -8,13 +8,27 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bach_tf import generation, runs, training
+from bach_tf import evaluation, generation, runs, training
 from bach_tf.codecs import SatbCodec
+from bach_tf.corpora.prepared import read_split, write_prepared
+from bach_tf.midi import read_midi, write_midi
 from bach_tf.pipeline import load_split
 from bach_tf.presets import PRESETS
+from bach_tf.score import Score
+from bach_tf.training.callbacks import RateSchedule, ReseedDropout
 
 CODEC = SatbCodec(lowest=31, highest=87)
-SMALL = {"gru": {"units": 8, "layers": 2}, "wavenet": {"units": 8, "filters": [6, 6]}}
+HALF_ROOT = math.sqrt(0.5)
+LSTM = {"embedding": 6, "units": 8, "layers": 2}
+SMALL = {
+    "gru": {"units": 8, "layers": 2},
+    "wavenet": {"units": 8, "filters": [6, 6]},
+    "transformer": {"layers": 2, "units": 8, "heads": 2, "feed_forward": 8, "period": 4},
+    "folk": LSTM,
+    "cello": LSTM,
+    "mozart": LSTM,
+    "performance": LSTM,
+}
 
 
 def small(name="gru", **changes):
@@ -31,18 +45,13 @@ def make_run(tmp_path, name="run", **changes):
 
 
 def fit(run, tiny_folder):
-    return training.fit(
-        run,
-        load_split(tiny_folder, "train", run.codec),
-        load_split(tiny_folder, "valid", run.codec),
-        verbose=0,
-    )
+    return training.train(run, tiny_folder, verbose=0)
 
 
 @contextmanager
 def patched(name, replacement):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, name, replacement)
+        patch.setattr(f"bach_tf.training.fitting.{name}", replacement)
         yield
 
 
@@ -51,7 +60,7 @@ def weights_of(run):
 
 
 def history(run):
-    return pd.read_csv(run.folder / runs.HISTORY)
+    return pd.read_csv(run.folder / runs.HISTORY).drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +127,7 @@ def test_a_training_killed_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, t
 
     killed = make_run(tmp_path, "killed", epochs=5)
 
-    class Killer(training.PowerSchedule):
+    class Killer(RateSchedule):
         def on_batch_begin(self, batch, logs=None):
             # In the middle of the fourth epoch.
             if int(self.model.optimizer.iterations) >= 3 * steps + 1:
@@ -127,13 +136,13 @@ def test_a_training_killed_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, t
     pieces = load_split(tiny_folder, "train", CODEC)
     steps = training.make_batches(killed.preset, pieces, CODEC).steps_per_epoch
     assert steps > 1
-    with patched("PowerSchedule", Killer), pytest.raises(KeyboardInterrupt):
+    with patched("RateSchedule", Killer), pytest.raises(KeyboardInterrupt):
         fit(killed, tiny_folder)
     assert history(killed)["epoch"].tolist() == [0, 1, 2]
 
     # As another process finds it: the row of an epoch whose checkpoint was not written.
     with (killed.folder / runs.HISTORY).open("a") as file:
-        file.write("3,9,9,9,9,9,9,9\n")
+        file.write("3,9,9,9,9,9,9,9,9\n")
     again = runs.load_run(killed.folder)
     outcome = fit(again, tiny_folder)
     assert outcome.epochs == 5
@@ -144,7 +153,7 @@ def test_a_training_killed_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, t
 def test_a_training_stopped_before_its_first_epoch_can_go_on(tmp_path, tiny_folder):
     run = make_run(tmp_path)
 
-    class Killer(training.ReseedDropout):
+    class Killer(ReseedDropout):
         def on_epoch_begin(self, epoch, logs=None):
             raise KeyboardInterrupt
 
@@ -205,29 +214,134 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny_folder):
 
 
 def test_nothing_to_validate_with(tmp_path, tiny_folder):
-    run = make_run(tmp_path)
-    pieces = load_split(tiny_folder, "train", CODEC)
-    with pytest.raises(ValueError, match="at least one piece to validate"):
-        training.fit(run, pieces, training.Pieces.from_arrays([]), verbose=0)
+    folder = tmp_path / "corpus"
+    pieces = {"train": {"a": Score.from_grid([[60] * 4] * 9)}, "valid": {}, "test": {}}
+    write_prepared(folder, pieces)
+    with pytest.raises(ValueError, match="at least one piece in the split 'valid'"):
+        training.train(make_run(tmp_path), folder, verbose=0)
+
+
+@pytest.fixture(scope="session")
+def midi_files(tmp_path_factory):
+    """Return a folder of twelve short MIDI files: scales over held fifths."""
+    folder = tmp_path_factory.mktemp("midi")
+    for number in range(12):
+        scale = [48 + number + step for step in (0, 2, 4, 5, 7, 9, 11, 12)] * 2
+        rows = [[pitch, 55 - number % 5] for pitch in scale for _ in range(1 + number % 2)]
+        write_midi(Score.from_grid(rows), folder / f"piece_{number}.mid", program=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kern_files(tmp_path_factory):
+    """Return a folder of twelve tunes in Humdrum kern, no two of them variants."""
+    folder = tmp_path_factory.mktemp("kern")
+    numbers = np.random.default_rng(0)
+    for number in range(12):
+        notes = [f"8{numbers.choice(list('cdefgab'))}" for _ in range(32)]
+        bars = [line for bar in range(4) for line in (f"={bar + 1}", *notes[8 * bar :][:8])]
+        text = "\n".join(["**kern", "*M4/4", "*k[]", *bars, "==", "*-"])
+        (folder / f"tune{number}.krn").write_text(text + "\n")
+    return folder
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_trains_and_generates_from_its_names(
-    name, tmp_path, tiny_csvs, home, monkeypatch
+def test_every_preset_trains_measures_and_generates(
+    name, tmp_path, tiny_csvs, midi_files, kern_files, home, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    preset = small(name, corpus="folder", data_dir=str(tiny_csvs))
-    run, corpus = training.start_run(preset, "mine")
+    corpus = PRESETS[name].corpus
+    data = {"chorales": tiny_csvs, "folk": kern_files}.get(corpus, midi_files)
+    preset = small(
+        name,
+        corpus="folder" if corpus == "chorales" else corpus,
+        data_dir=str(data),
+        context=PRESETS[name].context and 8,
+        evaluation_batch=4,
+    )
+    run, folder = training.start_run(preset, "mine")
     assert run.folder == runs.RUNS / "mine"
-    # The pitches of the corpus, and as far as transposition goes.
-    assert (run.codec.lowest, run.codec.highest) == (36 - 5, 79 + 6)
-    assert training.train(run, corpus, verbose=0).epochs == 2
+    assert training.train(run, folder, verbose=0).epochs == 2
     resumed, again = training.resume_run(run.folder, epochs=3)
-    assert again == corpus
-    assert training.train(resumed, again, verbose=0).epochs == 3
+    assert again == folder
+    outcome = training.train(resumed, again, verbose=0)
+    assert outcome.epochs == 3
     assert runs.load_run(run.folder).preset.epochs == 3
-    (score,) = generation.generate(resumed, length_steps=12, temperature=1.0, seed=0)
-    assert 0 < score.length <= 12
+    measures = evaluation.evaluate_run(resumed, folder, "valid")
+    assert measures["nll"] == pytest.approx(outcome.best_nll, abs=1e-4)
+    prompt = generation.make_prompt(resumed, "corpus", 0)
+    score = Score.from_grid(np.zeros((0, 1), int))
+    for seed in range(9):  # a model that has learned for a moment may write nothing but rests
+        (score,) = generation.generate(
+            resumed, length=24, temperature=1.0, seed=seed, prompt=prompt
+        )
+        if len(score):
+            break
+    write_midi(score, tmp_path / "a.mid", program=preset.program)
+    assert sorted(read_midi(tmp_path / "a.mid", score.steps_per_quarter).pitch) == sorted(
+        score.pitch
+    )
+
+
+def test_a_preset_fits_its_codec_to_the_training_split(tmp_path, tiny_csvs, home, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = small(corpus="folder", data_dir=str(tiny_csvs), transpose=(-2, 3))
+    run, folder = training.start_run(preset)
+    pitches = np.concatenate([score.pitch for score in read_split(folder, "train")])
+    assert (run.codec.lowest, run.codec.highest) == (pitches.min() - 2, pitches.max() + 3)
+
+
+def test_windows_can_be_split_as_some_recipes_do(tmp_path, tiny_csvs, home, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = small(corpus="folder", data_dir=str(tiny_csvs), split="windows", shift=1)
+    run, folder = training.start_run(preset, "leaky")
+    windows = training.training_batches(preset, run.codec, folder).windows
+    held_out = training.measured_batches(preset, run.codec, folder, "valid")
+    weights = np.concatenate([weights.numpy() for _, _, weights in held_out])
+    # The last token of a window alone, unless that is the end of the piece.
+    assert set(weights.sum(axis=1)) <= {0, 1}
+    assert weights.sum() > 0
+    assert not weights[:, :-1].any()
+    assert len(weights) / windows == pytest.approx(0.15 / 0.7, abs=0.05)
+    training.train(run, folder, verbose=0)
+    assert "split at random" in evaluation.describe(run)
+
+
+def test_places_must_be_the_same_in_every_window(tmp_path, tiny_csvs, home, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = small("transformer", corpus="folder", data_dir=str(tiny_csvs))
+    preset = replace(preset, model={**preset.model, "period": 24})
+    with pytest.raises(ValueError, match=r"multiple of `model.period` .*shift=8, .* 32 tokens"):
+        training.start_run(preset)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("constant", [1 / 3, 2 / 3, 1, 1]),
+        ("power", [1 / 3, 2 / 3 / 1.5, 1 / 2, 1 / 2.5]),
+        # A quarter of the way down is (1 + cos(45 degrees)) / 2.
+        ("cosine", [1 / 3, 2 / 3 * (1 + HALF_ROOT) / 2, 1 / 2, (1 - HALF_ROOT) / 2]),
+    ],
+)
+def test_the_rate_of_each_epoch(schedule, rates):
+    preset = small(schedule=schedule, warmup_epochs=2, decay_epochs=2.0, epochs=4)
+    measured = [training.rate_of_epoch(preset, epoch) for epoch in range(4)]
+    assert measured == pytest.approx(rates)
+
+
+def test_a_training_follows_warm_up_and_cosine(tmp_path, tiny_folder):
+    run = make_run(tmp_path, schedule="cosine", warmup_epochs=1, epochs=4, weight_decay=0.01)
+    fit(run, tiny_folder)
+    preset = run.preset
+    expected = [preset.learning_rate * training.rate_of_epoch(preset, epoch) for epoch in range(4)]
+    np.testing.assert_allclose(history(run)["learning_rate"], expected, rtol=1e-5)
+
+
+def test_an_unknown_schedule_is_named(tmp_path, tiny_csvs, home):
+    preset = small(corpus="folder", data_dir=str(tiny_csvs), schedule="linear")
+    with pytest.raises(ValueError, match="Unknown schedule 'linear'"):
+        training.start_run(preset)
 
 
 def test_a_users_folder_is_validated_before_training(tmp_path, tiny_csvs, home):

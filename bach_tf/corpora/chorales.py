@@ -22,7 +22,7 @@ import numpy as np
 
 from bach_tf.corpora.chorale_scores import SOPRANO, chorale_files, read_chorale
 from bach_tf.corpora.grid_csv import VOICES
-from bach_tf.corpora.prepared import Pieces
+from bach_tf.corpora.prepared import Collection, Pieces
 from bach_tf.corpora.prepared import prepare as prepare_folder
 from bach_tf.score import SILENCE, Score
 
@@ -57,11 +57,11 @@ def prepare(data_dir: Path | None = None) -> Path:
     return prepare_folder("chorales", build)
 
 
-def build() -> Pieces:
+def build() -> Collection:
     """Read the chorales and split them by melody into train, valid and test."""
     scores = read_chorales(chorale_files())
     scores = {name: score for name, score in scores.items() if not is_interrupted(score)}
-    return split_by_melody(without_duplicates(scores))
+    return Collection(split_by_melody(without_duplicates(scores)))
 
 
 def read_chorales(paths: list[Path]) -> dict[str, Score]:

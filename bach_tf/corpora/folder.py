@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
-import numpy as np
-
 from bach_tf.corpora.grid_csv import read_grid_csv
-from bach_tf.corpora.prepared import SPLITS, Pieces
+from bach_tf.corpora.prepared import SPLITS, Collection, Pieces, hash_of_files
 from bach_tf.corpora.prepared import prepare as prepare_folder
+from bach_tf.corpora.splits import SPLIT_SEED, deal
 from bach_tf.score import Score
 
 SHARES = (0.6, 0.2, 0.2)
-SPLIT_SEED = 0
-FEWEST_PIECES = len(SPLITS)  # one for each split
 
 
 def prepare(data_dir: Path | None = None) -> Path:
@@ -37,11 +32,8 @@ def prepare(data_dir: Path | None = None) -> Path:
 
 def content_hash(folder: Path) -> str:
     """Return the SHA-256 over the relative names and the bytes of a corpus's CSV files."""
-    total = hashlib.sha256()
-    for path in [*csv_files(folder), *(p for s in SPLITS for p in csv_files(folder / s))]:
-        name = os.fsencode(path.relative_to(folder).as_posix())
-        total.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    in_splits = [path for split in SPLITS for path in csv_files(folder / split)]
+    return hash_of_files(folder, [*csv_files(folder), *in_splits])
 
 
 def csv_files(folder: Path) -> list[Path]:
@@ -76,26 +68,19 @@ def split_files(files: list[Path], seed: int = SPLIT_SEED) -> dict[str, list[Pat
     Raises:
         ValueError: fewer than three files.
     """
-    if len(files) < FEWEST_PIECES:
-        raise ValueError(f"Expected at least {FEWEST_PIECES} CSV files to split, got {len(files)}.")
-    files = sorted(files)
-    order = np.random.default_rng(seed).permutation(len(files))
-    held_out = [max(1, round(share * len(files))) for share in SHARES[1:]]
-    bounds = np.cumsum([len(files) - sum(held_out), held_out[0]])
-    parts = np.split(order, bounds)
-    return {split: [files[i] for i in sorted(part)] for split, part in zip(SPLITS, parts)}
+    return deal(files, SHARES, seed=seed, kind="CSV files")
 
 
-def _build(data_dir: Path) -> Pieces:
+def _build(data_dir: Path) -> Collection:
     if any((data_dir / split).is_dir() for split in SPLITS):
-        return read_split_folders(data_dir)
+        return Collection(read_split_folders(data_dir))
     files = csv_files(data_dir)
     if not files:
         raise ValueError(
             f"Expected CSV files, or train/ valid/ test/ folders of them, in {data_dir}. "
             "Got neither."
         )
-    return {split: _read_files(part) for split, part in split_files(files).items()}
+    return Collection({split: _read_files(part) for split, part in split_files(files).items()})
 
 
 def _read_files(paths: list[Path]) -> dict[str, Score]:

@@ -6,22 +6,21 @@ The split of N. Boulanger-Lewandowski et al. 2012 (arXiv 1206.6392), as CSV grid
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import urllib.error
 from pathlib import Path
 
-import pooch
-import requests
-
-from bach_tf.corpora.archives import extract_tar
+from bach_tf.corpora.downloads import Archive, is_archive, unpacked
 from bach_tf.corpora.folder import read_split_folders
 from bach_tf.corpora.grid_csv import VOICES
-from bach_tf.corpora.prepared import Pieces, cache_dir, sha256_of
+from bach_tf.corpora.prepared import Collection, Pieces
 from bach_tf.corpora.prepared import prepare as prepare_folder
 
-URL = "https://github.com/ageron/handson-ml2/raw/master/datasets/jsb_chorales/jsb_chorales.tgz"
-SHA256 = "594e5e25a3ff8af64687c378628970c6435fddd3093d96df2fa8ca9505ce30fe"
-ARCHIVE = "jsb_chorales.tgz"
+ARCHIVE = Archive(
+    name="jsb_chorales.tgz",
+    url="https://github.com/ageron/handson-ml2/raw/master/datasets/jsb_chorales/jsb_chorales.tgz",
+    sha256="594e5e25a3ff8af64687c378628970c6435fddd3093d96df2fa8ca9505ce30fe",
+    without="Without a network: fetch that file elsewhere and pass --data-dir jsb_chorales.tgz, "
+    "or train on the embedded chorales with --corpus chorales.",
+)
 GRIDS_SHA256 = (
     "6931eefb0a72bbe5e2a1b6566bd627d4ebecccb354d274bc77ed6172f844a5a4"  # over names and grids
 )
@@ -41,24 +40,15 @@ def prepare(data_dir: Path | None = None) -> Path:
     return prepare_folder("jsb", lambda: _build(data_dir))
 
 
-def _build(data_dir: Path | None) -> Pieces:
-    if data_dir is None:
-        return _unpack(_download())
-    if not data_dir.exists():
-        raise ValueError(f"Expected {ARCHIVE} or the folder unpacked from it, got no {data_dir}.")
-    archive = data_dir / ARCHIVE if data_dir.is_dir() else data_dir
-    return _unpack(archive) if archive.exists() else _read(data_dir)
-
-
-def _unpack(archive: Path) -> Pieces:
-    if sha256_of(archive) != SHA256:
+def _build(data_dir: Path | None) -> Collection:
+    if data_dir is not None and not data_dir.exists():
         raise ValueError(
-            f"{archive}: expected the file with SHA-256 {SHA256}, got {sha256_of(archive)}. "
-            f"Download it again from {URL}"
+            f"Expected {ARCHIVE.name} or the folder unpacked from it, got no {data_dir}."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        extract_tar(archive, Path(folder))
-        return _read(Path(folder))
+    if data_dir is None or is_archive(ARCHIVE, data_dir):
+        with unpacked(ARCHIVE, data_dir) as folder:
+            return Collection(_read(folder))
+    return Collection(_read(data_dir))
 
 
 def _read(folder: Path) -> Pieces:
@@ -81,15 +71,3 @@ def _grids_hash(pieces: Pieces) -> str:
             digest.update(f"{split}/{name}\n".encode())
             digest.update(score.to_grid(len(VOICES)).astype("<i4").tobytes())
     return digest.hexdigest()
-
-
-def _download() -> Path:
-    folder = cache_dir() / "downloads"
-    try:
-        return Path(pooch.retrieve(URL, SHA256, fname=ARCHIVE, path=folder))
-    except (requests.RequestException, urllib.error.URLError, OSError) as error:
-        raise ValueError(
-            f"Could not download {URL} ({type(error).__name__}). Without a network: fetch that "
-            f"file elsewhere and pass --data-dir {ARCHIVE}, or train on the embedded chorales "
-            "with --corpus chorales."
-        ) from error

@@ -1,13 +1,15 @@
 """A prepared corpus: `train/ valid/ test/` of CSV files with a manifest.
 
     FOLDER/
-      manifest.json      the hash of each file, and what a grid of pitches cannot say
+      manifest.json      the layout, the hash of each file, and what the files cannot say
       train/NAME.csv     one piece each
       valid/NAME.csv
       test/NAME.csv
 
-It is what people see, edit and validate, and what the cache holds. A grid cannot tell a
-held note from a repeated one: repetitions are lost when a score is written here.
+It is what people see, edit and validate, and what the cache holds. There are two layouts:
+"grid", the pitches of four voices at each step, and "notes", a row for each note. A grid
+cannot tell a held note from a repeated one: repetitions are lost when a score is written as
+one. Lists of notes keep all that a score holds.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
+from bach_tf.choices import choose
 from bach_tf.corpora.grid_csv import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -30,16 +36,34 @@ from bach_tf.corpora.grid_csv import (
     read_grid_csv,
     write_grid_csv,
 )
+from bach_tf.corpora.notes_csv import HEADER as NOTE_COLUMNS
+from bach_tf.corpora.notes_csv import read_notes_csv, write_notes_csv
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 1  # raise it when the layout or what the corpora hold changes: caches are rebuilt
+FORMAT = 2  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+FEW_REASONS = 3  # how many of the pieces that are left out are named
 
-# The fields of a score that its grid cannot hold and the manifest keeps.
+# The fields of a score that neither layout can hold and the manifest keeps.
 ABOUT = ("title", "key_signature", "time_signature", "upbeat", "fermatas")
 
 Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a corpus is built of.
+
+    Args:
+        pieces: the scores of each split by name.
+        layout: how they are written, one of `LAYOUTS`.
+        left_out: why a file or a tune was left out, by its name.
+    """
+
+    pieces: Pieces
+    layout: str = "grid"
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def cache_dir() -> Path:
@@ -47,8 +71,10 @@ def cache_dir() -> Path:
     return Path(os.environ.get("BACH_TF_HOME") or platformdirs.user_cache_dir("bach_tf"))
 
 
-def prepare(name: str, build: Callable[[], Pieces]) -> Path:
+def prepare(name: str, build: Callable[[], Collection]) -> Path:
     """Return the prepared folder `name` of the cache, built first if absent or damaged.
+
+    What the corpus leaves out is said on stderr when it is built.
 
     Args:
         name: of the folder within the cache.
@@ -56,14 +82,49 @@ def prepare(name: str, build: Callable[[], Pieces]) -> Path:
     """
     folder = cache_dir() / name
     if not is_intact(folder):
-        pieces = build()
+        made = build()
         if not is_intact(folder):  # another process may have been faster
-            write_prepared(folder, pieces)
+            write_prepared(folder, made.pieces, layout=made.layout, left_out=made.left_out)
+        if made.left_out:
+            total = sum(map(len, made.pieces.values())) + len(made.left_out)
+            some = few_reasons(made.left_out)
+            print(f"{len(made.left_out)} of {total} files left out: {some}", file=sys.stderr)
     return folder
 
 
-def write_prepared(folder: Path, pieces: Pieces) -> None:
-    """Write a prepared corpus atomically: another process sees all of it or none."""
+def few_reasons(reasons: dict[str, str]) -> str:
+    """Return the first few names with their reasons, in one line.
+
+    Example:
+        >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
+        'a.mid: no notes; b.mid: no notes'
+    """
+    named = [f"{name}: {reason}" for name, reason in list(reasons.items())[:FEW_REASONS]]
+    more = ["and so on"] if len(reasons) > FEW_REASONS else []
+    return "; ".join(named + more)
+
+
+def write_prepared(
+    folder: Path,
+    pieces: Pieces,
+    *,
+    layout: str = "grid",
+    left_out: dict[str, str] | None = None,
+) -> None:
+    """Write a prepared corpus atomically: another process sees all of it or none.
+
+    Args:
+        folder: to be made or replaced.
+        pieces: the scores of each split by name.
+        layout: one of `LAYOUTS`.
+        left_out: why a file or a tune was left out, by its name.
+
+    Raises:
+        ValueError: an unknown layout, scores on different grids, or one that the layout
+            cannot hold.
+    """
+    write, _ = choose(LAYOUTS, layout, "layout")
+    steps_per_quarter = _common_steps(pieces, layout)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -71,8 +132,18 @@ def write_prepared(folder: Path, pieces: Pieces) -> None:
         for split in SPLITS:
             (scratch / split).mkdir()
             for name, score in sorted(pieces[split].items()):
-                entries.append(_write_piece(scratch, f"{split}/{name}.csv", score))
-        _write_manifest(scratch, entries)
+                path = scratch / split / f"{name}.csv"
+                more = write(path, score)
+                entries.append(_entry(f"{split}/{name}.csv", sha256_of(path), score) | more)
+        manifest = {
+            "format": FORMAT,
+            "layout": layout,
+            "steps_per_quarter": steps_per_quarter,
+            "pitch_range": _whole_range(entries),
+            "left_out": left_out or {},
+            "pieces": entries,
+        }
+        _write_manifest(scratch, manifest)
         scratch.chmod(0o755)  # mkdtemp makes it private
         _replace_folder(scratch, folder)
     finally:
@@ -83,42 +154,58 @@ def read_prepared(folder: Path) -> dict[str, list[Score]]:
     """Read a prepared corpus back as `{split: [Score]}`, in the order of the file names.
 
     Raises:
-        ValueError: no manifest, or a file that is not a grid; the message names it.
+        ValueError: no manifest, or a file that is not of the corpus's layout; the message
+            names it.
     """
-    scores: dict[str, list[Score]] = {split: [] for split in SPLITS}
-    for entry in read_manifest(folder)["pieces"]:
-        split = entry["file"].partition("/")[0]
-        about = {field: entry[field] for field in ABOUT}
-        scores[split].append(Score.from_grid(read_grid_csv(folder / entry["file"]), **about))
+    return {split: read_split(folder, split) for split in SPLITS}
+
+
+def read_split(folder: Path, split: str) -> list[Score]:
+    """Read one split of a prepared corpus, as `read_prepared` does."""
+    manifest = read_manifest(folder)
+    _, read = choose(LAYOUTS, manifest["layout"], "layout")
+    scores = []
+    for entry in _entries_of(manifest, split):
+        about = {name: entry[name] for name in (*ABOUT, "length") if name in entry}
+        about["steps_per_quarter"] = manifest["steps_per_quarter"]
+        scores.append(read(folder / entry["file"], **about))
     return scores
 
 
 def piece_paths(folder: Path, split: str) -> list[Path]:
     """Return the CSV files of one split, in the order in which `read_prepared` reads them."""
-    entries = read_manifest(folder)["pieces"]
-    return [folder / entry["file"] for entry in entries if entry["file"].startswith(f"{split}/")]
+    return [folder / entry["file"] for entry in _entries_of(read_manifest(folder), split)]
+
+
+def _entries_of(manifest: dict, split: str) -> list[dict]:
+    return [entry for entry in manifest["pieces"] if entry["file"].startswith(f"{split}/")]
 
 
 def read_manifest(folder: Path) -> dict:
     """Return the manifest of a prepared corpus.
 
     Raises:
-        ValueError: the folder has none, or one that cannot be read.
+        ValueError: the folder has none, one that cannot be read, or one of another format.
     """
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        # "surrogatepass": the name of a file need not be text in UTF-8, and may be a title.
+        text = (folder / MANIFEST).read_text(encoding="utf-8", errors="surrogatepass")
+        manifest = json.loads(text)
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise ValueError(f"one that is not of format {FORMAT}")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"Expected a prepared corpus with a {MANIFEST} in {folder}, got: {error}. "
             "Delete the folder to have it built again."
         ) from None
+    return manifest
 
 
 def is_intact(folder: Path) -> bool:
     """Return whether every file of a prepared corpus is there with the hash it was given."""
     try:
         manifest = read_manifest(folder)
-        return manifest["format"] == FORMAT and all(
+        return manifest["layout"] in LAYOUTS and all(
             sha256_of(folder / entry["file"]) == entry["sha256"] for entry in manifest["pieces"]
         )
     except (ValueError, OSError, KeyError, TypeError):
@@ -130,27 +217,81 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write_piece(root: Path, file: str, score: Score) -> dict:
-    path = root / file
+def hash_of_files(root: Path, paths: Iterable[Path]) -> str:
+    """Return the SHA-256 over the names, relative to `root`, and the bytes of files."""
+    total = hashlib.sha256()
+    for path in paths:
+        name = os.fsencode(path.relative_to(root).as_posix())
+        total.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _write_grid(path: Path, score: Score) -> dict:
     write_grid_csv(path, score.to_grid(len(VOICES)))
-    about = {field: getattr(score, field) for field in ABOUT}
-    pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
-    pitch_range = [min(pitches), max(pitches)]
-    return {"file": file, "sha256": sha256_of(path), "pitch_range": pitch_range, **about}
+    return {}
 
 
-def _write_manifest(folder: Path, entries: list[dict]) -> None:
-    manifest = {
-        "format": FORMAT,
-        "steps_per_quarter": STEPS_PER_QUARTER,
-        "pitch_range": [
-            min((entry["pitch_range"][0] for entry in entries), default=LOWEST_PITCH),
-            max((entry["pitch_range"][1] for entry in entries), default=HIGHEST_PITCH),
-        ],
-        "pieces": entries,
+def _read_grid(path: Path, **about) -> Score:
+    return Score.from_grid(read_grid_csv(path), **about)
+
+
+def _write_notes(path: Path, score: Score) -> dict:
+    write_notes_csv(path, np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1))
+    return {"length": score.length}  # the end of the last note need not be that of the piece
+
+
+def _read_notes(path: Path, **about) -> Score:
+    columns = dict(zip(NOTE_COLUMNS, read_notes_csv(path).T))
+    try:
+        return Score(**columns, **about)
+    except ValueError as error:  # a note beyond the end of the piece
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+# How pieces are written, and read back: `write(path, score)` returns what more the manifest
+# has to keep, and `read(path, **about)` gets it together with `ABOUT` and the grid.
+LAYOUTS: dict[str, tuple[Callable[..., dict], Callable[..., Score]]] = {
+    "grid": (_write_grid, _read_grid),
+    "notes": (_write_notes, _read_notes),
+}
+
+
+def _common_steps(pieces: Pieces, layout: str) -> int:
+    """Return the `steps_per_quarter` that all scores share."""
+    steps_of = {
+        f"{split}/{name}": score.steps_per_quarter
+        for split, scores in pieces.items()
+        for name, score in scores.items()
     }
+    first = next(iter(steps_of.values()), STEPS_PER_QUARTER)
+    expected = STEPS_PER_QUARTER if layout == "grid" else first
+    for name, steps in steps_of.items():
+        if steps != expected:
+            raise ValueError(
+                f"Expected {expected} steps a quarter in all scores of a prepared corpus in the "
+                f"layout {layout!r}. Received: {steps} in {name}"
+            )
+    return expected
+
+
+def _entry(file: str, sha256: str, score: Score) -> dict:
+    """Return what the manifest says about a piece in either layout."""
+    pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
+    about = {name: getattr(score, name) for name in ABOUT}
+    return {"file": file, "sha256": sha256, "pitch_range": [min(pitches), max(pitches)], **about}
+
+
+def _whole_range(entries: list[dict]) -> list[int]:
+    ranges = [entry["pitch_range"] for entry in entries]
+    return [
+        min((lowest for lowest, _ in ranges), default=LOWEST_PITCH),
+        max((highest for _, highest in ranges), default=HIGHEST_PITCH),
+    ]
+
+
+def _write_manifest(folder: Path, manifest: dict) -> None:
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
 
 
 def _replace_folder(new: Path, folder: Path) -> None:

@@ -1,16 +1,4 @@
-"""Scores as ids that a model can learn, and back.
-
-A codec is a plain object with this interface; a test holds every entry of `CODECS` to it:
-
-- `encode(score) -> int32 (T,)`, from `START` to `END`; `decode(ids) -> Score` accepts any ids.
-- `vocab_size`; id 0 is padding in every codec and never music.
-- `counted`: bool `(vocab_size,)`, the ids whose likelihood is measured.
-- `voice_names`, and `voice_of(positions)`: which of them a token belongs to.
-- `may_follow`: bool `(period, vocab_size)`: the ids that may stand at position `t` of a piece
-  (the start token has no position) are those in row `t % period`.
-- `transposition(shifts) -> int32 (shifts, vocab_size)`, 0 where a shift leaves the vocabulary.
-- `to_config() -> dict` and `from_config(dict)`; `for_range(lowest, highest)`.
-"""
+"""Four voices, a token for each of them at each sixteenth."""
 
 from __future__ import annotations
 
@@ -18,14 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bach_tf.codecs.base import (
+    PAD,
+    Codec,
+    move_block,
+    names_of_range,
+    pitch_range,
+    pitches_of,
+)
 from bach_tf.corpora.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Score
 
 VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
-PAD = 0  # in every codec: fills a window behind the end of a piece, is never music
 
 
-class SatbCodec:
+class SatbCodec(Codec):
     """Four-part music: soprano, alto, tenor and bass of each step in turn.
 
     A piece of `T` steps is `1 + 4 T + 1` tokens: start, the four voices of each step, end.
@@ -46,22 +41,31 @@ class SatbCodec:
         [1, 35, 30, 27, 11, 2]
     """
 
-    START, END, SILENT, FIRST_PITCH = 1, 2, 3, 4
-    voice_names = VOICES
+    SILENT, FIRST_PITCH = 3, 4
+    unknown = None
+    voice_names = part_names = VOICES
+    step_name = "sixteenth"
+    steps_per_quarter = STEPS_PER_QUARTER
+    steps_per_bar = 4 * STEPS_PER_QUARTER
 
     def __init__(self, lowest: int = LOWEST_PITCH, highest: int = HIGHEST_PITCH):
-        if not LOWEST_PITCH <= lowest <= highest <= HIGHEST_PITCH:
-            raise ValueError(
-                f"`lowest` and `highest` must be in {LOWEST_PITCH}..{HIGHEST_PITCH}, in order. "
-                f"Received: lowest={lowest}, highest={highest}"
-            )
+        notes = names_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
+        super().__init__(["r", *notes])
         self.lowest = int(lowest)
         self.highest = int(highest)
-        self.vocab_size = self.FIRST_PITCH + self.highest - self.lowest + 1
-        self.counted = np.arange(self.vocab_size) >= self.SILENT
-        # A piece ends between two steps, so only where a soprano's note could stand.
-        self.may_follow = np.tile(self.counted, (len(VOICES), 1))
-        self.may_follow[0, self.END] = True
+
+    @classmethod
+    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> SatbCodec:
+        """Return a codec for the range of the training split, as far as 21..108 reaches.
+
+        Args:
+            scores: of the training split.
+            transpose: the lowest and the highest shift, in semitones.
+
+        Raises:
+            ValueError: no note.
+        """
+        return cls.for_range(*pitch_range(pitches_of(scores), transpose))
 
     @classmethod
     def for_range(cls, lowest: int, highest: int) -> SatbCodec:
@@ -83,11 +87,7 @@ class SatbCodec:
             ValueError: more than four voices, two notes of one voice at a time, another grid,
                 or a pitch that has no id.
         """
-        if score.steps_per_quarter != STEPS_PER_QUARTER:
-            raise ValueError(
-                f"`steps_per_quarter` must be {STEPS_PER_QUARTER}. "
-                f"Received: {score.steps_per_quarter} ({score.title or 'a score'})"
-            )
+        self._check_grid(score)
         grid = score.to_grid(len(VOICES))  # (T, 4)
         ids = self.pitch_ids[grid]
         if (ids == PAD).any():
@@ -97,7 +97,7 @@ class SatbCodec:
                 f"Received: {grid[step, voice]} ({VOICES[voice]}, step {step}"
                 f"{', ' + score.title if score.title else ''})"
             )
-        return np.concatenate([[self.START], ids.reshape(-1), [self.END]]).astype(np.int32)
+        return self._piece(ids.reshape(-1))
 
     def decode(self, ids) -> Score:
         """Return the score of any sequence of ids that a model may emit.
@@ -111,45 +111,16 @@ class SatbCodec:
         Raises:
             ValueError: an id outside the vocabulary.
         """
-        ids = np.asarray(ids, np.int64).reshape(-1)
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
-            raise ValueError(
-                f"Ids must be in 0..{self.vocab_size - 1}. Received: {ids.min()}..{ids.max()}"
-            )
-        ends = np.flatnonzero(ids == self.END)
-        music = ids[: ends[0]] if ends.size else ids
-        music = music[music >= self.SILENT]
+        music = self._music(ids)
         missing = np.full(-music.size % len(VOICES), self.SILENT)
         steps = np.concatenate([music, missing]).reshape(-1, len(VOICES))  # (T, 4)
         pitches = steps - self.FIRST_PITCH + self.lowest
         grid = np.where(steps == self.SILENT, SILENCE, pitches)
         return Score.from_grid(grid, velocity=VELOCITIES)
 
-    def voice_of(self, positions) -> np.ndarray:
-        """Return the index into `voice_names` of the tokens at `positions` of a piece."""
-        return np.asarray(positions) % len(VOICES)
-
-    def transposition(self, shifts: Sequence[int]) -> np.ndarray:
-        """Return what each id becomes under each shift: int32 `(len(shifts), vocab_size)`.
-
-        Args:
-            shifts: semitones. A pitch that would leave the vocabulary becomes padding.
-        """
-        table = np.tile(np.arange(self.vocab_size, dtype=np.int32), (len(shifts), 1))
-        for row, shift in zip(table, shifts):
-            moved = row[self.FIRST_PITCH :] + shift
-            inside = (moved >= self.FIRST_PITCH) & (moved < self.vocab_size)
-            row[self.FIRST_PITCH :] = np.where(inside, moved, PAD)
-        return table
-
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
         return {"lowest": self.lowest, "highest": self.highest}
 
-    @classmethod
-    def from_config(cls, config: dict) -> SatbCodec:
-        """Return the codec of `to_config`."""
-        return cls(**config)
-
-
-CODECS = {"satb": SatbCodec}
+    def _move(self, row: np.ndarray, shift: int) -> None:
+        move_block(row, slice(self.FIRST_PITCH, self.vocab_size), shift)

@@ -1,0 +1,255 @@
+"""What all codecs share: ids, names of tokens, and how ids become a piece and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from bach_tf.note_names import HIGHEST_NUMBER, note_name, note_number
+from bach_tf.score import Score
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+EXAMPLES = 6  # of tokens, in a message
+
+
+class Codec(ABC):
+    """The contract that `bach_tf.codecs` describes, as far as all codecs do it alike.
+
+    Args:
+        names: of the tokens behind the special ones.
+    """
+
+    START, END = START, END
+    unknown: int | None = UNKNOWN
+    voice_names: tuple[str, ...]
+    part_names: tuple[str, ...] = ()
+    step_name: str
+    steps_per_quarter: int
+    steps_per_bar: int | None = None
+
+    def __init__(self, names: Sequence[str]):
+        special = SPECIAL[:UNKNOWN] if self.unknown is None else SPECIAL
+        self.tokens = (*special, *names)
+        self.vocab_size = len(self.tokens)
+        self.counted = np.arange(self.vocab_size) > END
+        followers = np.arange(self.vocab_size) >= len(special)
+        self.may_follow = np.tile(followers, (len(self.voice_names), 1))
+        self.may_follow[0, END] = True  # a piece ends between two steps
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> Codec:
+        """Return the codec of the training split."""
+
+    @abstractmethod
+    def encode(self, score: Score) -> np.ndarray:
+        """Return the ids of a piece: int32 `(T,)`."""
+
+    @abstractmethod
+    def decode(self, ids) -> Score:
+        """Return the score of any sequence of ids."""
+
+    @abstractmethod
+    def to_config(self) -> dict:
+        """Return the arguments that make this codec again, as plain JSON data."""
+
+    @classmethod
+    def from_config(cls, config: dict) -> Codec:
+        """Return the codec of `to_config`."""
+        return cls(**config)
+
+    def voice_of(self, positions) -> np.ndarray:
+        """Return the index into `voice_names` of the tokens at `positions` of a piece."""
+        return np.asarray(positions) % len(self.voice_names)
+
+    def transposition(self, shifts: Sequence[int]) -> np.ndarray:
+        """Return what each id becomes under each shift: int32 `(len(shifts), vocab_size)`.
+
+        Args:
+            shifts: semitones. What would leave the vocabulary becomes padding.
+        """
+        table = np.tile(np.arange(self.vocab_size, dtype=np.int32), (len(shifts), 1))
+        for row, shift in zip(table, shifts):
+            self._move(row, shift)
+        return table
+
+    @abstractmethod
+    def _move(self, row: np.ndarray, shift: int) -> None:
+        """Write into `row`, which holds each id itself, what the ids of pitches become."""
+
+    def _piece(self, ids) -> np.ndarray:
+        """Return the ids of the music between start and end: int32 `(1 + T + 1,)`."""
+        return np.concatenate([[START], ids, [END]]).astype(np.int32)
+
+    def _music(self, ids) -> np.ndarray:
+        """Return the ids of a piece up to its end, without padding and starts: int64 `(T,)`.
+
+        Raises:
+            ValueError: an id outside the vocabulary.
+        """
+        ids = np.asarray(ids, np.int64).reshape(-1)
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
+            raise ValueError(
+                f"Ids must be in 0..{self.vocab_size - 1}. Received: {ids.min()}..{ids.max()}"
+            )
+        ends = np.flatnonzero(ids == END)
+        music = ids[: ends[0]] if ends.size else ids
+        return music[music > END]
+
+    def _check_grid(self, score: Score) -> None:
+        if score.steps_per_quarter != self.steps_per_quarter:
+            raise ValueError(
+                f"`steps_per_quarter` must be {self.steps_per_quarter}. "
+                f"Received: {score.steps_per_quarter} ({title_of(score)})"
+            )
+
+
+def parse_tokens(codec: Codec, text: str) -> np.ndarray:
+    """Return the ids of tokens that a user has typed, the start token put before them.
+
+    Args:
+        codec: knows the names.
+        text: names with blanks between them. A note may also be a MIDI number, or be spelled
+            with a flat.
+
+    Returns:
+        int32 `(1 + T,)`.
+
+    Raises:
+        ValueError: a name that is none of the codec's tokens.
+
+    Example:
+        >>> from bach_tf.codecs import MelodyCodec
+        >>> parse_tokens(MelodyCodec(lowest=60, highest=72), "C4 _ 62 r").tolist()
+        [1, 6, 4, 8, 5]
+    """
+    ids = {name: number for number, name in enumerate(codec.tokens)}
+    names = [name if name in ids else _respelled(name) for name in text.split()]
+    unknown = next((name for name in names if name not in ids), None)
+    if unknown is not None:
+        music = np.flatnonzero(codec.may_follow.any(axis=0))[1:]  # all but the end
+        some = music[np.linspace(0, music.size - 1, EXAMPLES).astype(int)]
+        examples = dict.fromkeys(codec.tokens[number] for number in some)
+        raise ValueError(
+            f"Unknown token {unknown!r}. Tokens of this codec are, for example: "
+            f"{', '.join(examples)}."
+        )
+    return np.array([START, *(ids[name] for name in names)], np.int32)
+
+
+def _respelled(name: str) -> str:
+    """Return the notes of a chord as `note_name` spells them; anything else as it is."""
+    try:
+        return ".".join(note_name(note_number(note)) for note in name.split("."))
+    except ValueError:
+        return name
+
+
+def title_of(score: Score) -> str:
+    """Return what a message calls a score."""
+    return score.title or "a score"
+
+
+def names_of_range(lowest: int, highest: int, within=(0, HIGHEST_NUMBER)) -> list[str]:
+    """Return the names of the pitches `lowest..highest`.
+
+    Raises:
+        ValueError: bounds outside `within`, or in the wrong order.
+    """
+    if not within[0] <= lowest <= highest <= within[1]:
+        raise ValueError(
+            f"`lowest` and `highest` must be in {within[0]}..{within[1]}, in order. "
+            f"Received: lowest={lowest}, highest={highest}"
+        )
+    return [note_name(pitch) for pitch in range(lowest, highest + 1)]
+
+
+def pitch_range(pitches: Sequence[int], transpose: tuple[int, int]) -> tuple[int, int]:
+    """Return the lowest and the highest pitch of the training split, transposed or not.
+
+    Args:
+        pitches: of all its notes.
+        transpose: the lowest and the highest shift, in semitones.
+
+    Raises:
+        ValueError: no note.
+    """
+    if not len(pitches):
+        raise ValueError("Expected at least one note to fit a codec to. Received: none")
+    down, up = transpose
+    return max(int(min(pitches)) + down, 0), min(int(max(pitches)) + up, HIGHEST_NUMBER)
+
+
+def pitches_of(scores: Sequence[Score]) -> np.ndarray:
+    """Return the pitches of all notes of all scores: int64 `(N,)`."""
+    return np.concatenate([score.pitch for score in scores]) if len(scores) else np.zeros(0, int)
+
+
+def common_grid(scores: Sequence[Score]) -> int:
+    """Return the steps in a quarter that all scores have.
+
+    Raises:
+        ValueError: no score, or scores on different grids.
+    """
+    if not len(scores):
+        raise ValueError("Expected at least one score to fit a codec to. Received: none")
+    first = scores[0]
+    for score in scores:
+        if score.steps_per_quarter != first.steps_per_quarter:
+            raise ValueError(
+                "Expected scores on one grid. Received: "
+                f"steps_per_quarter={first.steps_per_quarter} ({title_of(first)}) and "
+                f"{score.steps_per_quarter} ({title_of(score)})"
+            )
+    return first.steps_per_quarter
+
+
+def move_block(row: np.ndarray, block: slice, shift: int) -> None:
+    """Move ids of neighbouring pitches by `shift`, those that leave their block to padding."""
+    ids = np.arange(block.start, block.stop) + shift
+    row[block] = np.where((ids >= block.start) & (ids < block.stop), ids, PAD)
+
+
+def cut_where_struck_again(notes: np.ndarray) -> np.ndarray:
+    """Return notes of which no two of one pitch sound at a time.
+
+    A note ends where its pitch is struck again; of several that begin together the longest
+    stays.
+
+    Args:
+        notes: int `(N, 4)`: onset, duration, pitch and velocity of each.
+
+    Returns:
+        int `(M, 4)`, in the order of pitch, then onset.
+    """
+    onset, duration, pitch, _ = notes.T
+    notes = notes[np.lexsort((-duration, onset, pitch))]
+    onset, pitch = notes[:, 0], notes[:, 2]
+    notes = notes[(np.diff(onset, prepend=-1) != 0) | (np.diff(pitch, prepend=-1) != 0)]
+    onset, duration, pitch, _ = notes.T  # views: to cut them cuts the notes
+    again = np.flatnonzero(np.diff(pitch) == 0)
+    duration[again] = np.minimum(duration[again], np.diff(onset)[again])
+    return notes
+
+
+def one_voice(notes: np.ndarray, *, length: int, steps_per_quarter: int) -> Score:
+    """Return the score of notes in voice 0.
+
+    Args:
+        notes: int `(N, 4)`: onset, duration, pitch and velocity of each.
+        length: of the piece, in steps.
+        steps_per_quarter: its grid.
+    """
+    onset, duration, pitch, velocity = notes.T
+    return Score(
+        onset=onset,
+        duration=duration,
+        pitch=pitch,
+        voice=np.zeros(len(notes), int),
+        velocity=velocity,
+        length=length,
+        steps_per_quarter=steps_per_quarter,
+    )

@@ -1,0 +1,171 @@
+"""A performance: keys struck and released, and the time between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bach_tf.codecs.base import (
+    Codec,
+    common_grid,
+    cut_where_struck_again,
+    move_block,
+    one_voice,
+)
+from bach_tf.note_names import HIGHEST_NUMBER, note_name
+from bach_tf.score import VELOCITY, Score
+
+PITCHES = HIGHEST_NUMBER + 1
+LONGEST_WAIT = 125  # steps; longer waits are several events
+VELOCITY_BINS = 32
+BIN_WIDTH = 4
+
+
+class EventCodec(Codec):
+    """A performance as events: strike a key, release a key, wait, change the velocity.
+
+    At one time keys are released before others are struck, both from the lowest up. A velocity
+    holds for all notes after it, and comes only where it changes. A long wait is waits of 125
+    steps and one more. The 413 events are those of S. Oore et al., "This Time with Feeling"
+    (2018), arXiv 1808.03715, where a step is 8 ms: 100 steps a quarter at 75 quarters a minute.
+
+        id               4..131  132..259  260..384     385..416
+        token            on:C-1  off:C-1   wait:1, ...  velocity:2, velocity:6, ...
+
+    What comes back: every score in which no two notes of one pitch sound at a time, rests at
+    both ends included; the velocity becomes the middle of its bin of four, and all notes are in
+    voice 0. A note whose pitch is struck again while it sounds ends there.
+
+    Args:
+        steps_per_quarter: the grid of the scores.
+
+    Raises:
+        ValueError: a grid of less than one step.
+
+    Example:
+        >>> codec = EventCodec(steps_per_quarter=100)
+        >>> ids = codec.encode(Score.from_grid([[60]] * 130, steps_per_quarter=100))
+        >>> [codec.tokens[number] for number in ids[1:-1]]
+        ['velocity:82', 'on:C4', 'wait:125', 'wait:5', 'off:C4']
+    """
+
+    FIRST_ON = 4
+    FIRST_OFF = FIRST_ON + PITCHES
+    FIRST_WAIT = FIRST_OFF + PITCHES
+    FIRST_VELOCITY = FIRST_WAIT + LONGEST_WAIT
+    voice_names = ("event",)
+    step_name = "event"
+
+    def __init__(self, steps_per_quarter: int):
+        if steps_per_quarter < 1:
+            raise ValueError(
+                f"`steps_per_quarter` must be at least 1. Received: {steps_per_quarter}"
+            )
+        self.steps_per_quarter = int(steps_per_quarter)
+        notes = [note_name(pitch) for pitch in range(PITCHES)]
+        super().__init__(
+            [f"on:{note}" for note in notes]
+            + [f"off:{note}" for note in notes]
+            + [f"wait:{steps}" for steps in range(1, LONGEST_WAIT + 1)]
+            + [f"velocity:{middle_of_bin(number)}" for number in range(VELOCITY_BINS)]
+        )
+
+    @classmethod
+    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> EventCodec:
+        """Return a codec for the grid of the training split; its events are always the same.
+
+        Args:
+            scores: of the training split.
+            transpose: all pitches have an event, so it changes nothing.
+
+        Raises:
+            ValueError: no score, or scores on different grids.
+        """
+        return cls(common_grid(scores))
+
+    def encode(self, score: Score) -> np.ndarray:
+        """Return the ids of a piece: int32 `(T,)`.
+
+        Raises:
+            ValueError: another grid.
+        """
+        self._check_grid(score)
+        notes = np.stack([score.onset, score.duration, score.pitch, score.velocity], axis=1)
+        ids, now, velocity = [], 0, None
+        for step, struck, pitch, number in _changes(cut_where_struck_again(notes)):
+            ids += self._wait(step - now)
+            now = step
+            if struck and number != velocity:
+                ids.append(self.FIRST_VELOCITY + number)
+                velocity = number
+            ids.append((self.FIRST_ON if struck else self.FIRST_OFF) + pitch)
+        return self._piece(ids + self._wait(score.length - now))
+
+    def decode(self, ids) -> Score:
+        """Return the score of any sequence of ids.
+
+        A release of what does not sound is skipped, a key struck again ends its note and begins
+        the next, what still sounds at the end of the piece ends there, and a note that lasts no
+        step is dropped.
+
+        Args:
+            ids: ints `(T,)` in `0..vocab_size - 1`.
+
+        Raises:
+            ValueError: an id outside the vocabulary.
+        """
+        notes, sounding = [], {}  # {pitch: (onset, velocity)}
+        now, velocity = 0, VELOCITY
+
+        def release(pitch):
+            onset, loudness = sounding.pop(pitch, (now, 0))
+            if onset < now:
+                notes.append((onset, now - onset, pitch, loudness))
+
+        for number in self._music(ids).tolist():
+            if number >= self.FIRST_VELOCITY:
+                velocity = middle_of_bin(number - self.FIRST_VELOCITY)
+            elif number >= self.FIRST_WAIT:
+                now += number - self.FIRST_WAIT + 1
+            elif number >= self.FIRST_OFF:
+                release(number - self.FIRST_OFF)
+            elif number >= self.FIRST_ON:
+                pitch = number - self.FIRST_ON
+                release(pitch)
+                sounding[pitch] = (now, velocity)
+        for pitch in list(sounding):
+            release(pitch)
+        return one_voice(
+            np.array(notes, int).reshape(-1, 4),
+            length=now,
+            steps_per_quarter=self.steps_per_quarter,
+        )
+
+    def to_config(self) -> dict:
+        """Return the arguments that make this codec again."""
+        return {"steps_per_quarter": self.steps_per_quarter}
+
+    def _wait(self, steps: int) -> list[int]:
+        full, rest = divmod(steps, LONGEST_WAIT)
+        waits = [LONGEST_WAIT] * full + [rest] * (rest > 0)
+        return [self.FIRST_WAIT + wait - 1 for wait in waits]
+
+    def _move(self, row: np.ndarray, shift: int) -> None:
+        move_block(row, slice(self.FIRST_ON, self.FIRST_OFF), shift)
+        move_block(row, slice(self.FIRST_OFF, self.FIRST_WAIT), shift)
+
+
+def middle_of_bin(number: int) -> int:
+    """Return the velocity that stands for bin 0..31."""
+    return BIN_WIDTH * number + BIN_WIDTH // 2
+
+
+def _changes(notes: np.ndarray) -> list[tuple[int, bool, int, int]]:
+    """Return when keys are struck and released: step, struck or not, pitch, velocity bin."""
+    onset, duration, pitch, velocity = notes.T.tolist()
+    changes = []
+    for begin, steps, key, loudness in zip(onset, duration, pitch, velocity):
+        changes.append((begin, True, key, loudness // BIN_WIDTH))
+        changes.append((begin + steps, False, key, 0))
+    return sorted(changes)  # at one step False, the release, comes first

@@ -1,0 +1,251 @@
+"""What the codecs of notes and of chords have in common: a piece as what is struck in turn."""
+
+from __future__ import annotations
+
+import zlib
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bach_tf.codecs.base import (
+    PAD,
+    UNKNOWN,
+    Codec,
+    common_grid,
+    cut_where_struck_again,
+    one_voice,
+)
+from bach_tf.note_names import note_name, note_number
+from bach_tf.score import VELOCITY, Score
+
+LONGEST_QUARTERS = 8
+
+Chord = tuple[int, ...]  # pitches, the lowest first
+Note = tuple[int, int, int, int]  # onset, pitch, duration, voice
+Struck = tuple[int, Chord, int]  # onset, chord, duration
+
+
+class NoteCodec(Codec):
+    """What a piece strikes, one thing after another: the common part of two codecs.
+
+    With rhythm a step is three tokens: the steps since the previous onset (`+0`, `+1`, ...; the
+    first counts from the beginning of the piece), the notes, and their duration (`:1`, `:2`,
+    ...). Without, it is the notes alone, and `decode` makes a rhythm up: the intervals between
+    onsets are drawn from those of the training split, by a generator whose seed is a checksum
+    of the ids, and each note lasts until the next later one, the last one a quarter.
+
+        id               0    1      2    3        4 ...  then       then
+        token            pad  start  end  unknown  notes  +0 ... +N  :1 ... :N
+
+    What comes back from the ids with rhythm: every score of known notes in voice 0 with the
+    usual velocity, in which no two notes of one pitch sound at a time, no interval or duration
+    is longer than N steps, and the last note's end is the end of the piece. Longer ones are cut
+    to N, a note ends where its pitch is struck again, and of several notes of one pitch that
+    begin together the longest stays.
+
+    Args:
+        chords: what has an id: pitches (MIDI numbers), the lowest first.
+        steps_per_quarter: the grid of the scores.
+        rhythm: whether intervals and durations have tokens.
+        longest_quarters: N, the longest interval and duration, in quarters.
+        max_notes: a piece is cut after so many notes; `None` keeps it whole.
+        offsets: without rhythm, steps from one onset to the next and how often they came; a
+            quarter always when left out.
+
+    Raises:
+        ValueError: a setting below 1.
+    """
+
+    FIRST_NOTES = UNKNOWN + 1
+    notes_name: str
+
+    def __init__(
+        self,
+        chords: Sequence[Chord],
+        *,
+        steps_per_quarter: int,
+        rhythm: bool = True,
+        longest_quarters: int = LONGEST_QUARTERS,
+        max_notes: int | None = None,
+        offsets: Sequence[tuple[int, int]] = (),
+    ):
+        check_at_least_one(
+            steps_per_quarter=steps_per_quarter,
+            longest_quarters=longest_quarters,
+            max_notes=max_notes,
+        )
+        self.chords = list(chords)
+        self.steps_per_quarter = steps_per_quarter
+        self.rhythm = rhythm
+        self.longest_quarters = longest_quarters
+        self.max_notes = max_notes
+        self.offsets = [(int(steps), int(count)) for steps, count in offsets]
+        self.voice_names = ("interval", self.notes_name, "duration")
+        self.longest = longest_quarters * steps_per_quarter
+        self.first_interval = self.FIRST_NOTES + len(self.chords)
+        self.first_duration = self.first_interval + self.longest + 1
+        names = [chord_name(chord) for chord in self.chords]
+        if rhythm:
+            names += [f"+{steps}" for steps in range(self.longest + 1)]
+            names += [f":{steps}" for steps in range(1, self.longest + 1)]
+        else:
+            self.voice_names = (self.notes_name,)
+        super().__init__(names)
+        if rhythm:
+            self._keep_turns()
+        self._ids = {chord: number for number, chord in enumerate(self.chords, self.FIRST_NOTES)}
+
+    @classmethod
+    def _fit(
+        cls,
+        scores: Sequence[Score],
+        vocabulary: Callable[[list[list[Struck]]], dict],
+        *,
+        rhythm: bool,
+        longest_quarters: int,
+        max_notes: int | None,
+    ) -> NoteCodec:
+        """Return the codec of the training split; `vocabulary` gives its own arguments.
+
+        Raises:
+            ValueError: no note, scores on different grids, or a setting below 1.
+        """
+        check_at_least_one(longest_quarters=longest_quarters, max_notes=max_notes)
+        grid = common_grid(scores)
+        pieces = [cls._group(notes_in_order(score, max_notes)) for score in scores]
+        return cls(
+            **vocabulary(pieces),
+            steps_per_quarter=grid,
+            rhythm=rhythm,
+            longest_quarters=longest_quarters,
+            max_notes=max_notes,
+            offsets=() if rhythm else cls._count_offsets(pieces),
+        )
+
+    def encode(self, score: Score) -> np.ndarray:
+        """Return the ids of a piece: int32 `(1 + 3 N + 1,)`, without rhythm `(1 + N + 1,)`.
+
+        Raises:
+            ValueError: another grid.
+        """
+        self._check_grid(score)
+        struck = self._group(notes_in_order(score, self.max_notes))
+        onsets, chords, durations = zip(*struck) if struck else ([], [], [])
+        notes = np.array([self._ids.get(chord, UNKNOWN) for chord in chords], int)  # (N,)
+        if not self.rhythm:
+            return self._piece(notes)
+        intervals = np.diff(np.array(onsets, int), prepend=0).clip(max=self.longest)
+        durations = np.array(durations, int).clip(max=self.longest)
+        turns = [self.first_interval + intervals, notes, self.first_duration + durations - 1]
+        return self._piece(np.stack(turns, axis=1).reshape(-1))
+
+    def decode(self, ids) -> Score:
+        """Return the score of any sequence of ids.
+
+        With rhythm, each interval moves the next onset on, whatever it follows; a duration
+        belongs to the notes right before it, and notes without one last a quarter. Unknown
+        notes are silent, and what follows keeps its time.
+
+        Args:
+            ids: ints `(T,)` in `0..vocab_size - 1`.
+
+        Raises:
+            ValueError: an id outside the vocabulary.
+        """
+        music = self._music(ids)
+        sounds = (music != UNKNOWN) & (music < self.first_interval)
+        onsets, durations = self._read_rhythm(music) if self.rhythm else self._draw_rhythm(music)
+        chords = [self.chords[number - self.FIRST_NOTES] for number in music[sounds]]
+        struck = zip(onsets[sounds].tolist(), chords, durations[sounds].tolist())
+        rows = [
+            (onset, duration, pitch, VELOCITY)
+            for onset, chord, duration in struck
+            for pitch in chord
+        ]
+        notes = cut_where_struck_again(np.array(rows, int).reshape(-1, 4))
+        return one_voice(
+            notes,
+            length=int((notes[:, 0] + notes[:, 1]).max(initial=0)),
+            steps_per_quarter=self.steps_per_quarter,
+        )
+
+    def to_config(self) -> dict:
+        """Return the arguments that make this codec again."""
+        return {
+            "steps_per_quarter": self.steps_per_quarter,
+            "rhythm": self.rhythm,
+            "longest_quarters": self.longest_quarters,
+            "max_notes": self.max_notes,
+            "offsets": [list(offset) for offset in self.offsets],
+        }
+
+    @staticmethod
+    @abstractmethod
+    def _group(notes: list[Note]) -> list[Struck]:
+        """Return what is one token each, in the order of the tokens."""
+
+    @classmethod
+    def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
+        """Return the steps from each onset to the next, and how often they came."""
+        onsets = [[onset for onset, _, _ in piece] for piece in pieces]
+        counts = Counter(step for piece in onsets for step in np.diff(piece).tolist())
+        return sorted(counts.items())
+
+    def _keep_turns(self) -> None:
+        """Let intervals, notes and durations follow each other in turn."""
+        numbers = np.arange(self.vocab_size)
+        is_interval = (numbers >= self.first_interval) & (numbers < self.first_duration)
+        is_duration = numbers >= self.first_duration
+        self.may_follow[0, ~is_interval & (numbers >= self.FIRST_NOTES)] = False
+        self.may_follow[1] &= ~is_interval & ~is_duration
+        self.may_follow[2] &= is_duration
+
+    def _read_rhythm(self, music: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the onset and the duration that each id would have as notes: `(T,)` both."""
+        is_interval = (music >= self.first_interval) & (music < self.first_duration)
+        onsets = np.where(is_interval, music - self.first_interval, 0).cumsum()
+        following = np.append(music[1:], PAD)[: music.size] - self.first_duration + 1
+        return onsets, np.where(following > 0, following, self.steps_per_quarter)
+
+    def _draw_rhythm(self, music: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return an onset and a duration for each id, the same ones for the same ids."""
+        generator = np.random.default_rng(zlib.crc32(music.astype("<i4").tobytes()))
+        steps, counts = np.array(self.offsets or [(self.steps_per_quarter, 1)]).T
+        drawn = generator.choice(steps, size=music.size, p=counts / counts.sum())
+        onsets = drawn.cumsum() - drawn
+        later = np.append(np.unique(onsets), onsets.max(initial=0) + self.steps_per_quarter)
+        return onsets, later[np.searchsorted(later, onsets, side="right")] - onsets
+
+    def _move(self, row: np.ndarray, shift: int) -> None:
+        for number, chord in enumerate(self.chords, self.FIRST_NOTES):
+            row[number] = self._ids.get(moved(chord, shift), PAD)
+
+
+def notes_in_order(score: Score, max_notes: int | None) -> list[Note]:
+    """Return the notes of a score in the order of onset, then pitch; the first ones only."""
+    columns = (score.onset, score.pitch, score.duration, score.voice)
+    return sorted(zip(*(column.tolist() for column in columns)))[:max_notes]
+
+
+def chord_name(chord: Chord) -> str:
+    """Return the name of a chord, as `G3.C4`."""
+    return ".".join(note_name(pitch) for pitch in chord)
+
+
+def chord_pitches(name: str) -> Chord:
+    """Return the pitches of `chord_name`, the lowest first."""
+    return tuple(sorted(note_number(note) for note in name.split(".")))
+
+
+def moved(chord: Chord, shift: int) -> Chord:
+    """Return a chord moved by `shift` semitones."""
+    return tuple(pitch + shift for pitch in chord)
+
+
+def check_at_least_one(**settings: int | None) -> None:
+    """Raise `ValueError` for a setting below 1."""
+    for name, value in settings.items():
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {value}")

@@ -1,0 +1,27 @@
+"""Mozart's piano sonatas as they are played: notes in steps of 8 ms, with the pedal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bach_tf.corpora.midi_files import prepare_midi
+from bach_tf.corpora.mozart import ARCHIVE, SHARES
+from bach_tf.midi import read_midi_seconds
+
+
+def prepare(data_dir: Path | None = None) -> Path:
+    """Return the prepared folder: 100 steps a quarter, 8 ms each at 75 quarters a minute.
+
+    The sonatas are in the same splits as those of the corpus `mozart`.
+
+    Args:
+        data_dir: the archive of the corpus `mozart`, a folder that holds it, or any folder of
+            MIDI files. Downloaded when `None`.
+
+    Raises:
+        ValueError: no network, another archive than expected, or too many bad files.
+
+    Example:
+        >>> folder = prepare(Path("my_recordings"))  # doctest: +SKIP
+    """
+    return prepare_midi("performance", data_dir, ARCHIVE, read_midi_seconds, SHARES)

@@ -1,0 +1,132 @@
+"""A decoder-only transformer with relative attention."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from bach_tf.layers import RelativeAttention
+from bach_tf.models.base import NextTokenModel
+
+
+class Transformer(NextTokenModel):
+    """The Music Transformer of Huang et al. 2018 (arXiv 1809.04281).
+
+    Every layer looks back at most `context` tokens, so that a token costs the same wherever it
+    stands; through the layers above one another the model sees `layers * context`. Each block
+    normalises before its attention and before its feed-forward part (Xiong et al. 2020, arXiv
+    2002.04745), which trains without a long warm-up.
+
+    Args:
+        vocab_size: number of ids, padding included.
+        layers: how many blocks.
+        units: width of the model.
+        heads: of the attention; they share the width.
+        feed_forward: width of the hidden layer of each block.
+        context: tokens that a layer sees, the present one included.
+        period: after which places in a piece are named alike: the tokens of a bar or of a step;
+            1 where places mean nothing. Training windows must begin at multiples of it.
+        dropout: share of the embeddings and of each part's outputs left out.
+        attention_dropout: share of the attention left out.
+
+    Raises:
+        ValueError: a width that the heads cannot share.
+
+    Example:
+        >>> model = Transformer(vocab_size=61, layers=2, units=32, heads=4, feed_forward=64)
+        >>> tuple(model(ops.zeros((2, 8), "int32")).shape)
+        (2, 8, 61)
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        *,
+        layers: int = 5,
+        units: int = 256,
+        heads: int = 8,
+        feed_forward: int = 1024,
+        context: int = 512,
+        period: int = 1,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.period = period
+        self.embedding = keras.layers.Embedding(vocab_size, units)
+        self.place = keras.layers.Embedding(period, units)
+        self.dropout = keras.layers.Dropout(dropout)
+        self.blocks = [
+            Block(heads, context, feed_forward, dropout, attention_dropout) for _ in range(layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.logits = keras.layers.Dense(vocab_size)
+
+    def call(self, ids, training: bool = False):  # noqa: D102
+        places = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
+        x = self.dropout(self.embedding(ids) + self.place(places), training=training)  # (B, T, U)
+        for block in self.blocks:
+            x = block(x, training=training)
+        return self.logits(self.norm(x))  # (B, T, V)
+
+    def initial_state(self, batch_size: int):  # noqa: D102
+        caches = tuple(block.attention.initial_state(batch_size) for block in self.blocks)
+        return ops.zeros((batch_size,), "int32"), caches
+
+    def step(self, ids, state):  # noqa: D102
+        position, caches = state  # (B,)
+        x, new_caches = self.embedding(ids) + self.place(position % self.period), []  # (B, U)
+        for block, cache in zip(self.blocks, caches):
+            x, cache = block.step(x, position[0], cache)
+            new_caches.append(cache)
+        return self.logits(self.norm(x)), (position + 1, tuple(new_caches))
+
+
+class Block(keras.layers.Layer):
+    """Attention and a feed-forward part, each added to what comes in.
+
+    Args:
+        heads: of the attention.
+        context: tokens that it sees.
+        feed_forward: width of the hidden layer.
+        dropout: share of each part's outputs left out.
+        attention_dropout: share of the attention left out.
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        context: int,
+        feed_forward: int,
+        dropout: float,
+        attention_dropout: float,
+    ):
+        super().__init__()
+        self.attention = RelativeAttention(heads, context=context, dropout=attention_dropout)
+        self.norms = [keras.layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
+        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(2)]
+        self.hidden = keras.layers.Dense(feed_forward, activation="relu")
+
+    def build(self, input_shape):
+        """Make the weights for inputs `(B, T, U)`."""
+        self.out = keras.layers.Dense(input_shape[-1])
+        self.attention.build(input_shape)
+        for norm in self.norms:
+            norm.build(input_shape)
+        self.hidden.build(input_shape)
+        self.out.build((*input_shape[:-1], self.hidden.units))
+
+    def call(self, x, training: bool = False):
+        """Return outputs `(B, T, U)` of inputs `(B, T, U)`."""
+        attended = self.attention(self.norms[0](x), training=training)
+        x = x + self.dropouts[0](attended, training=training)
+        return x + self.dropouts[1](self._feed_forward(x), training=training)
+
+    def step(self, x, position, cache):
+        """Return the output `(B, U)` of the input `(B, U)` at a position, and the new cache."""
+        attended, cache = self.attention.step(self.norms[0](x), position, cache)
+        x = x + attended
+        return x + self._feed_forward(x), cache
+
+    def _feed_forward(self, x):
+        return self.out(self.hidden(self.norms[1](x)))

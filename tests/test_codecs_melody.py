@@ -1,0 +1,110 @@
+import pytest
+
+from bach_tf.codecs import MelodyCodec, parse_tokens
+from bach_tf.score import Score
+
+
+def tune(notes, length, **about):
+    onset, duration, pitch = zip(*notes)
+    return Score(
+        onset=onset,
+        duration=duration,
+        pitch=pitch,
+        voice=[0] * len(notes),
+        velocity=[80] * len(notes),
+        length=length,
+        **about,
+    )
+
+
+def names(codec, ids):
+    return " ".join(codec.tokens[number] for number in ids)
+
+
+@pytest.mark.parametrize(
+    ("notes", "length", "text"),
+    [
+        ([(0, 1, 60)], 1, "C4"),
+        ([(0, 2, 60), (2, 1, 60), (3, 2, 61)], 5, "C4 _ C4 C#4 _"),  # a repeated note
+        ([(2, 2, 60), (6, 1, 72)], 9, "r _ C4 _ r _ C5 r _"),  # rests on both sides
+        ([(0, 4, 60)], 4, "C4 _ _ _"),
+    ],
+)
+def test_tunes_by_hand(notes, length, text):
+    codec, score = MelodyCodec(60, 72), tune(notes, length)
+    ids = codec.encode(score)
+    assert names(codec, ids) == f"<start> {text} <end>"
+    assert codec.decode(ids) == score
+
+
+def test_rests_alone_and_nothing_at_all():
+    codec, empty = MelodyCodec(60, 72), {"onset": [], "duration": [], "pitch": []}
+    for length, text in ((3, "<start> r _ _ <end>"), (0, "<start> <end>")):
+        score = Score(**empty, voice=[], velocity=[], length=length)
+        assert names(codec, codec.encode(score)) == text
+        assert codec.decode(codec.encode(score)) == score
+
+
+@pytest.mark.parametrize(
+    ("text", "notes", "length"),
+    [
+        ("_ _ C4", [(2, 1, 60)], 3),  # a hold at the beginning is a rest
+        ("r r C4 r", [(2, 1, 60)], 4),
+        ("C4 <unknown> _ C4", [(0, 1, 60), (3, 1, 60)], 4),  # unknown notes keep the time
+        ("C4 <pad> _ <start> _", [(0, 3, 60)], 3),
+        ("C4 _ <end> C4", [(0, 2, 60)], 2),
+    ],
+)
+def test_ids_that_are_no_proper_piece(text, notes, length):
+    codec = MelodyCodec(60, 72)
+    assert codec.decode(parse_tokens(codec, text)) == tune(notes, length)
+
+
+def test_the_ids():
+    codec = MelodyCodec(60, 62)
+    assert codec.tokens == (
+        "<pad>", "<start>", "<end>", "<unknown>", "_", "r", "C4", "C#4", "D4",
+    )  # fmt: skip
+    assert codec.may_follow.astype(int).tolist() == [[0, 0, 1, 0, 1, 1, 1, 1, 1]]
+    assert codec.counted.astype(int).tolist() == [0, 0, 0, 1, 1, 1, 1, 1, 1]
+    assert codec.transposition([1, -2]).tolist() == [
+        [0, 1, 2, 3, 4, 5, 7, 8, 0],
+        [0, 1, 2, 3, 4, 5, 0, 0, 6],
+    ]
+    assert (codec.step_name, codec.steps_per_bar, codec.voice_names) == (
+        "sixteenth",
+        16,
+        ("melody",),
+    )
+
+
+def test_the_range_is_that_of_the_scores_transposed():
+    scores = [tune([(0, 1, 60)], 1), tune([(0, 1, 64), (1, 1, 62)], 2)]
+    assert MelodyCodec.fit(scores).to_config() == {"lowest": 60, "highest": 64}
+    codec = MelodyCodec.fit(scores, transpose=(-2, 3))
+    assert codec.to_config() == {"lowest": 58, "highest": 67}
+    assert MelodyCodec.fit(scores, transpose=(-99, 99)).to_config() == {"lowest": 0, "highest": 127}
+
+
+@pytest.mark.parametrize(
+    "notes", [[(0, 4, 60), (2, 1, 64)], [(2, 1, 60), (2, 2, 64)], [(0, 3, 60), (2, 1, 64)]]
+)
+def test_two_notes_at_a_time_are_refused(notes):
+    message = r"one note at a time\. Received: E4 begins at step 2 while C4 sounds \(Two\)"
+    with pytest.raises(ValueError, match=message):
+        MelodyCodec(60, 72).encode(tune(notes, 8, title="Two"))
+
+
+def test_voices_in_turn_are_one_melody():
+    score = Score.from_grid([[60, 0], [0, 64], [67, 0]])
+    codec = MelodyCodec(60, 72)
+    assert names(codec, codec.encode(score)) == "<start> C4 E4 G4 <end>"
+    assert codec.decode(codec.encode(score)).voices == 1
+
+
+@pytest.mark.parametrize("bounds", [(-1, 81), (36, 128), (61, 60)])
+def test_bounds_of_the_pitches(bounds):
+    lowest, highest = bounds
+    message = rf"in 0\.\.127, in order\. Received: lowest={lowest}, highest={highest}"
+    with pytest.raises(ValueError, match=message):
+        MelodyCodec(lowest, highest)
