@@ -73,12 +73,16 @@ RECIPES = (
         "mozart-own", "mozart", "accuracy above 60 % on windows",
         (
             "encoding.rhythm=False", "encoding.fewest=1", "split=windows", "window=100", "shift=20",
-            "batch_size=128", "transpose=(0, 0)", "optimizer=rmsprop", "learning_rate=0.001",
-            "schedule=constant", "clip_norm=5.0", "epochs=30", "model.dense=[256, 256]",
-            "model.batch_norm=True", "model.dropout=0.0",
+            "batch_size=128", "transpose=(0, 0)", "model.units=256", "model.dense=[256, 256]",
+            "model.batch_norm=True", "model.dropout=0.0", "optimizer=rmsprop",
+            "learning_rate=0.001", "schedule=constant", "clip_norm=5.0", "epochs=30",
         ),
     ),
     Recipe("performance", "performance", "playing with timing and dynamics"),
+    Recipe(
+        "performance-own", "performance", "playing with timing and dynamics",
+        ("model.units=512", "model.embedding=128", "batch_size=64", "learning_rate=0.001"),
+    ),
     Recipe("transformer", "transformer", "0.335 validation", corpus="jsb"),
     Recipe(
         "transformer-own", "transformer", "0.335 validation",

@@ -2,6 +2,8 @@
 
 import re
 
+import pandas as pd
+
 from benchmarks import pipeline, recipes
 
 
@@ -10,7 +12,7 @@ def test_the_pipeline_benchmark_prints_a_row_for_each_epoch(tiny_csvs, home, cap
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r"3 pieces, \d+ tokens", lines[0])
     assert [line.split()[0] for line in lines[2:]] == ["1", "2"]
-    assert all(float(line.split()[1]) > 0 for line in lines[2:])
+    assert all(float(line.split()[1]) >= 0 for line in lines[2:])
 
 
 def test_the_pipeline_benchmark_says_what_is_wrong(home, capsys):
@@ -41,9 +43,10 @@ def test_the_recipes_are_rows_of_one_table(tiny_csvs, home, tmp_path, monkeypatc
     assert "b: " in captured.err
     assert "expected the canonical 229 / 76 / 77 chorales" in captured.err
     # A run that is finished is not trained again.
-    before = (tmp_path / "tb_logs" / "quick-a" / "history.csv").read_text()
+    history = tmp_path / "tb_logs" / "quick-a" / "history.csv"
+    before = pd.read_csv(history)
     assert recipes.main(["--quick", "--data-dir", str(tiny_csvs), "--only", "a"]) == 0
-    assert (tmp_path / "tb_logs" / "quick-a" / "history.csv").read_text() == before
+    pd.testing.assert_frame_equal(pd.read_csv(history), before)
 
 
 def test_every_recipe_has_settings_that_exist():
