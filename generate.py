@@ -3,7 +3,6 @@
 import argparse
 import secrets
 import sys
-from datetime import date
 from pathlib import Path
 
 from bach_tf.general_midi import find_program
@@ -32,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
             num_outputs=args.num_outputs,
             min_length=generation.steps_of(codec, None, args.min_bars, preset.min_length),
             prompt=generation.make_prompt(run, args.primer, seed),
+            top_k=args.top_k,
+            top_p=args.top_p,
         )
         style = {
             "tempo_qpm": preset.tempo_qpm if args.tempo is None else args.tempo,
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             "voice_names": codec.part_names,
         }
         for score in scores:
-            for path in (paths := next_paths(args.output, endings)):
+            for path in (paths := generation.free_paths(args.output, endings)):
                 render(score, path, **style)
             about = generation.describe(score, codec, style["tempo_qpm"])
             print(f"{', '.join(map(str, paths))}: {about}, seed {seed}, from {run.folder}")
@@ -55,6 +56,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="a run folder; the newest by default")
     parser.add_argument("--model", help=f"the newest run of: {', '.join(PRESETS)}")
     parser.add_argument("--temperature", type=float, help="higher is more daring, 0 is greedy")
+    parser.add_argument("--top-k", type=int, default=0, help="of so many likeliest notes")
+    parser.add_argument("--top-p", type=float, default=1.0, help="of this share of the likeliest")
     parser.add_argument("--num-outputs", type=int, default=1, help="how many pieces")
     parser.add_argument("--length", type=int, help="at most so many sixteenths, notes or events")
     parser.add_argument("--bars", type=int, help="instead, where the model counts in time")
@@ -66,14 +69,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", default="mid", help="endings, such as mid,png")
     parser.add_argument("--output", type=Path, default=Path("generated"), help="the folder")
     return parser.parse_args(argv)
-
-
-def next_paths(folder: Path, endings: list[str]) -> list[Path]:
-    """Return the first `<date>_<n>` that is free, with each ending."""
-    number = 1
-    while any(folder.glob(f"{date.today()}_{number}.*")):
-        number += 1
-    return [folder / f"{date.today()}_{number}{ending}" for ending in endings]
 
 
 if __name__ == "__main__":

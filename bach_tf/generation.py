@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ def generate(
     num_outputs: int = 1,
     min_length: int = 0,
     prompt: np.ndarray | None = None,
+    top_k: int = 0,
+    top_p: float = 1.0,
 ) -> list[Score]:
     """Write pieces in the style of a run.
 
@@ -62,13 +65,15 @@ def generate(
             from short windows now and then ends a piece after a few notes.
         prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
             The first one is the start token or what stands before the others.
+        top_k: draw among so many of the likeliest ids; 0 for all.
+        top_p: draw among the likeliest ids that have this share of the probability.
 
     Returns:
         the pieces, without the silence before their first note.
 
     Raises:
-        ValueError: no step to write, a prompt that leaves no room, or a temperature that is
-            negative or not a number.
+        ValueError: no step to write, a prompt that leaves no room, or a temperature, `top_k` or
+            `top_p` that cannot be.
 
     Example:
         >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
@@ -91,6 +96,8 @@ def generate(
         seed=seed,
         num_outputs=num_outputs,
         min_length=min_length * tokens_per_step,
+        top_k=top_k,
+        top_p=top_p,
     )
     return [codec.decode(ids[1:]).without_leading_silence() for ids in pieces]
 
@@ -191,3 +198,11 @@ def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:
             f"instead of bars give --length, in {codec.step_name}s."
         )
     return bars * codec.steps_per_bar
+
+
+def free_paths(folder: Path, endings: Sequence[str]) -> list[Path]:
+    """Return the first `<date>_<n>` in a folder that nothing is named yet, with each ending."""
+    number = 1
+    while any(folder.glob(f"{date.today()}_{number}.*")):
+        number += 1
+    return [folder / f"{date.today()}_{number}{ending}" for ending in endings]

@@ -30,7 +30,6 @@ class Sampler:
     def __init__(self, model: NextTokenModel, codec):
         self.model = model
         self.codec = codec
-        self._may_follow = tf.constant(codec.may_follow)  # (period, V)
         self._loop = tf.function(self._sample, reduce_retracing=True)
 
     def sample(
@@ -42,6 +41,9 @@ class Sampler:
         seed: int,
         num_outputs: int = 1,
         min_length: int = 0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        allowed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return pieces that begin with the prompt.
 
@@ -53,13 +55,20 @@ class Sampler:
             num_outputs: how many pieces.
             min_length: a piece does not end before so many ids, counted as `length` is; at
                 least one follows the prompt in any case.
+            top_k: draw among so many of the likeliest ids; 0 for all.
+            top_p: draw among the fewest likeliest ids that have this share of the probability,
+                after the temperature (the nucleus of Holtzman et al. 2020, arXiv 1904.09751).
+            allowed: bool `(period, V)` of a period of its own, or `(V,)`: the only ids that may be
+                drawn at a position, such as those of a voice's range. What the codec forbids
+                stays forbidden.
 
         Returns:
             int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
 
         Raises:
             ValueError: an empty prompt, no room behind it, a temperature that is negative or
-                not finite, or no output asked for.
+                not finite, a share or number of likeliest ids that cannot be, no output asked
+                for, or positions at which nothing is allowed.
         """
         prompt = np.asarray(prompt, np.int32).reshape(-1)
         if not prompt.size or length < prompt.size:
@@ -70,6 +79,8 @@ class Sampler:
         check_temperature(temperature)
         if num_outputs < 1:
             raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
+        check_likeliest(top_k, top_p)
+        vocab_size = self.codec.vocab_size
         ids = self._loop(
             tf.constant(prompt),
             tf.constant(length),
@@ -77,10 +88,43 @@ class Sampler:
             tf.constant(temperature, tf.float32),
             tf.constant(_to_int32(seed)),
             tf.range(num_outputs),
+            tf.constant(self._may_draw(allowed)),
+            # Sorting costs time: without need it is not in the graph.
+            None if top_k in (0, vocab_size) and top_p == 1 else tf.constant(top_k or vocab_size),
+            tf.constant(top_p, tf.float32),
         )
         return ids.numpy()
 
-    def _sample(self, prompt, length, min_length, temperature, seed, outputs):
+    def _may_draw(self, allowed) -> np.ndarray:
+        """Return which ids may be drawn at each position of a common period."""
+        may_follow = self.codec.may_follow  # (P, V)
+        if allowed is None:
+            return may_follow
+        allowed = np.atleast_2d(np.asarray(allowed, bool))
+        period = math.lcm(len(may_follow), len(allowed))
+        both = np.resize(may_follow, (period, may_follow.shape[1]))
+        both = both & np.resize(allowed, both.shape)
+        music = both & (np.arange(both.shape[1]) != self.codec.END)
+        if not music.any(axis=1).all():
+            position = int(np.argmin(music.any(axis=1)))
+            raise ValueError(
+                f"`allowed` must leave an id to draw at every position. Received: none at position "
+                f"{position} of {period}"
+            )
+        return both
+
+    def _sample(
+        self,
+        prompt,
+        length,
+        min_length,
+        temperature,
+        seed,
+        outputs,
+        may_draw,
+        top_k,
+        top_p,
+    ):
         batch, prompt_length = tf.size(outputs), tf.size(prompt)
         chances = tf.map_fn(  # (N, L)
             lambda n: tf.random.stateless_uniform([length], tf.stack([seed, n])),
@@ -97,9 +141,9 @@ class Sampler:
 
         def step(t, ids, ended, state, pieces):
             logits, state = self.model.step(ids, state)  # (N, V)
-            allowed = tf.gather(self._may_follow, t % self._may_follow.shape[0])  # (V,)
+            allowed = tf.gather(may_draw, t % tf.shape(may_draw)[0])  # (V,)
             allowed &= (tf.range(tf.size(allowed)) != end) | (t >= min_length)
-            ids = draw(logits, allowed, chances[:, t], temperature)
+            ids = draw(logits, allowed, chances[:, t], temperature, top_k, top_p)
             ids = tf.where(ended, PAD, ids)
             given = tf.gather(prompt, tf.minimum(t + 1, prompt_length - 1))
             ids = tf.where(t + 1 < prompt_length, given, ids)  # (N,)
@@ -112,7 +156,7 @@ class Sampler:
         return tf.transpose(pieces.stack())  # (N, 1 + L)
 
 
-def draw(logits, allowed, chance, temperature):
+def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
     """Draw one id for each row, by inverting the cumulative distribution.
 
     Args:
@@ -120,6 +164,8 @@ def draw(logits, allowed, chance, temperature):
         allowed: bool `(V,)`; the others are never drawn.
         chance: float32 `(N,)`, uniform in 0..1.
         temperature: float32 scalar; 0 takes the likeliest id.
+        top_k: int32 scalar, at least 1: of how many ids; all when `None`, whatever `top_p`.
+        top_p: float32 scalar in 0..1: the share of the probability that they have at least.
 
     Returns:
         int32 `(N,)`.
@@ -129,10 +175,32 @@ def draw(logits, allowed, chance, temperature):
     # Subtracting the highest first keeps the smallest temperatures finite.
     distances = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     scaled = distances / tf.where(temperature > 0, temperature, 1.0)
+    if top_k is not None:
+        scaled = keep_likeliest(scaled, top_k, top_p)
     cumulative = tf.cumsum(tf.nn.softmax(scaled), axis=1)  # (N, V)
     below = cumulative <= chance[:, None] * cumulative[:, -1:]
     drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
     return tf.where(temperature > 0, drawn, likeliest)
+
+
+def keep_likeliest(logits, top_k, top_p):
+    """Return the logits with all but the likeliest ids of each row at minus infinity.
+
+    Args:
+        logits: float32 `(N, V)`.
+        top_k: int32 scalar: at most so many; of equally likely ids the lower ones.
+        top_p: float32 scalar: the fewest whose probabilities sum up to at least this.
+
+    Returns:
+        float32 `(N, V)`.
+    """
+    order = tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)  # (N, V)
+    shares = tf.nn.softmax(tf.gather(logits, order, batch_dims=1))
+    before = tf.cumsum(shares, axis=1, exclusive=True)  # of all that are likelier
+    place = tf.range(tf.shape(logits)[1])
+    kept = (place == 0) | ((before < top_p) & (place < top_k))  # (N, V), in the order
+    kept = tf.gather(kept, tf.argsort(order, axis=1), batch_dims=1)
+    return tf.where(kept, logits, -math.inf)
 
 
 def check_temperature(temperature: float) -> None:
@@ -142,6 +210,14 @@ def check_temperature(temperature: float) -> None:
             "`temperature` must be a number of at least 0: higher is more daring, 0 always "
             f"takes the likeliest note. Received: {temperature}"
         )
+
+
+def check_likeliest(top_k: int, top_p: float) -> None:
+    """Raise `ValueError` unless `top_k` is a whole number and `top_p` a share above 0."""
+    if top_k != int(top_k) or top_k < 0:
+        raise ValueError(f"`top_k` must be a whole number, 0 for all ids. Received: {top_k}")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"`top_p` must be above 0 and at most 1. Received: {top_p}")
 
 
 def _to_int32(seed: int) -> int:

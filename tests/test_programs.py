@@ -109,6 +109,14 @@ def test_a_primer_begins_the_file(a_run, tiny_csvs):
     assert generate.main(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
 
 
+def test_of_the_likeliest_note_alone_there_is_one_piece(a_run):
+    for seed in ("1", "2"):
+        options = ["--top-k", "1", "--length", "24", "--seed", seed, "--output", seed]
+        assert generate.main(options) == 0
+    one, other = (next(Path(seed).iterdir()).read_bytes() for seed in ("1", "2"))
+    assert one == other
+
+
 def test_tokens_begin_the_file(a_run):
     assert generate.main(["--primer", "C5 G4 E4 C3", "--length", "20", "--seed", "1"]) == 0
     (path,) = Path("generated").iterdir()
@@ -137,6 +145,8 @@ def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
         (["--primer", "a.wav"], "may also be a file (.csv, .mid, .midi) or the word corpus"),
         (["--primer", "a.mid"], "No primer a.mid"),
         (["--run", "tb_logs/b"], "Expected a run folder"),
+        (["--top-p", "0"], "`top_p` must be above 0"),
+        (["--top-k", "-3"], "`top_k` must be a whole number"),
         (["--model", "folk"], "No trained run of folk"),
         (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .mid, .png"),
         (["--primer", "C5 H4"], "Unknown token 'H4'"),

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import PAD, SatbCodec
-from bach_tf.sampling import Sampler, draw
+from bach_tf.sampling import Sampler, draw, keep_likeliest
 
 CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
 START, END = CODEC.START, CODEC.END
@@ -106,6 +109,79 @@ def test_frequencies_follow_the_softmax(temperature):
     assert chi_squared < 23.5
 
 
+def by_hand(logits, temperature, top_k, top_p):
+    """Return the probabilities after top-k and top-p, in NumPy."""
+    weights = np.exp((logits - logits.max()) / temperature)
+    shares = weights / weights.sum()
+    kept, mass = [], 0.0
+    for token in sorted(range(len(logits)), key=lambda token: (-shares[token], token)):
+        if kept and (mass >= top_p or len(kept) == (top_k or len(logits))):
+            break
+        kept.append(token)
+        mass += shares[token]
+    out = np.zeros_like(shares)
+    out[kept] = shares[kept] / shares[kept].sum()
+    return out
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.5])
+@pytest.mark.parametrize(("top_k", "top_p"), [(1, 1.0), (3, 1.0), (0, 0.6), (4, 0.8), (0, 1e-9)])
+def test_frequencies_follow_the_softmax_of_the_likeliest(temperature, top_k, top_p):
+    logits = np.array([0, 0, 0, 1.0, 0.5, -1.0, 2.0, 0.0])
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    ids = sample(constant(logits), length=4, num_outputs=6000, **options)
+    expected = by_hand(logits[3:], temperature, top_k, top_p)
+    drawn = ids[:, 2:5]  # an alto, a tenor, a bass: the end is not allowed there
+    counts = np.array([(drawn == token).sum() for token in range(3, 8)])
+    assert counts.sum() == drawn.size
+    assert not counts[expected == 0].any()
+    kept = expected > 0
+    wanted = drawn.size * expected[kept]
+    # As above; fewer degrees of freedom only make it rarer.
+    assert ((counts[kept] - wanted) ** 2 / wanted).sum() < 23.5
+
+
+@given(
+    logits=arrays(np.float32, 6, elements=st.floats(-5, 5, width=32), unique=True),
+    top_k=st.integers(1, 8),
+    top_p=st.floats(0.01, 1.0),
+)
+def test_the_likeliest_are_those_of_a_plain_loop(logits, top_k, top_p):
+    kept = keep_likeliest(logits[None], top_k, tf.constant(top_p, tf.float32))[0].numpy()
+    shares = np.sort(np.exp(logits) / np.exp(logits).sum())[::-1].cumsum()
+    assume(np.abs(shares - top_p).min() > 1e-4)  # not at an edge, where rounding decides
+    expected = by_hand(logits.astype(np.float64), 1.0, top_k, top_p) > 0
+    np.testing.assert_array_equal(np.isfinite(kept), expected)
+
+
+def test_of_equally_likely_ids_top_k_keeps_the_lower_ones():
+    kept = keep_likeliest(tf.zeros([1, 5]), 2, tf.constant(1.0))
+    assert np.isfinite(kept).tolist() == [[True, True, False, False, False]]
+
+
+def test_all_ids_are_drawn_from_as_without_options():
+    model = constant([0, 0, -9, 0, 1, 2, 0, 0])
+    plain = sample(model, length=40, seed=5)
+    for options in ({"top_k": 0}, {"top_k": 8}, {"top_k": 99}, {"top_p": 1.0}):
+        np.testing.assert_array_equal(sample(model, length=40, seed=5, **options), plain)
+
+
+def test_only_what_is_allowed_is_drawn():
+    # The upper voices have the last two pitches, the lower ones the first two.
+    allowed = np.zeros((4, CODEC.vocab_size), bool)
+    allowed[:2, 6:], allowed[2:, 4:6] = True, True
+    ids = sample(constant([0] * 8), length=80, num_outputs=9, allowed=allowed)[:, 1:]
+    voices = ids.reshape(9, -1, 4)
+    assert set(voices[..., :2].ravel()) == {6, 7}
+    assert set(voices[..., 2:].ravel()) == {4, 5}
+    everywhere = np.arange(CODEC.vocab_size) == 5
+    assert set(sample(constant([0] * 8), allowed=everywhere)[0, 1:]) == {5}
+    every_third = np.tile(everywhere, (3, 1)) | (np.arange(3) > 0)[:, None]
+    ids = sample(constant([0, 0, -99, 0, 0, 0, 0, 0]), length=60, allowed=every_third)[0, 1:]
+    assert set(ids[::3]) == {5}
+    assert len(set(ids)) > 3
+
+
 def test_draw_inverts_the_cumulative_distribution():
     logits = tf.math.log([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
     allowed = tf.constant([True, True, True])
@@ -162,6 +238,11 @@ def test_it_is_compiled_once():
         ({"temperature": -0.1}, "`temperature` must be a number of at least 0.*Received: -0.1"),
         ({"temperature": float("nan")}, "`temperature`.*nan"),
         ({"temperature": float("inf")}, "`temperature`.*inf"),
+        ({"top_k": -1}, "`top_k` must be a whole number, 0 for all ids. Received: -1"),
+        ({"top_k": 1.5}, "`top_k` must be a whole number"),
+        ({"top_p": 0.0}, "`top_p` must be above 0 and at most 1. Received: 0.0"),
+        ({"top_p": 1.1}, "`top_p` must be above 0"),
+        ({"allowed": np.zeros(8, bool)}, "leave an id to draw .* none at position 0 of 4"),
         ({"num_outputs": 0}, "`num_outputs` must be at least 1"),
         ({"length": 0}, "`length` must leave room"),
         ({"prompt": []}, "`length` must leave room"),
