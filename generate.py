@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             seed=seed,
             num_outputs=args.num_outputs,
             min_length=generation.steps_of(codec, None, args.min_bars, preset.min_length),
-            prompt=generation.make_prompt(run, args.primer, seed),
+            prompt=generation.make_prompt(run, args.primer, seed, args.primer_length),
             top_k=args.top_k,
             top_p=args.top_p,
         )
@@ -64,6 +64,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--min-bars", type=int, help="before which no piece ends")
     parser.add_argument("--seed", type=int, help="the same seed gives the same file")
     parser.add_argument("--primer", help="a .csv or .mid file, tokens, or: corpus")
+    parser.add_argument("--primer-length", type=int, help="of the primer, only so many steps")
     parser.add_argument("--tempo", type=float, help="quarter notes a minute")
     parser.add_argument("--program", help="General MIDI name or 0..127")
     parser.add_argument("--format", default="mid", help="endings, such as mid,png")

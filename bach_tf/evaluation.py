@@ -1,9 +1,11 @@
 """The exact likelihood of pieces under a run.
 
 python -m bach_tf.evaluation --run RUN --corpus jsb --split test
+python -m bach_tf.evaluation --run RUN --corpus jsb --generated 200
 
 Beside the model stand n-gram models of the same tokens, fitted to the same training split: what a
-likelihood is worth shows in the distance to them.
+likelihood is worth shows in the distance to them. With `--generated`, so many pieces are written,
+and what their notes do stands beside what those of the corpus do.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ if __name__ == "__main__":
 import numpy as np
 import tensorflow as tf
 
+from bach_tf import counterpoint
 from bach_tf.choices import choose
-from bach_tf.corpora import CORPORA
+from bach_tf.corpora import CORPORA, read_prepared
 from bach_tf.corpora.prepared import SPLITS
+from bach_tf.generation import generate
 from bach_tf.models import NextTokenModel
 from bach_tf.ngrams import measure_ngrams
 from bach_tf.pipeline import load_split
@@ -109,6 +113,40 @@ def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, f
     )
 
 
+def compare_generated(
+    run: Run, corpus: Path, pieces: int, temperature: float | None = None, seed: int = 0
+) -> str:
+    """Return a table of what the notes of new pieces do, beside those of each split.
+
+    Args:
+        run: of four voices.
+        corpus: the prepared folder; what is copied is looked for in its training split.
+        pieces: how many are written.
+        temperature: of them; the preset's when `None`.
+        seed: of them.
+
+    Raises:
+        ValueError: a run that does not write four voices, or no piece asked for.
+    """
+    preset = run.preset
+    if run.codec.part_names != counterpoint.VOICES:
+        raise ValueError(f"Expected a run that writes four voices. Received: {run.folder}")
+    written = generate(
+        run,
+        length=preset.length,
+        temperature=preset.temperature if temperature is None else temperature,
+        seed=seed,
+        num_outputs=pieces,
+        min_length=preset.min_length,
+    )
+    splits = read_prepared(corpus)
+    train = splits.pop("train")
+    columns = {"generated": counterpoint.measure(written, train)}
+    columns["train"] = counterpoint.measure(train)  # in which it would find each piece itself
+    columns |= {split: counterpoint.measure(scores, train) for split, scores in splits.items()}
+    return counterpoint.format_table(columns)
+
+
 def format_measures(measures: dict[str, float]) -> str:
     """Return the measures as a table."""
     lines = []
@@ -149,6 +187,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--corpus", help="when left out, the one the run was trained on")
     parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
     parser.add_argument("--split", default="test", choices=SPLITS)
+    parser.add_argument(
+        "--generated", type=int, metavar="N", help="instead: N new chorales beside the corpus"
+    )
+    parser.add_argument("--temperature", type=float, help="of these; the run's own when left out")
+    parser.add_argument("--seed", type=int, default=0, help="of these")
     args = parser.parse_args(argv)
     try:
         run = load_trained_run(args.run or newest_run())
@@ -156,6 +199,9 @@ def main(argv: list[str] | None = None) -> int:
         if data_dir is None and corpus == run.preset.corpus and run.preset.data_dir:
             data_dir = Path(run.preset.data_dir)
         folder = choose(CORPORA, corpus, "corpus")(data_dir)
+        if args.generated is not None:
+            print(compare_generated(run, folder, args.generated, args.temperature, args.seed))
+            return 0
         measures = evaluate_run(run, folder, args.split)
         # Split windows would leak into an n-gram model too: it would know them by heart.
         by_pieces = run.preset.split == "pieces"

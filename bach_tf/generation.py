@@ -102,32 +102,54 @@ def generate(
     return [codec.decode(ids[1:]).without_leading_silence() for ids in pieces]
 
 
-def make_prompt(run: Run, primer: str | None, seed: int) -> np.ndarray:
+def make_prompt(
+    run: Run, primer: str | None, seed: int = 0, length: int | None = None
+) -> np.ndarray:
     """Return the ids with which pieces are to begin: int32 `(1 + P,)`.
 
     Args:
         run: gives the codec, and the corpus.
-        primer: a .csv or .mid file; "corpus" for a window of the training split, drawn at random;
+        primer: a .csv or .mid file; "corpus" for a passage of the training split, drawn at random;
             or tokens of the codec, separated by spaces. `None` for a piece from its beginning.
-        seed: of the window that is drawn.
+        seed: of the passage that is drawn.
+        length: steps of the primer, of which the rest is left out; for "corpus" a training
+            window when `None`, for others all of it.
 
     Raises:
-        ValueError: a file that cannot be read, or music or a token that the codec does not know.
+        ValueError: a file that cannot be read, music or a token that the codec does not know, or
+            tokens out of turn.
     """
+    if length is not None and length < 1:
+        raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
     if primer is None:
         return np.array([run.codec.START], np.int32)
     if primer == FROM_CORPUS:
-        return _window_of_corpus(run, seed)
+        return _passage_of_corpus(run, seed, length or run.preset.window)
     path = Path(primer)
     if path.suffix.lower() in PRIMERS or path.is_file():
-        return run.codec.encode(read_primer(path, run.codec.steps_per_quarter))[:-1]
+        prompt = run.codec.encode(read_primer(path, run.codec.steps_per_quarter))[:-1]
+    else:
+        prompt = _typed_prompt(run.codec, primer)
+    return prompt if length is None else prompt[: 1 + length * len(run.codec.may_follow)]
+
+
+def _typed_prompt(codec, text: str) -> np.ndarray:
+    """Return the ids of tokens that a user has typed, which must stand in turn."""
     try:
-        return parse_tokens(run.codec, primer)
+        prompt = parse_tokens(codec, text)
     except ValueError as error:
         endings = ", ".join(PRIMERS)
         raise ValueError(
             f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
         ) from None
+    period = len(codec.may_follow)
+    for place, token in enumerate(prompt[1:]):
+        if token == codec.END or not codec.may_follow[place % period, token]:
+            raise ValueError(
+                f"Expected tokens of these kinds in turn: {', '.join(codec.voice_names)}. "
+                f"Received: {codec.tokens[token]!r} as number {place + 1}"
+            )
+    return prompt
 
 
 def read_primer(path: Path, steps_per_quarter: int) -> Score:
@@ -146,16 +168,17 @@ def read_primer(path: Path, steps_per_quarter: int) -> Score:
     return read(path, steps_per_quarter)
 
 
-def _window_of_corpus(run: Run, seed: int) -> np.ndarray:
-    """Return one training window of the run, as the model has seen it, without the last id."""
+def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
+    """Return a passage of the training split, of so many steps if the piece has them."""
     pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
     numbers = np.random.default_rng(seed)
     piece = pieces[numbers.integers(len(pieces))]
     tokens_per_step = len(run.codec.may_follow)
     steps = (len(piece) - 2) // tokens_per_step
-    window = min(run.preset.window, max(steps - 1, 0))
-    start = tokens_per_step * numbers.integers(steps - window + 1)
-    return piece[start : start + 1 + tokens_per_step * window]
+    length = min(length, steps)
+    start = tokens_per_step * numbers.integers(steps - length + 1)
+    # The first id is what stands before the passage, as in a training window.
+    return piece[start : start + 1 + tokens_per_step * length]
 
 
 def bars(score: Score) -> float:

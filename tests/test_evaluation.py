@@ -1,13 +1,15 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bach_tf import evaluation, runs
-from bach_tf.codecs import SatbCodec
+from bach_tf.codecs import CODECS, SatbCodec
 from bach_tf.pipeline import Pieces, evaluation_batches, load_split
+from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
 
@@ -156,3 +158,20 @@ def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):
     assert "Expected a run folder" in capsys.readouterr().err
     assert evaluation.main(["--run", str(trained_run.folder), "--corpus", "jbs"]) == 2
     assert "Unknown corpus 'jbs'. Choose from: cello, chorales" in capsys.readouterr().err
+
+
+def test_new_pieces_stand_beside_those_of_the_corpus(trained_run, tiny_csvs, home, capsys):
+    arguments = ["--run", str(trained_run.folder), "--corpus", "folder"]
+    arguments += ["--data-dir", str(tiny_csvs), "--generated", "3", "--temperature", "2"]
+    assert evaluation.main(arguments) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[-4:] == ["generated", "train", "valid", "test"]
+    assert any("fifths" in row for row in rows)
+    (pieces,) = (row.split() for row in rows if row.startswith("pieces"))
+    assert pieces[-4:] == ["3", "3", "2", "2"]
+
+
+def test_only_four_voices_are_compared(trained_run, tiny_folder):
+    other = replace(trained_run, codec=CODECS["melody"].fit([Score.from_grid([[60]])]))
+    with pytest.raises(ValueError, match="Expected a run that writes four voices"):
+        evaluation.compare_generated(other, tiny_folder, 2)

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import mido
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from bach_tf import generation
-from bach_tf.codecs import EventCodec
+from bach_tf.codecs import CODECS, EventCodec
 from bach_tf.corpora.grid_csv import write_grid_csv
 from bach_tf.midi import read_midi, write_midi
 from bach_tf.piano_roll import COLOURS
@@ -104,8 +106,23 @@ def test_prompts_are_files_tokens_or_cut_out_of_the_corpus(trained_run, tmp_path
     assert generation.make_prompt(trained_run, str(path), 0).tolist() == expected
     typed = generation.make_prompt(trained_run, "C5 G4 64 48", 0)
     assert typed.tolist() == expected[:5]
+    cut = generation.make_prompt(trained_run, str(path), 0, length=2)
+    assert cut.tolist() == expected[:9]
     with pytest.raises(ValueError, match="Unknown token 'H4'"):
         generation.make_prompt(trained_run, "C5 H4", 0)
+    with pytest.raises(ValueError, match=r"length of a primer must be at least 1\. Received: 0"):
+        generation.make_prompt(trained_run, "C5", 0, length=0)
+
+
+def test_typed_tokens_must_stand_in_turn(trained_run):
+    score = Score.from_grid([[60], [60], [62]])
+    run = replace(trained_run, codec=CODECS["pitches"].fit([score]))
+    assert len(generation.make_prompt(run, "+0 C4 :2 +2 D4")) == 6
+    message = r"in turn: interval, pitch, duration\. Received: 'C4' as number 1"
+    with pytest.raises(ValueError, match=message):
+        generation.make_prompt(run, "C4 D4")
+    with pytest.raises(ValueError, match=r"Received: '<end>' as number 4"):
+        generation.make_prompt(run, "+0 C4 :2 <end>")
 
 
 def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_folder, monkeypatch):
@@ -120,6 +137,7 @@ def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_fold
             for piece in pieces
             for start in range(0, len(piece), 4)
         )
+    assert len(generation.make_prompt(trained_run, "corpus", 3, length=2)) == 1 + 4 * 2
     again = generation.make_prompt(trained_run, "corpus", 3)
     assert again.tolist() == prompts[3].tolist()
 

@@ -1,0 +1,180 @@
+"""What is copied: the longest passages that pieces share with a training set, in any key.
+
+Two steps in a row are a symbol: all pitches of both, relative to a pitch of the first. A passage of
+n steps is n - 1 symbols, so equal symbols are equal notes with equal durations up to transposition,
+but for the first and the last chord, which count for as long as both pieces hold them. All training
+pieces are one long text of such symbols, sorted into a suffix array by doubling; the longest match
+of a passage begins like one of its two neighbours there:
+
+- U. Manber and G. Myers, "Suffix arrays: a new method for on-line string searches", SIAM Journal
+  on Computing 22 (1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bach_tf.score import SILENCE
+
+REST = -1000  # in a symbol; no two pitches are that far apart
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The longest copied passage of each of `N` pieces; all zero where nothing is.
+
+    Args:
+        start: int64 `(N,)`, the step of the piece at which it begins.
+        steps: int64 `(N,)`, how long it is.
+        changes: int64 `(N,)`, how many times a voice or several move in it, together once.
+        length: int64 `(N,)`, steps in the whole piece.
+    """
+
+    start: np.ndarray
+    steps: np.ndarray
+    changes: np.ndarray
+    length: np.ndarray
+
+
+def find_copies(
+    grids: Sequence[np.ndarray], training: Sequence[np.ndarray], *, changes: int = 1
+) -> Copies:
+    """Return the longest passage of each piece that is in some training piece, in any key.
+
+    All voices are copied together, from one training piece. For one voice, give its column alone.
+
+    Args:
+        grids: ints `(T, V)`, a row a step, 0 for silence.
+        training: ints `(T, V)`, as many voices.
+        changes: at least so many times something must move in a passage: a chord that is held for
+            long, as most last ones are, is in every training set.
+
+    Raises:
+        ValueError: no piece with a step on one of the sides, pieces of different numbers of voices,
+            or `changes` below 1.
+
+    Example:
+        >>> piece = np.array([[67, 60], [67, 60], [69, 60], [71, 55], [60, 52]])
+        >>> transposed = np.array([[60, 53], [62, 53], [64, 48], [72, 48]])
+        >>> copies = find_copies([piece], [transposed])
+        >>> copies.start.tolist(), copies.steps.tolist(), copies.changes.tolist()
+        ([1], [3], [2])
+    """
+    pieces = _checked(grids, training)
+    if changes < 1:
+        raise ValueError(f"`changes` must be at least 1. Received: changes={changes}")
+    text = _text(pieces)  # (S,), all symbols
+    sizes = np.array([len(piece) for piece in pieces])
+    lengths = sizes[len(training) :]
+    first = sizes[: len(training)].sum()  # the symbol at which the measured pieces begin
+    matched = _longest_matches(text, first)  # (S - first,), in symbols, from each step on
+    moved = np.concatenate([_moves(grid) for grid in pieces[len(training) :]])
+    before = np.concatenate([[0], np.cumsum(moved)])
+    at = np.arange(matched.size)
+    inside = before[at + matched] - before[at]
+    steps = np.where(inside >= changes, matched + 1, 0)
+    return _longest_of_each(steps, inside, lengths)
+
+
+def _checked(grids: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return all pieces, those for training first."""
+    for name, pieces in (("piece to measure", grids), ("training piece", training)):
+        if not sum(map(len, pieces)):
+            raise ValueError(f"Expected at least one {name} with a step. Received: none")
+    pieces = [np.asarray(grid, np.int64) for grid in (*training, *grids)]
+    voices = {grid.shape[1:] for grid in pieces}
+    if len(voices) > 1 or any(grid.ndim != 2 for grid in pieces):
+        raise ValueError(
+            f"Expected grids (T, V), all of as many voices. Received: (T, ...) with {voices}"
+        )
+    return pieces
+
+
+def _longest_of_each(steps: np.ndarray, changes: np.ndarray, lengths: np.ndarray) -> Copies:
+    """Return the longest match of each piece, the first of equals; `steps` are of all pieces."""
+    found = []
+    for start, length in zip(np.cumsum(lengths) - lengths, lengths):
+        if not length or not steps[start : start + length].any():
+            found.append((0, 0, 0))
+            continue
+        best = int(steps[start : start + length].argmax())
+        found.append((best, steps[start + best], changes[start + best]))
+    return Copies(*np.array(found, np.int64).T, lengths)
+
+
+def _moves(grid: np.ndarray) -> np.ndarray:
+    """Return whether any voice changes after each step; after the last none does: bool `(T,)`."""
+    return np.append((grid[1:] != grid[:-1]).any(axis=1), [False])[: len(grid)]
+
+
+def _text(grids: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the symbols of all pieces: int64 `(steps of all,)`.
+
+    The last step of each piece has a symbol of its own, below 0: no match goes on over it.
+    """
+    symbols = np.concatenate([_symbols(grid) for grid in grids])
+    ids = np.unique(symbols, axis=0, return_inverse=True)[1].reshape(-1)
+    sizes = np.array([len(grid) for grid in grids])
+    ends = np.cumsum(sizes)[sizes > 0] - 1
+    ids[ends] = -1 - np.arange(ends.size)
+    return ids
+
+
+def _symbols(grid: np.ndarray) -> np.ndarray:
+    """Return each step and the one after it, relative to a pitch of the first: `(T, 2 V)`.
+
+    Where all voices rest, that pitch is of the last chord before, so that a general rest does not
+    let a passage go on in another key; before the first chord, of that one.
+    """
+    sounds = grid != SILENCE
+    if not sounds.any():
+        return np.full((len(grid), 2 * grid.shape[1]), REST)
+    sounding = np.flatnonzero(sounds.any(axis=1))
+    latest = np.searchsorted(sounding, np.arange(len(grid)), side="right") - 1
+    chord = sounding[np.maximum(latest, 0)]  # (T,), the step of that chord
+    reference = grid[chord, sounds[chord].argmax(axis=1)][:, None]  # (T, 1)
+    following = np.append(grid[1:], grid[-1:], axis=0)
+    pairs = [np.where(row == SILENCE, REST, row - reference) for row in (grid, following)]
+    return np.concatenate(pairs, axis=1)
+
+
+def _longest_matches(text: np.ndarray, first: int) -> np.ndarray:
+    """Return how many symbols from each on, of those from `first` on, are in `text[:first]`."""
+    ranks = _rank_by_doubling(text)
+    order = np.argsort(ranks[-1])
+    place = np.arange(text.size)
+    trained = order < first
+    above = np.maximum.accumulate(np.where(trained, place, -1))
+    below = np.minimum.accumulate(np.where(trained, place, text.size)[::-1])[::-1]
+    at = ranks[-1][first:]
+    measured = np.arange(first, text.size)
+    longest = np.zeros(measured.size, np.int64)
+    for neighbour in (above[at], below[at]):
+        there = (neighbour >= 0) & (neighbour < text.size)
+        common = _common_symbols(ranks, measured[there], order[neighbour[there]])
+        longest[there] = np.maximum(longest[there], common)
+    return longest
+
+
+def _rank_by_doubling(text: np.ndarray) -> list[np.ndarray]:
+    """Return the ranks of the 1, 2, 4... symbols from each on, until no two are equal."""
+    ranks = [np.unique(text, return_inverse=True)[1].reshape(-1)]
+    width = 1
+    while ranks[-1].max() + 1 < text.size:
+        rank = ranks[-1]
+        after = np.append(rank[width:] + 1, np.zeros(min(width, rank.size), np.int64))
+        ranks.append(np.unique(rank * (text.size + 1) + after, return_inverse=True)[1].reshape(-1))
+        width *= 2
+    return ranks
+
+
+def _common_symbols(ranks: list[np.ndarray], one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how many symbols from `one` on are those from `other` on."""
+    common = np.zeros(one.size, np.int64)
+    for level in range(len(ranks) - 2, -1, -1):  # in the last one no two are equal
+        equal = ranks[level][one + common] == ranks[level][other + common]
+        common += equal * 2**level
+    return common

@@ -1,0 +1,165 @@
+"""What sounds together: pitch classes and their entropy, dissonances, keys, last chords.
+
+A grid is ints `(T, V)`: a row a step, MIDI pitches, 0 for silence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bach_tf.score import SILENCE, STEPS_PER_QUARTER
+
+OCTAVE = 12
+HIGHEST = 127  # of MIDI pitches
+
+# Above the lowest note, in semitones: the seconds, the fourth, the tritone and the sevenths.
+DISSONANT = (1, 2, 5, 6, 10, 11)
+# Pitch classes above the root. The fifth may be left out, the third may not.
+TRIADS = {(0, 4, 7), (0, 3, 7), (0, 4), (0, 3)}
+
+# How well each pitch class fits a key, counted up from the tonic, in hundredths: the ratings of
+# listeners in C. L. Krumhansl and E. J. Kessler, "Tracing the dynamic changes in perceived tonal
+# organization in a spatial representation of musical keys", Psychological Review 89 (1982).
+MAJOR = (635, 223, 348, 233, 438, 409, 252, 519, 239, 366, 229, 288)
+MINOR = (633, 268, 352, 538, 260, 353, 254, 475, 398, 269, 334, 317)
+
+
+def pitch_class_steps(grid: np.ndarray) -> np.ndarray:
+    """Return for how many steps each pitch class sounds, all voices added: int64 `(12,)`.
+
+    Example:
+        >>> pitch_class_steps(np.array([[72, 60], [74, 60], [0, 60]])).tolist()[:4]
+        [4, 0, 1, 0]
+    """
+    grid = np.asarray(grid)
+    return np.bincount(grid[grid != SILENCE] % OCTAVE, minlength=OCTAVE)
+
+
+def entropy_bits(counts: np.ndarray) -> float:
+    """Return the entropy of a distribution, given as counts `(N,)`; 0 of no counts at all.
+
+    Example:
+        >>> entropy_bits(np.array([5, 5, 5, 5, 0]))
+        2.0
+    """
+    counts = np.asarray(counts)
+    shares = counts[counts > 0] / max(counts.sum(), 1)
+    return float(np.sum(shares * np.log2(1 / shares)))
+
+
+def chords(grid: np.ndarray) -> np.ndarray:
+    """Return where at least two voices sound: bool `(T,)`."""
+    return (np.asarray(grid) != SILENCE).sum(axis=1) >= 2
+
+
+def dissonances(grid: np.ndarray) -> np.ndarray:
+    """Return where something is dissonant against the lowest note that sounds: bool `(T,)`.
+
+    Dissonant are seconds, fourths, tritones and sevenths, modulo the octave, `DISSONANT`. Intervals
+    between upper voices alone do not count: the fourth of a first inversion is none, that of a
+    six-four chord is one.
+
+    Example:
+        >>> dissonances(np.array([[72, 67, 64, 60], [72, 69, 64, 60], [72, 69, 65, 60]])).tolist()
+        [False, False, True]
+    """
+    grid = np.asarray(grid, np.int64)
+    sounds = grid != SILENCE
+    lowest = np.where(sounds, grid, HIGHEST).min(axis=1, keepdims=True)
+    return (sounds & np.isin((grid - lowest) % OCTAVE, DISSONANT)).any(axis=1)
+
+
+def on_beats(steps: int, upbeat: int = 0) -> np.ndarray:
+    """Return which steps a quarter begins at: bool `(steps,)`.
+
+    Args:
+        steps: sixteenths in the piece.
+        upbeat: sixteenths before the first bar line.
+
+    Example:
+        >>> on_beats(6, upbeat=1).astype(int).tolist()
+        [0, 1, 0, 0, 0, 1]
+    """
+    return (np.arange(steps) - upbeat) % STEPS_PER_QUARTER == 0
+
+
+def key_strengths(counts: np.ndarray) -> np.ndarray:
+    """Return how well each key fits a piece: the algorithm of Krumhansl and Schmuckler.
+
+    The correlation of the pitch classes of the piece, each for as long as it sounds, with the
+    ratings `MAJOR` and `MINOR` on each tonic: C. L. Krumhansl, "Cognitive Foundations of Musical
+    Pitch" (1990), chapter 4. It is not divided by the spread of the counts, the same for all keys.
+
+    Args:
+        counts: ints `(12,)`, see `pitch_class_steps`.
+
+    Returns:
+        float64 `(2, 12)`: major and minor on each tonic.
+
+    Example:
+        >>> c_major = pitch_class_steps(np.array([[60, 62, 64, 65, 67, 67, 69, 71, 72]]))
+        >>> divmod(int(key_strengths(c_major).argmax()), 12)
+        (0, 0)
+    """
+    profiles = np.array([MAJOR, MINOR])
+    # In whole numbers, so that a transposed piece has exactly the strengths of the piece.
+    centred = OCTAVE * profiles - profiles.sum(axis=1, keepdims=True)
+    above = (np.arange(OCTAVE) - np.arange(OCTAVE)[:, None]) % OCTAVE  # (tonic, pitch class)
+    fits = (centred[:, above] * np.asarray(counts, np.int64)).sum(axis=2)
+    return fits / np.sqrt((centred**2).sum(axis=1, keepdims=True))
+
+
+def last_chord(grid: np.ndarray) -> np.ndarray:
+    """Return the pitches of the last step at which anything sounds: int `(N,)`, from low to high.
+
+    Example:
+        >>> last_chord(np.array([[67, 60], [64, 60], [0, 60], [0, 0]])).tolist()
+        [60]
+    """
+    grid = np.asarray(grid)
+    sounding = np.flatnonzero((grid != SILENCE).any(axis=1))
+    if not sounding.size:
+        return np.empty(0, grid.dtype)
+    chord = grid[sounding[-1]]
+    return np.sort(chord[chord != SILENCE])
+
+
+def triad_root(pitches: np.ndarray) -> int | None:
+    """Return the root of a major or minor triad in any position; `None` of any other chord.
+
+    The fifth may be left out. Diminished and augmented triads do not count: no piece ends on one.
+
+    Args:
+        pitches: ints `(N,)`.
+
+    Example:
+        >>> triad_root(np.array([52, 60, 67])), triad_root(np.array([48, 55, 60]))
+        (0, None)
+    """
+    for root in {int(pitch) % OCTAVE for pitch in pitches}:
+        if tuple(sorted({(int(pitch) - root) % OCTAVE for pitch in pitches})) in TRIADS:
+            return root
+    return None
+
+
+def ending(grid: np.ndarray) -> tuple[bool, bool, bool]:
+    """Return whether the last chord is a triad, one in root position, and that on the tonic.
+
+    The tonic is that of the likeliest key, see `key_strengths`. Either third will do: a piece in
+    minor may end in major. The key is that of the whole piece, so this is no measure of a cadence
+    alone: of the canonical chorales 75 to 78 % end so, 97 to 99 % on a triad in root position, and
+    most of the rest on a chord whose dominant is the estimated tonic.
+
+    Example:
+        >>> cadence = np.array([[65, 62, 59, 55], [64, 60, 55, 48]])
+        >>> ending(cadence), ending(cadence[:1])
+        ((True, True, True), (False, False, False))
+    """
+    chord = last_chord(grid)
+    root = triad_root(chord)
+    if root is None:
+        return False, False, False
+    in_root_position = int(chord[0]) % OCTAVE == root
+    strengths = key_strengths(pitch_class_steps(grid))
+    on_tonic = strengths[:, root].max() == strengths.max()
+    return True, in_root_position, bool(in_root_position and on_tonic)

@@ -1,0 +1,145 @@
+"""How voices move and how they lie: parallels, crossings, spacing, ranges, leaps.
+
+A grid is ints `(T, V)`: a row a step, a column a voice from the highest down, MIDI pitches, 0 for
+silence. In a grid a note is a change of pitch, so a repeated note is one held note here.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from bach_tf.score import SILENCE
+
+FIFTH, OCTAVE = 7, 12
+VOICES = ("soprano", "alto", "tenor", "bass")
+
+# Lowest and highest pitch of each voice of a choir: C4 to A5, F3 to E5, C3 to A4, C2 to E4. Those
+# are the bounds of Grove Music Online, as the music cataloguers of Yale University Library quote
+# them ("Vocal Ranges"), the alto's widened by the contralto's. The bass goes down to C2 instead of
+# F2, as Bach's does.
+RANGES = ((60, 81), (53, 76), (48, 69), (36, 64))
+
+
+def parallels(grid: np.ndarray, interval: int) -> np.ndarray:
+    """Return where two voices move in the same direction from an interval to the same one.
+
+    Both voices change their pitch from one step to the next, neither from or to silence. Motion in
+    contrary directions, from a fifth to a twelfth say, is no parallel.
+
+    Intervals are counted from the lower voice up to the higher one, modulo the octave. So where
+    voices are crossed, a fourth is taken for a fifth, as if the one that is out of its place lay an
+    octave off: 11 of the 70 fifths of the canonical chorales are such fourths.
+
+    Args:
+        grid: ints `(T, V)`.
+        interval: in semitones; `FIFTH`, or `OCTAVE` for octaves and unisons.
+
+    Returns:
+        bool `(T - 1, V * (V - 1) / 2)`, a column for each pair of voices: the highest with each
+        below, then the second with each below it.
+
+    Example:
+        >>> parallels(np.array([[67, 60], [69, 62]]), FIFTH).tolist()
+        [[True]]
+    """
+    grid = np.asarray(grid, np.int64)
+    high, low = np.array(list(combinations(range(grid.shape[1]), 2)), np.int64).reshape(-1, 2).T
+    motion = np.sign(np.diff(grid, axis=0))  # (T - 1, V)
+    sounds = grid != SILENCE
+    holds = sounds[:, high] & sounds[:, low]
+    holds &= (grid[:, high] - grid[:, low] - interval) % OCTAVE == 0  # (T, pairs)
+    together = (motion[:, high] == motion[:, low]) & (motion[:, high] != 0)
+    return together & holds[:-1] & holds[1:]
+
+
+def neighbours_sound(grid: np.ndarray) -> np.ndarray:
+    """Return where a voice and the next lower one both sound: bool `(T, V - 1)`."""
+    sounds = np.asarray(grid) != SILENCE
+    return sounds[:, :-1] & sounds[:, 1:]
+
+
+def crossings(grid: np.ndarray) -> np.ndarray:
+    """Return where a voice is below the next lower one: bool `(T, V - 1)`.
+
+    Two voices in unison are not crossed, nor is one that rests.
+
+    Example:
+        >>> crossings(np.array([[64, 60], [60, 60], [59, 60], [59, 0]])).ravel().tolist()
+        [False, False, True, False]
+    """
+    return neighbours_sound(grid) & (np.diff(np.asarray(grid, np.int64), axis=1) > 0)
+
+
+def wide_spacings(grid: np.ndarray) -> np.ndarray:
+    """Return where neighbours are more than an octave apart, but for the lowest pair.
+
+    Between the lowest two, tenor and bass, any distance is usual.
+
+    Returns:
+        bool `(T, V - 2)`: of four voices soprano with alto, and alto with tenor.
+
+    Example:
+        >>> wide_spacings(np.array([[72, 60, 47, 36], [74, 60, 48, 24]])).tolist()
+        [[False, True], [True, False]]
+    """
+    apart = np.abs(np.diff(np.asarray(grid, np.int64), axis=1)) > OCTAVE
+    return (neighbours_sound(grid) & apart)[:, :-1]
+
+
+def note_starts(grid: np.ndarray) -> np.ndarray:
+    """Return where a note begins: bool `(T, V)`.
+
+    Example:
+        >>> note_starts(np.array([[60], [60], [0], [60], [62]])).ravel().tolist()
+        [True, False, False, True, True]
+    """
+    grid = np.asarray(grid)
+    before = np.vstack([np.full((1, grid.shape[1]), SILENCE), grid])[: len(grid)]
+    return (grid != before) & (grid != SILENCE)
+
+
+def note_lengths(grid: np.ndarray) -> np.ndarray:
+    """Return the length of each note in steps: int64 `(N,)`, voice after voice.
+
+    Example:
+        >>> note_lengths(np.array([[60], [60], [0], [60], [62]])).tolist()
+        [2, 1, 1]
+    """
+    grid = np.asarray(grid)
+    starts = note_starts(grid)
+    note_of = np.cumsum(starts.T.ravel()) - 1  # (V T,), of each cell that sounds
+    return np.bincount(note_of[grid.T.ravel() != SILENCE], minlength=starts.sum())
+
+
+def out_of_range(grid: np.ndarray) -> np.ndarray:
+    """Return where a voice is outside `RANGES`: bool `(T, V)`, for `V` up to 4.
+
+    Example:
+        >>> out_of_range(np.array([[59, 53, 70, 0]])).tolist()
+        [[True, False, True, False]]
+    """
+    grid = np.asarray(grid)
+    lowest, highest = np.array(RANGES)[: grid.shape[1]].T
+    return (grid != SILENCE) & ((grid < lowest) | (grid > highest))
+
+
+def melodic_intervals(column: np.ndarray) -> np.ndarray:
+    """Return the steps and leaps of one voice.
+
+    Args:
+        column: ints `(T,)`, the pitches of a voice.
+
+    Returns:
+        int64 `(M,)`, in semitones, negative downwards: from each note to the next one that follows
+        it without a rest.
+
+    Example:
+        >>> melodic_intervals(np.array([60, 60, 64, 0, 67, 55])).tolist()
+        [4, -12]
+    """
+    column = np.asarray(column, np.int64)
+    follows = (column[1:] != SILENCE) & (column[:-1] != SILENCE)
+    intervals = np.diff(column)[follows]
+    return intervals[intervals != 0]
