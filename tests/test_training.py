@@ -206,6 +206,17 @@ def test_the_loss_does_not_count_padding(tmp_path, tiny_folder):
     np.testing.assert_allclose(weights_of(short), weights_of(long), atol=1e-5)
 
 
+def test_validation_is_a_mean_over_tokens_however_pieces_fall_into_batches(tmp_path, tiny_folder):
+    # Two batches of one piece each, of 12 and of 40 steps.
+    run = make_run(tmp_path, evaluation_batch=1)
+    fit(run, tiny_folder)
+    measures = evaluation.evaluate_run(run, tiny_folder, "valid")
+    rows = history(run)
+    best = rows["val_nll"].idxmin()
+    assert rows["val_nll"][best] == pytest.approx(measures["nll"], abs=1e-5)
+    assert rows["val_accuracy"][best] == pytest.approx(measures["accuracy"], abs=1e-5)
+
+
 def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny_folder):
     run = make_run(tmp_path)
     run.model.set_weights([np.full_like(weights, np.nan) for weights in run.model.get_weights()])

@@ -37,6 +37,7 @@ from bach_tf.training.data import (
     prepare_corpus,
     training_batches,
 )
+from bach_tf.training.metrics import TokenMean, hits, nats
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -166,8 +167,8 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
         ),
         weighted_metrics=[
             # Unlike the loss: without regularisers, and the mean over tokens, not batches.
-            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="nll"),
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            TokenMean(nats, "nll"),
+            TokenMean(hits, "accuracy"),
         ],
     )
     # At once, not in the first batch: a checkpoint holds its variables from the start.

@@ -1,0 +1,39 @@
+"""What an epoch reports, as a mean over all tokens that count.
+
+Keras' own metrics take the mean of each row first. A batch of long pieces then counts for no more
+than one of short ones, and what stands in the history is not what the evaluation measures.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+class TokenMean(keras.metrics.Mean):
+    """The mean of a measure over the tokens of all batches, weighted by their weights.
+
+    Args:
+        measure: of targets `(B, T)` and logits `(B, T, V)`; returns `(B, T)`.
+        name: in the history.
+    """
+
+    def __init__(self, measure, name: str):
+        super().__init__(name=name)
+        self.measure = measure
+
+    def update_state(self, targets, logits, sample_weight=None):
+        """Add a batch: targets `(B, T)`, logits `(B, T, V)` and weights `(B, T)`."""
+        values = ops.ravel(self.measure(targets, logits))
+        weights = None if sample_weight is None else ops.ravel(sample_weight)
+        super().update_state(values, weights)
+
+
+def nats(targets, logits):
+    """Return the negative log-likelihood of each target: float32 `(B, T)`."""
+    return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+
+
+def hits(targets, logits):
+    """Return 1 where a target is the likeliest id, else 0: float32 `(B, T)`."""
+    return keras.metrics.sparse_categorical_accuracy(targets, logits)
