@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -34,6 +35,116 @@ class TorchConvLSTM(nn.Module):
             x = norm(torch.relu(convolution(x)))  # (B, F, T)
         x, _ = self.recurrent(x.transpose(1, 2))  # (B, T, U)
         return self.logits(x)
+
+
+class TorchRecurrent(nn.Module):
+    """`StackedGRU` and `StackedLSTM`: ids `(B, T)` to logits `(B, T, V)`."""
+
+    def __init__(self, kind, vocab_size: int, embedding: int, settings: dict):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding)
+        units = settings["units"]
+        self.recurrent = kind(embedding, units, settings["layers"], batch_first=True)
+        self.dropout = nn.Dropout(settings["dropout"])
+        self.logits = nn.Linear(units, vocab_size)
+
+    def forward(self, ids):
+        """Return the logits of the id after each of `ids`."""
+        x, _ = self.recurrent(self.embedding(ids))  # (B, T, U)
+        return self.logits(self.dropout(x))
+
+
+class TorchTransformer(nn.Module):
+    """`Transformer`, with the same relative attention: ids `(B, T)` to logits `(B, T, V)`."""
+
+    def __init__(self, vocab_size: int, settings: dict):
+        super().__init__()
+        units, self.period = settings["units"], settings["period"]
+        self.embedding = nn.Embedding(vocab_size, units)
+        self.place = nn.Embedding(self.period, units)
+        self.dropout = nn.Dropout(settings["dropout"])
+        self.blocks = nn.ModuleList(TorchBlock(settings) for _ in range(settings["layers"]))
+        self.norm = nn.LayerNorm(units)
+        self.logits = nn.Linear(units, vocab_size)
+
+    def forward(self, ids):
+        """Return the logits of the id after each of `ids`, no more than the context."""
+        places = torch.arange(ids.shape[1]) % self.period
+        x = self.dropout(self.embedding(ids) + self.place(places))
+        for block in self.blocks:
+            x = block(x)
+        return self.logits(self.norm(x))
+
+
+class TorchBlock(nn.Module):
+    """One block of `Transformer`."""
+
+    def __init__(self, settings: dict):
+        super().__init__()
+        units, self.heads = settings["units"], settings["heads"]
+        self.project = nn.Linear(units, 3 * units, bias=False)
+        self.out = nn.Linear(units, units)
+        shape = (self.heads, settings["context"], units // self.heads)
+        self.distances = nn.Parameter(torch.randn(shape) * shape[-1] ** -0.5)
+        self.norms = nn.ModuleList(nn.LayerNorm(units) for _ in range(2))
+        self.dropout = nn.Dropout(settings["dropout"])
+        self.feed_forward = nn.Sequential(
+            nn.Linear(units, settings["feed_forward"]),
+            nn.ReLU(),
+            nn.Linear(settings["feed_forward"], units),
+        )
+
+    def forward(self, x):
+        """Return outputs `(B, T, U)` of inputs `(B, T, U)`."""
+        x = x + self.dropout(self._attend(self.norms[0](x)))
+        return x + self.dropout(self.feed_forward(self.norms[1](x)))
+
+    def _attend(self, x):
+        batch, length, units = x.shape
+        parts = self.project(x).reshape(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = parts[0] * (units // self.heads) ** -0.5, parts[1], parts[2]
+        distances = torch.einsum("bhqd,hkd->bhqk", query, self.distances[:, -length:])
+        padded = nn.functional.pad(distances, (1, 0)).flatten(2)[..., length:]
+        scores = query @ key.transpose(2, 3) + padded.reshape(batch, self.heads, length, length)
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        weights = scores.masked_fill(later, -1e9).softmax(-1)
+        return self.out((weights @ value).transpose(1, 2).reshape(batch, length, units))
+
+
+def twin_of(architecture: str, vocab_size: int, settings: dict) -> nn.Module:
+    """Return the same architecture in PyTorch, with fresh weights.
+
+    Args:
+        architecture: a name in `MODELS`.
+        vocab_size: number of ids.
+        settings: of the model, as a preset has them.
+    """
+    if architecture == "gru":
+        return TorchRecurrent(nn.GRU, vocab_size, settings["units"], settings)
+    if architecture == "lstm":
+        return TorchRecurrent(nn.LSTM, vocab_size, settings["embedding"], settings)
+    if architecture == "wavenet":
+        names = ("embedding", "filters", "units")
+        return TorchConvLSTM(vocab_size, *(settings[name] for name in names))
+    return TorchTransformer(vocab_size, settings)
+
+
+def make_training(model: nn.Module, ids: np.ndarray) -> Callable[[int], None]:
+    """Return a function that trains for so many batches, all of the ids `(B, T + 1)`."""
+    ids = torch.from_numpy(ids).long()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model.train()
+
+    def train(batches: int) -> None:
+        for _ in range(batches):
+            optimizer.zero_grad()
+            logits = model(ids[:, :-1])
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+
+    return train
 
 
 def conv_lstm_of(model: ConvLSTM) -> TorchConvLSTM:
