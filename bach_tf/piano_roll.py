@@ -50,7 +50,7 @@ def write_piano_roll(
     figure = Figure(figsize=(width, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
     for voice in range(score.voices):
-        name = voice_names[voice] if voice < len(voice_names) else f"voice {voice + 1}"
+        name = (voice_names[voice] if voice < len(voice_names) else "") or f"voice {voice + 1}"
         _draw_voice(axes, score, voice, name)
     _name_pitches(axes, score)
     _draw_bars(axes, score, quarters)

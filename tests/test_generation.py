@@ -1,19 +1,26 @@
+import re
+import wave
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import mido
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from musicxml_reader import notes_of, read_back
 
 from bach_tf import generation
 from bach_tf.codecs import CODECS, EventCodec
-from bach_tf.corpora.grid_csv import write_grid_csv
+from bach_tf.corpora.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.midi import read_midi, write_midi
+from bach_tf.musicxml import to_musicxml
 from bach_tf.piano_roll import COLOURS
 from bach_tf.pipeline import load_split
 from bach_tf.rendering import RENDERERS, check_formats, render
 from bach_tf.score import Score
+from bach_tf.synthesis import SAMPLE_RATE, frequencies
 
+TEMPO_QPM = 100  # at which pieces are rendered here
 PRIMER = [[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 2
 
 
@@ -188,7 +195,54 @@ def same_notes_in_colour(path, score):
     assert [share > 20 for share in found] == [steps > 0 for steps in sounding]
 
 
-SAME_NOTES = {".mid": same_notes, ".png": same_notes_in_colour}
+def same_notes_as_sound(path, score):
+    """Find each note's frequency while it sounds, and silence where all voices are silent."""
+    with wave.open(str(path)) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    step = 60 / TEMPO_QPM / 4 * SAMPLE_RATE
+    assert len(frames) == round(score.length * step + SAMPLE_RATE)
+    sound = frames.sum(axis=1) / 65_536
+    for onset, duration, pitch in zip(score.onset, score.duration, score.pitch):
+        note = sound[round(onset * step) : round((onset + duration) * step)]
+        right, wrong = (strength(note, frequencies()[pitch] * off) for off in (1, 2 ** (1 / 24)))
+        assert right > max(2 * wrong, 0.005)
+    silent = score.to_grid(4).sum(axis=1) == 0
+    for place in np.flatnonzero(silent[1:] & silent[:-1]) + 1:  # the first one has the release
+        assert not sound[round(place * step) : round((place + 1) * step)].any()
+
+
+def strength(sound, hertz):
+    """Return how much of a sine of a frequency there is in a sound."""
+    turning = np.exp(-2j * np.pi * hertz / SAMPLE_RATE * np.arange(len(sound)))
+    return abs(np.mean(sound * turning))
+
+
+def same_notes_on_staves(path, score):
+    """Count note heads of each letter and octave: those of the picture and of MusicXML."""
+    heads = re.findall(r'class="note" data-pname="(\w)" data-oct="(\d)"', path.read_text())
+    music = ElementTree.fromstring(to_musicxml(score).encode())
+    pitches = [
+        (pitch.findtext("step").lower(), pitch.findtext("octave")) for pitch in music.iter("pitch")
+    ]
+    assert sorted(heads) == sorted(pitches)
+
+
+def same_notes_in_parts(path, score):
+    assert read_back(path)[0] == notes_of(score)
+
+
+def same_grid(path, score):
+    np.testing.assert_array_equal(read_grid_csv(path), score.to_grid(4))
+
+
+SAME_NOTES = {
+    ".mid": same_notes,
+    ".wav": same_notes_as_sound,
+    ".musicxml": same_notes_in_parts,
+    ".svg": same_notes_on_staves,
+    ".png": same_notes_in_colour,
+    ".csv": same_grid,
+}
 
 
 def rgb(code):
@@ -199,14 +253,16 @@ def rgb(code):
 def test_every_renderers_file_opens_again_with_the_same_notes(ending, tmp_path, tiny_pieces):
     for score in tiny_pieces:
         path = tmp_path / "new" / f"a{ending}"
-        render(score, path, tempo_qpm=100, program=6, voice_names=("one", "two"))
+        render(score, path, tempo_qpm=TEMPO_QPM, program=6, voice_names=("one", "two"))
         SAME_NOTES[ending](path, score)
 
 
 def test_formats_are_endings_with_or_without_a_dot():
     assert check_formats("mid") == [".mid"]
     assert check_formats("PNG, .mid,mid") == [".png", ".mid"]
-    with pytest.raises(ValueError, match=r"Unknown format '.doc'. Choose from: .mid, .png"):
+    with pytest.raises(
+        ValueError, match=r"Unknown format '.doc'. Choose from: .csv, .mid, .musicxml, .png, "
+    ):
         check_formats("mid,doc")
 
 
@@ -219,5 +275,5 @@ def test_the_style_reaches_the_file(tmp_path):
 
 
 def test_an_unknown_ending_lists_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"Unknown format '.doc'. Choose from: .mid"):
+    with pytest.raises(ValueError, match=r"Unknown format '.doc'. Choose from: .csv, .mid, "):
         render(Score.from_grid([[60]]), tmp_path / "a.doc")

@@ -15,6 +15,7 @@ PROGRAMS = [ROOT / "train.py", ROOT / "generate.py"]
 ROOMS = (
     "score",
     "note_names",
+    "keys",
     "choices",
     "quiet",
     "midi",
@@ -31,14 +32,19 @@ ROOMS = (
     "sampling",
     "counterpoint",
     "ngrams",
-    "evaluation",
     "generation",
+    "evaluation",
     "piano_roll",
+    "synthesis",
+    "musicxml",
+    "engraving",
+    "chorale_csv",
     "rendering",
 )
 WITHOUT_TENSORFLOW = (
     "score",
     "note_names",
+    "keys",
     "choices",
     "quiet",
     "midi",
@@ -47,7 +53,12 @@ WITHOUT_TENSORFLOW = (
     "validation",
     "codecs",
     "presets",
+    "counterpoint",
     "ngrams",
+    "synthesis",
+    "musicxml",
+    "engraving",
+    "chorale_csv",
     "rendering",
 )
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}

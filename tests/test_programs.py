@@ -148,7 +148,7 @@ def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
         (["--top-p", "0"], "`top_p` must be above 0"),
         (["--top-k", "-3"], "`top_k` must be a whole number"),
         (["--model", "folk"], "No trained run of folk"),
-        (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .mid, .png"),
+        (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["--primer", "C5 H4"], "Unknown token 'H4'"),
         (["--bars", "2", "--length", "9"], "in steps or in bars, not both"),
     ],

@@ -1,0 +1,208 @@
+"""The command that writes a piece in other formats, and the CSV grid it can write."""
+
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+from bach_tf.chorale_csv import write_chorale_csv
+from bach_tf.corpora.grid_csv import read_grid_csv, write_grid_csv
+from bach_tf.midi import read_midi, write_midi
+from bach_tf.rendering import RENDERERS
+from bach_tf.rendering.__main__ import main
+from bach_tf.rendering.reading import read_piece
+from bach_tf.score import Score
+from bach_tf.synthesis import SAMPLE_RATE
+
+ROOT = Path(__file__).parent.parent
+CHORALE = Score.from_grid([[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 4)
+
+
+@pytest.fixture
+def chorale(tmp_path):
+    """A MIDI file of half a bar, at 60 quarters a minute, for harpsichord."""
+    write_midi(CHORALE, tmp_path / "a.mid", tempo_qpm=60, program=6)
+    return tmp_path / "a.mid"
+
+
+def seconds_of(path):
+    with wave.open(str(path)) as file:
+        return file.getnframes() / SAMPLE_RATE
+
+
+def test_all_formats_beside_the_file(chorale, capsys):
+    endings = [ending for ending in RENDERERS if ending != ".mid"]
+    assert main([str(chorale), "--format", ",".join(endings)]) == 0
+    written = [str(chorale.with_suffix(ending)) for ending in endings]
+    assert capsys.readouterr() == ("\n".join(written) + "\n", "")
+    assert all(Path(path).stat().st_size > 0 for path in written)
+    np.testing.assert_array_equal(read_grid_csv(chorale.with_suffix(".csv")), CHORALE.to_grid())
+
+
+def test_another_folder_tempo_and_instrument(chorale, tmp_path):
+    options = ["--output", str(tmp_path / "new"), "--tempo", "120", "--program", "church"]
+    assert main([str(chorale), "--format", "mid,wav", *options]) == 0
+    file = mido.MidiFile(tmp_path / "new" / "a.mid")
+    assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [500_000]
+    assert [m.program for m in file.tracks[1] if m.type == "program_change"] == [19]
+    assert seconds_of(tmp_path / "new" / "a.wav") == 1 + 1
+
+
+def test_tempo_and_instrument_are_those_of_the_file(chorale, tmp_path):
+    assert main([str(chorale), "--format", "wav,mid", "--output", str(tmp_path / "new")]) == 0
+    assert seconds_of(tmp_path / "new" / "a.wav") == 2 + 1
+    assert (tmp_path / "new" / "a.mid").read_bytes() != b""
+    piece = read_piece(tmp_path / "new" / "a.mid")
+    assert (piece.tempo_qpm, piece.program) == (60, 6)
+
+
+def test_tuning_and_reference_reach_the_sound(chorale, tmp_path):
+    sounds = []
+    for number, options in enumerate(
+        ([], ["--tuning", "werckmeister3"], ["--reference", "415"], ["--tuning", "equal"])
+    ):
+        folder = tmp_path / str(number)
+        assert main([str(chorale), "--format", "wav", "--output", str(folder), *options]) == 0
+        sounds.append((folder / "a.wav").read_bytes())
+    assert sounds[0] == sounds[3]
+    assert len(set(sounds)) == 3
+
+
+def test_a_csv_grid_is_read(tmp_path):
+    write_grid_csv(tmp_path / "b.csv", CHORALE.to_grid())
+    assert main([str(tmp_path / "b.csv"), "--format", "mid"]) == 0
+    np.testing.assert_array_equal(read_midi(tmp_path / "b.mid").to_grid(), CHORALE.to_grid())
+    piece = read_piece(tmp_path / "b.csv")
+    assert piece.voice_names == ("soprano", "alto", "tenor", "bass")
+    assert piece.score.title == "b"
+
+
+def midi_of(path, steps_per_quarter, onsets):
+    count = len(onsets)
+    score = Score(
+        onset=onsets,
+        duration=[1] * count,
+        pitch=range(40, 40 + count),
+        voice=[0] * count,
+        velocity=[80] * count,
+        length=max(onsets) + 1,
+        steps_per_quarter=steps_per_quarter,
+    )
+    write_midi(score, path, tempo_qpm=75)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("steps_per_quarter", "onsets", "grid"),
+    [
+        (4, [0, 1, 2, 3, 7], 4),
+        (12, [0, 4, 8, 12], 12),
+        (12, [0, 3, 6, 8], 12),
+        (16, [0, 1, 3, 5], 48),
+        (160, [0, 13, 47, 51, 66, 78, 99, 141, 163], 100),  # of no grid: a performance
+    ],
+)
+def test_the_coarsest_grid_that_fits_is_taken(tmp_path, steps_per_quarter, onsets, grid):
+    piece = read_piece(midi_of(tmp_path / "a.mid", steps_per_quarter, onsets))
+    assert piece.score.steps_per_quarter == grid
+    assert piece.tempo_qpm == 75
+    seconds = piece.score.onset / grid * 60 / 75
+    expected = np.array(onsets) / steps_per_quarter * 60 / 75
+    np.testing.assert_allclose(seconds, expected, atol=0.005)
+
+
+def test_the_grid_can_be_chosen(tmp_path, capsys):
+    path = midi_of(tmp_path / "a.mid", 12, [0, 4, 8, 12])
+    assert main([str(path), "--format", "csv"]) == 2
+    assert "Received: 12 steps a quarter. Choose another format." in capsys.readouterr().err
+    assert main([str(path), "--format", "csv", "--grid", "sixteenths"]) == 0
+    assert main([str(path), "--format", "csv", "--grid", "seconds"]) == 2
+    assert "Received: 100 steps a quarter" in capsys.readouterr().err
+
+
+def test_a_file_without_notes_or_tempo(tmp_path):
+    mido.MidiFile().save(tmp_path / "empty.mid")
+    assert main([str(tmp_path / "empty.mid"), "--format", "wav,musicxml,svg,png"]) == 0
+    piece = read_piece(tmp_path / "empty.mid")
+    assert (piece.tempo_qpm, piece.program, len(piece.score)) == (120, 19, 0)  # as MIDI says
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.mid", "--format", "wav"], "No file absent.mid."),
+        (
+            ["a.abc", "--format", "wav"],
+            "Unknown kind of piece '.abc'. Choose from: .csv, .mid, .midi",
+        ),
+        (["bad.mid", "--format", "wav"], "bad.mid: expected a MIDI file, got"),
+        (["a.mid", "--format", "doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
+        (["a.mid", "--format", "mid"], "a.mid is the piece itself. Choose another --format, or"),
+        (["a.mid", "--format", "wav", "--tempo", "0"], "`tempo_qpm` must be in 4..1000"),
+        (["a.mid", "--format", "wav", "--program", "kazoo"], "No single General MIDI program"),
+        (["a.mid", "--format", "mid,png", "--tuning", "just"], "Unknown tuning 'just'. Choose"),
+        (["a.mid", "--format", "wav", "--reference", "4"], "`reference_hz` must be in 300..600"),
+        (["a.mid", "--format", "wav", "--grid", "bars"], "Unknown grid 'bars'. Choose from: auto"),
+        (["a.mid", "--format", "wav", "--output", "bad.mid"], "bad.mid"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.mid").write_text("no music")
+    before = sorted(tmp_path.iterdir())
+    assert main(arguments) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("python -m bach_tf.rendering: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_command_needs_no_tensorflow(chorale):
+    code = (
+        "import sys, bach_tf.rendering.__main__ as command; command.main(sys.argv[1:]); "
+        "print({'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(chorale), "--format", "csv,wav,musicxml,svg"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert done.stderr == ""
+
+
+# The CSV grid.
+
+
+def test_fewer_voices_are_filled_up_with_silence(tmp_path):
+    write_chorale_csv(Score.from_grid([[67, 60], [67, 0]]), tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_text()
+    assert text == "note0,note1,note2,note3\n67,60,0,0\n67,0,0,0\n"
+
+
+def chord(**about):
+    two = {"onset": [0, 0], "duration": [1, 1], "velocity": [80, 80], "length": 1}
+    return Score(**{**two, "pitch": [60, 64], "voice": [0, 0], **about})
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (Score.from_grid([[60]], steps_per_quarter=12), r"4 steps a quarter. Received: 12 steps"),
+        (
+            Score.from_grid([[60] * 5]),
+            r"No CSV grid can hold this score: Expected at most 4 voices",
+        ),
+        (chord(), r"No CSV grid can hold this score: A voice of a grid sounds one note at a time"),
+        (Score.from_grid([[20]]), r"pitches of a CSV grid are in 21..108. Received: 20"),
+        (Score.from_grid([[109]]), r"pitches of a CSV grid are in 21..108. Received: 109"),
+        (Score.from_grid(np.zeros((0, 4), int)), r"at least one row. Received: a score of 0 steps"),
+    ],
+)
+def test_what_a_csv_grid_cannot_hold(score, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_chorale_csv(score, tmp_path / "a.csv")
+    assert not (tmp_path / "a.csv").exists()
