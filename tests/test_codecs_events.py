@@ -123,7 +123,7 @@ def test_transposition_moves_both_ends_of_a_note():
 def test_any_grid_can_be_fitted():
     score = Score.from_grid([[60]], steps_per_quarter=24, title="First")
     codec = EventCodec.fit([score], transpose=(-5, 6))
-    assert codec.to_config() == {"steps_per_quarter": 24}
+    assert codec.to_config() == {"steps_per_quarter": 24, "longest_quarters": 5}
     assert codec.decode(codec.encode(score)).steps_per_quarter == 24
     other = Score.from_grid([[60]], steps_per_quarter=12)
     message = r"one grid\. Received: steps_per_quarter=24 \(First\) and 12 \(a score\)"
@@ -144,3 +144,15 @@ def test_a_long_performance_is_encoded_at_once():
     ids = CODEC.encode(score)
     assert time.perf_counter() - begin < 3  # a tenth of a second, on an idle machine
     assert CODEC.unknown not in ids
+
+
+def test_a_key_that_is_not_released_sounds_no_longer_than_the_longest_note():
+    codec = EventCodec(steps_per_quarter=4, longest_quarters=2)
+    ids = parse_tokens(codec, "on:C4 wait:20 on:E4 wait:3 off:E4 wait:1")
+    score = codec.decode(ids)
+    assert (score.pitch.tolist(), score.duration.tolist()) == ([60, 64], [8, 3])
+    assert score.length == 24
+    long = Score.from_grid([[60]] * 30)
+    assert codec.decode(codec.encode(long)).duration.tolist() == [8]
+    with pytest.raises(ValueError, match=r"`longest_quarters` must be at least 1\. Received: 0"):
+        EventCodec(4, 0)

@@ -20,6 +20,7 @@ PITCHES = HIGHEST_NUMBER + 1
 LONGEST_WAIT = 125  # steps; longer waits are several events
 VELOCITY_BINS = 32
 BIN_WIDTH = 4
+LONGEST_QUARTERS = 5  # 4 seconds of a performance; in the sonatas one note in 2,000 is longer
 
 
 class EventCodec(Codec):
@@ -33,15 +34,18 @@ class EventCodec(Codec):
         id               4..131  132..259  260..384     385..416
         token            on:C-1  off:C-1   wait:1, ...  velocity:2, velocity:6, ...
 
-    What comes back: every score in which no two notes of one pitch sound at a time, rests at
-    both ends included; the velocity becomes the middle of its bin of four, and all notes are in
-    voice 0. A note whose pitch is struck again while it sounds ends there.
+    What comes back: every score in which no two notes of one pitch sound at a time and none is
+    longer than `longest_quarters`, rests at both ends included; the velocity becomes the middle of
+    its bin of four, and all notes are in voice 0. A note whose pitch is struck again while it
+    sounds ends there, and a longer one is cut: a model that forgets to release a key now and then
+    would else leave it sounding to the end.
 
     Args:
         steps_per_quarter: the grid of the scores.
+        longest_quarters: of a note.
 
     Raises:
-        ValueError: a grid of less than one step.
+        ValueError: a grid of less than one step, or notes of no length.
 
     Example:
         >>> codec = EventCodec(steps_per_quarter=100)
@@ -57,12 +61,15 @@ class EventCodec(Codec):
     voice_names = ("event",)
     step_name = "event"
 
-    def __init__(self, steps_per_quarter: int):
+    def __init__(self, steps_per_quarter: int, longest_quarters: int = LONGEST_QUARTERS):
         if steps_per_quarter < 1:
             raise ValueError(
                 f"`steps_per_quarter` must be at least 1. Received: {steps_per_quarter}"
             )
+        if longest_quarters < 1:
+            raise ValueError(f"`longest_quarters` must be at least 1. Received: {longest_quarters}")
         self.steps_per_quarter = int(steps_per_quarter)
+        self.longest_quarters = int(longest_quarters)
         notes = [note_name(pitch) for pitch in range(PITCHES)]
         super().__init__(
             [f"on:{note}" for note in notes]
@@ -72,17 +79,24 @@ class EventCodec(Codec):
         )
 
     @classmethod
-    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> EventCodec:
+    def fit(
+        cls,
+        scores: Sequence[Score],
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        longest_quarters: int = LONGEST_QUARTERS,
+    ) -> EventCodec:
         """Return a codec for the grid of the training split; its events are always the same.
 
         Args:
             scores: of the training split.
             transpose: all pitches have an event, so it changes nothing.
+            longest_quarters: of a note.
 
         Raises:
             ValueError: no score, or scores on different grids.
         """
-        return cls(common_grid(scores))
+        return cls(common_grid(scores), longest_quarters)
 
     def encode(self, score: Score) -> np.ndarray:
         """Return the ids of a piece: int32 `(T,)`.
@@ -91,7 +105,8 @@ class EventCodec(Codec):
             ValueError: another grid.
         """
         self._check_grid(score)
-        notes = np.stack([score.onset, score.duration, score.pitch, score.velocity], axis=1)
+        duration = np.minimum(score.duration, self._longest)
+        notes = np.stack([score.onset, duration, score.pitch, score.velocity], axis=1)
         ids, now, velocity = [], 0, None
         for step, struck, pitch, number in _changes(cut_where_struck_again(notes)):
             ids += self._wait(step - now)
@@ -121,7 +136,7 @@ class EventCodec(Codec):
         def release(pitch):
             onset, loudness = sounding.pop(pitch, (now, 0))
             if onset < now:
-                notes.append((onset, now - onset, pitch, loudness))
+                notes.append((onset, min(now - onset, self._longest), pitch, loudness))
 
         for number in self._music(ids).tolist():
             if number >= self.FIRST_VELOCITY:
@@ -144,7 +159,14 @@ class EventCodec(Codec):
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
-        return {"steps_per_quarter": self.steps_per_quarter}
+        return {
+            "steps_per_quarter": self.steps_per_quarter,
+            "longest_quarters": self.longest_quarters,
+        }
+
+    @property
+    def _longest(self) -> int:
+        return self.longest_quarters * self.steps_per_quarter
 
     def _wait(self, steps: int) -> list[int]:
         full, rest = divmod(steps, LONGEST_WAIT)
