@@ -241,7 +241,7 @@ RECIPES = {
     "cello": Preset(
         corpus="cello",
         codec="pitches",
-        encoding={"rhythm": True, "max_notes": None},
+        encoding={"rhythm": True, "max_notes": None, "longest_quarters": 8},
         architecture="lstm",
         model={
             "embedding": 64,
@@ -268,7 +268,7 @@ RECIPES = {
     "mozart": Preset(
         corpus="mozart",
         codec="chords",
-        encoding={"rhythm": True, "fewest": 2},
+        encoding={"rhythm": True, "fewest": 2, "longest_quarters": 8},
         architecture="lstm",
         model={
             "embedding": 64,
@@ -295,6 +295,7 @@ RECIPES = {
     "performance": Preset(
         corpus="performance",
         codec="events",
+        encoding={"longest_quarters": 5},
         architecture="lstm",
         model={
             "embedding": 64,
