@@ -13,7 +13,7 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.corpora.prepared import read_split, write_prepared
 from bach_tf.midi import read_midi, write_midi
 from bach_tf.pipeline import load_split
-from bach_tf.presets import PRESETS
+from bach_tf.presets import PRESETS, on_corpus
 from bach_tf.score import Score
 from bach_tf.training.callbacks import RateSchedule, ReseedDropout
 
@@ -292,6 +292,18 @@ def test_every_preset_trains_measures_and_generates(
     assert sorted(read_midi(tmp_path / "a.mid", score.steps_per_quarter).pitch) == sorted(
         score.pitch
     )
+
+
+@pytest.mark.parametrize("corpus", ["mozart", "performance"])
+def test_the_transformer_trains_on_midi_files(corpus, tmp_path, midi_files, home, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = on_corpus(PRESETS["transformer"], corpus)
+    model = {**preset.model, **SMALL["transformer"], "period": preset.model["period"]}
+    preset = replace(preset, model=model, window=9, shift=9, context=9, epochs=1)
+    run, folder = training.start_run(replace(preset, data_dir=str(midi_files)), "mine")
+    assert training.train(run, folder, verbose=0).epochs == 1
+    (score,) = generation.generate(run, length=30, temperature=1.0, seed=0, min_length=30)
+    assert score.steps_per_quarter == run.codec.steps_per_quarter
 
 
 def test_a_preset_fits_its_codec_to_the_training_split(tmp_path, tiny_csvs, home, monkeypatch):
