@@ -98,6 +98,7 @@ def generate(
         min_length=min_length * tokens_per_step,
         top_k=top_k,
         top_p=top_p,
+        allowed=codec.may_write,
     )
     return [codec.decode(ids[1:]).without_leading_silence() for ids in pieces]
 

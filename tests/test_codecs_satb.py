@@ -28,16 +28,33 @@ def test_config_to_codec_and_back(bounds):
 def test_a_range_beyond_the_layout_is_cut():
     assert SatbCodec.for_range(0, 127).to_config() == SatbCodec().to_config()
     scores = [Score.from_grid([[100, 100, 100, 30]])]
-    assert SatbCodec.fit(scores, transpose=(-12, 9)).to_config() == SatbCodec().to_config()
+    codec = SatbCodec.fit(scores, transpose=(-12, 9))
+    assert (codec.lowest, codec.highest) == (LOWEST_PITCH, HIGHEST_PITCH)
 
 
 def test_the_range_is_that_of_the_scores_transposed():
     scores = [Score.from_grid([[70, 60, 60, 0]]), Score.from_grid([[60, 60, 60, 50]])]
     codec = SatbCodec.fit(scores, transpose=(-2, 3))
-    assert codec.to_config() == {"lowest": 48, "highest": 73}
+    assert (codec.lowest, codec.highest) == (48, 73)
     assert codec.tokens[:6] == ("<pad>", "<start>", "<end>", "r", "C3", "C#3")
     assert codec.tokens[-1] == "C#5"
     assert codec.unknown is None
+
+
+def test_new_pieces_keep_to_the_range_of_each_voice():
+    scores = [Score.from_grid([[70, 60, 62, 0]]), Score.from_grid([[72, 61, 60, 0]])]
+    codec = SatbCodec.fit(scores, transpose=(-2, 3))
+    assert codec.ranges == [[70, 72], [60, 61], [60, 62], [58, 75]]  # a bass that never sounds
+    may_write = [[codec.tokens[n] for n in np.flatnonzero(row)] for row in codec.may_write[:3]]
+    assert may_write == [
+        ["<end>", "r", "A#4", "B4", "C5"],
+        ["r", "C4", "C#4"],
+        ["r", "C4", "C#4", "D4"],
+    ]
+    assert codec.may_follow.sum() > codec.may_write.sum()
+    again = SatbCodec.from_config(json.loads(json.dumps(codec.to_config())))
+    np.testing.assert_array_equal(again.may_write, codec.may_write)
+    np.testing.assert_array_equal(SatbCodec(60, 61).may_write, SatbCodec(60, 61).may_follow)
 
 
 @pytest.mark.parametrize("pitch", [LOWEST - 1, HIGHEST + 1])

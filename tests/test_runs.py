@@ -36,6 +36,7 @@ def test_settings_are_text_that_a_person_can_read(tmp_path):
         "name": "satb",
         "lowest": 50,
         "highest": 80,
+        "ranges": None,
     }
     assert json.loads((tmp_path / "a" / "preset.json").read_text())["model"]["units"] == 4
 

@@ -16,6 +16,7 @@ The vocabulary:
 - `may_follow`: bool `(period, vocab_size)`: the ids that may stand at position `t` of a written
   piece (the start token has no position) are those in row `t % period`. Never padding, the
   start or the unknown. The period is the number of tokens in a step of the codec.
+- `may_write`: the same of new pieces alone, which may be kept to less, such as a voice's range.
 - `voice_names`, and `voice_of(positions)`: which of them a token belongs to.
 - `part_names`: of the voices of decoded scores, where they have names.
 - `step_name`: what a step is. `steps_per_quarter`: the grid of the scores.

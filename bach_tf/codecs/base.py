@@ -38,6 +38,7 @@ class Codec(ABC):
         followers = np.arange(self.vocab_size) >= len(special)
         self.may_follow = np.tile(followers, (len(self.voice_names), 1))
         self.may_follow[0, END] = True  # a piece ends between two steps
+        self.may_write = self.may_follow
 
     @classmethod
     @abstractmethod

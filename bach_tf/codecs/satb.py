@@ -31,6 +31,7 @@ class SatbCodec(Codec):
     Args:
         lowest: the lowest pitch with an id (MIDI number, 21..108).
         highest: the highest.
+        ranges: lowest and highest pitch of each voice that a new piece may have; all when `None`.
 
     Raises:
         ValueError: bounds outside 21..108, or in the wrong order.
@@ -48,15 +49,30 @@ class SatbCodec(Codec):
     steps_per_quarter = STEPS_PER_QUARTER
     steps_per_bar = 4 * STEPS_PER_QUARTER
 
-    def __init__(self, lowest: int = LOWEST_PITCH, highest: int = HIGHEST_PITCH):
+    def __init__(
+        self,
+        lowest: int = LOWEST_PITCH,
+        highest: int = HIGHEST_PITCH,
+        ranges: Sequence[Sequence[int]] | None = None,
+    ):
         notes = names_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
         super().__init__(["r", *notes])
         self.lowest = int(lowest)
         self.highest = int(highest)
+        self.ranges = None if ranges is None else [[int(low), int(high)] for low, high in ranges]
+        if self.ranges is not None:
+            pitches = np.arange(self.vocab_size) - self.FIRST_PITCH + self.lowest  # (V,)
+            low, high = np.array(self.ranges).T[:, :, None]  # (4, 1) each
+            beyond = (pitches < low) | (pitches > high)  # (4, V)
+            beyond[:, : self.FIRST_PITCH] = False
+            self.may_write = self.may_follow & ~beyond
 
     @classmethod
     def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> SatbCodec:
         """Return a codec for the range of the training split, as far as 21..108 reaches.
+
+        New pieces keep to the range of each voice as it is before transposition: a model draws a
+        wrong note now and then, and one from another voice's range can put it out of step.
 
         Args:
             scores: of the training split.
@@ -65,7 +81,15 @@ class SatbCodec(Codec):
         Raises:
             ValueError: no note.
         """
-        return cls.for_range(*pitch_range(pitches_of(scores), transpose))
+        codec = cls.for_range(*pitch_range(pitches_of(scores), transpose))
+        voices = [
+            np.concatenate([s.pitch[s.voice == v] for s in scores]) for v in range(len(VOICES))
+        ]
+        ranges = [
+            [voice.min(), voice.max()] if voice.size else [codec.lowest, codec.highest]
+            for voice in voices
+        ]
+        return cls(codec.lowest, codec.highest, ranges)
 
     @classmethod
     def for_range(cls, lowest: int, highest: int) -> SatbCodec:
@@ -120,7 +144,7 @@ class SatbCodec(Codec):
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
-        return {"lowest": self.lowest, "highest": self.highest}
+        return {"lowest": self.lowest, "highest": self.highest, "ranges": self.ranges}
 
     def _move(self, row: np.ndarray, shift: int) -> None:
         move_block(row, slice(self.FIRST_PITCH, self.vocab_size), shift)
