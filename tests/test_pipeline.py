@@ -247,8 +247,8 @@ def test_split_windows_are_dealt_out_once(pieces):
     assert not np.array_equal(parts["valid"], other["valid"])
 
 
-def test_kept_windows_are_all_that_an_epoch_has(pieces):
-    keep = np.array([0, 3])
+def test_kept_windows_are_all_that_an_epoch_has(arrays):
+    pieces, keep = Pieces.from_arrays([max(arrays, key=len)]), np.array([0, 3])
     batches = TrainingBatches(
         pieces, CODEC, windowing(shift=1, transpose=(0, 0)), seed=0, keep=keep
     )
@@ -257,8 +257,8 @@ def test_kept_windows_are_all_that_an_epoch_has(pieces):
     assert starts == sorted(pieces.ids[4 * n :][:32].tolist() for n in keep)
 
 
-def test_of_split_windows_the_last_token_counts(pieces):
-    windows = np.array([0, 2])
+def test_of_split_windows_the_last_token_counts(arrays):
+    pieces, windows = Pieces.from_arrays([max(arrays, key=len)]), np.array([0, 2])
     batches = last_token_batches(pieces, CODEC, windowing(shift=1), windows)
     expected = [pieces.ids[4 * n + 32] for n in windows]
     np.testing.assert_array_equal(measured(batches), np.sort(expected))
