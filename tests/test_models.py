@@ -36,6 +36,21 @@ SMALL = {
             "dropout": 0.1,
         },
     ],
+    "chorale": [
+        {"layers": 1, "units": 16, "heads": 2, "feed_forward": 24, "decoder": 16, "embedding": 8},
+        # Longer pieces than the context and than the farthest lag.
+        {
+            "layers": 2,
+            "units": 16,
+            "heads": 2,
+            "feed_forward": 24,
+            "context": 3,
+            "decoder": 12,
+            "embedding": 8,
+            "period": 12,
+            "lags": 1,
+        },
+    ],
     "transformer": [
         {"layers": 2, "units": 16, "heads": 2, "feed_forward": 24, "context": 32},
         # Longer pieces than the context, and places that are named.
@@ -56,6 +71,17 @@ BY_HEART = {
     "wavenet": {"units": 32, "filters": [16, 16]},
     "lstm": {"embedding": 16, "units": 64},
     "transformer": {"layers": 2, "units": 32, "heads": 2, "feed_forward": 64, "dropout": 0.0},
+    "chorale": {
+        "layers": 1,
+        "units": 32,
+        "heads": 2,
+        "feed_forward": 64,
+        "decoder": 32,
+        "embedding": 16,
+        "dropout": 0.0,
+        "decoder_dropout": 0.0,
+        "note_dropout": 0.0,
+    },
 }
 CASES = [(name, settings) for name in MODELS for settings in SMALL[name]]
 

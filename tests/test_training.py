@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from bach_tf import evaluation, generation, runs, training
@@ -15,7 +16,8 @@ from bach_tf.midi import read_midi, write_midi
 from bach_tf.pipeline import load_split
 from bach_tf.presets import PRESETS, on_corpus
 from bach_tf.score import Score
-from bach_tf.training.callbacks import RateSchedule, ReseedDropout
+from bach_tf.training.callbacks import RateSchedule, ReseedDropout, has_bfloat16
+from bach_tf.training.fitting import compile_model
 
 CODEC = SatbCodec(lowest=31, highest=87)
 HALF_ROOT = math.sqrt(0.5)
@@ -24,6 +26,15 @@ SMALL = {
     "gru": {"units": 8, "layers": 2},
     "wavenet": {"units": 8, "filters": [6, 6]},
     "transformer": {"layers": 2, "units": 8, "heads": 2, "feed_forward": 8, "period": 4},
+    "chorale": {
+        "layers": 1,
+        "units": 8,
+        "heads": 2,
+        "feed_forward": 8,
+        "decoder": 8,
+        "embedding": 4,
+        "period": 4,
+    },
     "folk": LSTM,
     "cello": LSTM,
     "mozart": LSTM,
@@ -336,6 +347,61 @@ def test_places_must_be_the_same_in_every_window(tmp_path, tiny_csvs, home, monk
     preset = replace(preset, model={**preset.model, "period": 24})
     with pytest.raises(ValueError, match=r"multiple of `model.period` .*shift=8, .* 32 tokens"):
         training.start_run(preset)
+
+
+def test_a_model_of_four_voices_refuses_other_music(tmp_path, midi_files, home, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = replace(on_corpus(PRESETS["chorale"], "mozart"), data_dir=str(midi_files))
+    message = r"'chorale' reads steps of 4 tokens.*the codec 'chords', whose steps have 3"
+    with pytest.raises(ValueError, match=message):
+        training.start_run(preset)
+
+
+def test_the_average_of_the_weights_is_measured_and_kept(tmp_path, tiny_folder):
+    run = make_run(tmp_path, average=0.9, epochs=3)
+    fit(run, tiny_folder)
+    rows = history(run)
+    kept = evaluation.evaluate_run(run, tiny_folder, "valid")["nll"]
+    assert kept == pytest.approx(rows["val_nll"].min(), abs=1e-5)
+    # The checkpoint holds the weights that are trained, and the averages beside them.
+    trained = runs.load_run(run.folder)
+    compile_model(trained.model, trained.preset)
+    trained.model.load_weights(next((run.folder / "checkpoint").glob("*.h5")))
+    assert rows["val_nll"].idxmin() == 2
+    assert not np.allclose(weights_of(trained), weights_of(run), atol=1e-4)
+    averages = trained.model.optimizer._model_variables_moving_average
+    averages = np.concatenate([np.ravel(average) for average in averages])
+    np.testing.assert_allclose(averages, weights_of(run), atol=1e-6)
+
+
+def test_validation_is_measured_in_float32(tmp_path, tiny_folder):
+    run = make_run(tmp_path, bfloat16=True)
+    with patched("has_bfloat16", lambda: True):
+        fit(run, tiny_folder)
+    measures = evaluation.evaluate_run(run, tiny_folder, "valid")
+    assert history(run)["val_nll"].min() == pytest.approx(measures["nll"], abs=1e-6)
+    left = tf.config.optimizer.get_experimental_options()
+    assert not left["auto_mixed_precision_onednn_bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"), [("fma avx2 avx512_bf16", True), ("fma amx_bf16", True), ("fma", False)]
+)
+def test_whether_a_processor_has_bfloat16_is_read_from_its_flags(flags, has, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    assert not has_bfloat16(cpuinfo)
+    cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
+    assert has_bfloat16(cpuinfo) == has
+
+
+def test_averages_go_on_as_if_a_training_had_not_been_stopped(tmp_path, tiny_folder):
+    whole, parts = (make_run(tmp_path, name, average=0.9, epochs=4) for name in ("one", "two"))
+    fit(whole, tiny_folder)
+    fit(runs.replace_preset(parts, replace(parts.preset, epochs=2)), tiny_folder)
+    again = runs.load_run(parts.folder)
+    again = runs.replace_preset(again, replace(again.preset, epochs=4))
+    fit(again, tiny_folder)
+    np.testing.assert_allclose(weights_of(again), weights_of(whole), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 
 import keras
@@ -12,7 +13,33 @@ class NextTokenModel(keras.Model):
 
     `call` reads whole windows; `step` reads one token and gives the same logits, at a cost
     that does not grow with the number of tokens before it. Both use the same weights.
+
+    Keras writes a model into a `.keras` file with the arguments that made it, which are plain
+    data, and `keras.models.load_model` makes it again from them, if `bach_tf.models` is imported.
+
+    `tokens_per_step` is set where a model reads steps of so many tokens, and so needs a codec
+    whose steps they are.
     """
+
+    tokens_per_step: int | None = None
+
+    def __init_subclass__(cls, **options):
+        """Let Keras find the class of a model in a file."""
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable("bach_tf")(cls)
+
+    def __new__(cls, *args, **settings):
+        """Keep the arguments for `get_config`."""
+        model = super().__new__(cls)
+        arguments = inspect.signature(cls).bind(*args, **settings)
+        arguments.apply_defaults()
+        # Past Keras, which would wrap them to look for layers.
+        object.__setattr__(model, "_arguments", dict(arguments.arguments))
+        return model
+
+    def get_config(self) -> dict:
+        """Return the arguments that make this model again, with fresh weights."""
+        return dict(self._arguments)
 
     @abstractmethod
     def call(self, ids, training: bool = False):

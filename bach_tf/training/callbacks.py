@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from bach_tf.choices import choose
 from bach_tf.presets import Preset
@@ -20,6 +21,7 @@ from bach_tf.runs import HISTORY, Run, save_weights
 CHECKPOINT = "checkpoint"
 STATE = "state.json"
 MONITOR = "val_nll"
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 SCHEDULES: dict[str, Callable[[Preset, int], float]] = {
     "constant": lambda preset, epoch: 1.0,
     "cosine": lambda preset, epoch: (1 + math.cos(math.pi * min(epoch / preset.epochs, 1))) / 2,
@@ -79,6 +81,39 @@ class ReseedDropout(keras.callbacks.Callback):
             variable.assign(seed.astype(variable.dtype))
 
 
+class Bfloat16(keras.callbacks.Callback):
+    """Multiply matrices in bfloat16 while a model trains; the weights and all else stay float32.
+
+    Where the processor has instructions for it, an epoch of the chorale model takes three
+    quarters of the time. What is measured is measured in float32.
+    """
+
+    def on_train_begin(self, logs=None):  # noqa: D102
+        _multiply_in_bfloat16(True)
+
+    def on_test_begin(self, logs=None):  # noqa: D102
+        _multiply_in_bfloat16(False)
+
+    def on_test_end(self, logs=None):  # noqa: D102
+        _multiply_in_bfloat16(True)
+
+    def on_train_end(self, logs=None):  # noqa: D102
+        _multiply_in_bfloat16(False)
+
+
+def _multiply_in_bfloat16(on: bool) -> None:
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": on})
+
+
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the processor multiplies bfloat16; elsewhere it would only imitate that."""
+    try:
+        text = cpuinfo.read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return any(flag in text for flag in BFLOAT16_FLAGS)
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Keep the best weights, and the state of the whole training after each epoch.
 
@@ -102,6 +137,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.early_stopping = keras.callbacks.EarlyStopping(
             monitor=MONITOR, mode="min", patience=run.preset.patience
         )
+        # Puts the averages of the weights in their place as long as something is measured.
+        self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.average else []
 
     @property
     def stopped(self) -> bool:
@@ -128,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         if logs[MONITOR] < self.state["best"]:
             self.state["best"] = float(logs[MONITOR])
-            save_weights(self.run)
+            self._keep()
         self.state["epoch"] = epoch + 1
         self.state["stopped"] = bool(self.model.stop_training)
         self.state["counters"] = {
@@ -136,6 +173,14 @@ class Checkpoint(keras.callbacks.Callback):
             "early_stopping": _counters(self.early_stopping, "best", "wait", "best_epoch"),
         }
         self._write()
+
+    def _keep(self) -> None:
+        """Write the weights that were measured into the run's folder."""
+        for average in self.averages:
+            average.on_test_begin()
+        save_weights(self.run)
+        for average in self.averages:
+            average.on_test_end()
 
     def _write(self) -> None:
         """Write the weights under the epoch's name, then, at one stroke, the state that says so."""

@@ -11,6 +11,7 @@ from bach_tf.choices import choose
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, read_split
 from bach_tf.corpora.prepared import SPLITS
+from bach_tf.models import MODELS
 from bach_tf.pipeline import (
     Pieces,
     TrainingBatches,
@@ -64,14 +65,25 @@ def make_windowing(preset: Preset) -> Windowing:
     )
 
 
-def check_places(preset: Preset, codec) -> None:
-    """Raise `ValueError` where a model that names places would find them at others in a window."""
-    shift, period = preset.shift * len(codec.may_follow), preset.model.get("period", 1)
+def check_model(preset: Preset, codec) -> None:
+    """Raise `ValueError` where a model cannot read the codec's steps, or would misname places.
+
+    A window must begin where places in a bar are named as at the beginning of a piece.
+    """
+    tokens = len(codec.may_follow)
+    wanted = choose(MODELS, preset.architecture, "model").tokens_per_step
+    if wanted not in (None, tokens):
+        raise ValueError(
+            f"The model {preset.architecture!r} reads steps of {wanted} tokens, those of four "
+            f"voices. Received: the codec {preset.codec!r}, whose steps have {tokens}. Choose "
+            "another --model or another --corpus."
+        )
+    shift, period = preset.shift * tokens, preset.model.get("period", 1)
     if shift % period:
         raise ValueError(
             "`shift` must be a multiple of `model.period` in tokens. Received: "
             f"shift={preset.shift}, which are {shift} tokens, and model.period={period}. "
-            "Choose another shift, or --set model.period=1."
+            "Choose another shift, or a period that divides it."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,14 +24,16 @@ from bach_tf.runs import (
 )
 from bach_tf.training.callbacks import (
     MONITOR,
+    Bfloat16,
     Checkpoint,
     RateSchedule,
     ReseedDropout,
     Stopwatch,
+    has_bfloat16,
     rate_of_epoch,
 )
 from bach_tf.training.data import (
-    check_places,
+    check_model,
     make_codec,
     make_windowing,
     measured_batches,
@@ -81,7 +84,7 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
-    check_places(preset, codec)
+    check_model(preset, codec)
     return create_run(preset, codec, name), corpus
 
 
@@ -101,15 +104,26 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
     return run, prepare_corpus(run.preset)
 
 
-def train(run: Run, corpus: Path, *, verbose: int = 1) -> Outcome:
+def train(
+    run: Run,
+    corpus: Path,
+    *,
+    verbose: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Outcome:
     """Fit a run's model to a prepared corpus; see `fit`."""
     batches = training_batches(run.preset, run.codec, corpus)
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
-    return fit(run, batches, validation, verbose=verbose)
+    return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
 
 
 def fit(
-    run: Run, batches: TrainingBatches, validation: tf.data.Dataset, *, verbose: int = 1
+    run: Run,
+    batches: TrainingBatches,
+    validation: tf.data.Dataset,
+    *,
+    verbose: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
     """Train until the last epoch or until validation no longer gets better.
 
@@ -121,6 +135,7 @@ def fit(
         batches: of the training split.
         validation: inputs, targets and weights to measure each epoch with.
         verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch.
+        callbacks: more of them, which see what an epoch has come to and change nothing in it.
 
     Raises:
         ValueError: a loss that is not a number from the first epoch on.
@@ -130,7 +145,7 @@ def fit(
     checkpoint = Checkpoint(run)
     first_epoch = checkpoint.restore()
     if not checkpoint.stopped:
-        callbacks = _callbacks(run, checkpoint)
+        callbacks = _callbacks(run, checkpoint, callbacks)
         try:
             run.model.fit(
                 batches.dataset(first_epoch),
@@ -161,6 +176,8 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
             preset.learning_rate * rate_of_epoch(preset, 0),
             weight_decay=preset.weight_decay or None,
             global_clipnorm=preset.clip_norm,
+            use_ema=preset.average > 0,
+            ema_momentum=preset.average,
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
@@ -175,7 +192,9 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
     model.optimizer.build(model.trainable_variables)
 
 
-def _callbacks(run: Run, checkpoint: Checkpoint) -> list[keras.callbacks.Callback]:
+def _callbacks(
+    run: Run, checkpoint: Checkpoint, more: Sequence[keras.callbacks.Callback]
+) -> list[keras.callbacks.Callback]:
     """Return the callbacks in the order in which they must see the end of an epoch."""
     preset = run.preset
     return [
@@ -184,6 +203,9 @@ def _callbacks(run: Run, checkpoint: Checkpoint) -> list[keras.callbacks.Callbac
         keras.callbacks.TerminateOnNaN(),
         checkpoint.plateau,  # writes this epoch's rate into the logs
         checkpoint.early_stopping,
+        *more,  # at the end of validation the averages are still in the model's place
+        *checkpoint.averages,
+        *([Bfloat16()] if preset.bfloat16 and has_bfloat16() else []),
         keras.callbacks.TensorBoard(
             run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
         ),

@@ -1,0 +1,285 @@
+"""A model of four voices that reads step by step and writes voice by voice."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from bach_tf.codecs.base import PAD, START
+from bach_tf.models import repeats
+from bach_tf.models.base import NextTokenModel
+from bach_tf.models.transformer import Block
+
+VOICES = 4
+STEPS_PER_LAG = 4  # what is repeated comes back on the beat
+CANDIDATES = 3  # the voice's last note, and two that the piece has played before
+PAIRS = ((0, 1), (0, 2), (1, 2))  # of candidates that may be the same note
+KINDS = repeats.LONGEST + 1  # lengths that are told apart
+
+
+class Chorale(NextTokenModel):
+    """Attention over steps, and a decoder that sets the four voices of a step one after another.
+
+    A step is four tokens: soprano, alto, tenor, bass. The attention reads the steps that are
+    finished, each as its four notes, how long they have been held and the place in the bar, so it
+    looks as far back as a model of tokens at a quarter of the length. The decoder sees the notes
+    above in its own step. Beside what it has learned stand three candidates, whose logits it can
+    raise: the voice's last note, and those that followed where the piece has been alike before.
+    Chorales repeat their first lines exactly; a model of a few hundred pieces does not learn by
+    itself to look that up.
+
+    Args:
+        vocab_size: number of ids, padding included.
+        layers: of attention.
+        units: width of the attention.
+        heads: they share the width.
+        feed_forward: width of the hidden layer of each block.
+        context: steps that a layer sees, the present one included.
+        decoder: width of the two hidden layers that write a voice.
+        embedding: numbers that stand for a note.
+        period: after how many tokens places in a bar are named alike, a multiple of four. Training
+            windows must begin at multiples of it.
+        lags: how many beats back a repeat is looked for.
+        dropout: share of the embeddings and of each part's outputs left out.
+        decoder_dropout: share of the decoder's hidden units left out.
+        note_dropout: share of the notes that the attention reads left out.
+
+    Raises:
+        ValueError: a period that does not end with a step.
+
+    Example:
+        >>> model = Chorale(vocab_size=61, layers=1, units=32, heads=2, feed_forward=64)
+        >>> tuple(model(ops.zeros((2, 8), "int32")).shape)
+        (2, 8, 61)
+    """
+
+    tokens_per_step = VOICES
+
+    def __init__(
+        self,
+        vocab_size: int,
+        *,
+        layers: int = 4,
+        units: int = 256,
+        heads: int = 4,
+        feed_forward: int = 1024,
+        context: int = 256,
+        decoder: int = 384,
+        embedding: int = 64,
+        period: int = 192,
+        lags: int = 48,
+        dropout: float = 0.25,
+        decoder_dropout: float = 0.25,
+        note_dropout: float = 0.05,
+    ):
+        super().__init__()
+        if period % VOICES:
+            raise ValueError(f"`period` must be a multiple of {VOICES}. Received: {period}")
+        self.period = period // VOICES  # in steps
+        self.lags = np.arange(1, lags + 1, dtype=np.int32) * STEPS_PER_LAG
+        self.embedding = keras.layers.Embedding(
+            vocab_size,
+            embedding,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+        )
+        self.held = keras.layers.Embedding(KINDS, embedding // 4)
+        self.place = keras.layers.Embedding(self.period, units)
+        self.note_dropout = keras.layers.Dropout(note_dropout, noise_shape=(None, None, VOICES, 1))
+        self.reader = keras.layers.Dense(units)
+        self.dropout = keras.layers.Dropout(dropout)
+        self.blocks = [Block(heads, context, feed_forward, dropout, 0.0) for _ in range(layers)]
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.writer = VoiceWriter(
+            vocab_size, decoder, dropout=decoder_dropout, lengths=embedding // 4
+        )
+
+    def call(self, ids, training: bool = False):  # noqa: D102
+        length = ops.shape(ids)[1]
+        chords = self._chords(ids[:, 1:])  # (B, N, 4), the last note unknown
+        last = ops.concatenate([_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
+        held = repeats.behind(repeats.held_lengths(chords), 1)
+        earlier = repeats.lagged(chords, self.lags)  # (B, N, D, 4)
+        runs = repeats.run_lengths(repeats.matches(chords, earlier))
+        proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1))
+        places = ops.arange(ops.shape(chords)[1], dtype="int32") % self.period
+        x = self._read(last, held, places, training)  # (B, N, U)
+        for block in self.blocks:
+            x = block(x, training=training)
+        logits = self._write(self.norm(x), last, held, chords, proposed, training)
+        logits = ops.reshape(logits, (-1, VOICES * ops.shape(chords)[1], logits.shape[-1]))
+        return logits[:, :length]  # (B, T, V)
+
+    def initial_state(self, batch_size: int):  # noqa: D102
+        def zeros(*shape):
+            return ops.zeros((batch_size, *shape), "int32")
+
+        steps = {
+            "last": zeros(VOICES),
+            "held": zeros(VOICES),
+            "chord": zeros(VOICES),
+            "history": zeros(int(self.lags[-1]), VOICES),  # the latest step last
+            "runs": zeros(len(self.lags), VOICES + 1),
+            "read": ops.zeros((batch_size, self.place.output_dim)),
+            "caches": tuple(block.attention.initial_state(batch_size) for block in self.blocks),
+        }
+        return zeros(), steps
+
+    def step(self, ids, state):  # noqa: D102
+        position, steps = state
+        voice = position[0] % VOICES  # whose note is written; `ids` is the one above
+        chord = ops.where(ops.arange(VOICES) == (voice - 1) % VOICES, ids[:, None], steps["chord"])
+        steps = {**steps, "chord": chord}
+        steps = ops.cond(
+            voice == 0, lambda: self._next_step(ids, position[0], steps), lambda: steps
+        )
+        chord, history = steps["chord"][:, None], steps["history"]
+        earlier = ops.take(history, history.shape[1] - self.lags, axis=1)[:, None]  # (B, 1, D, 4)
+        proposed = repeats.propose(chord, earlier, steps["runs"][:, None])
+        read, last, held = (steps[name][:, None] for name in ("read", "last", "held"))
+        logits = self._write(read, last, held, chord, proposed, False)
+        return ops.take(logits[:, 0], voice, axis=1), (position + 1, steps)
+
+    def _next_step(self, ids, position, steps):
+        """Return the state in which the attention has read the step that `ids` ends."""
+        begun = position > 0
+        finished, history = steps["chord"], steps["history"]  # (B, 4), (B, L, 4)
+        earlier = ops.take(history, history.shape[1] - self.lags, axis=1)  # (B, D, 4)
+        same = repeats.matches(finished[:, None], earlier[:, None])[:, 0]  # (B, D, 5)
+        runs = ops.where(begun, same * (steps["runs"] + 1), 0)
+        again = (finished == steps["last"]) & (position > VOICES)
+        held = ops.where(begun, ops.where(again, steps["held"], 0) + 1, 0)
+        last = ops.where(begun, finished, _before(ids))
+        held = ops.minimum(held, repeats.LONGEST)
+        pushed = ops.concatenate([history[:, 1:], finished[:, None]], axis=1)
+        step = position // VOICES
+        x = self._read(last[:, None], held[:, None], step[None] % self.period, False)[:, 0]
+        caches = []
+        for block, cache in zip(self.blocks, steps["caches"]):
+            x, cache = block.step(x, step, cache)
+            caches.append(cache)
+        return {
+            "last": last,
+            "held": held,
+            "chord": ops.zeros_like(finished),
+            "history": ops.where(begun, pushed, history),
+            "runs": ops.minimum(runs, repeats.LONGEST),
+            "read": self.norm(x),
+            "caches": tuple(caches),
+        }
+
+    def _chords(self, tokens):
+        """Return the steps `(B, N, 4)` of the tokens `(B, T - 1)`, room for the next one behind."""
+        length = ops.shape(tokens)[1]
+        missing = VOICES - length % VOICES
+        if isinstance(length, int) and length < VOICES:
+            missing += VOICES  # Keras warns of attention to a single step
+        steps = ops.pad(tokens, ((0, 0), (0, missing)))
+        return ops.reshape(steps, (-1, (length + missing) // VOICES, VOICES))
+
+    def _read(self, last, held, places, training):
+        """Return what the attention is given: `(B, N, U)` of notes and lengths `(B, N, 4)`."""
+        notes = self.note_dropout(self.embedding(last), training=training)  # (B, N, 4, E)
+        x = ops.concatenate([notes, self.held(held)], axis=-1)
+        x = ops.reshape(x, (-1, ops.shape(last)[1], VOICES * x.shape[-1]))
+        return self.dropout(self.reader(x) + self.place(places), training=training)
+
+    def _write(self, read, last, held, chords, proposed, training):
+        """Return the logits of each voice of each step: `(B, N, 4, V)`."""
+        proposals, lengths = proposed
+        candidates = ops.concatenate([last[..., None], proposals], axis=-1)  # (B, N, 4, 3)
+        lengths = ops.concatenate([held[..., None], lengths], axis=-1)
+        return self.writer(
+            read,
+            self.embedding(chords),
+            self.embedding(candidates),
+            candidates,
+            lengths,
+            training=training,
+        )
+
+
+class VoiceWriter(keras.layers.Layer):
+    """The logits of the four voices of a step, each given those above it.
+
+    Args:
+        vocab_size: number of ids.
+        units: of both hidden layers.
+        dropout: share of their outputs left out.
+        lengths: numbers that stand for a length.
+    """
+
+    def __init__(self, vocab_size: int, units: int, *, dropout: float, lengths: int):
+        super().__init__()
+        self.vocab_size, self.units = vocab_size, units
+        self.common = keras.layers.Dense(VOICES * units)
+        self.lengths = keras.layers.Embedding(CANDIDATES * KINDS, lengths)
+        # What a length alone says for its candidate.
+        self.trust = keras.layers.Embedding(CANDIDATES * KINDS, 1, embeddings_initializer="zeros")
+        self.hidden = keras.layers.Dense(units)
+        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(2)]
+        self.logits = keras.layers.Dense(vocab_size)
+        self.raises = keras.layers.Dense(CANDIDATES)
+
+    def build(self, read_shape, notes_shape, candidates_shape):
+        """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
+        numbers = notes_shape[-1]
+        own = (CANDIDATES - 1) * numbers + CANDIDATES * self.lengths.output_dim + len(PAIRS)
+        fans = read_shape[-1] + 2 * VOICES * numbers + own
+        normal = keras.initializers.RandomNormal(stddev=fans**-0.5)
+        self.common.kernel_initializer = normal
+        self.above = self.add_weight(
+            shape=(VOICES, numbers, VOICES, self.units), initializer=normal, name="above"
+        )
+        self.own = self.add_weight(shape=(VOICES, own, self.units), initializer=normal, name="own")
+        # A voice sees the notes of those above it.
+        self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
+
+    def call(self, read, notes, candidates, ids, lengths, training: bool = False):
+        """Return the logits `(B, N, 4, V)`.
+
+        Args:
+            read: float32 `(B, N, U)`, of the steps before.
+            notes: float32 `(B, N, 4, E)`, the embeddings of the present step; a voice is shown
+                those above it.
+            candidates: float32 `(B, N, 4, 3, E)`, the embeddings of each voice's candidates.
+            ids: int32 `(B, N, 4, 3)`, their ids.
+            lengths: int32 `(B, N, 4, 3)`, how long each has been held or repeated.
+            training: whether dropout is on.
+        """
+        steps = ops.shape(read)[1]
+        kinds = lengths + np.arange(CANDIDATES, dtype=np.int32) * KINDS
+        last = ops.reshape(candidates[:, :, :, 0], (-1, steps, VOICES * notes.shape[-1]))
+        x = self.common(ops.concatenate([read, last], axis=-1))  # (B, N, 4 H)
+        above = ops.reshape(self.above * self.seen, (-1, VOICES * self.units))
+        x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)
+        x = ops.reshape(x, (-1, steps, VOICES, self.units))
+        x = x + ops.einsum("bnvf,vfh->bnvh", self._own(candidates, ids, kinds), self.own)
+        x = self.dropouts[0](ops.gelu(x), training=training)
+        x = self.dropouts[1](ops.gelu(self.hidden(x)), training=training)  # (B, N, 4, H)
+        raises = self.raises(x) + self.trust(kinds)[..., 0]  # (B, N, 4, 3)
+        raised = ops.one_hot(ids, self.vocab_size) * raises[..., None]  # (B, N, 4, 3, V)
+        return self.logits(x) + ops.sum(raised, axis=-2)
+
+    def _own(self, candidates, ids, kinds):
+        """Return what each voice is told of its own candidates: `(B, N, 4, F)`."""
+        shape = (-1, ops.shape(ids)[1], VOICES)
+        proposed, lengths = candidates[:, :, :, 1:], self.lengths(kinds)
+        agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in PAIRS]
+        return ops.concatenate(
+            [
+                ops.reshape(proposed, (*shape, (CANDIDATES - 1) * proposed.shape[-1])),
+                ops.reshape(lengths, (*shape, CANDIDATES * lengths.shape[-1])),
+                ops.cast(ops.stack(agree, axis=-1), proposed.dtype),
+            ],
+            axis=-1,
+        )
+
+
+def _before(first):
+    """Return the step before the first one of a window that begins with the ids `(B,)`.
+
+    That is the start, or a step of which the window shows the bass alone.
+    """
+    others = ops.where(ops.equal(first, START), START, PAD)
+    return ops.stack([others, others, others, first], axis=-1)

@@ -1,0 +1,107 @@
+"""What a piece of four voices has done before: how long notes are held, and what it repeats.
+
+All of it is counted, not learned, so a model need not find out from a few hundred pieces how to
+count or how to copy. Everything here sees the steps before the present one, and of the present one
+the voices above.
+"""
+
+from __future__ import annotations
+
+from keras import ops
+
+LONGEST = 32  # steps: longer runs count as this long
+FARTHEST = 1 << 12  # above all that is counted here: what weighs it goes first
+
+
+def held_lengths(chords):
+    """Return how many steps each voice has held its note, this one included.
+
+    Args:
+        chords: int32 `(B, N, 4)`, the ids of each step.
+
+    Returns:
+        int32 `(B, N, 4)`, 1 to `LONGEST`.
+    """
+    same = ops.equal(chords[:, 1:], chords[:, :-1])
+    same = ops.pad(ops.cast(same, "int32"), ((0, 0), (1, 0), (0, 0)))
+    return ops.minimum(run_lengths(same) + 1, LONGEST)
+
+
+def run_lengths(same):
+    """Return how many ones in a row end at each place, along the second axis.
+
+    Args:
+        same: int32 `(B, N, ...)` of zeros and ones.
+
+    Returns:
+        int32 of the same shape, at most `LONGEST`.
+    """
+    runs, reach = same, 1
+    while reach < LONGEST:
+        # Whoever has `reach` in a row adds what its neighbour of so many steps ago has.
+        runs = runs + ops.where(runs == reach, behind(runs, reach), 0)
+        reach *= 2
+    return runs
+
+
+def behind(x, steps: int):
+    """Return `(B, N, ...)` moved so many steps on, zeros at the beginning."""
+    length = ops.shape(x)[1]
+    padding = ((0, 0), (steps, 0), *((0, 0) for _ in x.shape[2:]))
+    return ops.pad(x, padding)[:, :length]
+
+
+def lagged(chords, lags):
+    """Return the step that lies each of the lags back, zeros before the first: `(B, N, D, 4)`.
+
+    Args:
+        chords: int32 `(B, N, 4)`.
+        lags: int32 `(D,)`, in steps, the largest last.
+    """
+    reach = int(lags[-1])
+    places = ops.arange(ops.shape(chords)[1])[:, None] + reach - lags  # (N, D)
+    return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), places, axis=1)
+
+
+def matches(chords, earlier):
+    """Return in which voices a step equals the earlier ones: int32 `(B, N, D, 5)`, the last in all.
+
+    Args:
+        chords: int32 `(B, N, 4)`.
+        earlier: int32 `(B, N, D, 4)`, as `lagged` gives it; zeros equal nothing.
+    """
+    same = ops.cast((chords[:, :, None] == earlier) & (earlier > 0), "int32")
+    return ops.concatenate([same, ops.min(same, axis=-1, keepdims=True)], axis=-1)
+
+
+def propose(chords, earlier, runs):
+    """Return the notes that followed where the piece has been alike before.
+
+    Two notes for each voice: what followed the longest passage in which all voices did what they
+    have done just now, those above in the present step included; and the longest in which the
+    voice itself did. Of equally long ones the nearest counts.
+
+    Args:
+        chords: int32 `(B, N, 4)`, of each step; a voice sees those above it.
+        earlier: int32 `(B, N, D, 4)`, the steps some lags back.
+        runs: int32 `(B, N, D, 5)`, how many steps up to the last one were alike at each lag, in
+            each voice and in all.
+
+    Returns:
+        ids int32 `(B, N, 4, 2)`, and the lengths of the passages, 0 to `LONGEST`: int32
+        `(B, N, 4, 2)`.
+    """
+    same = ops.cast(chords[:, :, None] == earlier, "int32")  # (B, N, D, 4)
+    above = ops.cumprod(same, axis=-1)[..., :-1]
+    above = ops.pad(above, ((0, 0), (0, 0), (0, 0), (1, 0)), constant_values=1)
+    own, together = runs[..., :4], runs[..., 4:]  # (B, N, D, 4) and (B, N, D, 1)
+    alike = ops.sum(own, axis=-1, keepdims=True)  # less than FARTHEST
+    jointly = above * (together + 1)
+    scores = ops.stack([jointly * FARTHEST + alike, own * FARTHEST + jointly], axis=-1)
+    best = ops.argmax(scores, axis=2)[:, :, None]  # (B, N, 1, 4, 2)
+    lengths = ops.stack([above * together, own], axis=-1)  # (B, N, D, 4, 2)
+    ids = ops.broadcast_to(earlier[..., None], ops.shape(lengths))
+    return (
+        ops.take_along_axis(ids, best, axis=2)[:, :, 0],
+        ops.take_along_axis(lengths, best, axis=2)[:, :, 0],
+    )
