@@ -6,7 +6,7 @@ import math
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from bach_tf.choices import choose
 from bach_tf.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.score import Score
 
-SAMPLE_RATE = 44_100  # frames a second
+SAMPLE_RATE = 48_000  # frames a second
 FULL_SCALE = 32_767  # of 16-bit samples
 PEAK = 10 ** (-1 / 20)  # 1 dB below full scale
 TAIL_SECONDS = 1.0  # after the last step
@@ -30,6 +30,7 @@ PURE_FIFTH = OCTAVE_CENTS * math.log2(3 / 2)  # cents
 COMMA = 12 * PURE_FIFTH - 7 * OCTAVE_CENTS  # by which twelve pure fifths pass seven octaves
 PLACES = 0.6  # how far from the middle the outer voices stand; 1 is one loudspeaker alone
 LOUDEST = 127  # velocity
+HIGHEST_PROGRAM = 127
 NOTES_KEPT = 256
 
 
@@ -137,29 +138,30 @@ def timbre_of(program: int) -> Timbre:
     Raises:
         ValueError: a program outside 0..127.
     """
-    if not 0 <= program <= 127:
-        raise ValueError(f"`program` must be in 0..127. Received: {program}")
+    if not 0 <= program <= HIGHEST_PROGRAM:
+        raise ValueError(f"`program` must be in 0..{HIGHEST_PROGRAM}. Received: {program}")
     return UNLIKE_FAMILY.get(program, FAMILIES[program // 8])
 
 
-def write_wav(
+def synthesise(
     score: Score,
-    path: Path,
     *,
     tempo_qpm: float = TEMPO_QPM,
     program: int = CHURCH_ORGAN,
-    voice_names: Sequence[str] = (),
+    programs: Sequence[int] = (),
     tuning: str = "equal",
     reference_hz: float = CONCERT_PITCH_HZ,
-) -> None:
-    """Write a score as sound: 44,100 frames a second, 16 bits, two channels.
+) -> np.ndarray:
+    """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
+
+    The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
+    last step. The first voice stands at the left and the last one at the right.
 
     Args:
         score: the piece, of an hour at most.
-        path: of the file.
         tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument of all voices, 0..127; its family is heard.
-        voice_names: ignored.
+        program: General MIDI instrument, 0..127.
+        programs: of each voice, where they differ; `program` for those after the last one.
         tuning: one of `TUNINGS`.
         reference_hz: of the A above middle C.
 
@@ -168,80 +170,83 @@ def write_wav(
             cannot be.
 
     Example:
-        >>> write_wav(Score.from_grid([[67, 60]]), Path("two.wav"))  # doctest: +SKIP
+        >>> synthesise(Score.from_grid([[67, 60]] * 4), tempo_qpm=60).shape
+        (96000, 2)
     """
-    sound = synthesise(
-        score, tempo_qpm=tempo_qpm, program=program, tuning=tuning, reference_hz=reference_hz
-    )
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        for start in range(0, len(sound), FRAMES_AT_ONCE):
-            part = np.rint(sound[start : start + FRAMES_AT_ONCE] * FULL_SCALE)
-            file.writeframes(part.astype("<i2").tobytes())
-
-
-def synthesise(
-    score: Score,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    tuning: str = "equal",
-    reference_hz: float = CONCERT_PITCH_HZ,
-) -> np.ndarray:
-    """Return the sound of a score: float32 `(frames, 2)`, left and right.
-
-    The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
-    last step. The first voice stands at the left and the last one at the right.
-
-    Args:
-        score: the piece, of an hour at most.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument of all voices, 0..127.
-        tuning: one of `TUNINGS`.
-        reference_hz: of the A above middle C.
-
-    Raises:
-        ValueError: as `write_wav`.
-    """
-    timbre = timbre_of(program)
+    timbres = [timbre_of(one) for one in programs_of(score, program, programs)]
     hertz = frequencies(tuning, reference_hz)
-    frames_per_step = _frames_per_step(score, tempo_qpm)
+    frames_per_step = seconds_per_step(score, tempo_qpm) * SAMPLE_RATE
     starts = np.rint(score.onset * frames_per_step).astype(int)
     held = np.rint(score.duration * frames_per_step).astype(int)
     frames = round(score.length * frames_per_step + TAIL_SECONDS * SAMPLE_RATE)
     sound = np.zeros((frames, 2), np.float32)
-    places = _places(score.voices)
+    at_ears = _loudness_at_ears(score.voices)
     # A chorale has few notes that differ in pitch or length: each is made once.
-    note_of = lru_cache(NOTES_KEPT)(partial(_note, timbre))
+    note_of = lru_cache(NOTES_KEPT)(_note)
     for note, pitch in enumerate(score.pitch):
-        one = note_of(hertz[pitch], held[note])
+        one = note_of(timbres[score.voice[note]], hertz[pitch], held[note])
         loudness = (score.velocity[note] / LOUDEST) ** 2
         here = sound[starts[note] : starts[note] + len(one)]
-        here += one[: len(here), None] * (loudness * places[score.voice[note]])
+        here += one[: len(here), None] * (loudness * at_ears[score.voice[note]])
+    return normalised(sound)
+
+
+def normalised(sound: np.ndarray) -> np.ndarray:
+    """Return a sound whose loudest sample is `PEAK`; silence stays as it is."""
     highest = np.abs(sound).max(initial=0)
-    if highest > 0:
-        sound *= np.float32(PEAK / highest)
-    return sound
+    return sound * np.float32(PEAK / highest) if highest > 0 else sound
 
 
-def _frames_per_step(score: Score, tempo_qpm: float) -> float:
+def programs_of(score: Score, program: int, programs: Sequence[int] = ()) -> list[int]:
+    """Return the General MIDI instrument of each voice of a score.
+
+    Args:
+        score: the piece.
+        program: of the voices for which `programs` has none.
+        programs: of the first voices.
+
+    Raises:
+        ValueError: a program outside 0..127.
+
+    Example:
+        >>> programs_of(Score.from_grid([[67, 60, 48]]), 19, [40])
+        [40, 19, 19]
+    """
+    for one in (program, *programs):
+        if not 0 <= one <= HIGHEST_PROGRAM:
+            raise ValueError(f"`program` must be in 0..{HIGHEST_PROGRAM}. Received: {one}")
+    return [programs[v] if v < len(programs) else program for v in range(score.voices)]
+
+
+def seconds_per_step(score: Score, tempo_qpm: float) -> float:
+    """Return how long a step of a score lasts that is to be made into sound.
+
+    Raises:
+        ValueError: a tempo that cannot be, or a score of more than an hour.
+
+    Example:
+        >>> seconds_per_step(Score.from_grid([[67]]), 60)
+        0.25
+    """
     if not 4 <= tempo_qpm <= 1000:
         raise ValueError(f"`tempo_qpm` must be in 4..1000. Received: {tempo_qpm}")
-    seconds_per_step = 60 / tempo_qpm / score.steps_per_quarter
-    if score.length * seconds_per_step > LONGEST_SECONDS:
+    seconds = 60 / tempo_qpm / score.steps_per_quarter
+    if score.length * seconds > LONGEST_SECONDS:
         raise ValueError(
             f"A score must last at most {LONGEST_SECONDS} s to be made into sound. Received: "
-            f"{score.length * seconds_per_step:.0f} s at {tempo_qpm} quarters a minute"
+            f"{score.length * seconds:.0f} s at {tempo_qpm} quarters a minute"
         )
-    return seconds_per_step * SAMPLE_RATE
+    return seconds
 
 
-def _places(voices: int) -> np.ndarray:
+def places(voices: int) -> np.ndarray:
+    """Return where each voice stands, from -1 at the left to 1 at the right: float `(voices,)`."""
+    return np.linspace(-PLACES, PLACES, voices) if voices > 1 else np.zeros(voices)
+
+
+def _loudness_at_ears(voices: int) -> np.ndarray:
     """Return how loud each voice is at the left and at the right: float32 `(voices, 2)`."""
-    from_left = np.linspace(-PLACES, PLACES, voices) if voices > 1 else np.zeros(voices)
-    angle = (1 + from_left) * np.pi / 4  # the squares of both add up to 1
+    angle = (1 + places(voices)) * np.pi / 4  # the squares of both add up to 1
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
@@ -271,3 +276,22 @@ def _note(timbre: Timbre, hertz: float, held: int) -> np.ndarray:
 def _ramp(frames: int) -> np.ndarray:
     """Return a smooth way from 0 to 1: float32 `(frames,)`."""
     return (0.5 - 0.5 * np.cos(np.pi * np.arange(frames) / frames)).astype(np.float32)
+
+
+def save_wav(sound: np.ndarray, path: Path) -> None:
+    """Write samples as a WAV file: 48,000 frames a second, 16 bits, two channels.
+
+    Args:
+        sound: float `(frames, 2)` in -1..1, left and right.
+        path: of the file.
+
+    Example:
+        >>> save_wav(np.zeros((48_000, 2)), Path("silence.wav"))  # doctest: +SKIP
+    """
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        for start in range(0, len(sound), FRAMES_AT_ONCE):
+            part = np.rint(sound[start : start + FRAMES_AT_ONCE] * FULL_SCALE)
+            file.writeframes(part.astype("<i2").tobytes())

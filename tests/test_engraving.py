@@ -4,9 +4,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bach_tf import engraving
 from bach_tf.corpora import CORPORA, read_prepared
-from bach_tf.engraving import WIDTH, write_svg
+from bach_tf.engraving import pdf, svg, verovio_pages, write_pdf, write_svg
+from bach_tf.engraving.drawing import draw_page
+from bach_tf.engraving.svg import WIDTH
 from bach_tf.musicxml import to_musicxml
 from bach_tf.score import Score
 
@@ -73,7 +74,7 @@ def test_the_title_and_the_tempo_are_read(tmp_path):
 def test_a_long_title_fits(tmp_path):
     picture = drawn(Score.from_grid(CHORALE, title="W" * 300), tmp_path)
     size = float(picture.find(f"{SVG}text").get("font-size"))
-    assert 300 * size * engraving.LETTER_WIDTH <= WIDTH + 300 * 0.05
+    assert 300 * size * svg.LETTER_WIDTH <= WIDTH + 300 * 0.05
 
 
 def test_a_picture_is_as_tall_as_its_systems(tmp_path):
@@ -89,7 +90,7 @@ def test_a_picture_is_as_tall_as_its_systems(tmp_path):
 def test_pages_are_joined_without_losing_a_bar(tmp_path, monkeypatch):
     score = Score.from_grid(CHORALE * 36, title="Long")
     whole = drawn(score, tmp_path)
-    monkeypatch.setitem(engraving.OPTIONS, "pageHeight", 800)
+    monkeypatch.setitem(svg.PAGE, "pageHeight", 800)
     joined = drawn(score, tmp_path)
     pages = joined.findall(f"{SVG}svg")
     assert len(whole.findall(f"{SVG}svg")) == 1
@@ -142,3 +143,110 @@ def test_a_style_that_cannot_be(tmp_path):
     with pytest.raises(ValueError, match=r"`tempo_qpm` must be in 4..1000. Received: 1"):
         write_svg(Score.from_grid([[60]]), tmp_path / "a.svg", tempo_qpm=1)
     assert not (tmp_path / "a.svg").exists()
+
+
+def test_a_single_voice_has_a_name_only_where_one_is_given(tmp_path):
+    assert "voice" not in text_of(drawn(Score.from_grid([[60]] * 4), tmp_path))
+    assert "flute" in text_of(drawn(Score.from_grid([[60]] * 4), tmp_path, voice_names=["flute"]))
+
+
+def test_the_note_of_the_tempo_is_an_outline(tmp_path):
+    drawn(Score.from_grid(CHORALE), tmp_path, tempo_qpm=72)
+    text = (tmp_path / "a.svg").read_text()
+    assert "font-face" not in text
+    assert verovio_pages.MUSIC_FONT not in text
+    tempo = text[text.index('class="tempo"') :]
+    note, words = re.search(
+        r"translate\((\d+), \d+\).*?<text x=\"(\d+)\"", tempo, re.DOTALL
+    ).groups()
+    assert 100 < int(words) - int(note) < 400  # the words follow it
+
+
+def test_a_last_bar_does_not_stand_alone(monkeypatch):
+    style = {"tempo_qpm": 90, "program": 19, "voice_names": ()}
+    score = Score.from_grid(([[72, 67, 64, 48]] * 4 + [[74, 67, 62, 47]] * 4) * 12)
+    alone = verovio_pages._leaves_a_bar_alone
+    assert not alone(verovio_pages.engrave(score, svg.PAGE, **style)[-1])
+    monkeypatch.setattr(verovio_pages, "SPACINGS", verovio_pages.SPACINGS[:1])
+    assert alone(verovio_pages.engrave(score, svg.PAGE, **style)[-1])
+
+
+# Pages to print.
+
+
+def pages_of(path):
+    """Return the number of pages of a PDF file and the size of the first, in millimetres."""
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF")
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+)", content)
+    return len(re.findall(rb"/Type /Page\b", content)), [float(n) / 72 * 25.4 for n in box.groups()]
+
+
+def test_a_pdf_is_a4(tmp_path):
+    write_pdf(Score.from_grid(CHORALE, title="One"), tmp_path / "a.pdf")
+    number, size = pages_of(tmp_path / "a.pdf")
+    assert number == 1
+    assert size == pytest.approx([210, 297], abs=0.2)
+
+
+def test_a_long_piece_has_several_pages(tmp_path):
+    write_pdf(Score.from_grid([[60]] * 16 * 240), tmp_path / "a.pdf")
+    assert pages_of(tmp_path / "a.pdf")[0] == 2
+
+
+def test_the_same_score_gives_the_same_pdf(tmp_path):
+    for name in ("a", "b"):
+        write_pdf(Score.from_grid(CHORALE, title="One"), tmp_path / f"{name}.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("title", ["", "Wachet auf & <mehr> $x^2$ \x07", "\u97f3\u697d", "W" * 300])
+def test_any_title_can_be_printed(title, tmp_path, capfd):
+    write_pdf(Score.from_grid(CHORALE, title=title), tmp_path / "a.pdf")
+    assert pages_of(tmp_path / "a.pdf")[0] == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def figure_of(score):
+    style = {"tempo_qpm": 72, "program": 19, "voice_names": ("S", "A", "T", "B")}
+    return draw_page(verovio_pages.engrave(score, pdf.PAGE, **style)[0], width_inches=8.27)
+
+
+def test_all_that_verovio_draws_is_on_the_page():
+    score = Score.from_grid(CHORALE, title="One")
+    page = verovio_pages.engrave(score, pdf.PAGE, tempo_qpm=72, program=19, voice_names=())[0]
+    shapes = re.findall(r"<(use|rect|polygon|polyline|ellipse)\b", page)
+    defined = page[page.index("<defs>") : page.index("</defs>")].count("<path")
+    hidden = page.count("placeholder systemMilestone")  # each with one ellipse that none sees
+    (axes,) = figure_of(score).axes
+    assert len(axes.patches) == len(shapes) + page.count("<path") - defined - hidden
+    assert {text.get_text().strip() for text in axes.texts} >= {"One", "S", "A", "T", "B", "72"}
+
+
+def test_what_is_printed_lies_within_the_margins():
+    figure = figure_of(Score.from_grid(CHORALE * 20, title="W" * 300))
+    (axes,) = figure.axes
+    width, height = (int(pdf.PAGE[name]) * 10 for name in ("pageWidth", "pageHeight"))
+    for patch in axes.patches:
+        left, top, right, bottom = patch.get_path().get_extents().extents
+        assert 0.05 * width < left <= right < 0.95 * width
+        assert 0.03 * height < top <= bottom < 0.97 * height
+    for text in axes.texts:
+        box = text.get_window_extent().transformed(axes.transData.inverted())
+        assert 0.03 * width < box.x0 <= box.x1 < 0.97 * width
+
+
+def test_staff_lines_are_where_verovio_has_them():
+    style = {"tempo_qpm": 72, "program": 19, "voice_names": ()}
+    page = verovio_pages.engrave(Score.from_grid([[60]] * 16), pdf.PAGE, **style)[0]
+    margin = pdf.MARGIN_MM * pdf.TENTHS * 10
+    found = re.findall(r'<path d="M(\d+) (\d+) L(\d+) (\d+)" stroke-width="', page)
+    expected = {tuple(margin + int(number) for number in line) for line in found}
+    figure = draw_page(page, width_inches=8.27)
+    lines = {
+        tuple(patch.get_path().vertices.ravel().round().astype(int))
+        for patch in figure.axes[0].patches
+        if len(patch.get_path().vertices) == 2
+    }
+    assert expected <= lines
+    assert len(expected) >= 5

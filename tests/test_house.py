@@ -24,6 +24,7 @@ ROOMS = (
     "validation",
     "codecs",
     "pipeline",
+    "recurrence",
     "layers",
     "models",
     "presets",
@@ -36,10 +37,14 @@ ROOMS = (
     "evaluation",
     "piano_roll",
     "synthesis",
+    "soundfont",
     "musicxml",
     "engraving",
     "chorale_csv",
     "rendering",
+    "inspection",
+    "plots",
+    "console",
 )
 WITHOUT_TENSORFLOW = (
     "score",
@@ -53,13 +58,16 @@ WITHOUT_TENSORFLOW = (
     "validation",
     "codecs",
     "presets",
+    "runs",
     "counterpoint",
     "ngrams",
     "synthesis",
+    "soundfont",
     "musicxml",
     "engraving",
     "chorale_csv",
     "rendering",
+    "console",
 )
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}
 FILES = sorted(PACKAGE.rglob("*.py"))

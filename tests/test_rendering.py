@@ -12,9 +12,10 @@ import pytest
 from bach_tf.chorale_csv import write_chorale_csv
 from bach_tf.corpora.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.midi import read_midi, write_midi
-from bach_tf.rendering import RENDERERS
+from bach_tf.rendering import RENDERERS, render
 from bach_tf.rendering.__main__ import main
 from bach_tf.rendering.reading import read_piece
+from bach_tf.rendering.sound import write_wav
 from bach_tf.score import Score
 from bach_tf.synthesis import SAMPLE_RATE
 
@@ -70,6 +71,69 @@ def test_tuning_and_reference_reach_the_sound(chorale, tmp_path):
         sounds.append((folder / "a.wav").read_bytes())
     assert sounds[0] == sounds[3]
     assert len(set(sounds)) == 3
+
+
+def test_the_synthesiser_reaches_the_sound(chorale, tmp_path):
+    sounds = []
+    for number, options in enumerate(([], ["soundfont"], ["additive"])):
+        options = ["--synthesiser", *options] if options else []
+        folder = tmp_path / str(number)
+        assert main([str(chorale), "--format", "wav", "--output", str(folder), *options]) == 0
+        sounds.append((folder / "a.wav").read_bytes())
+    assert sounds[0] == sounds[1] != sounds[2]
+
+
+def test_each_voice_keeps_its_instrument_and_its_name(tmp_path):
+    write_midi(CHORALE, tmp_path / "a.mid", voice_names=("violin", "viola"))
+    file = mido.MidiFile(tmp_path / "a.mid")
+    for track, program in zip(file.tracks[1:], (40, 41, 42)):
+        track[1] = track[1].copy(program=program)
+    file.tracks[4].pop(1)  # the bass asks for none
+    file.save(tmp_path / "a.mid")
+    piece = read_piece(tmp_path / "a.mid")
+    assert piece.voice_names == ("violin", "viola", "voice 3", "voice 4")
+    assert piece.programs == (40, 41, 42, 40)
+    options = ["--format", "wav", "--output"]
+    assert main([str(tmp_path / "a.mid"), *options, str(tmp_path / "1")]) == 0
+    assert main([str(tmp_path / "a.mid"), *options, str(tmp_path / "2"), "--program", "40"]) == 0
+    own, all_violin = ((tmp_path / folder / "a.wav").read_bytes() for folder in "12")
+    assert own != all_violin
+    write_wav(CHORALE, tmp_path / "b.wav", tempo_qpm=90, programs=(40, 41, 42, 40))
+    assert own == (tmp_path / "b.wav").read_bytes()
+
+
+def test_several_files_and_folders(chorale, tmp_path, capsys):
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    write_grid_csv(folder / "c.csv", CHORALE.to_grid())
+    write_midi(CHORALE, folder / "d.MID")
+    (folder / "notes.txt").write_text("left alone")
+    written = [tmp_path / "new" / f"{name}.musicxml" for name in "acd"]
+    options = ["--format", "musicxml", "--output", str(tmp_path / "new")]
+    assert main([str(chorale), str(folder), *options]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in written]
+    assert sorted((tmp_path / "new").iterdir()) == written
+
+
+def test_files_that_would_overwrite_each_other(chorale, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    write_midi(CHORALE, tmp_path / "other" / "a.mid")
+    options = ["--format", "wav", "--output", str(tmp_path / "new")]
+    assert main([str(chorale), str(tmp_path / "other"), *options]) == 2
+    assert "2 pieces would be written to" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_only_pictures_are_told_of_the_primer(tmp_path):
+    for ending in RENDERERS:
+        render(CHORALE, tmp_path / f"a{ending}", primer_steps=4, tempo_qpm=90, program=19)
+        render(CHORALE, tmp_path / f"b{ending}", tempo_qpm=90, program=19)
+    changed = [
+        ending
+        for ending in RENDERERS
+        if (tmp_path / f"a{ending}").read_bytes() != (tmp_path / f"b{ending}").read_bytes()
+    ]
+    assert {".png"} <= set(changed) <= {".png", ".opus", ".ogg"}  # Ogg numbers its streams anew
 
 
 def test_a_csv_grid_is_read(tmp_path):
@@ -146,6 +210,13 @@ def test_a_file_without_notes_or_tempo(tmp_path):
         (["a.mid", "--format", "wav", "--program", "kazoo"], "No single General MIDI program"),
         (["a.mid", "--format", "mid,png", "--tuning", "just"], "Unknown tuning 'just'. Choose"),
         (["a.mid", "--format", "wav", "--reference", "4"], "`reference_hz` must be in 300..600"),
+        (["a.mid", "--format", "wav", "--synthesiser", "fm"], "Unknown synthesiser 'fm'. Choose"),
+        (
+            ["a.mid", "--format", "ogg", "--synthesiser", "soundfont", "--reference", "415"],
+            "The soundfont is in equal temperament at 440 Hz.",
+        ),
+        (["nowhere", "--format", "wav"], "No file or folder nowhere."),
+        (["empty", "--format", "wav"], "empty: expected a folder with .csv, .mid, .midi files"),
         (["a.mid", "--format", "wav", "--grid", "bars"], "Unknown grid 'bars'. Choose from: auto"),
         (["a.mid", "--format", "wav", "--output", "bad.mid"], "bad.mid"),
     ],
@@ -153,6 +224,7 @@ def test_a_file_without_notes_or_tempo(tmp_path):
 def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("bad.mid").write_text("no music")
+    Path("empty").mkdir()
     before = sorted(tmp_path.iterdir())
     assert main(arguments) == 2
     out, error = capsys.readouterr()

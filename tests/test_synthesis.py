@@ -11,10 +11,10 @@ from bach_tf.synthesis import (
     SAMPLE_RATE,
     TUNINGS,
     frequencies,
+    save_wav,
     synthesise,
     timbre_of,
     werckmeister3,
-    write_wav,
 )
 
 QUARTER_A_SECOND = 60.0  # tempo
@@ -23,6 +23,10 @@ HARPSICHORD, ORGAN, VIOLIN, PIANO, VOICE = 6, 19, 40, 0, 52
 
 def long_note(pitch, seconds=4, **about):
     return Score.from_grid([[pitch]] * 4 * seconds, **about)
+
+
+def write_wav(score, path, **style):
+    save_wav(synthesise(score, **style), path)
 
 
 def cents(hertz, expected):
@@ -94,7 +98,7 @@ def test_a_file_is_as_long_and_as_loud_as_it_should_be(tmp_path, program):
     score = Score.from_grid([[72, 60]] * 4 + [[0, 0]] * 12 + [[74, 59]] * 4)  # 5 quarters
     write_wav(score, tmp_path / "a.wav", tempo_qpm=120, program=program)
     with wave.open(str(tmp_path / "a.wav")) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 44_100)
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 48_000)
         assert file.getnframes() == 2.5 * SAMPLE_RATE + SAMPLE_RATE
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     assert np.abs(samples.astype(int)).max() == round(32_767 * PEAK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bach_tf.midi import (
     read_midi,
     read_midi_seconds,
 )
-from bach_tf.midi.events import FIRST_TEMPO, PERCUSSION, merged, open_midi
+from bach_tf.midi.events import FIRST_TEMPO, PERCUSSION, merged, notes_by_channel, open_midi
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
 TRIPLETS, FINE = 12, 48  # steps a quarter: triplets besides sixteenths; 64ths and theirs
@@ -45,12 +45,14 @@ class Piece:
         tempo_qpm: quarter notes a minute.
         program: General MIDI instrument, 0..127.
         voice_names: where they are known.
+        programs: the instrument of each voice, where they are known.
     """
 
     score: Score
     tempo_qpm: float = TEMPO_QPM
     program: int = CHURCH_ORGAN
     voice_names: tuple[str, ...] = ()
+    programs: tuple[int, ...] = ()
 
 
 def read_piece(path: Path, grid: int | None = None) -> Piece:
@@ -82,7 +84,8 @@ def _read_midi(path: Path, grid: int | None) -> Piece:
     tempo_qpm, program = _first_tempo_and_program(path)
     if grid == IN_SECONDS:
         return Piece(read_midi_seconds(path), PERFORMANCE_TEMPO_QPM, program)
-    return Piece(read_midi(path, grid), tempo_qpm, program)
+    names, programs = _names_and_programs(path, program)
+    return Piece(read_midi(path, grid), tempo_qpm, program, names, programs)
 
 
 READERS: dict[str, Callable[[Path, int | None], Piece]] = {
@@ -112,3 +115,31 @@ def _first_tempo_and_program(path: Path) -> tuple[float, int]:
             programs.append(message.program)
     tempo_qpm = mido.tempo2bpm((tempi or [FIRST_TEMPO])[0])
     return round(tempo_qpm, 3), (programs or [CHURCH_ORGAN])[0]
+
+
+def _names_and_programs(path: Path, program: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the name and the first instrument of each voice that `read_midi` makes.
+
+    Args:
+        path: of the file.
+        program: of a channel for which the file chooses none.
+    """
+    file = open_midi(path)
+    anywhere = _first_programs(message for _, message in merged(file))
+    names, programs = [], []
+    for track in file.tracks:
+        here = {**anywhere, **_first_programs(track)}
+        name = next((message.name for message in track if message.type == "track_name"), "")
+        for channel in sorted(notes_by_channel(track).keys() - {PERCUSSION}):
+            names.append(name.strip())
+            programs.append(here.get(channel, program))
+    return tuple(names), tuple(programs)
+
+
+def _first_programs(messages: Iterable[mido.Message | mido.MetaMessage]) -> dict[int, int]:
+    """Return the program that each channel is given first."""
+    programs = {}
+    for message in messages:
+        if message.type == "program_change":
+            programs.setdefault(message.channel, message.program)
+    return programs

@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
 
+from bach_tf.engraving.verovio_pages import engrave
 from bach_tf.midi import CHURCH_ORGAN, TEMPO_QPM
-from bach_tf.musicxml import legal_text, to_musicxml
+from bach_tf.musicxml import legal_text
 from bach_tf.score import Score
 
 WIDTH = 1050  # of the picture, in pixels
 TITLE_SIZE, TITLE_SPACE = 26, 60  # pixels: of the letters, and above the music
 LETTER_WIDTH = 0.5  # of a title on average, as a part of its size
 SIZE = re.compile(r'<svg width="(\d+)px" height="(\d+)px"')
-OPTIONS = {
+PAGE = {
     "scale": 50,  # percent of the engraver's units, of which the page below has 2100
     "pageWidth": WIDTH * 2,
     "pageHeight": 60_000,  # the tallest there is: a hundred systems or so
     "adjustPageHeight": True,
     "header": "none",
     "footer": "none",
-    "xmlIdSeed": 1,  # the same score gives the same file
-    # What a note is can be read in the picture, by people and by tests.
-    "svgAdditionalAttribute": ["note@pname", "note@oct"],
 }
 
 
@@ -47,7 +45,8 @@ def write_svg(
         path: of the picture.
         tempo_qpm: quarter notes a minute, shown at the beginning.
         program: General MIDI instrument: with a keyboard a wide voice has two staves.
-        voice_names: beside the staves; "voice 1" and so on where there are none.
+        voice_names: beside the staves; where there are none, "voice 1" and so on, or nothing
+            for a single voice.
 
     Raises:
         ValueError: a tempo or program outside what MIDI can say.
@@ -55,21 +54,8 @@ def write_svg(
     Example:
         >>> write_svg(Score.from_grid([[67, 60]]), Path("two.svg"))  # doctest: +SKIP
     """
-    music = to_musicxml(
-        score, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names, layout="closed"
-    )
-    path.write_text(_joined(score.title, _pages(music)), encoding="utf-8")
-
-
-def _pages(music: str) -> list[str]:
-    """Return each page of a MusicXML text as SVG."""
-    import verovio  # loads its fonts
-
-    verovio.enableLog(verovio.LOG_OFF)  # it would tell the terminal of each odd bar
-    engraver = verovio.toolkit()
-    engraver.setOptions(OPTIONS)
-    assert engraver.loadData(music), "our own MusicXML can be read"
-    return [engraver.renderToSVG(page + 1) for page in range(engraver.getPageCount())]
+    pages = engrave(score, PAGE, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names)
+    path.write_text(_joined(score.title, pages), encoding="utf-8")
 
 
 def _joined(title: str, pages: Sequence[str]) -> str:
