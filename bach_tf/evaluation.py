@@ -31,13 +31,14 @@ from bach_tf.generation import generate
 from bach_tf.models import NextTokenModel
 from bach_tf.ngrams import measure_ngrams
 from bach_tf.pipeline import load_split
-from bach_tf.runs import Run, load_trained_run, newest_run
+from bach_tf.runs import Run, find_run, load_trained_run
+from bach_tf.score import STEPS_PER_QUARTER
 from bach_tf.training import measured_batches
 
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
-def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset) -> dict[str, float]:
+def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset, places: int = 1) -> dict:
     """Measure the likelihood of the tokens that count.
 
     Each conditional is a softmax over the whole vocabulary, given earlier tokens alone.
@@ -47,40 +48,58 @@ def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset) -> dict[str
         codec: says which voice a token belongs to.
         batches: inputs int32 `(B, T)`, targets `(B, T)` and weights `(B, T)`, 1 where a token
             counts, as `evaluation_batches` yields them.
+        places: steps in a bar, to tell its places apart in whole pieces; the first bar begins with
+            the piece, whatever its upbeat.
 
     Returns:
-        `nll` in nats a token, `perplexity`, `accuracy`, `tokens`; `unknown`, how many of these are
-        the codec's unknown token, where it has one; and `nll_VOICE` for each voice of the codec,
-        where it has several.
+        `nll` in nats a token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
+        many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
+        the codec, where it has several; and `nll_places`, float `(places,)` with nan where nothing
+        stands, where there are several.
 
     Raises:
         ValueError: no token to measure.
     """
     measure = tf.function(lambda *batch: _measure(model, *batch), reduce_retracing=True)
     voices = len(codec.voice_names)
-    totals = np.zeros((3, voices))  # nats, hits and tokens of each voice
+    totals = np.zeros((3, places, voices))  # nats, hits and tokens of each place and voice
     unknown = 0
     for inputs, targets, weights in batches:
         nats, hits = measure(inputs, targets)  # (B, T)
-        voice = np.broadcast_to(codec.voice_of(np.arange(targets.shape[1])), targets.shape)
+        kind = np.broadcast_to(_kinds(codec, targets.shape[1], places), targets.shape)
         counted = weights.numpy() > 0
         unknown += int((targets.numpy()[counted] == codec.unknown).sum())
         for row, values in zip(totals, (nats.numpy(), hits.numpy(), counted)):
             values = values[counted].astype(np.float64)
-            row += np.bincount(voice[counted], weights=values, minlength=voices)
-    nats, hits, tokens = totals
+            row += np.bincount(kind[counted], weights=values, minlength=row.size).reshape(row.shape)
+    nats, hits, tokens = totals  # (places, voices) each
     if not tokens.sum():
         raise ValueError("Expected pieces with at least one note or silence. Received: none")
     nll = nats.sum() / tokens.sum()
     names = codec.voice_names if voices > 1 else ()
+    by_voice = nats.sum(axis=0) / tokens.sum(axis=0)
+    by_place = _shares(nats.sum(axis=1), tokens.sum(axis=1))
     return {
         "nll": float(nll),
+        "bits_per_step": float(nll) * len(codec.may_follow) / math.log(2),
         "perplexity": math.exp(nll),
         "accuracy": float(hits.sum() / tokens.sum()),
         "tokens": int(tokens.sum()),
         **({} if codec.unknown is None else {"unknown": unknown}),
-        **{f"nll_{name}": float(n) for name, n in zip(names, nats / tokens)},
+        **{f"nll_{name}": float(n) for name, n in zip(names, by_voice)},
+        **({"nll_places": by_place} if places > 1 else {}),
     }
+
+
+def _kinds(codec, length: int, places: int) -> np.ndarray:
+    """Return the place in the bar and the voice of each token of a piece, as one number: `(T,)`."""
+    positions = np.arange(length)
+    place = positions // len(codec.may_follow) % places
+    return place * len(codec.voice_names) + codec.voice_of(positions)
+
+
+def _shares(parts: np.ndarray, of: np.ndarray) -> np.ndarray:
+    return np.divide(parts, of, out=np.full(parts.shape, np.nan), where=of > 0)
 
 
 def _measure(model: NextTokenModel, inputs, targets):
@@ -92,7 +111,10 @@ def _measure(model: NextTokenModel, inputs, targets):
 
 def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
     """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`."""
-    return evaluate(run.model, run.codec, measured_batches(run.preset, run.codec, corpus, split))
+    preset, codec = run.preset, run.codec
+    batches = measured_batches(preset, codec, corpus, split)
+    whole = preset.split == "pieces" and preset.context is None
+    return evaluate(run.model, codec, batches, codec.steps_per_bar or 1 if whole else 1)
 
 
 def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, float]]:
@@ -151,10 +173,22 @@ def format_measures(measures: dict[str, float]) -> str:
     """Return the measures as a table."""
     lines = []
     for name, value in measures.items():
+        if name == "nll_places":
+            lines += _format_places(value)
+            continue
         text = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
         unit = "nats a token" if name.startswith("nll") else ""
         lines.append(f"{name:<14}{text:>10}  {unit}".rstrip())
     return "\n".join(lines)
+
+
+def _format_places(nll: np.ndarray) -> list[str]:
+    """Return a line for each quarter of a bar."""
+    quarters = (
+        nll.reshape(-1, STEPS_PER_QUARTER) if nll.size % STEPS_PER_QUARTER == 0 else nll[None]
+    )
+    lines = enumerate(("".join(f"{each:>10.4f}" for each in quarter) for quarter in quarters), 1)
+    return [f"quarter {number:<6}{line}  nats a token, each step" for number, line in lines]
 
 
 def format_ngrams(measures: dict[int, dict[str, float]]) -> str:
@@ -183,7 +217,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bach_tf.evaluation", description="Measure the likelihood of a corpus."
     )
-    parser.add_argument("--run", type=Path, help="a run folder; the newest when left out")
+    parser.add_argument(
+        "--run", help="a run folder, its name in tb_logs, or: pretrained; the newest when left out"
+    )
     parser.add_argument("--corpus", help="when left out, the one the run was trained on")
     parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
     parser.add_argument("--split", default="test", choices=SPLITS)
@@ -194,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of these")
     args = parser.parse_args(argv)
     try:
-        run = load_trained_run(args.run or newest_run())
+        run = load_trained_run(find_run(args.run))
         corpus, data_dir = args.corpus or run.preset.corpus, args.data_dir
         if data_dir is None and corpus == run.preset.corpus and run.preset.data_dir:
             data_dir = Path(run.preset.data_dir)

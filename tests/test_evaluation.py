@@ -64,6 +64,28 @@ def test_the_likelihood_is_what_the_formula_gives(pieces):
         assert measures[f"nll_{name}"] == pytest.approx(nats[voices == number].mean(), rel=1e-5)
 
 
+def test_the_places_of_a_bar_are_told_apart(pieces):
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    batches = evaluation_batches(pieces, CODEC)
+    measures = evaluation.evaluate(Fixed(table), CODEC, batches, places=16)
+    places = np.concatenate([np.arange(n - 2) // 4 % 16 for n in pieces.ends - pieces.starts])
+    nats, _ = by_hand(table, pieces)
+    expected = [nats[places == place].mean() for place in range(16)]
+    np.testing.assert_allclose(measures["nll_places"], expected, rtol=1e-5)
+    assert measures["bits_per_step"] == pytest.approx(4 * nats.mean() / math.log(2), rel=1e-5)
+    lines = evaluation.format_measures(measures).splitlines()
+    assert lines[-4].split()[:3] == ["quarter", "1", f"{expected[0]:.4f}"]
+    assert lines[-1].split()[5] == f"{expected[15]:.4f}"
+
+
+def test_a_place_where_nothing_stands_has_no_likelihood():
+    piece = CODEC.encode(Score.from_grid([[67, 62, 59, 43]]))
+    batches = evaluation_batches(Pieces.from_arrays([piece]), CODEC)
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    places = evaluation.evaluate(Fixed(table), CODEC, batches, places=2)["nll_places"]
+    np.testing.assert_allclose(places, [math.log(CODEC.vocab_size), np.nan], rtol=1e-6)
+
+
 def test_accuracy_counts_the_likeliest_id(pieces):
     # After each id this model expects the one that follows it first in the pieces.
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
