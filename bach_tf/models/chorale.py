@@ -9,6 +9,7 @@ from keras import ops
 from bach_tf.codecs.base import PAD, START
 from bach_tf.models import repeats
 from bach_tf.models.base import NextTokenModel
+from bach_tf.models.intervals import IntervalScores
 from bach_tf.models.transformer import Block
 
 VOICES = 4
@@ -27,7 +28,7 @@ class Chorale(NextTokenModel):
     above in its own step. Beside what it has learned stand three candidates, whose logits it can
     raise: the voice's last note, and those that followed where the piece has been alike before.
     Chorales repeat their first lines exactly; a model of a few hundred pieces does not learn by
-    itself to look that up.
+    itself to look that up. Scores of intervals (`IntervalScores`) are added to the logits.
 
     Args:
         vocab_size: number of ids, padding included.
@@ -93,6 +94,7 @@ class Chorale(NextTokenModel):
         self.writer = VoiceWriter(
             vocab_size, decoder, dropout=decoder_dropout, lengths=embedding // 4
         )
+        self.intervals = IntervalScores(vocab_size)
 
     def call(self, ids, training: bool = False):  # noqa: D102
         length = ops.shape(ids)[1]
@@ -189,7 +191,7 @@ class Chorale(NextTokenModel):
         proposals, lengths = proposed
         candidates = ops.concatenate([last[..., None], proposals], axis=-1)  # (B, N, 4, 3)
         lengths = ops.concatenate([held[..., None], lengths], axis=-1)
-        return self.writer(
+        logits = self.writer(
             read,
             self.embedding(chords),
             self.embedding(candidates),
@@ -197,6 +199,7 @@ class Chorale(NextTokenModel):
             lengths,
             training=training,
         )
+        return logits + self.intervals(last, chords)
 
 
 class VoiceWriter(keras.layers.Layer):

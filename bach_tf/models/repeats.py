@@ -92,8 +92,9 @@ def propose(chords, earlier, runs):
         `(B, N, 4, 2)`.
     """
     same = ops.cast(chords[:, :, None] == earlier, "int32")  # (B, N, D, 4)
-    above = ops.cumprod(same, axis=-1)[..., :-1]
-    above = ops.pad(above, ((0, 0), (0, 0), (0, 0), (1, 0)), constant_values=1)
+    first, second, third, _ = ops.unstack(same, 4, axis=-1)
+    two = first * second  # not `cumprod`, which ONNX and LiteRT do not have
+    above = ops.stack([ops.ones_like(first), first, two, two * third], axis=-1)
     own, together = runs[..., :4], runs[..., 4:]  # (B, N, D, 4) and (B, N, D, 1)
     alike = ops.sum(own, axis=-1, keepdims=True)  # less than FARTHEST
     jointly = above * (together + 1)

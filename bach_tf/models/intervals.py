@@ -1,0 +1,95 @@
+"""What counterpoint looks at: the intervals between voices, and how a voice moves."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from bach_tf.codecs import SatbCodec
+
+VOICES = 4
+CLASSES = 12  # of pitches and of intervals
+UNKNOWN = CLASSES  # the interval of a rest
+# Each voice with those above it.
+UPPER, LOWER = np.triu_indices(VOICES, 1)
+
+
+class IntervalScores(keras.layers.Layer):
+    """A score for each pitch that a voice may take, out of intervals alone.
+
+    Three learned tables are added up: of the leap from the voice's last note; of the distance to
+    each note that sounds above it; and, for each voice above, of the interval that the two had
+    and the one they would have, and whether the other has moved. The last one tells parallel
+    fifths and octaves from what is allowed. Transposing all notes moves the scores with them, so
+    that nothing of this has to be learned for each key.
+
+    Args:
+        vocab_size: of a `SatbCodec`, in which pitches stand in order.
+    """
+
+    def __init__(self, vocab_size: int):
+        super().__init__()
+        first = SatbCodec.FIRST_PITCH
+        pitches = np.arange(vocab_size) - first
+        self.first = first
+        sounds = (pitches >= 0).astype(np.float32)
+        self.sounds = sounds[:, None] * sounds  # (V, V)
+        self.distances = pitches[None] - pitches[:, None] + vocab_size - 1  # (V, V)
+        # Which pitches are of which class, counted from the lowest one: (12, V)
+        self.members = np.equal(np.arange(CLASSES)[:, None], pitches % CLASSES) * sounds
+
+    def build(self, last_shape):
+        """Make the tables, which begin by saying nothing."""
+        vocab_size = len(self.sounds)
+        self.leaps = self.add_weight(
+            shape=(VOICES, 2 * vocab_size - 1), initializer="zeros", name="leaps"
+        )
+        self.spaces = self.add_weight(
+            shape=(len(UPPER), 2 * vocab_size - 1), initializer="zeros", name="spaces"
+        )
+        self.motions = self.add_weight(
+            shape=(len(UPPER), 2, CLASSES + 1, CLASSES), initializer="zeros", name="motions"
+        )
+
+    def call(self, last, chords):
+        """Return the scores `(B, N, 4, V)`.
+
+        Args:
+            last: int32 `(B, N, 4)`, the notes of the step before.
+            chords: int32 `(B, N, 4)`, the notes of this one; a voice sees those above it.
+        """
+        steps, vocab_size = ops.shape(last)[1], len(self.sounds)
+        both = ops.concatenate([last, chords[..., :-1]], axis=-1)  # (B, N, 7)
+        both = ops.reshape(ops.one_hot(both, vocab_size), (-1, steps, both.shape[-1] * vocab_size))
+        scores = ops.reshape(ops.matmul(both, self._table()), (-1, steps, VOICES, vocab_size))
+        return scores + ops.matmul(self._motion_scores(last, chords), self.members)
+
+    def _table(self):
+        """Return what each note before and above says of each note: `(7 V, 4 V)`."""
+        vocab_size = len(self.sounds)
+        leaps, spaces = (
+            ops.take(table, self.distances, axis=1) * self.sounds
+            for table in (self.leaps, self.spaces)
+        )  # (4, V, V) and (6, V, V)
+        nothing = ops.zeros((vocab_size, vocab_size))
+        rows = [[leaps[v] if v == u else nothing for v in range(VOICES)] for u in range(VOICES)]
+        pairs = {pair: spaces[number] for number, pair in enumerate(zip(UPPER, LOWER))}
+        rows += [[pairs.get((u, v), nothing) for v in range(VOICES)] for u in range(VOICES - 1)]
+        return ops.concatenate([ops.concatenate(row, axis=1) for row in rows], axis=0)
+
+    def _motion_scores(self, last, chords):
+        """Return what the motion of the voices above says of each pitch class: `(B, N, 4, 12)`."""
+        before, above = ops.take(last, LOWER, axis=-1), ops.take(last, UPPER, axis=-1)
+        now = ops.take(chords, UPPER, axis=-1)  # (B, N, 6)
+        known = (before >= self.first) & (above >= self.first)
+        interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
+        moved = ops.cast(ops.not_equal(now, above), "int32")
+        rows = (np.arange(len(UPPER)) * 2 + moved) * (CLASSES + 1) + interval
+        scores = ops.take(ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0)  # (B, N, 6, 12)
+        # From intervals to the pitch classes that make them with the note above.
+        turned = (np.arange(CLASSES) - (now[..., None] - self.first)) % CLASSES
+        scores = ops.take_along_axis(scores, turned, axis=-1)
+        scores = scores * ops.cast(now >= self.first, scores.dtype)[..., None]
+        sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, 6)
+        return ops.einsum("vp,bnpc->bnvc", sums, scores)
