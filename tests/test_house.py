@@ -42,6 +42,7 @@ ROOMS = (
     "engraving",
     "chorale_csv",
     "rendering",
+    "export",
     "inspection",
     "plots",
     "console",

@@ -3,6 +3,7 @@ import math
 from contextlib import contextmanager
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +121,16 @@ def test_tensorboard_finds_losses_rate_and_histograms(trained):
     )
     assert {"epoch_loss", "epoch_nll"} <= set(events["validation"]["tensors"])
     assert any("kernel" in tag for tag in events["train"]["tensors"])
+
+
+def test_more_callbacks_see_what_each_epoch_has_come_to(tmp_path, tiny_folder):
+    seen = []
+    run = make_run(tmp_path)
+    watching = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
+    training.train(run, tiny_folder, verbose=0, callbacks=[watching])
+    rows = history(run)
+    for name in ("val_nll", "accuracy", "learning_rate"):
+        assert [logs[name] for logs in seen] == pytest.approx(rows[name].tolist())
 
 
 def test_the_same_seed_trains_the_same_weights(tmp_path, tiny_folder):
