@@ -1,76 +1,78 @@
 """Train a model on a corpus: python train.py --model gru."""
 
-import argparse
 import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from bach_tf import console
 from bach_tf.choices import choose
+from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, corpus_of
 from bach_tf.presets import PRESETS, Preset, on_corpus, override
 from bach_tf.quiet import silence_libraries
+from bach_tf.runs import SHIPPED, find_run, run_name
 
-INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
+DRAWS_A_BAR = "chorales"  # a corpus that shows itself how far it is: two bars would fight
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    args = parse_arguments(argv)
-    silence_libraries()
-    run = None
-    try:
-        preset = None if args.resume else make_preset(args)
-        from bach_tf import training  # imports TensorFlow, which takes seconds
+    args = console.train_arguments(argv)
+    silence_libraries(args.verbose)
+    return console.run_program(console.TRAIN, train, args)
 
-        if args.resume:
-            run, corpus = training.resume_run(args.resume, args.epochs)
+
+def train(args: Namespace, talk: console.Talk) -> None:
+    """Train as the arguments ask, and say what came out."""
+    preset = None if args.resume else make_preset(args)
+    folder = find_run(args.resume) if args.resume else None
+    if folder and run_name(folder) == SHIPPED:
+        raise ValueError("The weights that came with bach_tf are not to be changed.")
+    with talk.status("Loading TensorFlow"):
+        from bach_tf import inspection, training
+    if args.summary:
+        show_layers(preset, folder, talk)
+        return
+    moves = preset is not None and preset.corpus != DRAWS_A_BAR
+    with talk.status("Preparing the corpus", moves=moves):
+        if folder:
+            run, corpus = training.resume_run(folder, args.epochs)
         else:
             run, corpus = training.start_run(preset, args.run_name)
-        print(f"Training {run.preset.recipe} on {corpus}, into {run.folder}", flush=True)
-        # A bar that is redrawn has no place in a file.
-        outcome = training.train(run, corpus, verbose=1 if sys.stdout.isatty() else 2)
-    except (ValueError, OSError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
+    talk.say(f"Training {run.preset.recipe} on {corpus}, into {run.folder}")
+    try:
+        outcome = training.train(
+            run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
+        )
     except KeyboardInterrupt:
-        how = f" Go on with: python train.py --resume {run.folder}" if run else ""
-        print(f"\nStopped.{how}", file=sys.stderr)
-        return INTERRUPTED
-    print(
-        f"Trained {outcome.epochs} epochs in {outcome.seconds:.0f} s. Best validation: "
-        f"{outcome.best_nll:.4f} nats a token after epoch {outcome.best_epoch}.\n"
-        f"Run folder: {run.folder}. Next: python generate.py --run {run.folder}"
-    )
-    return 0
+        raise KeyboardInterrupt(f"Go on with: python train.py --resume {run.folder}") from None
+    record = console.training_record(run.folder, run.preset.recipe, corpus, outcome)
+    talk.show(console.training_table(record))
+    talk.finish(record, [record["run"]], console.closing_lines(record))
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the arguments of the command line."""
-    parser = argparse.ArgumentParser(description="Train a model on a corpus.")
-    parser.add_argument("--model", default="gru", help=f"one of: {', '.join(PRESETS)}")
-    parser.add_argument("--corpus", help=f"the model's own, or one of: {', '.join(CORPORA)}")
-    parser.add_argument("--data-dir", help="where the corpus is read from")
-    parser.add_argument("--epochs", type=int, help="at most this many")
-    parser.add_argument("--seed", type=int, help="of everything that is random (default 0)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="such as model.units=64"
-    )
-    parser.add_argument("--run-name", help="of the folder in tb_logs")
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run folder")
-    args = parser.parse_args(argv)
-    fresh = (args.corpus, args.data_dir, args.seed, args.run_name, *args.set)
-    if args.resume and any(value is not None for value in fresh):
-        parser.error("--resume goes on as the run began: of the others it takes only --epochs")
-    return args
-
-
-def make_preset(args: argparse.Namespace) -> Preset:
+def make_preset(args: Namespace) -> Preset:
     """Return the preset that the arguments ask for."""
-    preset = choose(PRESETS, args.model, "model")
-    preset = on_corpus(preset, args.corpus or corpus_of(args.data_dir, preset.corpus))
+    preset = choose(PRESETS, args.model or console.DEFAULT_MODEL, "model")
+    corpus = args.corpus or corpus_of(args.data_dir, preset.corpus)
+    choose(CORPORA, corpus, "corpus")
+    preset = on_corpus(preset, corpus)
     given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
     given = {name: value for name, value in given.items() if value is not None}
-    return override(replace(preset, **given), args.set)
+    preset = override(replace(preset, **given), args.set)
+    choose(CODECS, preset.codec, "codec")  # before a corpus is built for it
+    return preset
+
+
+def show_layers(preset: Preset | None, folder: Path | None, talk: console.Talk) -> None:
+    """Print the layers of a run's model, or of a preset's."""
+    from bach_tf import inspection, runs, training
+
+    run = runs.load_run(folder) if folder else None
+    codec = run.codec if run else training.make_codec(preset, training.prepare_corpus(preset))
+    text = inspection.summarise(run.preset if run else preset, codec)
+    talk.finish({"summary": text}, [text], text)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,42 @@ PRIMERS: dict[str, Callable[[Path, int], Score]] = {
 }
 
 
-def generate(
+def generate(run: Run, **how) -> list[Score]:
+    """Write pieces in the style of a run.
+
+    Args:
+        run: a trained one.
+        **how: as `generate_ids` takes it.
+
+    Returns:
+        the pieces, without the silence before their first note.
+
+    Raises:
+        ValueError: as `generate_ids`.
+
+    Example:
+        >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
+    """
+    return [decode_piece(run.codec, ids) for ids in generate_ids(run, **how)]
+
+
+def decode_piece(codec, ids: np.ndarray) -> Score:
+    """Return the score of ids that begin with the start token, without silence at its beginning."""
+    return codec.decode(ids[1:]).without_leading_silence()
+
+
+def primer_steps(codec, prompt: np.ndarray) -> int:
+    """Return how many steps of a piece's score are those of its prompt.
+
+    Args:
+        codec: of the run.
+        prompt: ids int32 `(1 + P,)`, as `make_prompt` returns them.
+    """
+    primer = decode_piece(codec, prompt)
+    return primer.length if len(primer) else 0
+
+
+def generate_ids(
     run: Run,
     *,
     length: int,
@@ -52,8 +87,8 @@ def generate(
     prompt: np.ndarray | None = None,
     top_k: int = 0,
     top_p: float = 1.0,
-) -> list[Score]:
-    """Write pieces in the style of a run.
+) -> np.ndarray:
+    """Write pieces in the style of a run, as ids.
 
     Args:
         run: a trained one.
@@ -69,14 +104,12 @@ def generate(
         top_p: draw among the likeliest ids that have this share of the probability.
 
     Returns:
-        the pieces, without the silence before their first note.
+        int32 `(num_outputs, 1 + length in tokens)`. The end token stands in a piece that the model
+        has ended, and padding behind it; one without was cut.
 
     Raises:
         ValueError: no step to write, a prompt that leaves no room, or a temperature, `top_k` or
             `top_p` that cannot be.
-
-    Example:
-        >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
     """
     codec = run.codec
     if length < 1:
@@ -89,7 +122,7 @@ def generate(
             f"The primer has {steps} steps and the piece is to have {length}. "
             "Ask for a longer piece, or give a shorter primer."
         )
-    pieces = Sampler(run.model, codec).sample(
+    return Sampler(run.model, codec).sample(
         prompt,
         length=length * tokens_per_step,
         temperature=temperature,
@@ -100,7 +133,6 @@ def generate(
         top_p=top_p,
         allowed=codec.may_write,
     )
-    return [codec.decode(ids[1:]).without_leading_silence() for ids in pieces]
 
 
 def make_prompt(
@@ -180,24 +212,6 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     start = tokens_per_step * numbers.integers(steps - length + 1)
     # The first id is what stands before the passage, as in a training window.
     return piece[start : start + 1 + tokens_per_step * length]
-
-
-def bars(score: Score) -> float:
-    """Return how many bars a score has, the last one counted in parts."""
-    return score.length / score.steps_per_bar
-
-
-def describe(score: Score, codec, tempo_qpm: float) -> str:
-    """Return in words how long a piece is.
-
-    Args:
-        score: the piece.
-        codec: that decoded it.
-        tempo_qpm: quarter notes a minute.
-    """
-    seconds = score.length / score.steps_per_quarter * 60 / tempo_qpm
-    length = f"{len(score)} notes, {seconds:.0f} s"
-    return length if codec.steps_per_bar is None else f"{bars(score):.1f} bars, {length}"
 
 
 def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:

@@ -16,16 +16,21 @@ import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from bach_tf.choices import choose
 from bach_tf.codecs import CODECS
-from bach_tf.models import MODELS, NextTokenModel
 from bach_tf.presets import PRESETS, Preset
 
+# Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
+if TYPE_CHECKING:
+    from bach_tf.models import NextTokenModel
+
 RUNS = Path("tb_logs")
+PRETRAINED = Path(__file__).parent / "pretrained" / "chorale"  # the weights that are shipped
+SHIPPED = "pretrained"  # what they are called where a run is named
 PRESET, CODEC, WEIGHTS, HISTORY = "preset.json", "codec.json", "model.weights.h5", "history.csv"
 
 
@@ -68,6 +73,8 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
         raise ValueError(
             f"{folder} exists already. Choose another name, or go on with --resume {folder}."
         )
+    import keras
+
     keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
     model = build_model(preset, codec)
     folder.mkdir(parents=True)
@@ -88,8 +95,7 @@ def load_run(folder: Path) -> Run:
         codec = choose(CODECS, config.pop("name"), "codec").from_config(config)
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. "
-            f"Choose from: {', '.join(str(run) for run in list_runs()) or 'none yet'}."
+            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. {_choices()}"
         ) from None
     run = Run(folder, preset, codec, build_model(preset, codec))
     if (folder / WEIGHTS).exists():
@@ -136,13 +142,70 @@ def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
     """
     if recipe is not None:
         choose(PRESETS, recipe, "model")
-    folders = [run for run in list_runs(runs) if recipe in (None, _recipe_of(run))]
+    folders = _trained(runs, recipe)
     if not folders:
         raise ValueError(
             f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
             f"Train one with: python train.py --model {recipe or 'gru'}"
         )
     return folders[-1]
+
+
+def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Path:
+    """Return the run folder that a user means.
+
+    Args:
+        name: a run folder, the name of one in `RUNS`, or `SHIPPED` for the weights that come with
+            the package. `None` for the newest in `RUNS`, or the shipped weights where there
+            is none.
+        recipe: a name in `PRESETS`; of a run that has no name, only such a one.
+
+    Raises:
+        ValueError: there is none, or no such recipe.
+
+    Example:
+        >>> find_run("gru-jsb")  # doctest: +SKIP
+        PosixPath('tb_logs/gru-jsb')
+    """
+    if name is None:
+        shipped = has_shipped_weights() and recipe in (None, _recipe_of(PRETRAINED))
+        return PRETRAINED if shipped and not _trained(RUNS, recipe) else newest_run(recipe=recipe)
+    if str(name) == SHIPPED:
+        if not has_shipped_weights():
+            raise ValueError(
+                f"No weights came with this copy of bach_tf: expected them in {PRETRAINED}. "
+                "Train a run with: python train.py --model gru"
+            )
+        return PRETRAINED
+    # A folder that is no run does not hide the run of its name.
+    found = next((run for run in (Path(name), RUNS / name) if (run / PRESET).is_file()), None)
+    if found is None:
+        raise ValueError(
+            f"Expected a run folder, or the name of one in {RUNS}, got {name}: "
+            f"it has no {PRESET}. {_choices()}"
+        )
+    return found
+
+
+def run_name(folder: Path) -> str:
+    """Return what a user types to name a run: `find_run` of it is the folder."""
+    return SHIPPED if folder == PRETRAINED else str(folder)
+
+
+def has_shipped_weights() -> bool:
+    """Return whether this copy of the package came with weights."""
+    return (PRETRAINED / WEIGHTS).is_file()
+
+
+def _trained(runs: Path, recipe: str | None) -> list[Path]:
+    """Return the runs that have weights, of a recipe if one is asked for, the newest last."""
+    return [run for run in list_runs(runs) if recipe in (None, _recipe_of(run))]
+
+
+def _choices() -> str:
+    """Return in words which runs there are."""
+    names = [str(run) for run in list_runs()] + [SHIPPED] * has_shipped_weights()
+    return f"Choose from: {', '.join(names) or 'none yet'}."
 
 
 def _recipe_of(folder: Path) -> str | None:
@@ -185,6 +248,8 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     Raises:
         ValueError: an architecture that is not in `MODELS`.
     """
+    from bach_tf.models import MODELS
+
     model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
     model(np.zeros((1, 2), np.int32))  # makes the weights
     return model

@@ -13,6 +13,7 @@ import pytest
 
 import generate
 import train
+from bach_tf import console, runs
 from bach_tf.midi import read_midi
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,13 @@ def a_run(here, trained_run):
     return here
 
 
+@pytest.fixture
+def shipped(trained_run, monkeypatch):
+    """The weights that come with the package: those of the small run."""
+    monkeypatch.setattr(runs, "PRETRAINED", trained_run.folder)
+    return trained_run.folder
+
+
 def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
     """Train, resume, generate: as another process, with nothing on stderr."""
 
@@ -58,10 +66,13 @@ def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
     assert (done.returncode, done.stderr) == (0, "")
     assert "Trained 3 epochs" in done.stdout
 
-    done = run("generate.py", "--temperature", "1.2", "--seed", "1", "--length", "24")
+    done = run("generate.py", "--temperature", "1.2", "--seed", "1", "--num_steps", "24")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.startswith("piece        bars end key")
     path, bars = re.match(
-        r"(\S+\.mid): (\d+\.\d) bars, \d+ notes, \d+ s, seed 1, from ", done.stdout
+        r"(\S+\.mid): (\d+\.\d) bars, \d+ notes, \d+ s, seed 1, from ",
+        done.stdout.splitlines()[-1],
     ).groups()
     assert path == f"generated/{date.today():%Y-%m-%d}_1.mid"
     assert read_midi(Path(path)).length == round(float(bars) * 16)
@@ -129,7 +140,58 @@ def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
     names = [f"{date.today()}_{n}{ending}" for n in (1, 2) for ending in (".mid", ".png")]
     assert sorted(path.name for path in Path("generated").iterdir()) == names
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"generated/{names[0]}, generated/{names[1]}: ")
+    assert [line.split()[0] for line in lines[1:3]] == [f"{date.today()}_{n}" for n in (1, 2)]
+    first, second = (
+        ", ".join(f"generated/{name}" for name in pair) for pair in (names[:2], names[2:])
+    )
+    assert lines[-1].startswith(f"{first} to {second}: 2 pieces, seed ")
+
+
+def test_programs_read_what_was_written_as_json(a_run, capsys):
+    arguments = ["--length", "20", "--format", "mid,png", "--num_return_sequences", "2"]
+    assert generate.main([*arguments, "--seed", "7", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == ["run", "recipe", "seed", "pieces"]
+    assert (record["run"], record["recipe"], record["seed"]) == ("tb_logs/a", "gru", 7)
+    for piece in record["pieces"]:
+        assert [Path(file).suffix for file in piece["files"]] == [".mid", ".png"]
+        score = read_midi(Path(piece["files"][0]))
+        assert piece["notes"] == len(score)
+        assert piece["ended"] == (piece["bars"] < 20 / 16)
+        names = [voice["name"] for voice in piece["voices"]]
+        assert names == ["soprano", "alto", "tenor", "bass"]
+
+
+def test_quiet_prints_the_files_alone(a_run, capfd):
+    assert generate.main(["--length", "8", "--num-outputs", "2", "--quiet"]) == 0
+    captured = capfd.readouterr()
+    assert captured.out.splitlines() == [f"generated/{date.today()}_{n}.mid" for n in (1, 2)]
+    assert captured.err == ""
+
+
+def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, capsys):
+    assert generate.main(["--length", "8", "--seed", "1"]) == 0
+    assert capsys.readouterr().out.endswith("seed 1, from pretrained\n")
+    assert train.main(["--resume", "pretrained"]) == 2
+    assert "not to be changed" in capsys.readouterr().err
+
+
+def test_the_primer_is_told_to_what_draws_it(a_run, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        generate, "render", lambda *_, primer_steps, **__: given.append(primer_steps)
+    )
+    assert generate.main(["--primer_pitches", "[72, 67, 64, 48]", "--num_steps", "8"]) == 0
+    assert given == [1]
+
+
+def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generate, "load_trained_run", stop)
+    assert generate.main([]) == console.INTERRUPTED
+    assert capsys.readouterr() == ("", "\nStopped.\n")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +240,7 @@ def test_generating_without_a_run_says_how_to_get_one(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "gnu"], "Unknown model 'gnu'. Choose from: cello, folk, gru"),
+        (["--model", "gnu"], "Unknown model 'gnu'. Choose from: cello, chorale, folk, gru"),
         (
             ["--corpus", "jbs"],
             "Unknown corpus 'jbs'. Choose from: cello, chorales, folder, folk, jsb",
@@ -214,7 +276,7 @@ def test_resuming_takes_no_other_settings(here, capsys):
 
 
 def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
-    arguments = train.parse_arguments(["--model", "transformer", "--data-dir", str(tmp_path)])
+    arguments = console.train_arguments(["--model", "transformer", "--data-dir", str(tmp_path)])
     assert train.make_preset(arguments).corpus == "folder"
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "a.MID").touch()
@@ -224,7 +286,7 @@ def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
         "events",
         str(tmp_path),
     )
-    cello = train.parse_arguments(["--model", "cello", "--data-dir", str(tmp_path)])
+    cello = console.train_arguments(["--model", "cello", "--data-dir", str(tmp_path)])
     assert train.make_preset(cello).corpus == "cello"
 
 
@@ -236,7 +298,7 @@ def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeyp
 
     monkeypatch.setattr(training, "train", stop)
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", *SHRUNK]
-    assert train.main(arguments) == train.INTERRUPTED
+    assert train.main(arguments) == console.INTERRUPTED
     assert "Go on with: python train.py --resume tb_logs/b" in capsys.readouterr().err
 
 
@@ -251,3 +313,25 @@ def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeyp
     assert (preset["seed"], preset["epochs"], preset["corpus"]) == (9, 4, "folder")
     assert (preset["model"]["units"], preset["window"]) == (6, 8)
     assert preset["data_dir"] == str(tiny_csvs)
+
+
+def test_a_training_is_read_as_json(here, tiny_csvs, capfd):
+    arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--num_train_epochs", "1"]
+    assert train.main([*arguments, *SHRUNK, "--json"]) == 0
+    captured = capfd.readouterr()
+    record = json.loads(captured.out)
+    assert captured.err == ""
+    assert (record["run"], record["epochs"], record["best_epoch"]) == ("tb_logs/b", 1, 1)
+    assert record["best_nll"] > 0
+    assert 0 <= record["train_accuracy"] <= 1
+    assert {"tb_logs/b/model.weights.h5", "tb_logs/b/history.csv"} <= set(record["files"])
+    assert all(Path(file).is_file() for file in record["files"])
+
+
+def test_the_summary_prints_the_layers_and_trains_nothing(here, tiny_csvs, a_run, capsys):
+    assert train.main(["--data-dir", str(tiny_csvs), "--summary", *SHRUNK]) == 0
+    layers = capsys.readouterr().out
+    assert re.search(r"embedding +Embedding", layers)
+    assert [path.name for path in Path("tb_logs").iterdir()] == ["a"]
+    assert train.main(["--resume", "a", "--summary"]) == 0
+    assert capsys.readouterr().out not in ("", layers)

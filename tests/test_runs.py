@@ -1,5 +1,7 @@
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +68,54 @@ def test_the_newest_run_of_a_recipe(tmp_path):
         runs.newest_run(tmp_path, recipe="cello")
     with pytest.raises(ValueError, match=r"Unknown model 'flute'. Choose from: cello"):
         runs.newest_run(tmp_path, recipe="flute")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder with the run `tb_logs/a` and no shipped weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "shipped")
+    make(Path("tb_logs"), "a")
+    return tmp_path
+
+
+def test_a_run_is_found_by_its_folder_or_its_name(here):
+    for name in ("a", "tb_logs/a", Path("tb_logs/a"), None):
+        assert runs.find_run(name) == Path("tb_logs/a")
+    assert runs.run_name(Path("tb_logs/a")) == "tb_logs/a"
+    Path("a").mkdir()  # no run
+    assert runs.find_run("a") == Path("tb_logs/a")
+    Path("a").rmdir()
+    make(here, "a")
+    assert runs.find_run("a") == Path("a")
+
+
+def test_a_run_is_found_before_its_first_epoch_has_finished(here):
+    runs.create_run(PRESET, CODEC, "begun")
+    assert runs.find_run("begun") == Path("tb_logs/begun")
+
+
+def test_the_shipped_weights_stand_in_where_there_is_no_run(here):
+    shipped = make(here, "shipped").folder
+    assert runs.find_run("pretrained") == shipped
+    assert runs.run_name(shipped) == "pretrained"
+    assert runs.find_run() == Path("tb_logs/a")
+    shutil.rmtree("tb_logs")
+    assert runs.find_run() == shipped
+    assert runs.find_run(recipe="gru") == shipped
+    with pytest.raises(ValueError, match=r"No trained run of folk in tb_logs.* --model folk"):
+        runs.find_run(recipe="folk")
+    with pytest.raises(ValueError, match=r"got b: it has no preset.json. Choose from: pretrained"):
+        runs.find_run("b")
+
+
+def test_a_run_that_is_not_there_is_said_with_those_that_are(here):
+    with pytest.raises(ValueError, match=r"got b: it has no preset.json. Choose from: tb_logs/a\."):
+        runs.find_run("b")
+    with pytest.raises(ValueError, match=r"No weights came with this copy .*shipped.*train.py"):
+        runs.find_run("pretrained")
+    with pytest.raises(ValueError, match="Unknown model 'flute'"):
+        runs.find_run(recipe="flute")
 
 
 def test_runs_without_a_name_do_not_collide(tmp_path):
@@ -135,6 +185,6 @@ def test_a_run_without_weights_says_how_to_get_them(tmp_path):
 
 
 def test_an_unknown_architecture_lists_the_choices(tmp_path):
-    with pytest.raises(ValueError, match=r"Unknown model 'gnu'. Choose from: gru"):
+    with pytest.raises(ValueError, match=r"Unknown model 'gnu'. Choose from: .*gru"):
         runs.create_run(replace(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
     assert not (tmp_path / "a").exists()

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"--pieces must be at least 1. Received: {args.pieces}")
         from bach_tf import runs  # imports TensorFlow, which takes seconds
 
-        run = runs.load_trained_run(args.run or runs.newest_run())
+        run = runs.load_trained_run(runs.find_run(args.run))
         folder = args.output or run.folder / FOLDER
         history = read_history(run.folder)
         folder.mkdir(parents=True, exist_ok=True)

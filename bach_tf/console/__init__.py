@@ -1,0 +1,36 @@
+"""The command line of train.py and generate.py: what they are asked, and what they say.
+
+No TensorFlow here: a mistake in the arguments is said at once.
+"""
+
+from bach_tf.console.options import (
+    DEFAULT_MODEL,
+    GENERATE,
+    TRAIN,
+    generate_arguments,
+    generate_parser,
+    train_arguments,
+    train_parser,
+)
+from bach_tf.console.pieces import closing_line, piece_record, pieces_table
+from bach_tf.console.talk import INTERRUPTED, Talk, run_program
+from bach_tf.console.training import closing_lines, training_record, training_table
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "GENERATE",
+    "INTERRUPTED",
+    "TRAIN",
+    "Talk",
+    "closing_line",
+    "closing_lines",
+    "generate_arguments",
+    "generate_parser",
+    "piece_record",
+    "pieces_table",
+    "run_program",
+    "train_arguments",
+    "train_parser",
+    "training_record",
+    "training_table",
+]

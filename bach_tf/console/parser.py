@@ -1,0 +1,98 @@
+"""Arguments as people type them: other programs' spellings, and slips of the fingers."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+WIDTH = 80
+HELP_COLUMN = 24
+USER_MISTAKE = 2
+
+# Another program's option -> ours, or what makes ours of its value.
+Spellings = Mapping[str, str | Callable[[str], list[str]]]
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads a command line.
+
+    Underscores stand for dashes, as they do for Magenta and Hugging Face. An unknown option is
+    answered with the nearest one instead of a page of usage.
+
+    Args:
+        spellings: other programs' options, with dashes, that are read as ours.
+        **about: what `argparse.ArgumentParser` takes.
+
+    Example:
+        >>> parser = Parser(prog="generate.py", spellings={"--num-steps": "--length"})
+        >>> _ = parser.add_argument("--length", type=int)
+        >>> parser.parse_args(["--num_steps", "64"]).length
+        64
+    """
+
+    def __init__(self, *, spellings: Spellings, **about):
+        super().__init__(formatter_class=_format, **about)
+        self.spellings = spellings
+
+    def parse_args(self, args=None, namespace=None):  # noqa: D102
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._about_unknown(unknown))
+        return parsed
+
+    def parse_known_args(self, args=None, namespace=None):  # noqa: D102
+        arguments = sys.argv[1:] if args is None else args
+        return super().parse_known_args(respell(arguments, self.spellings), namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and stop with the status of a user's mistake."""
+        hint = f"All options: python {self.prog} --help"
+        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n{hint}\n")
+
+    def _about_unknown(self, arguments: Sequence[str]) -> str:
+        options = [argument for argument in arguments if argument.startswith("-")]
+        if not options:
+            return f"Expected options such as --seed 1, got: {arguments[0]}"
+        name = options[0].partition("=")[0]
+        ours = {option: option for option in self._option_string_actions}
+        others = {theirs: our for theirs, our in self.spellings.items() if isinstance(our, str)}
+        known = {**others, **ours}
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {known[near[0]]}?" if near else ""
+        return f"Unknown option {name}.{hint}"
+
+
+def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
+    """Return a command line with dashes for underscores, and with our names of options.
+
+    Args:
+        arguments: as they were typed.
+        spellings: other programs' options.
+
+    Example:
+        >>> respell(["--top_p=0.9", "--num_steps", "8"], {"--num-steps": "--length"})
+        ['--top-p=0.9', '--length', '8']
+    """
+    rest, ours = list(arguments), []
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("--"):
+            ours.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        name = name.replace("_", "-")
+        spelling = spellings.get(name, name)
+        if isinstance(spelling, str):
+            ours.append(spelling + equals + value)
+        elif equals or rest:
+            ours += spelling(value if equals else rest.pop(0))
+        else:
+            ours.append(name)  # its value is missing: the parser says that it does not know it
+    return ours
+
+
+def _format(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=HELP_COLUMN, width=WIDTH)

@@ -1,0 +1,172 @@
+"""What generate.py says of the pieces that it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bach_tf.keys import estimate_key, key_signature, spell
+from bach_tf.note_names import note_name
+from bach_tf.score import Score
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
+ONE_VOICE = "notes"  # what the table calls a single voice
+ABSENT = "-"
+CAPTION = "Of each voice: its range, and at how many places in a quarter it begins a note."
+
+
+def piece_record(score: Score, paths: Sequence[Path], codec, tempo_qpm: float, ended: bool) -> dict:
+    """Return what there is to say of a piece, as plain data.
+
+    Args:
+        score: the piece.
+        paths: its files.
+        codec: that decoded it: it names the voices, and knows whether time is counted in bars.
+        tempo_qpm: quarter notes a minute.
+        ended: whether the model ended it; else it was cut.
+
+    Returns:
+        `files`; `bars`, the last one counted in parts, `None` where the codec does not count in
+        time; `seconds`; `notes`; `key`, estimated, `None` where there is none; `ended`; and
+        `voices`, each with `name`, `lowest`, `highest`, `notes` and `moves`, as `voice_record`
+        returns them.
+    """
+    quarters = score.length / score.steps_per_quarter
+    names = codec.part_names
+    voices = max(score.voices, len(names))
+    sharps = key_signature(score)
+    return {
+        "files": [str(path) for path in paths],
+        "bars": None if codec.steps_per_bar is None else score.length / score.steps_per_bar,
+        "seconds": quarters * 60 / tempo_qpm,
+        "notes": len(score),
+        "key": key_name(score),
+        "ended": ended,
+        "voices": [
+            {"name": _name_of(voice, voices, names), **voice_record(score, voice, sharps)}
+            for voice in range(voices)
+        ],
+    }
+
+
+def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
+    """Return the range of a voice, and how often it moves.
+
+    Args:
+        score: the piece.
+        voice: the number, 0 is the highest.
+        sharps: the key signature that the range is spelled in.
+
+    Returns:
+        `lowest` and `highest`, names of notes, `None` for a silent voice; `notes`, how many it
+        has; `moves`, at how many steps of a quarter it begins a note, on average.
+
+    Example:
+        >>> score = Score.from_grid([[67], [67], [65], [65], [64], [64], [64], [64]])
+        >>> voice_record(score, 0)
+        {'lowest': 'E4', 'highest': 'G4', 'notes': 3, 'moves': 1.5}
+    """
+    mine = score.voice == voice
+    pitches = score.pitch[mine]
+    quarters = score.length / score.steps_per_quarter
+    return {
+        "lowest": spelled(int(pitches.min()), sharps) if pitches.size else None,
+        "highest": spelled(int(pitches.max()), sharps) if pitches.size else None,
+        "notes": int(pitches.size),
+        # A chord in one voice is one move.
+        "moves": np.unique(score.onset[mine]).size / quarters if quarters else 0.0,
+    }
+
+
+def spelled(pitch: int, sharps: int) -> str:
+    """Return the name of a pitch in a key.
+
+    Args:
+        pitch: MIDI number.
+        sharps: the key signature; flats are negative.
+
+    Example:
+        >>> spelled(58, -2), spelled(58, 5)
+        ('Bb3', 'A#3')
+    """
+    letter, alteration, octave = spell(pitch, sharps)
+    if alteration not in ACCIDENTALS:
+        return note_name(pitch)
+    return f"{letter}{ACCIDENTALS[alteration]}{octave}"
+
+
+def key_name(score: Score) -> str | None:
+    """Return the name of the estimated key; `None` where no key is closer than the others.
+
+    Example:
+        >>> key_name(Score.from_grid([[63], [67], [70], [68], [65], [62], [63]]))
+        'Eb major'
+    """
+    key = estimate_key(score)
+    if key is None:
+        return None
+    tonic, mode = key
+    letter, alteration, _ = spell(tonic, key_signature(score))
+    return f"{letter}{ACCIDENTALS[alteration]} {mode}"
+
+
+def pieces_table(record: dict) -> RenderableType:
+    """Return a table with a row for each piece, and how it is to be read.
+
+    Args:
+        record: of generate.py, with `seed`, `run` and `pieces`.
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    pieces = record["pieces"]
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("piece", no_wrap=True)
+    in_bars = pieces[0]["bars"] is not None
+    table.add_column("bars" if in_bars else "seconds", justify="right")
+    table.add_column("end")
+    table.add_column("key")
+    for voice in pieces[0]["voices"]:
+        table.add_column(voice["name"])
+    for piece in pieces:
+        length = f"{piece['bars']:.1f}" if in_bars else f"{piece['seconds']:.0f}"
+        end = "own" if piece["ended"] else "cut"
+        voices = [_range_and_moves(voice) for voice in piece["voices"]]
+        name = Path(piece["files"][0]).stem
+        table.add_row(name, length, end, piece["key"] or ABSENT, *voices)
+    return Group(table, Text(CAPTION, style="dim"))
+
+
+def closing_line(record: dict) -> str:
+    """Return the last line: the files, and what repeats them.
+
+    Args:
+        record: of generate.py, with `seed`, `run` and `pieces`.
+    """
+    pieces = record["pieces"]
+    first, last = pieces[0], pieces[-1]
+    about = f"seed {record['seed']}, from {record['run']}"
+    files = ", ".join(first["files"])
+    if len(pieces) > 1:
+        return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces, {about}"
+    bars = "" if first["bars"] is None else f"{first['bars']:.1f} bars, "
+    return f"{files}: {bars}{first['notes']} notes, {first['seconds']:.0f} s, {about}"
+
+
+def _name_of(voice: int, voices: int, names: Sequence[str]) -> str:
+    if voice < len(names):
+        return names[voice]
+    return ONE_VOICE if voices == 1 else f"voice {voice + 1}"
+
+
+def _range_and_moves(voice: dict) -> str:
+    if voice["lowest"] is None:
+        return ABSENT
+    return f"{voice['lowest']}-{voice['highest']} {voice['moves']:.1f}"

@@ -1,0 +1,182 @@
+"""What a program says: to a person on a terminal, into a file, or to another program."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, TypeVar
+
+from bach_tf.console.parser import USER_MISTAKE
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
+FILE_WIDTH = 200  # of a table that no terminal shows: it may be as wide as it is
+
+SECONDS_BETWEEN_LOOKS = 0.2  # for Ctrl-C
+
+Update = Callable[[str], None]
+Result = TypeVar("Result")
+
+
+class Talk:
+    """Where a program's words go.
+
+    What it was asked for goes to standard output: tables and sentences, or file names alone
+    (`quiet`), or one JSON object alone (`as_json`). What it is at goes to standard error, to a
+    terminal only. Colours and moving lines are for terminals, and without colours where `NO_COLOR`
+    is set: all of that rich finds out.
+
+    Args:
+        quiet: names of files alone.
+        as_json: one JSON object alone.
+        verbose: libraries print their own messages, between which no line can move.
+    """
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False, verbose: bool = False):
+        self.quiet = quiet
+        self.as_json = as_json
+        self.verbose = verbose
+        self.out = sys.stdout
+        self.left_behind = False  # whether a thread still works on what was interrupted
+
+    @property
+    def to_a_person(self) -> bool:
+        """Whether tables and sentences are wanted."""
+        return not (self.quiet or self.as_json)
+
+    @property
+    def keras_verbose(self) -> int:
+        """How Keras shows a training: 0 is silence, 1 a bar, 2 a line for each epoch."""
+        if self.quiet:
+            return 0
+        if self.as_json:
+            return int(sys.stdout.isatty())  # which is standard error then
+        # A bar that is redrawn has no place in a file.
+        return 1 if sys.stdout.isatty() else 2
+
+    def say(self, text: str) -> None:
+        """Print a sentence for a person."""
+        if self.to_a_person:
+            print(text, flush=True)
+
+    def show(self, picture: RenderableType) -> None:
+        """Print a table of rich for a person."""
+        if not self.to_a_person:
+            return
+        console = _console()
+        if console.is_terminal:
+            console.print(picture)
+            return
+        with console.capture() as text:
+            console.print(picture)
+        print("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+    @contextmanager
+    def status(self, text: str, *, moves: bool = True) -> Iterator[Update]:
+        """Show what the program is at while the block runs, on a terminal.
+
+        Args:
+            text: such as "Loading TensorFlow".
+            moves: as a line that comes and goes, unless something else moves in the block.
+
+        Yields:
+            a function that replaces the text.
+        """
+        console = _console(stderr=True)
+        if self.quiet or not console.is_terminal:
+            yield lambda text: None
+        elif self.verbose or not moves:
+            print(text, file=sys.stderr)
+            yield lambda text: print(text, file=sys.stderr)
+        else:
+            with console.status(f"{text} ...") as line:
+                yield lambda text: line.update(f"{text} ...")
+
+    def finish(self, record: dict, paths: Sequence[str], closing: str) -> None:
+        """Say what the program was asked for, in the way that was asked for.
+
+        Args:
+            record: plain data, for JSON.
+            paths: the files that were written.
+            closing: the last sentence.
+        """
+        text = closing
+        if self.as_json:
+            text = json.dumps(record, indent=1)
+        elif self.quiet:
+            text = "\n".join(paths)
+        print(text, file=self.out, flush=True)
+
+    def interruptible(self, work: Callable[[], Result]) -> Result:
+        """Return what `work()` returns; Ctrl-C does not wait for it.
+
+        Python sees the signal only between steps of its own, and a whole piece is one call of a
+        graph. So another thread makes the call, and is left behind.
+        """
+        outcome = Future()
+        try:
+            threading.Thread(target=_settle, args=(outcome, work), daemon=True).start()
+            while not outcome.done():
+                wait([outcome], SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            self.left_behind = True
+            raise
+        return outcome.result()
+
+    def alone(self) -> AbstractContextManager:
+        """Keep standard output free for `finish` where a program reads it.
+
+        Whatever else is printed while the block runs, by a library perhaps, goes to standard error.
+        """
+        return nullcontext() if self.to_a_person else redirect_stdout(sys.stderr)
+
+
+def run_program(name: str, work: Callable[[Namespace, Talk], None], args: Namespace) -> int:
+    """Run a program's work; return its exit status.
+
+    Args:
+        name: of the program, for its messages.
+        work: is called with the arguments and where to talk.
+        args: of which `quiet`, `json` and `verbose` are read here.
+
+    Returns:
+        0; 2 after a user's mistake, which is printed without a traceback; 130 after Ctrl-C.
+    """
+    talk = Talk(quiet=args.quiet, as_json=args.json, verbose=args.verbose)
+    try:
+        with talk.alone():
+            work(args, talk)
+    except (ValueError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt as stop:
+        print("\n" + " ".join(["Stopped.", *map(str, stop.args)]), file=sys.stderr, flush=True)
+        if talk.left_behind:
+            os._exit(INTERRUPTED)  # TensorFlow crashes where Python ends while it works
+        return INTERRUPTED
+    return 0
+
+
+def _settle(outcome: Future, work: Callable[[], Result]) -> None:
+    try:
+        outcome.set_result(work())
+    except BaseException as error:  # all of them belong to the thread that waits
+        outcome.set_exception(error)
+
+
+def _console(stderr: bool = False) -> Console:
+    """Return rich's console for a stream as it is now."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    return console
