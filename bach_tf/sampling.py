@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import PAD
 from bach_tf.models import NextTokenModel
+
+MANY = 16  # pieces from which on two loops over halves of them, side by side, keep two cores busy
 
 
 class Sampler:
@@ -30,7 +33,7 @@ class Sampler:
     def __init__(self, model: NextTokenModel, codec):
         self.model = model
         self.codec = codec
-        self._loop = tf.function(self._sample, reduce_retracing=True)
+        self._loop = tf.function(self._in_parts, reduce_retracing=True)
 
     def sample(
         self,
@@ -82,6 +85,7 @@ class Sampler:
         check_likeliest(top_k, top_p)
         vocab_size = self.codec.vocab_size
         ids = self._loop(
+            2 if num_outputs >= MANY else 1,
             tf.constant(prompt),
             tf.constant(length),
             tf.constant(max(min_length, prompt.size)),
@@ -112,6 +116,42 @@ class Sampler:
                 f"{position} of {period}"
             )
         return both
+
+    def loop(
+        self, prompt, length, min_length, temperature, seed, outputs, may_draw, top_k, top_p
+    ) -> tf.Tensor:
+        """Return what `sample` returns, of tensors: for the graph of another function.
+
+        Args:
+            prompt: int32 `(P,)`, at least one id.
+            length: int32 scalar, at least P.
+            min_length: int32 scalar, at least P.
+            temperature: float32 scalar, at least 0.
+            seed: int32 scalar.
+            outputs: int32 `(N,)`, the numbers of the pieces.
+            may_draw: bool `(period, V)`: which ids may be drawn where.
+            top_k: int32 scalar, at least 1; `None` for all ids, whatever `top_p`.
+            top_p: float32 scalar, above 0.
+
+        Returns:
+            int32 `(N, 1 + length)`.
+        """
+        return self._sample(
+            prompt, length, min_length, temperature, seed, outputs, may_draw, top_k, top_p
+        )
+
+    def _in_parts(
+        self, parts, prompt, length, min_length, temperature, seed, outputs, *options
+    ) -> tf.Tensor:
+        """Return what `loop` returns, the pieces dealt out to so many loops."""
+        ends = [tf.size(outputs) * part // parts for part in range(parts + 1)]
+        pieces = [
+            self._sample(
+                prompt, length, min_length, temperature, seed, outputs[start:end], *options
+            )
+            for start, end in pairwise(ends)
+        ]
+        return tf.concat(pieces, axis=0)
 
     def _sample(
         self,
@@ -176,7 +216,9 @@ def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
     distances = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     scaled = distances / tf.where(temperature > 0, temperature, 1.0)
     if top_k is not None:
-        scaled = keep_likeliest(scaled, top_k, top_p)
+        everything = tf.greater_equal(top_k, tf.shape(scaled)[1]) & tf.greater_equal(top_p, 1.0)
+        # Sorting costs time.
+        scaled = tf.cond(everything, lambda: scaled, lambda: keep_likeliest(scaled, top_k, top_p))
     cumulative = tf.cumsum(tf.nn.softmax(scaled), axis=1)  # (N, V)
     below = cumulative <= chance[:, None] * cumulative[:, -1:]
     drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
+import subprocess
+import sys
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -32,3 +35,22 @@ def _processor() -> str:
 def peak_memory_mb() -> float:
     """Return the most resident memory that this process has had, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measured_apart(module: str, *arguments: str) -> dict:
+    """Return what a process of its own measures: the JSON in the last line that it prints.
+
+    The most memory that a process has had never falls again: each case needs one of its own.
+
+    Args:
+        module: of a benchmark, such as "benchmarks.training".
+        arguments: of its command line.
+
+    Raises:
+        RuntimeError: the process failed; the message is the end of what it said.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[2:])}: {done.stderr.strip()[-1000:]}")
+    return json.loads(done.stdout.splitlines()[-1])

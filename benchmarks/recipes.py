@@ -95,6 +95,14 @@ SMALL = {
     "gru": ("model.units=8", "model.layers=1"),
     "lstm": ("model.units=8", "model.layers=1", "model.embedding=8"),
     "wavenet": ("model.units=8", "model.filters=[4, 4]"),
+    "chorale": (
+        "model.layers=1",
+        "model.units=8",
+        "model.heads=2",
+        "model.feed_forward=8",
+        "model.decoder=8",
+        "model.embedding=4",
+    ),
     "transformer": ("model.layers=1", "model.units=8", "model.heads=2", "model.feed_forward=8"),
 }
 HEADER = (

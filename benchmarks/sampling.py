@@ -11,6 +11,7 @@ the growing piece in the same way. The weights are fresh: time does not depend o
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.presets import PRESETS
 from bach_tf.runs import build_model, create_run, save_weights
 from bach_tf.sampling import Sampler
-from benchmarks.machine import describe_machine, peak_memory_mb
+from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
 NOTES = 800
 BATCH = 64
@@ -155,6 +156,29 @@ def measure(notes: int) -> list[Row]:
     return rows
 
 
+def memory_of(preset_name: str, num_outputs: int, notes: int) -> dict:
+    """Return the peak memory of this process once a preset has written so many pieces."""
+    make_sampler(preset_name).sample(
+        [CODEC.START],
+        length=notes,
+        num_outputs=num_outputs,
+        min_length=notes,
+        temperature=1.0,
+        seed=0,
+    )
+    return {"megabytes": peak_memory_mb()}
+
+
+def memory_table(notes: int) -> str:
+    """Return the peak memory of each model for one piece and for many, as a table in Markdown."""
+    lines = [f"| model | one piece, MB | {BATCH} pieces, MB |\n| --- | --- | --- |"]
+    for name in ("gru", "wavenet", "transformer"):
+        arguments = ([name, str(number), str(notes)] for number in (1, BATCH))
+        measured = [measured_apart("benchmarks.sampling", "--memory-of", *a) for a in arguments]
+        lines.append(f"| {name} | " + " | ".join(f"{m['megabytes']:.0f}" for m in measured) + " |")
+    return "\n".join(lines)
+
+
 def format_table(rows: list[Row]) -> str:
     """Return the rows as a table in Markdown."""
     lines = ["| what | ours, s | other, s | ratio | target |", "| --- | --- | --- | --- | --- |"]
@@ -169,11 +193,18 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few notes: no figures")
+    parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    if args.memory_of:
+        name, num_outputs, notes = args.memory_of
+        print(json.dumps(memory_of(name, int(num_outputs), int(notes))))
+        return 0
     notes = QUICK_NOTES if args.quick else NOTES
     rows = measure(notes)
-    print(f"{describe_machine()}, {notes} notes, peak memory {peak_memory_mb():.0f} MB\n")
+    print(f"{describe_machine()}, {notes} notes\n")
     print(format_table(rows))
+    if not args.quick:
+        print(f"\n{memory_table(notes)}")
     return 0
 
 

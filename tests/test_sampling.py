@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import PAD, SatbCodec
-from bach_tf.sampling import Sampler, draw, keep_likeliest
+from bach_tf.sampling import MANY, Sampler, draw, keep_likeliest
 
 CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
 START, END = CODEC.START, CODEC.END
@@ -142,7 +142,10 @@ def test_frequencies_follow_the_softmax_of_the_likeliest(temperature, top_k, top
 
 
 @given(
-    logits=arrays(np.float32, 6, elements=st.floats(-5, 5, width=32), unique=True),
+    # Eighths: numbers that differ by less may have the same probability in float32.
+    logits=arrays(np.int32, 6, elements=st.integers(-40, 40), unique=True).map(
+        lambda eighths: (eighths / 8).astype(np.float32)
+    ),
     top_k=st.integers(1, 8),
     top_p=st.floats(0.01, 1.0),
 )
@@ -210,6 +213,15 @@ def test_the_same_seed_gives_the_same_pieces_whatever_the_batch():
     np.testing.assert_array_equal(three, sample(model, length=40, num_outputs=3, seed=11))
     assert len({tuple(row) for row in three}) == 3
     assert not np.array_equal(one, sample(model, length=40, seed=12))
+
+
+@pytest.mark.parametrize("number", [MANY, 2 * MANY + 1])
+def test_many_pieces_are_those_of_small_batches(number):
+    model = constant([0, 0, 1, 0, 0, 0, 0, 0])
+    many = sample(model, length=60, num_outputs=number, seed=3)
+    assert many.shape == (number, 61)
+    np.testing.assert_array_equal(many[:2], sample(model, length=60, num_outputs=2, seed=3))
+    assert len({tuple(row) for row in many}) > 0.9 * number
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 2**63, -(2**40)])

@@ -6,6 +6,7 @@ import inspect
 from abc import abstractmethod
 
 import keras
+from keras import ops
 
 
 class NextTokenModel(keras.Model):
@@ -40,6 +41,10 @@ class NextTokenModel(keras.Model):
     def get_config(self) -> dict:
         """Return the arguments that make this model again, with fresh weights."""
         return dict(self._arguments)
+
+    def build_from_config(self, config: dict) -> None:
+        """Make the weights; Keras would try it with ids that are no whole numbers."""
+        self(ops.zeros((1, 2), "int32"))
 
     @abstractmethod
     def call(self, ids, training: bool = False):

@@ -9,6 +9,7 @@ from keras import ops
 
 from bach_tf.layers import CausalConv
 from bach_tf.models.base import NextTokenModel
+from bach_tf.recurrence import LSTM
 
 
 class ConvLSTM(NextTokenModel):
@@ -49,7 +50,7 @@ class ConvLSTM(NextTokenModel):
         ]
         self.norms = [keras.layers.BatchNormalization() for _ in filters]
         self.dropout_in = keras.layers.Dropout(dropout)
-        self.recurrent = keras.layers.LSTM(units, return_sequences=True)
+        self.recurrent = LSTM(units, return_sequences=True)
         self.dropout_out = keras.layers.Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size)
 

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from bach_tf.models.base import NextTokenModel
+from bach_tf.recurrence import GRU, LSTM
 
 
 class StackedGRU(NextTokenModel):
@@ -53,7 +54,7 @@ class StackedGRU(NextTokenModel):
             vocab_size, units, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0)
         )
         self.recurrent = [
-            keras.layers.GRU(
+            GRU(
                 units,
                 return_sequences=True,
                 dropout=input_dropout,
@@ -129,7 +130,7 @@ class StackedLSTM(NextTokenModel):
             embedding,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
         )
-        self.recurrent = [keras.layers.LSTM(units, return_sequences=True) for _ in range(layers)]
+        self.recurrent = [LSTM(units, return_sequences=True) for _ in range(layers)]
         self.dropouts = [keras.layers.Dropout(dropout) for _ in range(layers)]
         self.dense = [keras.layers.Dense(size) for size in dense]
         norms = 1 + len(dense) if batch_norm else 0
