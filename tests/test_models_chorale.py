@@ -52,32 +52,42 @@ def test_the_steps_some_lags_back():
 def proposals(chords, lags):
     earlier = repeats.lagged(chords, lags)
     runs = repeats.run_lengths(repeats.matches(chords, earlier))
-    return [as_array(x) for x in repeats.propose(chords, earlier, repeats.behind(runs, 1))]
+    proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1), lags)
+    return [as_array(x) for x in proposed]
 
 
 def test_what_followed_the_same_passage_is_proposed():
     # Steps 4 and 5 repeat 0 and 1, so 6 is expected to be as 2; the alto differs before.
     chords = columns("4567456", "4567856", "4567456", "4567456")
-    ids, lengths = proposals(chords, np.array([4], np.int32))
+    ids, lengths, _ = proposals(chords, np.array([4], np.int32))
     assert ids[0, 6].tolist() == [[6, 6]] * 4
     # All voices agree for one step only; the others but the alto do for two.
     assert lengths[0, 6].tolist() == [[1, 2], [1, 1], [1, 2], [1, 2]]
 
 
+def test_a_figure_that_goes_round_is_no_longer_than_itself():
+    chords = columns(*["4545454545"] * 4)
+    ids, lengths, lags = proposals(chords, np.array([2, 4], np.int32))
+    # Eight steps are alike two steps back; four of them count, those of the longer lag.
+    assert ids[0, 9].tolist() == [[5, 5]] * 4
+    assert lengths[0, 9].tolist() == [[4, 4]] * 4
+    assert lags[0, 9].tolist() == [[1, 1]] * 4
+
+
 def test_a_voice_above_that_differs_ends_the_passage_for_those_below():
     chords = columns("456745", "456745", "456745", "456745")
     chords[0, 5, 1] = 9  # the alto leaves what it had done
-    _, lengths = proposals(chords, np.array([4], np.int32))
+    _, lengths, _ = proposals(chords, np.array([4], np.int32))
     assert lengths[0, 5, :, 0].tolist() == [1, 1, 0, 0]
     assert lengths[0, 5, :, 1].tolist() == [1, 1, 1, 1]
 
 
 def plain_proposals(steps, lags):
-    """The same, one place after the other: {(step, voice): ((id, length), (id, length))}."""
+    """The same, one place after the other: each step and voice has two (id, length, lag)."""
 
     def run(step, lag, voices):
         length = 0
-        while length < repeats.LONGEST:
+        while length < min(repeats.LONGEST, lag):
             now = step - 1 - length
             if now - lag < 0 or any(steps[now][v] != steps[now - lag][v] for v in voices):
                 break
@@ -88,14 +98,14 @@ def plain_proposals(steps, lags):
     for step in range(len(steps)):
         for voice in range(4):
             joint, own = [], []
-            for lag in lags:
+            for place, lag in enumerate(lags):
                 note = steps[step - lag] if step >= lag else [0] * 4
                 agree = all(steps[step][v] == note[v] for v in range(voice))
                 together = run(step, lag, range(4))
                 alone = [run(step, lag, [v]) for v in range(4)]
                 weight = (together + 1) * agree
-                joint.append(((weight, sum(alone)), note[voice], together * agree))
-                own.append(((alone[voice], weight), note[voice], alone[voice]))
+                joint.append(((weight, sum(alone)), note[voice], together * agree, place))
+                own.append(((alone[voice], weight), note[voice], alone[voice], place))
             # `max` takes the first, which is the nearest.
             found[step, voice] = tuple(max(each, key=lambda x: x[0])[1:] for each in (joint, own))
     return found
@@ -104,9 +114,9 @@ def plain_proposals(steps, lags):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(3, 4), min_size=4, max_size=4), min_size=9, max_size=9))
 def test_proposals_are_those_of_a_plain_search(steps):
-    ids, lengths = proposals(np.array([steps], np.int32), LAGS)
+    ids, lengths, lags = proposals(np.array([steps], np.int32), LAGS)
     for (step, voice), expected in plain_proposals(steps, LAGS).items():
-        pair = zip(ids[0, step, voice], lengths[0, step, voice])
+        pair = zip(*(x[0, step, voice] for x in (ids, lengths, lags)))
         assert tuple(map(tuple, pair)) == expected, (step, voice)
 
 
@@ -126,7 +136,9 @@ def test_a_step_at_a_time_counts_the_same_repeats(lags):
     model = Chorale(CODEC.vocab_size, **SMALL, lags=lags, context=7)
     ids = repetitive_ids()
     logits = as_array(model(ids))
-    for weights in (model.writer.trust.embeddings, model.writer.lengths.embeddings):
+    writer = model.writer
+    for layer in (writer.trust, writer.trust_lag, writer.lengths, writer.lags):
+        weights = layer.embeddings
         weights.assign(np.random.default_rng(1).normal(size=weights.shape) * 3)
     assert not np.allclose(as_array(model(ids)), logits, atol=0.1)
     logits = as_array(model(ids))
@@ -145,7 +157,7 @@ def test_a_candidate_that_is_trusted_is_the_likeliest():
     model.writer.trust.embeddings.assign(trust.reshape(-1, 1))
     likeliest = as_array(model(ids)).argmax(axis=-1)[:, :-1].reshape(2, -1, 4)
     chords = ids[:, 1:].reshape(2, -1, 4)
-    proposed, lengths = proposals(chords, model.lags)
+    proposed, lengths, _ = proposals(chords, model.lags)
     trusted = lengths[..., 0] >= 4
     assert trusted.sum() > 40
     np.testing.assert_array_equal(likeliest[trusted], proposed[..., 0][trusted])

@@ -14,7 +14,8 @@ from bach_tf.models.transformer import Block
 
 VOICES = 4
 STEPS_PER_LAG = 4  # what is repeated comes back on the beat
-CANDIDATES = 3  # the voice's last note, and two that the piece has played before
+PROPOSED = 2  # notes that followed where the piece has been alike before
+CANDIDATES = 1 + PROPOSED  # the voice's last note comes first
 PAIRS = ((0, 1), (0, 2), (1, 2))  # of candidates that may be the same note
 KINDS = repeats.LONGEST + 1  # lengths that are told apart
 
@@ -92,7 +93,7 @@ class Chorale(NextTokenModel):
         self.blocks = [Block(heads, context, feed_forward, dropout, 0.0) for _ in range(layers)]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
         self.writer = VoiceWriter(
-            vocab_size, decoder, dropout=decoder_dropout, lengths=embedding // 4
+            vocab_size, decoder, dropout=decoder_dropout, counts=embedding // 4, lags=lags
         )
         self.intervals = IntervalScores(vocab_size)
 
@@ -103,7 +104,7 @@ class Chorale(NextTokenModel):
         held = repeats.behind(repeats.held_lengths(chords), 1)
         earlier = repeats.lagged(chords, self.lags)  # (B, N, D, 4)
         runs = repeats.run_lengths(repeats.matches(chords, earlier))
-        proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1))
+        proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1), self.lags)
         places = ops.arange(ops.shape(chords)[1], dtype="int32") % self.period
         x = self._read(last, held, places, training)  # (B, N, U)
         for block in self.blocks:
@@ -137,7 +138,7 @@ class Chorale(NextTokenModel):
         )
         chord, history = steps["chord"][:, None], steps["history"]
         earlier = ops.take(history, history.shape[1] - self.lags, axis=1)[:, None]  # (B, 1, D, 4)
-        proposed = repeats.propose(chord, earlier, steps["runs"][:, None])
+        proposed = repeats.propose(chord, earlier, steps["runs"][:, None], self.lags)
         read, last, held = (steps[name][:, None] for name in ("read", "last", "held"))
         logits = self._write(read, last, held, chord, proposed, False)
         return ops.take(logits[:, 0], voice, axis=1), (position + 1, steps)
@@ -188,7 +189,7 @@ class Chorale(NextTokenModel):
 
     def _write(self, read, last, held, chords, proposed, training):
         """Return the logits of each voice of each step: `(B, N, 4, V)`."""
-        proposals, lengths = proposed
+        proposals, lengths, lags = proposed
         candidates = ops.concatenate([last[..., None], proposals], axis=-1)  # (B, N, 4, 3)
         lengths = ops.concatenate([held[..., None], lengths], axis=-1)
         logits = self.writer(
@@ -197,6 +198,7 @@ class Chorale(NextTokenModel):
             self.embedding(candidates),
             candidates,
             lengths,
+            lags,
             training=training,
         )
         return logits + self.intervals(last, chords)
@@ -209,16 +211,20 @@ class VoiceWriter(keras.layers.Layer):
         vocab_size: number of ids.
         units: of both hidden layers.
         dropout: share of their outputs left out.
-        lengths: numbers that stand for a length.
+        counts: numbers that stand for a length, or for a lag.
+        lags: how many lags there are.
     """
 
-    def __init__(self, vocab_size: int, units: int, *, dropout: float, lengths: int):
+    def __init__(self, vocab_size: int, units: int, *, dropout: float, counts: int, lags: int):
         super().__init__()
         self.vocab_size, self.units = vocab_size, units
         self.common = keras.layers.Dense(VOICES * units)
-        self.lengths = keras.layers.Embedding(CANDIDATES * KINDS, lengths)
-        # What a length alone says for its candidate.
+        self.lengths = keras.layers.Embedding(CANDIDATES * KINDS, counts)
+        self.lags = keras.layers.Embedding(PROPOSED * lags, counts)
+        self.first_lags = np.arange(PROPOSED, dtype=np.int32) * lags  # a table for each
+        # What a length alone says for its candidate, and a lag for what lies so far back.
         self.trust = keras.layers.Embedding(CANDIDATES * KINDS, 1, embeddings_initializer="zeros")
+        self.trust_lag = keras.layers.Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
         self.hidden = keras.layers.Dense(units)
         self.dropouts = [keras.layers.Dropout(dropout) for _ in range(2)]
         self.logits = keras.layers.Dense(vocab_size)
@@ -227,7 +233,8 @@ class VoiceWriter(keras.layers.Layer):
     def build(self, read_shape, notes_shape, candidates_shape):
         """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
-        own = (CANDIDATES - 1) * numbers + CANDIDATES * self.lengths.output_dim + len(PAIRS)
+        counts = (CANDIDATES + PROPOSED) * self.lengths.output_dim
+        own = PROPOSED * numbers + counts + len(PAIRS)
         fans = read_shape[-1] + 2 * VOICES * numbers + own
         normal = keras.initializers.RandomNormal(stddev=fans**-0.5)
         self.common.kernel_initializer = normal
@@ -238,7 +245,7 @@ class VoiceWriter(keras.layers.Layer):
         # A voice sees the notes of those above it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
-    def call(self, read, notes, candidates, ids, lengths, training: bool = False):
+    def call(self, read, notes, candidates, ids, lengths, lags, training: bool = False):
         """Return the logits `(B, N, 4, V)`.
 
         Args:
@@ -248,31 +255,35 @@ class VoiceWriter(keras.layers.Layer):
             candidates: float32 `(B, N, 4, 3, E)`, the embeddings of each voice's candidates.
             ids: int32 `(B, N, 4, 3)`, their ids.
             lengths: int32 `(B, N, 4, 3)`, how long each has been held or repeated.
+            lags: int32 `(B, N, 4, 2)`, which lag back the two were found.
             training: whether dropout is on.
         """
         steps = ops.shape(read)[1]
         kinds = lengths + np.arange(CANDIDATES, dtype=np.int32) * KINDS
+        lags = lags + self.first_lags
         last = ops.reshape(candidates[:, :, :, 0], (-1, steps, VOICES * notes.shape[-1]))
         x = self.common(ops.concatenate([read, last], axis=-1))  # (B, N, 4 H)
         above = ops.reshape(self.above * self.seen, (-1, VOICES * self.units))
         x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)
         x = ops.reshape(x, (-1, steps, VOICES, self.units))
-        x = x + ops.einsum("bnvf,vfh->bnvh", self._own(candidates, ids, kinds), self.own)
+        x = x + ops.einsum("bnvf,vfh->bnvh", self._own(candidates, ids, kinds, lags), self.own)
         x = self.dropouts[0](ops.gelu(x), training=training)
         x = self.dropouts[1](ops.gelu(self.hidden(x)), training=training)  # (B, N, 4, H)
         raises = self.raises(x) + self.trust(kinds)[..., 0]  # (B, N, 4, 3)
+        raises = raises + ops.pad(self.trust_lag(lags)[..., 0], ((0, 0), (0, 0), (0, 0), (1, 0)))
         raised = ops.one_hot(ids, self.vocab_size) * raises[..., None]  # (B, N, 4, 3, V)
         return self.logits(x) + ops.sum(raised, axis=-2)
 
-    def _own(self, candidates, ids, kinds):
+    def _own(self, candidates, ids, kinds, lags):
         """Return what each voice is told of its own candidates: `(B, N, 4, F)`."""
         shape = (-1, ops.shape(ids)[1], VOICES)
-        proposed, lengths = candidates[:, :, :, 1:], self.lengths(kinds)
+        proposed = candidates[:, :, :, 1:]
+        counts = ops.concatenate([self.lengths(kinds), self.lags(lags)], axis=-2)
         agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in PAIRS]
         return ops.concatenate(
             [
-                ops.reshape(proposed, (*shape, (CANDIDATES - 1) * proposed.shape[-1])),
-                ops.reshape(lengths, (*shape, CANDIDATES * lengths.shape[-1])),
+                ops.reshape(proposed, (*shape, PROPOSED * proposed.shape[-1])),
+                ops.reshape(counts, (*shape, (CANDIDATES + PROPOSED) * counts.shape[-1])),
                 ops.cast(ops.stack(agree, axis=-1), proposed.dtype),
             ],
             axis=-1,

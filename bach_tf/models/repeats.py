@@ -74,27 +74,29 @@ def matches(chords, earlier):
     return ops.concatenate([same, ops.min(same, axis=-1, keepdims=True)], axis=-1)
 
 
-def propose(chords, earlier, runs):
+def propose(chords, earlier, runs, lags):
     """Return the notes that followed where the piece has been alike before.
 
     Two notes for each voice: what followed the longest passage in which all voices did what they
     have done just now, those above in the present step included; and the longest in which the
-    voice itself did. Of equally long ones the nearest counts.
+    voice itself did. Of equally long ones the nearest counts. A passage is no longer than the lag:
+    a figure of two beats that goes round and round is not a line that is sung again.
 
     Args:
         chords: int32 `(B, N, 4)`, of each step; a voice sees those above it.
         earlier: int32 `(B, N, D, 4)`, the steps some lags back.
         runs: int32 `(B, N, D, 5)`, how many steps up to the last one were alike at each lag, in
             each voice and in all.
+        lags: int32 `(D,)`, in steps.
 
     Returns:
-        ids int32 `(B, N, 4, 2)`, and the lengths of the passages, 0 to `LONGEST`: int32
-        `(B, N, 4, 2)`.
+        ids int32 `(B, N, 4, 2)`; the lengths of the passages, 0 to `LONGEST`: int32
+        `(B, N, 4, 2)`; and which of the lags it is, int32 `(B, N, 4, 2)`.
     """
     same = ops.cast(chords[:, :, None] == earlier, "int32")  # (B, N, D, 4)
-    first, second, third, _ = ops.unstack(same, 4, axis=-1)
-    two = first * second  # not `cumprod`, which ONNX and LiteRT do not have
-    above = ops.stack([ops.ones_like(first), first, two, two * third], axis=-1)
+    above = ops.cumprod(same, axis=-1)[..., :-1]
+    above = ops.pad(above, ((0, 0), (0, 0), (0, 0), (1, 0)), constant_values=1)
+    runs = ops.minimum(runs, lags[:, None])
     own, together = runs[..., :4], runs[..., 4:]  # (B, N, D, 4) and (B, N, D, 1)
     alike = ops.sum(own, axis=-1, keepdims=True)  # less than FARTHEST
     jointly = above * (together + 1)
@@ -105,4 +107,5 @@ def propose(chords, earlier, runs):
     return (
         ops.take_along_axis(ids, best, axis=2)[:, :, 0],
         ops.take_along_axis(lengths, best, axis=2)[:, :, 0],
+        ops.cast(best[:, :, 0], "int32"),
     )
