@@ -1,0 +1,106 @@
+"""From a run folder to `exported/NAME/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bach_tf.choices import choose
+from bach_tf.export.keras_file import write_keras
+from bach_tf.export.litert import write_litert
+from bach_tf.export.onnx_file import write_onnx
+from bach_tf.export.readme import README
+from bach_tf.export.run_folder import write_run
+from bach_tf.export.saved_model import write_saved_model
+from bach_tf.export.tokens import describe_tokens
+from bach_tf.runs import CODEC, PRESET, Run
+
+EXPORTED = Path("exported")
+ASSETS, TOKENS = "assets", "tokens.json"
+# Each writes its files into a folder that holds `assets/`, tries them, and says what they are.
+EXPORTERS: dict[str, Callable[[Run, Path], str]] = {
+    "saved_model": write_saved_model,
+    "litert": write_litert,
+    "onnx": write_onnx,
+    "keras": write_keras,
+    "run": write_run,
+}
+
+
+def export_run(
+    run: Run, formats: Sequence[str], *, output: Path = EXPORTED, name: str | None = None
+) -> dict[str, str]:
+    """Write a run for programs that know nothing of bach_tf, all of it or nothing.
+
+    Args:
+        run: a trained one.
+        formats: names in `EXPORTERS`.
+        output: the folder of all that is exported.
+        name: of the folder in it; that of the run's folder when `None`.
+
+    Returns:
+        what each format is, in words.
+
+    Raises:
+        ValueError: an unknown format, a folder that exists already, a name that is not one, a
+            missing package, or a model that a format cannot hold.
+
+    Example:
+        >>> export_run(run, ["saved_model", "onnx"])  # doctest: +SKIP
+    """
+    exporters = {chosen: choose(EXPORTERS, chosen, "format") for chosen in formats}
+    if not exporters:
+        raise ValueError(f"Expected a format. Choose from: {', '.join(sorted(EXPORTERS))}.")
+    folder = folder_for(run, output, name)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=output) as scratch:
+        new = Path(scratch) / folder.name
+        write_assets(run, new)
+        notes = {chosen: write(run, new) for chosen, write in exporters.items()}
+        os.replace(new, folder)
+    return notes
+
+
+def folder_for(run: Run, output: Path, name: str | None) -> Path:
+    """Return the folder that a run is exported to.
+
+    Raises:
+        ValueError: it exists already, or the name is not that of a folder.
+    """
+    name = run.folder.resolve().name if name is None else name
+    if not name or Path(name).name != name:
+        raise ValueError(f"A name of what is exported is that of a folder. Received: {name!r}")
+    folder = output / name
+    if folder.exists():
+        raise ValueError(
+            f"{folder} exists already. Choose another --name or --output, or remove it first."
+        )
+    return folder
+
+
+def write_assets(run: Run, folder: Path) -> None:
+    """Write what goes with every format: README.txt, and in `assets/` the run's files as JSON."""
+    assets = folder / ASSETS
+    assets.mkdir(parents=True)
+    shutil.copy(run.folder / CODEC, assets / CODEC)
+    # Without the folder of the corpus, which is one of this machine.
+    _write_json(assets / PRESET, replace(run.preset, data_dir=None).to_config())
+    about = describe_tokens(run.codec, run.preset)
+    _write_json(assets / TOKENS, about)
+    (folder / "README.txt").write_text(README.format(**about), encoding="utf-8")
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def sizes(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the files and folders in a folder, and the bytes that each takes."""
+    for path in sorted(folder.iterdir()):
+        files = path.rglob("*") if path.is_dir() else [path]
+        yield path.name, sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,75 @@
+"""What all formats write: the model of a run as it is used, and whether they have written it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bach_tf.models import NextTokenModel
+
+TOLERANCE = 1e-4  # of a logit
+CHECKED_LENGTHS = (2, 22, 67)  # whole steps of no codec, nor what a converter has been shown
+
+
+def without_dropout(model: NextTokenModel) -> NextTokenModel:
+    """Return a copy of a model that leaves nothing out, in training neither.
+
+    Keras draws the masks of a recurrent layer's dropout even where it does not use them, and
+    counts the seed up. A format that holds no variables cannot hold that.
+
+    Args:
+        model: with weights.
+
+    Example:
+        >>> from bach_tf.models import MODELS
+        >>> model = MODELS["gru"](vocab_size=9, units=4)
+        >>> _ = model(np.zeros((1, 2), np.int32))
+        >>> without_dropout(model).get_config()["dropout"]
+        0.0
+    """
+    settings = model.get_config()
+    settings.update({name: 0.0 for name in settings if name.endswith("dropout")})
+    copy = type(model)(**settings)
+    copy(np.zeros((1, 2), np.int32))  # makes the weights
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def check_logits(
+    model: NextTokenModel,
+    logits_of: Callable[[np.ndarray], np.ndarray],
+    vocab_size: int,
+    batch_size: int = 1,
+    tolerance: float = TOLERANCE,
+) -> float:
+    """Return by how much the logits of an exported model differ from those of Keras at most.
+
+    Args:
+        model: that was exported.
+        logits_of: runs what was exported: ids int32 `(B, T)` to logits `(B, T, V)`.
+        vocab_size: number of ids.
+        batch_size: rows that are given at a time.
+        tolerance: of a logit.
+
+    Raises:
+        ValueError: they differ by more than that.
+    """
+    numbers = np.random.default_rng(0)
+    largest = 0.0
+    for length in CHECKED_LENGTHS:
+        ids = numbers.integers(1, vocab_size, (batch_size, length), np.int32)
+        expected = np.asarray(model(ids, training=False))
+        difference = np.abs(logits_of(ids) - expected).max()
+        if not difference <= tolerance:
+            raise ValueError(
+                f"Expected the logits of Keras within {tolerance:g}, got some that differ by "
+                f"{difference:.2g} from them (ids {ids.shape})."
+            )
+        largest = max(largest, float(difference))
+    return largest
+
+
+def first_line(message: object) -> str:
+    """Return the first line of a message, which a converter's may have thousands of."""
+    return str(message).strip().partition("\n")[0]

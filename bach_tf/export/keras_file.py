@@ -1,0 +1,37 @@
+"""A `.keras` file: the model with its weights, to be loaded, looked into and trained in Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from bach_tf.export.inference import check_logits
+from bach_tf.runs import Run
+
+FILE = "model.keras"
+
+
+def write_keras(run: Run, folder: Path) -> str:
+    """Write `model.keras`, which `keras.models.load_model` reads after `import bach_tf.models`.
+
+    It holds arguments as JSON and weights as HDF5: no code, so that Keras loads it in its safe
+    mode. Without bach_tf, `keras.layers.TFSMLayer` makes a layer of the SavedModel instead.
+
+    Args:
+        run: a trained one.
+        folder: where to.
+
+    Returns:
+        what was written, in words.
+
+    Raises:
+        ValueError: what was written does not do what the model does.
+    """
+    run.model.save(folder / FILE)
+    again = keras.models.load_model(folder / FILE)
+    largest = check_logits(
+        run.model, lambda ids: np.asarray(again(ids)), run.codec.vocab_size, batch_size=2
+    )
+    return f"to be loaded after `import bach_tf.models`; logits within {largest:.0e} of Keras"

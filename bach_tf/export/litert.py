@@ -1,0 +1,91 @@
+"""LiteRT, formerly TensorFlow Lite: the logits, for phones and small computers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.export.inference import check_logits, first_line, without_dropout
+from bach_tf.export.saved_model import logits_function
+from bach_tf.models import NextTokenModel
+from bach_tf.runs import Run
+
+FILE = "model.tflite"
+# One piece, of any length: the loops of recurrent layers cannot be written for any batch.
+IDS = tf.TensorSpec([1, None], tf.int32, "ids")
+BUILTINS, SELECTED = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+STANDARD_ERROR = 2
+
+
+def write_litert(run: Run, folder: Path) -> str:
+    """Write `model.tflite`: `ids` int32 `(1, T)` to `logits` float32 `(1, T, V)`, T free.
+
+    Args:
+        run: a trained one.
+        folder: where to.
+
+    Returns:
+        what was written, in words; also whether a runtime must know more than the operations of
+        LiteRT ("Select TF ops"), as the one in the package `tensorflow` does.
+
+    Raises:
+        ValueError: LiteRT cannot hold this model.
+    """
+    model = without_dropout(run.model)
+    with quiet_standard_error():
+        content, note = convert(model)
+        largest = check_logits(model, logits_of(content), run.codec.vocab_size)
+    (folder / FILE).write_bytes(content)
+    return f"one piece of any length at a time, {note}; logits within {largest:.0e} of Keras"
+
+
+def convert(model: NextTokenModel) -> tuple[bytes, str]:
+    """Return a model in LiteRT's format, and what a runtime must know.
+
+    Raises:
+        ValueError: LiteRT cannot hold this model.
+    """
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=logits_function(model, IDS))
+        try:
+            return _convert(folder, [BUILTINS]), "no Select TF ops needed"
+        except Exception:  # the class is not public
+            try:
+                return _convert(folder, [BUILTINS, SELECTED]), "needs Select TF ops"
+            except Exception as error:
+                # Before it stands where in the graph that was.
+                reason = first_line(error).rpartition("): ")[2]
+                raise ValueError(f"LiteRT cannot hold {type(model).__name__}: {reason}") from error
+
+
+def _convert(folder: str, operations: list) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.target_spec.supported_ops = operations
+    return converter.convert()
+
+
+def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function ids to logits of a model in LiteRT's format, run by its interpreter."""
+    run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
+    return lambda ids: run(ids=ids)["logits"]
+
+
+@contextmanager
+def quiet_standard_error() -> Iterator[None]:
+    """Keep what C++ prints from the screen: the converter reports on each of its steps."""
+    kept = os.dup(STANDARD_ERROR)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)

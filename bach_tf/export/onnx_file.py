@@ -1,0 +1,153 @@
+"""ONNX: the logits, for the many runtimes that read it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf.export.inference import check_logits, first_line, without_dropout
+from bach_tf.export.saved_model import IDS, logits_function
+from bach_tf.models import NextTokenModel
+from bach_tf.runs import Run
+
+FILE = "model.onnx"
+OPSET = 18  # the newest that tf2onnx 1.17 writes
+PACKAGES = "tf2onnx==1.17.0 onnx==1.18.0 onnxruntime==1.31.1"
+
+
+def write_onnx(run: Run, folder: Path) -> str:
+    """Write `model.onnx`: `ids` int32 `(B, T)` to `logits` float32 `(B, T, V)`, B and T free.
+
+    Args:
+        run: a trained one.
+        folder: where to.
+
+    Returns:
+        what was written, in words.
+
+    Raises:
+        ValueError: ONNX cannot hold this model, or a package is missing.
+    """
+    model = without_dropout(run.model)
+    content = convert(model)
+    largest = check_logits(model, logits_of(content), run.codec.vocab_size, batch_size=2)
+    (folder / FILE).write_bytes(content)
+    return f"opset {OPSET}; logits within {largest:.0e} of Keras"
+
+
+def convert(model: NextTokenModel) -> bytes:
+    """Return a model in ONNX's format.
+
+    Raises:
+        ValueError: ONNX cannot hold this model, or a package is missing.
+    """
+    tf2onnx = _tf2onnx()
+    with _plainly(tf2onnx) as heard:
+        proto, _ = tf2onnx.convert.from_function(
+            logits_function(model, IDS),
+            input_signature=[IDS],
+            opset=OPSET,
+            custom_op_handlers={
+                "FloorMod": (_write_remainder, []),
+                "Cumprod": (_write_running_product, []),
+            },
+        )
+    if heard.errors:  # it goes on after them, and writes what no runtime can read
+        raise ValueError(
+            f"ONNX cannot hold {type(model).__name__}: {'; '.join(dict.fromkeys(heard.errors))}"
+        )
+    for value in (*proto.graph.input, *proto.graph.output):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "length")):
+            dimension.dim_param = name
+    return proto.SerializeToString()
+
+
+def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function ids to logits of a model in ONNX's format, run by ONNX Runtime.
+
+    Raises:
+        ValueError: a package is missing, or it cannot be read.
+    """
+    runtime = _onnxruntime()
+    try:
+        session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the classes are not public
+        raise ValueError(f"ONNX Runtime cannot read the model: {first_line(error)}") from error
+    return lambda ids: session.run(["logits"], {"ids": ids})[0]
+
+
+def _write_remainder(graph, node, name, arguments):
+    """Write the remainder of whole numbers as ONNX has it, with the sign of the divisor.
+
+    The converter would subtract the quotient times the divisor, and ONNX rounds a quotient of
+    whole numbers towards zero: that of -1 and 12 would leave -1 instead of 11.
+    """
+    node.type = "Mod"
+    return node
+
+
+def _write_running_product(graph, node, name, arguments):
+    """Write a running product along an axis that is counted from the last one, as the first does.
+
+    The converter knows axes that are counted from the first one alone.
+    """
+    from tf2onnx.onnx_opset.math import CumProd
+
+    axis = node.inputs[1].get_tensor_value(as_list=False)
+    counted = graph.make_const(f"{name}_axis", axis % len(graph.get_shape(node.input[0])))
+    graph.replace_input(node, node.input[1], counted.output[0], 1)
+    return CumProd.version_10(graph, node)
+
+
+@contextmanager
+def _plainly(tf2onnx) -> Iterator[_Heard]:
+    """Convert without optimising, and keep what the converter reports from the screen."""
+    logger, heard = logging.getLogger("tf2onnx"), _Heard()
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [heard], False
+    # ONNX Runtime optimises when it loads, and no worse. These take longer than the conversion, and
+    # one of them tries what is the fastest on this machine, for another file every time.
+    optimizers = tf2onnx.optimizer._optimizers
+    skipped = dict(optimizers)
+    optimizers.clear()
+    try:
+        yield heard
+    finally:
+        optimizers.update(skipped)
+        logger.handlers, logger.propagate = before
+
+
+class _Heard(logging.Handler):
+    """Keeps what a logger says went wrong, a line each."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.errors.append(first_line(record.getMessage()))
+
+
+def _tf2onnx():
+    try:
+        import tf2onnx
+        import tf2onnx.optimizer
+    except ImportError as error:
+        raise ValueError(_missing(error)) from None
+    return tf2onnx
+
+
+def _onnxruntime():
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError(_missing(error)) from None
+    return onnxruntime
+
+
+def _missing(error: ImportError) -> str:
+    return f"The format onnx needs more packages ({error}): pip install {PACKAGES}"

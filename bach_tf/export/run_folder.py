@@ -1,0 +1,67 @@
+"""A run folder to be handed on: half the size, and nothing of the machine it was made on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from bach_tf.export.inference import check_logits
+from bach_tf.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
+
+FOLDER = "run"
+
+
+def write_run(run: Run, folder: Path) -> str:
+    """Write `run/`, a run folder with weights of half precision, JSON and a CSV file.
+
+    Args:
+        run: a trained one.
+        folder: where to.
+
+    Returns:
+        what was written, in words.
+
+    Raises:
+        ValueError: what was written does not do what the model does.
+    """
+    small = folder / FOLDER
+    small.mkdir()
+    for name in (CODEC, HISTORY):
+        if (run.folder / name).exists():
+            shutil.copy(run.folder / name, small / name)
+    preset = replace(run.preset, data_dir=None)  # which names a folder of this machine
+    text = json.dumps(preset.to_config(), indent=1) + "\n"
+    (small / PRESET).write_text(text, encoding="utf-8")
+    _halve(run.folder / WEIGHTS, small / WEIGHTS)
+    again = load_run(small).model
+    largest = check_logits(
+        run.model,
+        lambda ids: np.asarray(again(ids)),
+        run.codec.vocab_size,
+        batch_size=2,
+        tolerance=0.05,
+    )
+    return f"weights of 16 bits, for --run; logits within {largest:.0e} of those of 32"
+
+
+def _halve(source: Path, target: Path) -> None:
+    """Copy a file of weights with numbers of 16 bits."""
+    with h5py.File(source) as old, h5py.File(target, "w") as new:
+
+        def copy(name, node):
+            if isinstance(node, h5py.Dataset):
+                half = np.issubdtype(node.dtype, np.floating)
+                new[name] = node[()].astype(np.float16) if half else node[()]
+            else:
+                new.require_group(name)
+            for key, value in node.attrs.items():
+                new[name].attrs[key] = value
+
+        old.visititems(copy)
+        for key, value in old.attrs.items():
+            new.attrs[key] = value

@@ -1,0 +1,155 @@
+"""A SavedModel: next-token logits, likelihoods, and whole pieces, for TensorFlow alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.export.inference import check_logits, without_dropout
+from bach_tf.models import NextTokenModel
+from bach_tf.runs import Run
+from bach_tf.sampling import Sampler
+
+Function = tf.types.experimental.GenericFunction
+IDS = tf.TensorSpec([None, None], tf.int32, "ids")
+
+
+def write_saved_model(run: Run, folder: Path) -> str:
+    """Write a SavedModel into a folder that holds `assets/`.
+
+    It has three signatures; batch and length are free in all of them.
+
+    - `serving_default`: `ids` int32 `(B, T)` to `logits` float32 `(B, T, V)`, of the id after
+      each.
+    - `score`: `ids` int32 `(B, T)` to `log_likelihood` float32 `(B, T - 1)`, in nats: of each id
+      but the first, given those before it; 0 for ids that an evaluation does not count.
+    - `generate`: `prompt` int32 `(P,)` and the scalars `length`, `top_k`, `seed`, `num_outputs`
+      (int32) and `temperature`, `top_p` (float32) to `ids` int32 `(num_outputs, 1 + length)`.
+
+    Args:
+        run: a trained one.
+        folder: holds `assets/` with the files that go with the model.
+
+    Returns:
+        what was written, in words.
+
+    Raises:
+        ValueError: what was written does not do what Keras does.
+    """
+    model = without_dropout(run.model)
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    module.assets = [tf.saved_model.Asset(str(path)) for path in (folder / "assets").iterdir()]
+    logits = logits_function(model, IDS)
+    signatures = {
+        "serving_default": logits,
+        "score": score_function(logits, run.codec.counted),
+        "generate": generate_function(model, run.codec, least_length(run)),
+    }
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    written = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    largest = check_logits(
+        model, lambda ids: written(ids=ids)["logits"].numpy(), run.codec.vocab_size, batch_size=2
+    )
+    return f"signatures {', '.join(signatures)}; logits within {largest:.0e} of Keras"
+
+
+def logits_function(model: NextTokenModel, ids: tf.TensorSpec) -> Function:
+    """Return the function `ids` to `logits` of a model, for ids of one shape."""
+
+    @tf.function(input_signature=[ids], autograph=False)
+    def serving_default(ids):
+        return {"logits": model(ids, training=False)}  # (B, T, V)
+
+    return serving_default
+
+
+def score_function(logits_of: Function, counted: np.ndarray) -> Function:
+    """Return the function `ids` to `log_likelihood` of a model.
+
+    Args:
+        logits_of: its `logits_function`.
+        counted: bool `(V,)`, the ids whose likelihood is measured; of others it is 0.
+    """
+
+    @tf.function(input_signature=[IDS], autograph=False)
+    def score(ids):
+        logits, targets = logits_of(ids)["logits"][:, :-1], ids[:, 1:]  # (B, T - 1, V)
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return {"log_likelihood": tf.where(tf.gather(counted, targets), -nats, 0.0)}
+
+    return score
+
+
+def generate_function(model: NextTokenModel, codec, least: int) -> Function:
+    """Return the function that writes pieces, as `Sampler.sample` does for the same seed.
+
+    Args:
+        model: gives the logits.
+        codec: says which ids may be written where.
+        least: ids before which no piece ends.
+    """
+    sampler = Sampler(model, codec)
+    may_write = tf.constant(codec.may_write)  # (period, V)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int32, "prompt"),
+            *(tf.TensorSpec([], tf.int32, name) for name in ("length", "num_outputs", "seed")),
+            *(tf.TensorSpec([], tf.float32, name) for name in ("temperature", "top_p")),
+            tf.TensorSpec([], tf.int32, "top_k"),
+        ],
+        autograph=False,
+    )
+    def generate(prompt, length, num_outputs, seed, temperature, top_p, top_k):
+        with tf.control_dependencies(
+            checks(prompt, length, num_outputs, temperature, top_p, top_k, codec.vocab_size)
+        ):
+            prompt, length, num_outputs = map(tf.identity, (prompt, length, num_outputs))
+
+        ids = sampler.loop(
+            prompt,
+            length,
+            tf.maximum(least, tf.size(prompt)),
+            temperature,
+            seed,
+            tf.range(num_outputs),
+            may_write,
+            tf.where(top_k > 0, top_k, codec.vocab_size),
+            top_p,
+        )
+        return {"ids": ids}
+
+    return generate
+
+
+def checks(prompt, length, num_outputs, temperature, top_p, top_k, vocab_size: int) -> list:
+    """Return what fails in the graph where `Sampler.sample` raises."""
+    size = tf.size(prompt)
+    return [
+        _check(size > 0, "`prompt` must begin with the start token. Received: no id"),
+        _check(
+            tf.reduce_all((prompt >= 0) & (prompt < vocab_size)),
+            f"`prompt` must hold ids in 0..{vocab_size - 1}",
+        ),
+        _check(length >= size, "`length` must leave room behind `prompt`", length, size),
+        _check(num_outputs >= 1, "`num_outputs` must be at least 1", num_outputs),
+        _check(
+            (temperature >= 0) & tf.math.is_finite(temperature),
+            "`temperature` must be a number of at least 0",
+            temperature,
+        ),
+        _check(top_k >= 0, "`top_k` must be at least 0, which is for all ids", top_k),
+        _check((top_p > 0) & (top_p <= 1), "`top_p` must be above 0 and at most 1", top_p),
+    ]
+
+
+def least_length(run: Run) -> int:
+    """Return the ids before which the pieces of a run do not end, as its preset says."""
+    return run.preset.min_length * len(run.codec.may_follow)
+
+
+def _check(condition, message: str, *received):
+    return tf.debugging.Assert(condition, [message, *received])

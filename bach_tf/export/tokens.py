@@ -1,0 +1,117 @@
+"""What ids mean, as plain data: a program that has no codec reads pieces by it."""
+
+from __future__ import annotations
+
+import re
+
+from bach_tf.note_names import note_number
+from bach_tf.presets import Preset
+
+HOLD, REST, VOICE = "_", "r", "voice"
+# What a token does, read off its name, which `bach_tf.codecs` makes: an effect and a number.
+NUMBERED = {"+": "wait", "wait:": "wait", ":": "duration", "velocity:": "velocity"}
+
+
+def describe_tokens(codec, preset: Preset) -> dict:
+    """Return what a program must know to read the ids of a codec, as plain JSON data.
+
+    Its `reading` says how. The names of tokens are those that the codecs of bach_tf share; a
+    token whose name says nothing has no effect.
+
+    Args:
+        codec: of the run.
+        preset: of the run: tempo, instrument, and the defaults of generation.
+
+    Example:
+        >>> from bach_tf.codecs import MelodyCodec
+        >>> from bach_tf.presets import PRESETS
+        >>> about = describe_tokens(MelodyCodec(60, 72), PRESETS["folk"])
+        >>> about["tokens"][6], about["steps_after"]
+        ({'id': 6, 'name': 'C4', 'strike': [60], 'release': 'voice'}, [1])
+    """
+    tokens = [
+        {"id": number, "name": name, **(effect_of(name) if number > codec.END else {})}
+        for number, name in enumerate(codec.tokens)
+    ]
+    if not any("duration" in token or token["name"].startswith("off:") for token in tokens):
+        _end_at_the_next(tokens)
+    voices = len(codec.voice_names)
+    return {
+        "format": "bach_tf tokens, version 1",
+        "reading": READING,
+        "start": codec.START,
+        "end": codec.END,
+        "pad": 0,
+        "voices": list(codec.voice_names),
+        "steps_per_quarter": codec.steps_per_quarter,
+        "steps_after": [0] * (voices - 1) + [_steps_after(codec, tokens)],
+        "legato": codec.steps_per_bar is not None and HOLD not in codec.tokens,
+        "velocity": 80,
+        "tempo_qpm": preset.tempo_qpm,
+        "program": preset.program,
+        "defaults": {
+            "prompt": [codec.START],
+            "length": preset.length * voices,
+            "temperature": preset.temperature,
+            "top_k": 0,
+            "top_p": 1.0,
+            "num_outputs": 1,
+        },
+        "tokens": tokens,
+    }
+
+
+READING = (
+    "A piece is ids: `start`, then a token of each of `voices` in turn, again and again, until "
+    "`end` or the last id; `pad` fills up behind it. To hear it, read the tokens with a clock that "
+    "counts steps from 0, `steps_per_quarter` of them in a quarter note. For each token: the clock "
+    "goes on by `wait`; `velocity` is that of the notes struck from now on; notes of `release` "
+    "end, which are MIDI numbers, or `voice`, for all that the token's voice sounds; notes of "
+    "`strike` begin; `duration` is how many steps after their onset those notes end that have no "
+    "end yet; and the clock goes on by the `steps_after` of the token's voice. What a token does "
+    "not have it does not do. Where `legato` is true, a voice that strikes the note which it "
+    "sounds sounds it on: nothing ends and nothing begins. What has no end at the end of the piece "
+    "ends there."
+)
+
+
+def effect_of(name: str) -> dict:
+    """Return what a token does, by its name; an empty dict for nothing.
+
+    Example:
+        >>> effect_of("C4"), effect_of("off:C4"), effect_of("+3"), effect_of("r")
+        ({'strike': [60], 'release': [60]}, {'release': [60]}, {'wait': 3}, {'release': 'voice'})
+    """
+    if name == REST:
+        return {"release": VOICE}
+    numbered = re.fullmatch(r"(\D+?)(\d+)", name)
+    if numbered and numbered[1] in NUMBERED:
+        return {NUMBERED[numbered[1]]: int(numbered[2])}
+    if name.startswith("off:"):
+        return {"release": _pitches(name.removeprefix("off:"))}
+    pitches = _pitches(name.removeprefix("on:"))
+    # A note that is struck again ends.
+    return {"strike": pitches, "release": pitches} if pitches else {}
+
+
+def _pitches(name: str) -> list[int]:
+    """Return the MIDI numbers of a note or a chord; none if the name is of neither."""
+    try:
+        return [note_number(note) for note in name.split(".")]
+    except ValueError:
+        return []
+
+
+def _steps_after(codec, tokens: list[dict]) -> int:
+    """Return how many steps pass after the last voice's token of each step of the codec."""
+    if codec.steps_per_bar is not None:  # its steps are those of the grid
+        return 1
+    # Without any time in its tokens a piece is told in quarters.
+    return 0 if any("wait" in token for token in tokens) else codec.steps_per_quarter
+
+
+def _end_at_the_next(tokens: list[dict]) -> None:
+    """Let what a voice strikes end all that it sounds, where tokens say no other end of a note."""
+    for token in tokens:
+        if "strike" in token:
+            token["release"] = VOICE
