@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def make_run(name, folder):
     for variable in run.model.weights:  # so far apart that ids are drawn of different chances
         variable.assign(variable + numbers.normal(0, 0.3, variable.shape) ** 2)
     save_weights(run)
-    return load_trained_run(run.folder)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -443,6 +444,22 @@ def test_the_command_says_what_it_has_written(small, tmp_path, capsys):
 
     assert main([*arguments, "--format", "keras", "--name", "mine"]) == 2
     assert "mine exists already. Choose another --name or --output" in capsys.readouterr().err
+
+
+def test_a_run_is_handed_on_at_half_the_size(tmp_path):
+    run = make_run("lstm", tmp_path)
+    (run.folder / "history.csv").write_text("epoch,val_nll\n0,1.5\n")
+    export_run(run, ["run"], output=tmp_path / "out")
+    small = load_trained_run(tmp_path / "out" / "lstm" / "run")
+    assert small.preset == replace(run.preset, data_dir=None)
+    assert small.codec.to_config() == run.codec.to_config()
+    assert (small.folder / "history.csv").read_text() == "epoch,val_nll\n0,1.5\n"
+    for half, whole in zip(small.model.get_weights(), run.model.get_weights()):
+        np.testing.assert_array_equal(half, whole.astype(np.float16))
+    with h5py.File(small.folder / "model.weights.h5") as file:
+        kinds = set()
+        file.visititems(lambda _, node: kinds.add(getattr(node, "dtype", None)))
+    assert kinds == {None, np.dtype("float16")}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from bach_tf.runs import Run
 
 FILE = "model.onnx"
 OPSET = 18  # the newest that tf2onnx 1.17 writes
+# Without the last of them the loops of recurrent layers are not sound.
+TIDYING = {"fold_constants", "merge_duplication", "remove_identity"}
 PACKAGES = "tf2onnx==1.17.0 onnx==1.18.0 onnxruntime==1.31.1"
 
 
@@ -105,19 +107,21 @@ def _write_running_product(graph, node, name, arguments):
 
 @contextmanager
 def _plainly(tf2onnx) -> Iterator[_Heard]:
-    """Convert without optimising, and keep what the converter reports from the screen."""
+    """Convert with little optimising, and keep what the converter reports from the screen."""
     logger, heard = logging.getLogger("tf2onnx"), _Heard()
     before = logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [heard], False
-    # ONNX Runtime optimises when it loads, and no worse. These take longer than the conversion, and
-    # one of them tries what is the fastest on this machine, for another file every time.
+    # ONNX Runtime optimises when it loads, and no worse. The others take longer than the
+    # conversion, and one tries what is the fastest on this machine, for another file every time.
     optimizers = tf2onnx.optimizer._optimizers
-    skipped = dict(optimizers)
-    optimizers.clear()
+    every = dict(optimizers)
+    for skipped in every.keys() - TIDYING:
+        del optimizers[skipped]
     try:
         yield heard
     finally:
-        optimizers.update(skipped)
+        optimizers.clear()
+        optimizers.update(every)
         logger.handlers, logger.propagate = before
 
 

@@ -35,11 +35,16 @@ saved_model.pb, variables/
     For TensorFlow Serving, make this folder version 1 of a model: mount it as /models/NAME/1.
 
 model.tflite
-    LiteRT: ids (1, T) -> logits (1, T, V). One piece at a time, of any length.
+    LiteRT: ids (1, T) -> logits (1, T, V). One piece at a time, of any length. For some models,
+    of which the export says so, the interpreter must know "Select TF ops", as that of the
+    package tensorflow does.
 
 model.onnx
     ONNX: ids (B, T) -> logits (B, T, V). Batch and length are free.
 
 model.keras
     Keras: keras.models.load_model("model.keras") after import bach_tf.models.
+
+run/
+    A run folder of bach_tf, its weights in 16 bits: python generate.py --run FOLDER/run
 """
