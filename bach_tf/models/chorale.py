@@ -190,8 +190,10 @@ class Chorale(NextTokenModel):
     def _write(self, read, last, held, chords, proposed, training):
         """Return the logits of each voice of each step: `(B, N, 4, V)`."""
         proposals, lengths, lags = proposed
-        candidates = ops.concatenate([last[..., None], proposals], axis=-1)  # (B, N, 4, 3)
-        lengths = ops.concatenate([held[..., None], lengths], axis=-1)
+        candidates = ops.concatenate(
+            [ops.expand_dims(last, -1), proposals], axis=-1
+        )  # (B, N, 4, 3)
+        lengths = ops.concatenate([ops.expand_dims(held, -1), lengths], axis=-1)
         logits = self.writer(
             read,
             self.embedding(chords),
@@ -269,9 +271,11 @@ class VoiceWriter(keras.layers.Layer):
         x = x + ops.einsum("bnvf,vfh->bnvh", self._own(candidates, ids, kinds, lags), self.own)
         x = self.dropouts[0](ops.gelu(x), training=training)
         x = self.dropouts[1](ops.gelu(self.hidden(x)), training=training)  # (B, N, 4, H)
-        raises = self.raises(x) + self.trust(kinds)[..., 0]  # (B, N, 4, 3)
-        raises = raises + ops.pad(self.trust_lag(lags)[..., 0], ((0, 0), (0, 0), (0, 0), (1, 0)))
-        raised = ops.one_hot(ids, self.vocab_size) * raises[..., None]  # (B, N, 4, 3, V)
+        raises = self.raises(x) + ops.squeeze(self.trust(kinds), -1)  # (B, N, 4, 3)
+        raises = raises + ops.pad(
+            ops.squeeze(self.trust_lag(lags), -1), ((0, 0), (0, 0), (0, 0), (1, 0))
+        )
+        raised = ops.one_hot(ids, self.vocab_size) * ops.expand_dims(raises, -1)  # (B, N, 4, 3, V)
         return self.logits(x) + ops.sum(raised, axis=-2)
 
     def _own(self, candidates, ids, kinds, lags):

@@ -88,8 +88,8 @@ class IntervalScores(keras.layers.Layer):
         rows = (np.arange(len(UPPER)) * 2 + moved) * (CLASSES + 1) + interval
         scores = ops.take(ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0)  # (B, N, 6, 12)
         # From intervals to the pitch classes that make them with the note above.
-        turned = (np.arange(CLASSES) - (now[..., None] - self.first)) % CLASSES
+        turned = (np.arange(CLASSES) - (ops.expand_dims(now, -1) - self.first)) % CLASSES
         scores = ops.take_along_axis(scores, turned, axis=-1)
-        scores = scores * ops.cast(now >= self.first, scores.dtype)[..., None]
+        scores = scores * ops.expand_dims(ops.cast(now >= self.first, scores.dtype), -1)
         sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, 6)
         return ops.einsum("vp,bnpc->bnvc", sums, scores)

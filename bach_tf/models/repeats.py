@@ -94,8 +94,9 @@ def propose(chords, earlier, runs, lags):
         `(B, N, 4, 2)`; and which of the lags it is, int32 `(B, N, 4, 2)`.
     """
     same = ops.cast(chords[:, :, None] == earlier, "int32")  # (B, N, D, 4)
-    above = ops.cumprod(same, axis=-1)[..., :-1]
-    above = ops.pad(above, ((0, 0), (0, 0), (0, 0), (1, 0)), constant_values=1)
+    soprano, alto, tenor, _ = ops.unstack(same, 4, axis=-1)
+    two = soprano * alto
+    above = ops.stack([ops.ones_like(two), soprano, two, two * tenor], axis=-1)
     runs = ops.minimum(runs, lags[:, None])
     own, together = runs[..., :4], runs[..., 4:]  # (B, N, D, 4) and (B, N, D, 1)
     alike = ops.sum(own, axis=-1, keepdims=True)  # less than FARTHEST
@@ -103,7 +104,7 @@ def propose(chords, earlier, runs, lags):
     scores = ops.stack([jointly * FARTHEST + alike, own * FARTHEST + jointly], axis=-1)
     best = ops.argmax(scores, axis=2)[:, :, None]  # (B, N, 1, 4, 2)
     lengths = ops.stack([above * together, own], axis=-1)  # (B, N, D, 4, 2)
-    ids = ops.broadcast_to(earlier[..., None], ops.shape(lengths))
+    ids = ops.broadcast_to(ops.expand_dims(earlier, -1), ops.shape(lengths))
     return (
         ops.take_along_axis(ids, best, axis=2)[:, :, 0],
         ops.take_along_axis(lengths, best, axis=2)[:, :, 0],
