@@ -232,7 +232,10 @@ def test_a_folder_that_cannot_be_written_is_named(a_run, tiny_csvs, monkeypatch,
     assert "taken" in capsys.readouterr().err
 
 
-def test_generating_without_a_run_says_how_to_get_one(here, capsys):
+def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys):
+    assert generate.main(["--model", "gru"]) == 2  # the weights that come along are no such one
+    assert "Train one with: python train.py --model gru" in capsys.readouterr().err
+    monkeypatch.setattr(runs, "PRETRAINED", here / "nowhere")
     assert generate.main([]) == 2
     assert "Train one with: python train.py --model gru" in capsys.readouterr().err
 

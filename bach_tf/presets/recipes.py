@@ -123,6 +123,7 @@ RECIPES = {
         schedule="cosine",
         average=0.995,
         bfloat16=True,
+        temperature=0.9,  # at which new pieces have the pitch-class entropy of Bach's
     ),
     # V. Velardo, "Generating melodies with LSTM networks": a window of 64 sixteenths predicted the
     # one that follows. Here all places of a window predict the next, whose context is then
