@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import resource
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +38,63 @@ def _processor() -> str:
 def peak_memory_mb() -> float:
     """Return the most resident memory that this process has had, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Worker:
+    """A process of its own that measures each time it is asked, to be asked in turn with others.
+
+    The speed of a machine drifts: what is to be compared must be measured at nearly the same time.
+
+    Args:
+        module: of a benchmark, such as "benchmarks.training"; run with the arguments it is to call
+            `answer_requests`.
+        arguments: of its command line.
+
+    Example:
+        >>> with Worker("benchmarks.training", "--one", "0", "ours") as worker:  # doctest: +SKIP
+        ...     first, second = worker.ask(), worker.ask()
+    """
+
+    def __init__(self, module: str, *arguments: str):
+        self._command = [sys.executable, "-m", module, *arguments]
+
+    def __enter__(self) -> Worker:
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.communicate()  # the end of what it is asked
+        self._errors.close()
+
+    def ask(self) -> dict:
+        """Return what the process measures now.
+
+        Raises:
+            RuntimeError: the process failed; the message is the end of what it said.
+        """
+        with contextlib.suppress(BrokenPipeError):  # it has failed already
+            self._process.stdin.write("measure\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._process.wait()
+            self._errors.seek(0)
+            said = self._errors.read().strip()[-1000:]
+            raise RuntimeError(f"{' '.join(self._command[2:])}: {said}")
+        return json.loads(answer)
+
+
+def answer_requests(measure: Callable[[], dict]) -> None:
+    """Measure for each line that comes in, and print the answer in a line, as a `Worker`."""
+    for _ in sys.stdin:
+        print(json.dumps(measure()), flush=True)
 
 
 def measured_apart(module: str, *arguments: str) -> dict:

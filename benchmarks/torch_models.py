@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bach_tf.choices import choose
 from bach_tf.models import ConvLSTM
 
 
@@ -118,19 +119,53 @@ def twin_of(architecture: str, vocab_size: int, settings: dict) -> nn.Module:
         architecture: a name in `MODELS`.
         vocab_size: number of ids.
         settings: of the model, as a preset has them.
+
+    Raises:
+        ValueError: an architecture that is not here; the message lists those that are.
     """
-    if architecture == "gru":
-        return TorchRecurrent(nn.GRU, vocab_size, settings["units"], settings)
-    if architecture == "lstm":
-        return TorchRecurrent(nn.LSTM, vocab_size, settings["embedding"], settings)
-    if architecture == "wavenet":
-        names = ("embedding", "filters", "units")
-        return TorchConvLSTM(vocab_size, *(settings[name] for name in names))
-    return TorchTransformer(vocab_size, settings)
+    return choose(TWINS, architecture, "architecture")(vocab_size, settings)
 
 
-def make_training(model: nn.Module, ids: np.ndarray) -> Callable[[int], None]:
-    """Return a function that trains for so many batches, all of the ids `(B, T + 1)`."""
+def _gru(vocab_size: int, settings: dict) -> TorchRecurrent:
+    return TorchRecurrent(nn.GRU, vocab_size, settings["units"], settings)
+
+
+def _lstm(vocab_size: int, settings: dict) -> TorchRecurrent:
+    return TorchRecurrent(nn.LSTM, vocab_size, settings["embedding"], settings)
+
+
+def _wavenet(vocab_size: int, settings: dict) -> TorchConvLSTM:
+    return TorchConvLSTM(
+        vocab_size, *(settings[name] for name in ("embedding", "filters", "units"))
+    )
+
+
+def _chorale(vocab_size: int, settings: dict) -> nn.Module:
+    # Its attention is made of the blocks above: the two files need each other.
+    from benchmarks.torch_chorale import TorchChorale
+
+    return TorchChorale(vocab_size, settings)
+
+
+TWINS = {
+    "chorale": _chorale,
+    "gru": _gru,
+    "lstm": _lstm,
+    "transformer": TorchTransformer,
+    "wavenet": _wavenet,
+}
+
+
+def make_training(
+    model: nn.Module, ids: np.ndarray, bfloat16: bool = False
+) -> Callable[[int], None]:
+    """Return a function that trains for so many batches, all of the ids `(B, T + 1)`.
+
+    Args:
+        model: the twin.
+        ids: of every batch.
+        bfloat16: whether matrices are multiplied in bfloat16.
+    """
     ids = torch.from_numpy(ids).long()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     model.train()
@@ -138,7 +173,8 @@ def make_training(model: nn.Module, ids: np.ndarray) -> Callable[[int], None]:
     def train(batches: int) -> None:
         for _ in range(batches):
             optimizer.zero_grad()
-            logits = model(ids[:, :-1])
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                logits = model(ids[:, :-1]).float()
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -152,23 +188,22 @@ def conv_lstm_of(model: ConvLSTM) -> TorchConvLSTM:
     filters = [layer.conv.filters for layer in model.convolutions]
     vocab_size, embedding = model.embedding.embeddings.shape
     twin = TorchConvLSTM(vocab_size, embedding, filters, model.recurrent.units).eval()
-    _copy(twin.embedding.weight, model.embedding.embeddings)
+    copy(twin.embedding.weight, model.embedding.embeddings)
     for theirs, ours in zip(twin.convolutions, model.convolutions):
-        _copy(theirs.weight, np.transpose(ours.conv.kernel, (2, 1, 0)))
-        _copy(theirs.bias, ours.conv.bias)
+        copy(theirs.weight, np.transpose(ours.conv.kernel, (2, 1, 0)))
+        copy(theirs.bias, ours.conv.bias)
     for theirs, ours in zip(twin.norms, model.norms):
         pairs = ("weight", "gamma"), ("bias", "beta")
         pairs += ("running_mean", "moving_mean"), ("running_var", "moving_variance")
         for name, source in pairs:
-            _copy(getattr(theirs, name), getattr(ours, source))
+            copy(getattr(theirs, name), getattr(ours, source))
     cell = model.recurrent.cell
     # Both have the gates in the order input, forget, cell, output.
-    _copy(twin.recurrent.weight_ih_l0, np.transpose(cell.kernel))
-    _copy(twin.recurrent.weight_hh_l0, np.transpose(cell.recurrent_kernel))
-    _copy(twin.recurrent.bias_ih_l0, cell.bias)
-    _copy(twin.recurrent.bias_hh_l0, np.zeros(cell.bias.shape))
-    _copy(twin.logits.weight, np.transpose(model.logits.kernel))
-    _copy(twin.logits.bias, model.logits.bias)
+    copy(twin.recurrent.weight_ih_l0, np.transpose(cell.kernel))
+    copy(twin.recurrent.weight_hh_l0, np.transpose(cell.recurrent_kernel))
+    copy(twin.recurrent.bias_ih_l0, cell.bias)
+    copy(twin.recurrent.bias_hh_l0, np.zeros(cell.bias.shape))
+    copy_dense(twin.logits, model.logits)
     return twin
 
 
@@ -185,6 +220,13 @@ def growing_piece_seconds(model: nn.Module, start: int, notes: int) -> float:
     return time.perf_counter() - begin
 
 
-def _copy(target, source) -> None:
+def copy_dense(target: nn.Linear, source) -> None:
+    """Give a layer the weights of a Keras `Dense`."""
+    copy(target.weight, np.transpose(source.kernel))
+    copy(target.bias, source.bias)
+
+
+def copy(target: torch.Tensor, source) -> None:
+    """Give weights the values of a Keras variable or an array of the same shape."""
     with torch.no_grad():
         target.copy_(torch.from_numpy(np.array(source, np.float32)))

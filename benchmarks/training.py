@@ -5,14 +5,16 @@
 
 PyTorch is needed for this table alone (`pip install torch`); without it, its column stays empty.
 Both sides train on the same random ids with Adam and a clipped gradient, both warmed up. Each
-measurement is a process of its own, for its memory; the two sides take turns, and the median of
-the turns counts. `--quick` measures two batches in this process: it shows that all works.
+side is a process of its own, for its memory; the two take turns of some seconds, since the speed
+of a machine drifts. Tokens a second are medians of the turns, and the ratio is the median of the
+ratios of the turns, with the lowest and the highest. `--quick` measures two batches in this
+process: it shows that all works.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import statistics
 import sys
 import time
@@ -30,12 +32,13 @@ import tensorflow as tf
 from bach_tf.codecs import SatbCodec
 from bach_tf.presets import PRESETS
 from bach_tf.runs import build_model
+from bach_tf.training.callbacks import precision_callbacks
 from bach_tf.training.fitting import compile_model
-from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
+from benchmarks.machine import Worker, answer_requests, describe_machine, peak_memory_mb
 
 CODEC = SatbCodec(lowest=36, highest=81)
-STEPS = 8  # batches that are timed
-TURNS = 3
+TURNS = 9
+TURN_SECONDS = 1.5  # at least so long is measured in a turn
 SIDES = ("ours", "torch")
 
 
@@ -65,6 +68,7 @@ CASES = (
     Case("wavenet", 32, 128, 1.5),
     Case("folk", 64, 64, 0.8),
     Case("transformer", 8, 256, 1.0),
+    Case("chorale", 4, 1024, 1.0),
 )
 
 
@@ -74,8 +78,8 @@ def make_ids(case: Case) -> np.ndarray:
     return numbers.integers(1, CODEC.vocab_size, (case.batch_size, case.length + 1), np.int32)
 
 
-def our_rate(case: Case, steps: int) -> float:
-    """Return the tokens a second of our training."""
+def our_training(case: Case) -> Callable[[int], object]:
+    """Return a function that trains our model for so many batches."""
     preset = PRESETS[case.preset]
     preset = replace(preset, model={**preset.model, **case.model})
     model = build_model(preset, CODEC)
@@ -83,80 +87,96 @@ def our_rate(case: Case, steps: int) -> float:
     ids = make_ids(case)
     weights = np.ones((case.batch_size, case.length), np.float32)
     batches = tf.data.Dataset.from_tensors((ids[:, :-1], ids[:, 1:], weights)).repeat()
-    return _rate(case, steps, lambda n: _fit(model, batches, n))
+    callbacks = precision_callbacks(preset)
+    return lambda steps: model.fit(
+        batches, steps_per_epoch=steps, callbacks=callbacks, verbose=0, shuffle=False
+    )
 
 
-def _fit(model, batches: tf.data.Dataset, steps: int) -> None:
-    model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
-
-
-def torch_rate(case: Case, steps: int) -> float | None:
-    """Return the tokens a second of the same architecture in PyTorch; `None` without it."""
+def torch_training(case: Case) -> Callable[[int], object] | None:
+    """Return the same for the same architecture in PyTorch; `None` without it."""
     try:
         from benchmarks import torch_models
     except ImportError:
         return None
-    settings = {**PRESETS[case.preset].model, **case.model}
-    model = torch_models.twin_of(PRESETS[case.preset].architecture, CODEC.vocab_size, settings)
-    train = torch_models.make_training(model, make_ids(case))
-    return _rate(case, steps, train)
+    preset = PRESETS[case.preset]
+    settings = {**preset.model, **case.model}
+    model = torch_models.twin_of(preset.architecture, CODEC.vocab_size, settings)
+    bfloat16 = bool(precision_callbacks(preset))  # both sides multiply alike
+    return torch_models.make_training(model, make_ids(case), bfloat16)
 
 
-def _rate(case: Case, steps: int, train: Callable[[int], object]) -> float:
+def make_measure(case: Case, side: str, seconds: float = TURN_SECONDS) -> Callable[[], dict]:
+    """Return a function that measures the tokens a second of a side, and its peak memory so far.
+
+    The rate is `None` without PyTorch.
+    """
+    train = {"ours": our_training, "torch": torch_training}[side](case)
+    if train is None:
+        return lambda: {"rate": None, "megabytes": peak_memory_mb()}
     train(2)  # compiles, and fills the caches
     begin = time.perf_counter()
-    train(steps)
-    return steps * case.batch_size * case.length / (time.perf_counter() - begin)
+    train(2)
+    steps = 2 * max(1, math.ceil(seconds / (time.perf_counter() - begin)))
+
+    def measure() -> dict:
+        begin = time.perf_counter()
+        train(steps)
+        took = time.perf_counter() - begin
+        rate = steps * case.batch_size * case.length / took
+        return {"rate": rate, "megabytes": peak_memory_mb()}
+
+    return measure
 
 
-def measure(number: int, side: str, steps: int) -> dict:
-    """Return the tokens a second (`None` without PyTorch) and the peak memory of a case."""
-    rate = {"ours": our_rate, "torch": torch_rate}[side](CASES[number], steps)
-    return {"rate": rate, "megabytes": peak_memory_mb()}
+def measure_in_turns(number: int) -> list[tuple[dict, dict]]:
+    """Return what both sides of a case measured in each turn."""
+    ours, theirs = (Worker("benchmarks.training", "--one", str(number), s) for s in SIDES)
+    with ours, theirs:
+        return [(ours.ask(), theirs.ask()) for _ in range(TURNS)]
 
 
-def measure_in_turns(number: int) -> list[dict]:
-    """Return the medians of both sides of a case, each measurement in a process of its own."""
-    turns = [
-        [measured_apart("benchmarks.training", "--one", str(number), side) for side in SIDES]
-        for _ in range(TURNS)
-    ]
-    return [_median(list(of_side)) for of_side in zip(*turns)]
-
-
-def _median(measured: list[dict]) -> dict:
-    if measured[0]["rate"] is None:
-        return measured[0]
-    return {name: statistics.median(each[name] for each in measured) for name in measured[0]}
-
-
-def row_of(case: Case, ours: dict, theirs: dict) -> str:
-    """Return a line of the table."""
-    beside = "| | |"
-    if theirs["rate"] is not None:
-        ratio = ours["rate"] / theirs["rate"]
-        beside = f"{theirs['rate']:,.0f} | {ratio:.2f} | {case.target} |"
-    memory = " / ".join(f"{side['megabytes']:.0f}" for side in (ours, theirs) if side["rate"])
+def row_of(case: Case, turns: list[tuple[dict, dict]]) -> str:
+    """Return a line of the table: medians of the turns."""
+    ours, theirs = zip(*turns)
+    beside, sides = "| | |", [ours]
+    if theirs[0]["rate"] is not None:
+        sides.append(theirs)
+        ratios = sorted(mine["rate"] / other["rate"] for mine, other in turns)
+        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        beside = f"{_median(theirs, 'rate'):,.0f} | {spread} | {case.target} |"
+    memory = " / ".join(f"{max(turn['megabytes'] for turn in side):.0f}" for side in sides)
     size = f"{case.batch_size} x {case.length}"
-    return f"| {case.preset} | {size} | {ours['rate']:,.0f} | {beside} {memory} |"
+    return f"| {case.preset} | {size} | {_median(ours, 'rate'):,.0f} | {beside} {memory} |"
+
+
+def _median(measured: tuple[dict, ...], name: str) -> float:
+    return statistics.median(each[name] for each in measured)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two batches: no figures")
+    parser.add_argument(
+        "--only", type=int, metavar="NUMBER", help="of the rows, from 0; all without"
+    )
     parser.add_argument("--one", nargs=2, metavar=("NUMBER", "SIDE"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one:
-        print(json.dumps(measure(int(args.one[0]), args.one[1], STEPS)))
+        answer_requests(make_measure(CASES[int(args.one[0])], args.one[1]))
         return 0
     print(f"{describe_machine()}{', quick: no figures' if args.quick else ''}\n")
     print("| model | batch | ours, tokens/s | PyTorch, tokens/s | ratio | target | peak MB |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for number, case in enumerate(CASES):
-        quick = args.quick
-        both = [measure(number, s, 2) for s in SIDES] if quick else measure_in_turns(number)
-        print(row_of(case, *both), flush=True)
+        if args.only not in (None, number):
+            continue
+        if args.quick:
+            turns = [tuple(make_measure(case, side, seconds=0)() for side in SIDES)]
+        else:
+            turns = measure_in_turns(number)
+        print(row_of(case, turns), flush=True)
     return 0
 
 

@@ -101,6 +101,11 @@ class Bfloat16(keras.callbacks.Callback):
         _multiply_in_bfloat16(False)
 
 
+def precision_callbacks(preset: Preset) -> list[keras.callbacks.Callback]:
+    """Return what multiplies in bfloat16 where the preset asks for it and the processor can."""
+    return [Bfloat16()] if preset.bfloat16 and has_bfloat16() else []
+
+
 def _multiply_in_bfloat16(on: bool) -> None:
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": on})
 

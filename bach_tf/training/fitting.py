@@ -24,12 +24,11 @@ from bach_tf.runs import (
 )
 from bach_tf.training.callbacks import (
     MONITOR,
-    Bfloat16,
     Checkpoint,
     RateSchedule,
     ReseedDropout,
     Stopwatch,
-    has_bfloat16,
+    precision_callbacks,
     rate_of_epoch,
 )
 from bach_tf.training.data import (
@@ -205,7 +204,7 @@ def _callbacks(
         checkpoint.early_stopping,
         *more,  # at the end of validation the averages are still in the model's place
         *checkpoint.averages,
-        *([Bfloat16()] if preset.bfloat16 and has_bfloat16() else []),
+        *precision_callbacks(preset),
         keras.callbacks.TensorBoard(
             run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
         ),
