@@ -18,7 +18,21 @@ from bach_tf.codecs import PAD, SatbCodec
 from bach_tf.corpora.grid_csv import VOICES
 from bach_tf.corpora.prepared import SPLITS, piece_paths, read_manifest, read_split
 
+PARALLEL = 2  # elements that are made at the same time
+AHEAD = 2  # batches that are made while one is trained on
 WINDOW_SHARES = (0.7, 0.15, 0.15)  # of the windows, where windows are split
+
+
+def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a dataset whose iterators do not tune themselves.
+
+    With TensorFlow 2.16 the thread that tunes an iterator sleeps 10 ms, then 20, 40 and so on up to
+    a minute; whoever is done with the iterator often has to wait until it wakes: an epoch of 3
+    seconds may so last 5.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +98,10 @@ def load_grids(paths: Sequence[Path], codec: SatbCodec) -> Pieces:
     names = tf.constant([str(path) for path in paths], tf.string)  # a string even if there are none
     dataset = (
         tf.data.Dataset.from_tensor_slices(names)
-        .map(parse_grid, num_parallel_calls=tf.data.AUTOTUNE)
-        .map(lambda grid: encode_grid(grid, codec), num_parallel_calls=tf.data.AUTOTUNE)
+        .map(parse_grid, num_parallel_calls=PARALLEL)
+        .map(lambda grid: encode_grid(grid, codec), num_parallel_calls=PARALLEL)
     )
-    arrays = list(dataset.as_numpy_iterator())
+    arrays = list(without_tuning(dataset).as_numpy_iterator())
     for path, ids in zip(paths, arrays):
         if (ids == PAD).any():
             raise ValueError(
@@ -206,7 +220,7 @@ class TrainingBatches:
         weights float32 `(B, T)`; `steps_per_epoch` of them are an epoch.
         """
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-        return epochs.flat_map(self._epoch).prefetch(tf.data.AUTOTUNE)
+        return without_tuning(epochs.flat_map(self._epoch).prefetch(AHEAD))
 
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
@@ -215,7 +229,7 @@ class TrainingBatches:
         return (
             tf.data.Dataset.from_tensor_slices(order)
             .batch(self.windowing.batch_size)
-            .map(lambda rows: self._cut(rows, shift), num_parallel_calls=tf.data.AUTOTUNE)
+            .map(lambda rows: self._cut(rows, shift), num_parallel_calls=PARALLEL)
         )
 
     def _draw_shifts(self, seed: tf.Tensor) -> tf.Tensor:
@@ -312,7 +326,7 @@ def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> 
         return _example(cut, tf.gather(counted, targets) * tf.cast(late, tf.float32))
 
     rows = tf.data.Dataset.from_tensor_slices((starts, ends, skipped))
-    return rows.batch(batch_size).map(batch).prefetch(1)
+    return without_tuning(rows.batch(batch_size).map(batch).prefetch(1))
 
 
 def _in_tokens(windowing: Windowing, codec) -> tuple[int, int]:

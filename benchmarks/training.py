@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
+from bach_tf.pipeline import without_tuning
 from bach_tf.presets import PRESETS
 from bach_tf.runs import build_model
 from bach_tf.training.callbacks import precision_callbacks
@@ -87,6 +88,7 @@ def our_training(case: Case) -> Callable[[int], object]:
     ids = make_ids(case)
     weights = np.ones((case.batch_size, case.length), np.float32)
     batches = tf.data.Dataset.from_tensors((ids[:, :-1], ids[:, 1:], weights)).repeat()
+    batches = without_tuning(batches)
     callbacks = precision_callbacks(preset)
     return lambda steps: model.fit(
         batches, steps_per_epoch=steps, callbacks=callbacks, verbose=0, shuffle=False

@@ -385,10 +385,10 @@ def test_the_average_of_the_weights_is_measured_and_kept(tmp_path, tiny_folder):
     np.testing.assert_allclose(averages, weights_of(run), atol=1e-6)
 
 
-def test_validation_is_measured_in_float32(tmp_path, tiny_folder):
+def test_validation_is_measured_in_float32(tmp_path, tiny_folder, monkeypatch):
     run = make_run(tmp_path, bfloat16=True)
-    with patched("has_bfloat16", lambda: True):
-        fit(run, tiny_folder)
+    monkeypatch.setattr("bach_tf.training.callbacks.has_bfloat16", lambda: True)
+    fit(run, tiny_folder)
     measures = evaluation.evaluate_run(run, tiny_folder, "valid")
     assert history(run)["val_nll"].min() == pytest.approx(measures["nll"], abs=1e-6)
     left = tf.config.optimizer.get_experimental_options()

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from bach_tf.codecs.base import PAD, START
+from bach_tf.layers import Dropout, gelu
 from bach_tf.models import repeats
 from bach_tf.models.base import NextTokenModel
 from bach_tf.models.intervals import IntervalScores
@@ -87,9 +88,9 @@ class Chorale(NextTokenModel):
         )
         self.held = keras.layers.Embedding(KINDS, embedding // 4)
         self.place = keras.layers.Embedding(self.period, units)
-        self.note_dropout = keras.layers.Dropout(note_dropout, noise_shape=(None, None, VOICES, 1))
+        self.note_dropout = Dropout(note_dropout, noise_shape=(None, None, VOICES, 1))
         self.reader = keras.layers.Dense(units)
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = [Block(heads, context, feed_forward, dropout, 0.0) for _ in range(layers)]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
         self.writer = VoiceWriter(
@@ -106,10 +107,11 @@ class Chorale(NextTokenModel):
         runs = repeats.run_lengths(repeats.matches(chords, earlier))
         proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1), self.lags)
         places = ops.arange(ops.shape(chords)[1], dtype="int32") % self.period
-        x = self._read(last, held, places, training)  # (B, N, U)
+        notes = self.embedding(last)  # (B, N, 4, E)
+        x = self._read(notes, held, places, training)  # (B, N, U)
         for block in self.blocks:
             x = block(x, training=training)
-        logits = self._write(self.norm(x), last, held, chords, proposed, training)
+        logits = self._write(self.norm(x), notes, last, held, chords, proposed, training)
         logits = ops.reshape(logits, (-1, VOICES * ops.shape(chords)[1], logits.shape[-1]))
         return logits[:, :length]  # (B, T, V)
 
@@ -140,7 +142,7 @@ class Chorale(NextTokenModel):
         earlier = ops.take(history, history.shape[1] - self.lags, axis=1)[:, None]  # (B, 1, D, 4)
         proposed = repeats.propose(chord, earlier, steps["runs"][:, None], self.lags)
         read, last, held = (steps[name][:, None] for name in ("read", "last", "held"))
-        logits = self._write(read, last, held, chord, proposed, False)
+        logits = self._write(read, self.embedding(last), last, held, chord, proposed, False)
         return ops.take(logits[:, 0], voice, axis=1), (position + 1, steps)
 
     def _next_step(self, ids, position, steps):
@@ -156,7 +158,8 @@ class Chorale(NextTokenModel):
         held = ops.minimum(held, repeats.LONGEST)
         pushed = ops.concatenate([history[:, 1:], finished[:, None]], axis=1)
         step = position // VOICES
-        x = self._read(last[:, None], held[:, None], step[None] % self.period, False)[:, 0]
+        notes = self.embedding(last[:, None])
+        x = self._read(notes, held[:, None], step[None] % self.period, False)[:, 0]
         caches = []
         for block, cache in zip(self.blocks, steps["caches"]):
             x, cache = block.step(x, step, cache)
@@ -180,15 +183,25 @@ class Chorale(NextTokenModel):
         steps = ops.pad(tokens, ((0, 0), (0, missing)))
         return ops.reshape(steps, (-1, (length + missing) // VOICES, VOICES))
 
-    def _read(self, last, held, places, training):
-        """Return what the attention is given: `(B, N, U)` of notes and lengths `(B, N, 4)`."""
-        notes = self.note_dropout(self.embedding(last), training=training)  # (B, N, 4, E)
+    def _read(self, notes, held, places, training):
+        """Return what the attention is given: `(B, N, U)`.
+
+        Args:
+            notes: float32 `(B, N, 4, E)`, the embeddings of the last notes.
+            held: int32 `(B, N, 4)`, how long each has been held.
+            places: int32 `(N,)`.
+            training: whether dropout is on.
+        """
+        notes = self.note_dropout(notes, training=training)
         x = ops.concatenate([notes, self.held(held)], axis=-1)
-        x = ops.reshape(x, (-1, ops.shape(last)[1], VOICES * x.shape[-1]))
+        x = ops.reshape(x, (-1, ops.shape(held)[1], VOICES * x.shape[-1]))
         return self.dropout(self.reader(x) + self.place(places), training=training)
 
-    def _write(self, read, last, held, chords, proposed, training):
-        """Return the logits of each voice of each step: `(B, N, 4, V)`."""
+    def _write(self, read, notes, last, held, chords, proposed, training):
+        """Return the logits of each voice of each step: `(B, N, 4, V)`.
+
+        `notes` are the embeddings of the last ones, float32 `(B, N, 4, E)`.
+        """
         proposals, lengths, lags = proposed
         candidates = ops.concatenate(
             [ops.expand_dims(last, -1), proposals], axis=-1
@@ -197,7 +210,8 @@ class Chorale(NextTokenModel):
         logits = self.writer(
             read,
             self.embedding(chords),
-            self.embedding(candidates),
+            notes,
+            self.embedding(proposals),
             candidates,
             lengths,
             lags,
@@ -228,11 +242,11 @@ class VoiceWriter(keras.layers.Layer):
         self.trust = keras.layers.Embedding(CANDIDATES * KINDS, 1, embeddings_initializer="zeros")
         self.trust_lag = keras.layers.Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
         self.hidden = keras.layers.Dense(units)
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(2)]
+        self.dropouts = [Dropout(dropout) for _ in range(2)]
         self.logits = keras.layers.Dense(vocab_size)
         self.raises = keras.layers.Dense(CANDIDATES)
 
-    def build(self, read_shape, notes_shape, candidates_shape):
+    def build(self, read_shape, notes_shape, last_shape, proposed_shape):
         """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
         counts = (CANDIDATES + PROPOSED) * self.lengths.output_dim
@@ -247,15 +261,16 @@ class VoiceWriter(keras.layers.Layer):
         # A voice sees the notes of those above it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
-    def call(self, read, notes, candidates, ids, lengths, lags, training: bool = False):
+    def call(self, read, notes, last, proposed, ids, lengths, lags, training: bool = False):
         """Return the logits `(B, N, 4, V)`.
 
         Args:
             read: float32 `(B, N, U)`, of the steps before.
             notes: float32 `(B, N, 4, E)`, the embeddings of the present step; a voice is shown
                 those above it.
-            candidates: float32 `(B, N, 4, 3, E)`, the embeddings of each voice's candidates.
-            ids: int32 `(B, N, 4, 3)`, their ids.
+            last: float32 `(B, N, 4, E)`, the embeddings of the step before.
+            proposed: float32 `(B, N, 4, 2, E)`, the embeddings of the other candidates.
+            ids: int32 `(B, N, 4, 3)`, the ids of all candidates.
             lengths: int32 `(B, N, 4, 3)`, how long each has been held or repeated.
             lags: int32 `(B, N, 4, 2)`, which lag back the two were found.
             training: whether dropout is on.
@@ -263,14 +278,17 @@ class VoiceWriter(keras.layers.Layer):
         steps = ops.shape(read)[1]
         kinds = lengths + np.arange(CANDIDATES, dtype=np.int32) * KINDS
         lags = lags + self.first_lags
-        last = ops.reshape(candidates[:, :, :, 0], (-1, steps, VOICES * notes.shape[-1]))
+        last = ops.reshape(last, (-1, steps, VOICES * notes.shape[-1]))
         x = self.common(ops.concatenate([read, last], axis=-1))  # (B, N, 4 H)
         above = ops.reshape(self.above * self.seen, (-1, VOICES * self.units))
         x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)
         x = ops.reshape(x, (-1, steps, VOICES, self.units))
-        x = x + ops.einsum("bnvf,vfh->bnvh", self._own(candidates, ids, kinds, lags), self.own)
-        x = self.dropouts[0](ops.gelu(x), training=training)
-        x = self.dropouts[1](ops.gelu(self.hidden(x)), training=training)  # (B, N, 4, H)
+        own = ops.moveaxis(self._own(proposed, ids, kinds, lags), 2, 0)  # (4, B, N, F)
+        own = ops.matmul(ops.reshape(own, (VOICES, -1, own.shape[-1])), self.own)
+        own = ops.reshape(own, (VOICES, -1, steps, self.units))
+        x = x + ops.moveaxis(own, 0, 2)
+        x = self.dropouts[0](gelu(x), training=training)
+        x = self.dropouts[1](gelu(self.hidden(x)), training=training)  # (B, N, 4, H)
         raises = self.raises(x) + ops.squeeze(self.trust(kinds), -1)  # (B, N, 4, 3)
         raises = raises + ops.pad(
             ops.squeeze(self.trust_lag(lags), -1), ((0, 0), (0, 0), (0, 0), (1, 0))
@@ -278,10 +296,9 @@ class VoiceWriter(keras.layers.Layer):
         raised = ops.one_hot(ids, self.vocab_size) * ops.expand_dims(raises, -1)  # (B, N, 4, 3, V)
         return self.logits(x) + ops.sum(raised, axis=-2)
 
-    def _own(self, candidates, ids, kinds, lags):
+    def _own(self, proposed, ids, kinds, lags):
         """Return what each voice is told of its own candidates: `(B, N, 4, F)`."""
         shape = (-1, ops.shape(ids)[1], VOICES)
-        proposed = candidates[:, :, :, 1:]
         counts = ops.concatenate([self.lengths(kinds), self.lags(lags)], axis=-2)
         agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in PAIRS]
         return ops.concatenate(

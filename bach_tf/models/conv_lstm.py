@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from bach_tf.layers import CausalConv
+from bach_tf.layers import CausalConv, Dropout
 from bach_tf.models.base import NextTokenModel
 from bach_tf.recurrence import LSTM
 
@@ -49,9 +49,9 @@ class ConvLSTM(NextTokenModel):
             for number, channels in enumerate(filters)
         ]
         self.norms = [keras.layers.BatchNormalization() for _ in filters]
-        self.dropout_in = keras.layers.Dropout(dropout)
+        self.dropout_in = Dropout(dropout)
         self.recurrent = LSTM(units, return_sequences=True)
-        self.dropout_out = keras.layers.Dropout(dropout)
+        self.dropout_out = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size)
 
     def call(self, ids, training: bool = False):  # noqa: D102

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from bach_tf.layers import Dropout
 from bach_tf.models.base import NextTokenModel
 from bach_tf.recurrence import GRU, LSTM
 
@@ -65,7 +66,7 @@ class StackedGRU(NextTokenModel):
             for _ in range(layers)
         ]
         self.norms = [keras.layers.LayerNormalization() for _ in range(layers if layer_norm else 0)]
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size, kernel_regularizer=regularizer)
 
     def call(self, ids, training: bool = False):  # noqa: D102
@@ -131,7 +132,7 @@ class StackedLSTM(NextTokenModel):
             embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
         )
         self.recurrent = [LSTM(units, return_sequences=True) for _ in range(layers)]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(layers)]
+        self.dropouts = [Dropout(dropout) for _ in range(layers)]
         self.dense = [keras.layers.Dense(size) for size in dense]
         norms = 1 + len(dense) if batch_norm else 0
         self.norms = [keras.layers.BatchNormalization() for _ in range(norms)]

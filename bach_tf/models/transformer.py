@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from bach_tf.layers import RelativeAttention
+from bach_tf.layers import Dropout, RelativeAttention
 from bach_tf.models.base import NextTokenModel
 
 
@@ -55,7 +55,7 @@ class Transformer(NextTokenModel):
         self.period = period
         self.embedding = keras.layers.Embedding(vocab_size, units)
         self.place = keras.layers.Embedding(period, units)
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = [
             Block(heads, context, feed_forward, dropout, attention_dropout) for _ in range(layers)
         ]
@@ -104,7 +104,7 @@ class Block(keras.layers.Layer):
         super().__init__()
         self.attention = RelativeAttention(heads, context=context, dropout=attention_dropout)
         self.norms = [keras.layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(2)]
+        self.dropouts = [Dropout(dropout) for _ in range(2)]
         self.hidden = keras.layers.Dense(feed_forward, activation="relu")
 
     def build(self, input_shape):

@@ -9,7 +9,6 @@ from bach_tf.training.data import (
     training_batches,
 )
 from bach_tf.training.fitting import (
-    OPTIMIZERS,
     Outcome,
     fit,
     read_outcome,
@@ -17,6 +16,7 @@ from bach_tf.training.fitting import (
     start_run,
     train,
 )
+from bach_tf.training.optimizers import OPTIMIZERS
 
 __all__ = [
     "OPTIMIZERS",

@@ -40,12 +40,8 @@ from bach_tf.training.data import (
     training_batches,
 )
 from bach_tf.training.metrics import TokenMean, hits, nats
+from bach_tf.training.optimizers import OPTIMIZERS
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "nadam": keras.optimizers.Nadam,
-    "rmsprop": keras.optimizers.RMSprop,
-}
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
 
 
