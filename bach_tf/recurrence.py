@@ -16,9 +16,6 @@ import tensorflow as tf
 # Numbers in a matrix from which two products with its halves are faster than one: in cycles of one
 # core, 32 x 256 by 256 x 1024 took 277 us whole and 188 in halves, 192 x 768 no less in halves.
 LARGE = 180_000
-# Numbers in the recurrent kernel of an LSTM from which our step is the faster one: whole trainings
-# of 128 units (batch 64 x 64) ran at less than half of Keras' rate, of 256 (32 x 128) at 1.2 times.
-LSTM_FROM = 180_000
 
 
 class GRU(keras.layers.GRU):
@@ -46,8 +43,6 @@ class GRU(keras.layers.GRU):
 class LSTM(keras.layers.LSTM):
     """Keras' long short-term memory, with a training step of its own on a CPU: see `GRU`.
 
-    A small one is left to Keras, see `LSTM_FROM`.
-
     Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 1997.
 
     Example:
@@ -57,8 +52,7 @@ class LSTM(keras.layers.LSTM):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Return the last output, all outputs and the last states, as Keras' method does."""
-        small = 4 * self.units**2 < LSTM_FROM
-        if small or not _is_plain(self, mask, training):
+        if not _is_plain(self, mask, training):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         outputs = _in_halves(lstm_window, self, sequences, initial_state)
         return outputs[:, -1], outputs, []
@@ -113,13 +107,13 @@ def gru_window(inputs, kernel, recurrent_kernel, bias, state):
     """
     units = state.shape[1]
     flat, length = _time_major(inputs)  # (T B, I)
-    products = _read(tf.nn.bias_add(tf.matmul(flat, kernel), bias[0]), length)  # (B, 3 U) a step
+    products = _by_step(tf.nn.bias_add(tf.matmul(flat, kernel), bias[0]), length)  # (B, 3 U) a step
     sizes = [2 * units, units]
     multiply = _multiplier(recurrent_kernel)
 
     def step(t, state):
         inner = tf.nn.bias_add(multiply(state), bias[1])  # (B, 3 U)
-        of_gates, of_candidate = tf.split(products.read(t), sizes, axis=1)
+        of_gates, of_candidate = tf.split(products[t], sizes, axis=1)
         inner_gates, inner_candidate = tf.split(inner, sizes, axis=1)
         gates = tf.sigmoid(of_gates + inner_gates)  # (B, 2 U)
         update, reset = tf.split(gates, 2, axis=1)
@@ -143,13 +137,13 @@ def gru_window(inputs, kernel, recurrent_kernel, bias, state):
             inner_slope,
         ]
         slopes = tf.concat(slopes, axis=2)  # (T, B, 3 U)
-        upward, keeps, steps = map(_slices, (_swap(outputs_gradient), update, slopes))
+        upward = _swap(outputs_gradient)
         multiply = _multiplier(tf.transpose(recurrent_kernel))
 
         def step_back(t, above):
-            above = above + upward.read(t)
-            inner = tf.tile(above, [1, 3]) * steps.read(t)  # (B, 3 U)
-            return (above * keeps.read(t) + multiply(inner),), (above, inner)
+            above = above + upward[t]
+            inner = tf.tile(above, [1, 3]) * slopes[t]  # (B, 3 U)
+            return (above * update[t] + multiply(inner),), (above, inner)
 
         (first,), (above, inner) = _loop(
             step_back, (tf.zeros_like(state),), length, (units, 3 * units), backwards=True
@@ -188,12 +182,12 @@ def lstm_window(inputs, kernel, recurrent_kernel, bias, state, carry):
     twice = tf.repeat([1.0, 1.0, 2.0, 1.0], units)  # (4 U,)
     kernel, recurrent_kernel = kernel * twice, recurrent_kernel * twice
     flat, length = _time_major(inputs)  # (T B, I)
-    products = _read(tf.nn.bias_add(tf.matmul(flat, kernel), bias * twice), length)
+    products = _by_step(tf.nn.bias_add(tf.matmul(flat, kernel), bias * twice), length)
 
     multiply = _multiplier(recurrent_kernel)
 
     def step(t, state, carry):
-        gates = tf.sigmoid(products.read(t) + multiply(state))  # (B, 4 U)
+        gates = tf.sigmoid(products[t] + multiply(state))  # (B, 4 U)
         enter, keep, candidate, leave = tf.split(gates, 4, axis=1)
         carry = keep * carry + enter * (candidate + candidate - 1)
         state = leave * tf.tanh(carry)
@@ -208,15 +202,14 @@ def lstm_window(inputs, kernel, recurrent_kernel, bias, state, carry):
         # What a change of the cell, or for the last of the output, is multiplied by to be one of
         # what stands in the gates.
         slopes = tf.concat([2 * half - 1, before, 2 * enter, bent], axis=2) * gates * (1 - gates)
-        read = map(_slices, (_swap(outputs_gradient), leave * (1 - bent * bent), keep, slopes))
-        upward, into_cell, keeps, steps = read
+        upward, into_cell = _swap(outputs_gradient), leave * (1 - bent * bent)
         multiply = _multiplier(tf.transpose(recurrent_kernel))
 
         def step_back(t, above, cell):
-            above = above + upward.read(t)
-            cell = cell + above * into_cell.read(t)
-            inner = tf.concat([cell, cell, cell, above], axis=1) * steps.read(t)  # (B, 4 U)
-            return (multiply(inner), cell * keeps.read(t)), (inner,)
+            above = above + upward[t]
+            cell = cell + above * into_cell[t]
+            inner = tf.concat([cell, cell, cell, above], axis=1) * slopes[t]  # (B, 4 U)
+            return (multiply(inner), cell * keep[t]), (inner,)
 
         zeros = tf.zeros_like(state)
         firsts, (inner,) = _loop(step_back, (zeros, zeros), length, (4 * units,), backwards=True)
@@ -276,11 +269,6 @@ def _batch_major(flat, like):
     return _swap(tf.reshape(flat, [length, batch, flat.shape[1]]))
 
 
-def _slices(x) -> tf.TensorArray:
-    """Return an array that reads `(B, U)` at each step of `(T, B, U)`."""
-    return tf.TensorArray(tf.float32, tf.shape(x)[0], element_shape=x.shape[1:]).unstack(x)
-
-
-def _read(flat, length) -> tf.TensorArray:
-    """Return an array that reads `(B, U)` at each step of `(T B, U)`."""
-    return _slices(tf.reshape(flat, [length, -1, flat.shape[1]]))
+def _by_step(flat, length):
+    """Return `(T, B, U)` of `(T B, U)`."""
+    return tf.reshape(flat, [length, -1, flat.shape[1]])

@@ -46,12 +46,6 @@ def assert_close(ours, theirs):
         np.testing.assert_allclose(mine / scale, its / scale, atol=1e-5)
 
 
-@pytest.fixture(autouse=True)
-def small_ones_too(monkeypatch):
-    """Let our own functions compute LSTMs of any size."""
-    monkeypatch.setattr(recurrence, "LSTM_FROM", 0)
-
-
 @pytest.fixture
 def calls(monkeypatch):
     """Count the windows that our own functions compute."""
@@ -70,14 +64,6 @@ def test_outputs_and_gradients_are_those_of_keras(kind, batch, length, calls):
     inputs = inputs_of(batch, length)
     assert_close(outputs_and_gradients(ours, inputs), outputs_and_gradients(theirs, inputs))
     assert len(calls) == 2  # halves of the batch
-
-
-def test_a_small_lstm_is_left_to_keras(calls, monkeypatch):
-    monkeypatch.setattr(recurrence, "LSTM_FROM", 4 * 6**2 + 1)
-    outputs_and_gradients(pair("LSTM", units=6)[0], inputs_of(2, 3))
-    assert not calls
-    outputs_and_gradients(pair("LSTM", units=7)[0], inputs_of(2, 3))
-    assert calls
 
 
 @pytest.mark.parametrize("kind", KINDS)
