@@ -173,21 +173,25 @@ class RelativeAttention(keras.layers.Layer):
         return self.out(out)  # (B, T, U)
 
     def initial_state(self, batch_size: int):
-        """Return empty caches of keys and values: `(B, H, context, D)` each."""
+        """Return empty caches of keys and values: `(B, H, context, D)` each.
+
+        The token at a position stands at the remainder of its division by the context.
+        """
         shape = (batch_size, self.heads, self.context, self.head_units)
         return ops.zeros(shape), ops.zeros(shape)
 
     def step(self, x, position, state):
         """Return the output `(B, U)` of the input `(B, U)` at a position, and the new caches."""
         query, key, value = self._split(self.project(x)[:, None])  # (B, H, 1, D) each
-        keys, values = (
-            ops.concatenate([old[:, :, 1:], new], axis=2)  # (B, H, context, D)
-            for old, new in zip(state, (key, value))
-        )
-        scores = ops.einsum("bhqd,bhkd->bhqk", query, keys)
-        scores = scores + ops.einsum("bhqd,hkd->bhqk", query, self.distances)
-        seen = ops.arange(self.context) >= self.context - 1 - position  # (context,)
-        out = self._weighted(scores, seen, values, training=False)  # (B, H, 1, D)
+        # A token is written over the oldest one: to move all the others would take longer than
+        # to attend to them.
+        place = position % self.context
+        keys, values = (_written(old, place, new) for old, new in zip(state, (key, value)))
+        ages = (place - ops.arange(self.context)) % self.context  # of the tokens in the caches
+        distances = ops.take(self.distances, self.context - 1 - ages, axis=1)  # (H, context, D)
+        of_distances = _products(ops.moveaxis(query[:, :, 0], 0, 1), distances)  # (H, B, context)
+        scores = _products(query, keys) + ops.moveaxis(of_distances, 1, 0)[:, :, None]
+        out = self._weighted(scores, ages <= position, values, training=False)  # (B, H, 1, D)
         return self.out(ops.reshape(out, (-1, self.units))), (keys, values)
 
     def _split(self, projected):
@@ -264,6 +268,16 @@ class RelativeAttention(keras.layers.Layer):
         scores = scores + ops.where(seen, 0.0, -1e9)
         weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
         return ops.matmul(weights, value)
+
+
+def _written(cache, place, new):
+    """Return a cache `(B, H, context, D)` with `new`, `(B, H, 1, D)`, at a place."""
+    batch, heads, _, numbers = ops.shape(cache)
+    rows = ops.reshape(ops.arange(batch * heads), (-1, 1))
+    indices = ops.concatenate([rows, ops.full_like(rows, place)], axis=1)  # (B H, 2)
+    flat = ops.reshape(cache, (-1, cache.shape[2], numbers))
+    flat = ops.scatter_update(flat, indices, ops.reshape(new, (-1, numbers)))
+    return ops.reshape(flat, (-1, heads, cache.shape[2], numbers))
 
 
 def _products(queries, keys):

@@ -219,7 +219,8 @@ def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
         everything = tf.greater_equal(top_k, tf.shape(scaled)[1]) & tf.greater_equal(top_p, 1.0)
         # Sorting costs time.
         scaled = tf.cond(everything, lambda: scaled, lambda: keep_likeliest(scaled, top_k, top_p))
-    cumulative = tf.cumsum(tf.nn.softmax(scaled), axis=1)  # (N, V)
+    # Not divided by their sum: only their shares of the last one count.
+    cumulative = tf.cumsum(tf.exp(scaled), axis=1)  # (N, V)
     below = cumulative <= chance[:, None] * cumulative[:, -1:]
     drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
     return tf.where(temperature > 0, drawn, likeliest)
