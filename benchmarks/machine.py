@@ -13,12 +13,15 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 
 def describe_machine() -> str:
     """Return the date, the processor with its cores, and the versions, in one line."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy"))
+    names = ["tensorflow", "keras", "numpy"]
+    names += ["torch"] if find_spec("torch") else []  # which some tables stand beside
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{date.today():%Y-%m-%d}, {_processor()}, {len(os.sched_getaffinity(0))} cores, "
         f"Python {platform.python_version()}, {packages}"

@@ -39,6 +39,7 @@ BATCH = 64
 REPEATS = 5
 CODEC = SatbCodec(lowest=36, highest=81)
 QUICK_NOTES = 8
+MODELS = ("gru", "wavenet", "transformer", "chorale")
 
 
 @dataclass(frozen=True)
@@ -48,30 +49,34 @@ class Row:
     Args:
         name: what is compared.
         seconds: of ours, the median of several.
-        other: seconds of the other.
+        other: seconds of the other, likewise.
         target: what the ratio is to be, in words.
+        ratio: how many times the other takes; the median of the ratios where both took turns.
     """
 
     name: str
     seconds: float
     other: float
     target: str
+    ratio: float
 
-    @property
-    def ratio(self) -> float:
-        """How many times the other takes."""
-        return self.other / self.seconds
+    @classmethod
+    def of_turns(cls, name: str, target: str, ours: list[float], other: list[float]) -> Row:
+        """Return the row of times that were measured in turn, since a machine's speed drifts."""
+        ratio = statistics.median(theirs / mine for mine, theirs in zip(ours, other))
+        return cls(name, statistics.median(ours), statistics.median(other), target, ratio)
 
 
-def median_seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the median time of a call, the first of which is not counted."""
-    call()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+def seconds_in_turns(calls: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Return the times of several calls that take turns; the first turn is not counted."""
+    times = {name: [] for name in calls}
+    for turn in range(1 + REPEATS):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            if turn:
+                times[name].append(time.perf_counter() - begin)
+    return times
 
 
 def make_sampler(preset_name: str) -> Sampler:
@@ -80,13 +85,11 @@ def make_sampler(preset_name: str) -> Sampler:
     return Sampler(build_model(preset, CODEC), CODEC)
 
 
-def sample_seconds(sampler: Sampler, notes: int, num_outputs: int = 1, **options) -> float:
-    """Return the seconds of writing pieces of so many notes, none of which ends before."""
+def writer(sampler: Sampler, notes: int, num_outputs: int = 1, **options) -> Callable[[], object]:
+    """Return a call that writes pieces of so many notes, none of which ends before."""
     options = {"temperature": 1.0, "seed": 0, "min_length": notes, **options}
     prompt = [CODEC.START]
-    return median_seconds(
-        lambda: sampler.sample(prompt, length=notes, num_outputs=num_outputs, **options)
-    )
+    return lambda: sampler.sample(prompt, length=notes, num_outputs=num_outputs, **options)
 
 
 def predict_seconds(sampler: Sampler, notes: int) -> float:
@@ -118,42 +121,58 @@ def torch_seconds(sampler: Sampler, notes: int) -> float | None:
     )
 
 
-def process_seconds(command: list[str]) -> float:
-    """Return the seconds of a process, the median of three."""
-    return median_seconds(lambda: subprocess.run(command, check=True, capture_output=True), 3)
-
-
-def first_note_seconds() -> float:
-    """Return the seconds of `generate.py` that writes one step, from the start of Python."""
+def start_row() -> Row:
+    """Return the row of `generate.py`, which writes one step, from the start of Python."""
     program = str(Path(__file__).parent.parent / "generate.py")
+    imports = [sys.executable, "-c", "import tensorflow, keras"]
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(PRESETS["gru"], CODEC, "fresh", runs=Path(folder))
         save_weights(run)
         command = [sys.executable, program, "--run", str(run.folder), "--length", "1"]
-        return process_seconds([*command, "--min-bars", "0", "--output", folder])
+        command += ["--min-bars", "0", "--output", folder]
+        times = seconds_in_turns(
+            {"imports": lambda: run_process(imports), "first": lambda: run_process(command)}
+        )
+    return Row.of_turns("generate.py beside the imports", "<= 2", times["imports"], times["first"])
+
+
+def run_process(command: list[str]) -> None:
+    """Run a program to its end."""
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def rows_of(name: str, sampler: Sampler, notes: int) -> list[Row]:
+    """Return the rows that every model has: twice the length, and many pieces at once."""
+    calls = {
+        "one": writer(sampler, notes),
+        "twice": writer(sampler, 2 * notes),
+        "many": writer(sampler, notes, BATCH),
+        "narrowed": writer(sampler, notes, top_k=8, top_p=0.9),
+    }
+    times = seconds_in_turns(calls)
+    wanted = {
+        "twice": ("twice the length", "1.9 to 2.1"),
+        "many": (f"{BATCH} pieces at once", "<= 2.5"),
+        "narrowed": ("with top-k and top-p", ""),
+    }
+    return [
+        Row.of_turns(f"{name}: {what}", target, times["one"], times[key])
+        for key, (what, target) in wanted.items()
+    ]
 
 
 def measure(notes: int) -> list[Row]:
     """Return the rows of the table for pieces of so many notes."""
-    gru, wavenet, transformer = map(make_sampler, ("gru", "wavenet", "transformer"))
-    one = {name: sample_seconds(s, notes) for name, s in (("gru", gru), ("wavenet", wavenet))}
-    rows = [
-        Row("gru: predict on the growing piece", one["gru"], predict_seconds(gru, notes), ">= 500"),
-    ]
-    in_torch = torch_seconds(wavenet, notes)
+    samplers = {name: make_sampler(name) for name in MODELS}
+    of_models = {name: rows_of(name, sampler, notes) for name, sampler in samplers.items()}
+    gru, wavenet = (of_models[name][0].seconds for name in ("gru", "wavenet"))
+    predicted = predict_seconds(samplers["gru"], notes)
+    what = "on the growing piece"
+    rows = [Row(f"gru: predict {what}", gru, predicted, ">= 500", predicted / gru)]
+    in_torch = torch_seconds(samplers["wavenet"], notes)
     if in_torch is not None:
-        rows.append(Row("wavenet: PyTorch on the growing piece", one["wavenet"], in_torch, ">= 30"))
-    for name, sampler in (("gru", gru), ("wavenet", wavenet), ("transformer", transformer)):
-        single = one.get(name) or sample_seconds(sampler, notes)
-        twice = sample_seconds(sampler, 2 * notes)
-        many = sample_seconds(sampler, notes, BATCH)
-        rows.append(Row(f"{name}: twice the length", single, twice, "1.9 to 2.1"))
-        rows.append(Row(f"{name}: {BATCH} pieces at once", single, many, "<= 2.5"))
-    narrowed = sample_seconds(gru, notes, top_k=8, top_p=0.9)
-    rows.append(Row("gru: with top-k and top-p", one["gru"], narrowed, ""))
-    bare = process_seconds([sys.executable, "-c", "import tensorflow, keras"])
-    rows.append(Row("generate.py beside the imports", bare, first_note_seconds(), "<= 2"))
-    return rows
+        rows.append(Row(f"wavenet: PyTorch {what}", wavenet, in_torch, ">= 30", in_torch / wavenet))
+    return rows + [row for rows in of_models.values() for row in rows] + [start_row()]
 
 
 def memory_of(preset_name: str, num_outputs: int, notes: int) -> dict:
@@ -172,7 +191,7 @@ def memory_of(preset_name: str, num_outputs: int, notes: int) -> dict:
 def memory_table(notes: int) -> str:
     """Return the peak memory of each model for one piece and for many, as a table in Markdown."""
     lines = [f"| model | one piece, MB | {BATCH} pieces, MB |\n| --- | --- | --- |"]
-    for name in ("gru", "wavenet", "transformer"):
+    for name in MODELS:
         arguments = ([name, str(number), str(notes)] for number in (1, BATCH))
         measured = [measured_apart("benchmarks.sampling", "--memory-of", *a) for a in arguments]
         lines.append(f"| {name} | " + " | ".join(f"{m['megabytes']:.0f}" for m in measured) + " |")

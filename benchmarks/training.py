@@ -108,7 +108,7 @@ def torch_training(case: Case) -> Callable[[int], object] | None:
     return torch_models.make_training(model, make_ids(case), bfloat16)
 
 
-def make_measure(case: Case, side: str, seconds: float = TURN_SECONDS) -> Callable[[], dict]:
+def make_measure(case: Case, side: str, seconds: float) -> Callable[[], dict]:
     """Return a function that measures the tokens a second of a side, and its peak memory so far.
 
     The rate is `None` without PyTorch.
@@ -160,13 +160,12 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two batches: no figures")
-    parser.add_argument(
-        "--only", type=int, metavar="NUMBER", help="of the rows, from 0; all without"
-    )
+    numbers = range(len(CASES))
+    parser.add_argument("--only", type=int, choices=numbers, help="a row; all of them without")
     parser.add_argument("--one", nargs=2, metavar=("NUMBER", "SIDE"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one:
-        answer_requests(make_measure(CASES[int(args.one[0])], args.one[1]))
+        answer_requests(make_measure(CASES[int(args.one[0])], args.one[1], TURN_SECONDS))
         return 0
     print(f"{describe_machine()}{', quick: no figures' if args.quick else ''}\n")
     print("| model | batch | ours, tokens/s | PyTorch, tokens/s | ratio | target | peak MB |")
@@ -175,7 +174,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.only not in (None, number):
             continue
         if args.quick:
-            turns = [tuple(make_measure(case, side, seconds=0)() for side in SIDES)]
+            turns = [tuple(make_measure(case, side, 0)() for side in SIDES)]
         else:
             turns = measure_in_turns(number)
         print(row_of(case, turns), flush=True)

@@ -1,7 +1,11 @@
 """The benchmarks run and say what they measured; no time is asserted."""
 
+import contextlib
+import io
 import json
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -93,34 +97,92 @@ def test_the_training_benchmark_prints_a_row_for_each_case(monkeypatch, capsys):
     small = {"units": 8, "layers": 1}
     cases = (training.Case("gru", 4, 8, 1.5, small), training.Case("folk", 2, 6, 0.8, small))
     monkeypatch.setattr(training, "CASES", cases)
-    monkeypatch.setattr(training, "torch_rate", lambda case, steps: None)
+    monkeypatch.setattr(training, "torch_training", lambda case: None)
     assert training.main(["--quick"]) == 0
     header, _, *rows = cells_of(capsys.readouterr().out)
     assert [row[:2] for row in rows] == [["gru", "4 x 8"], ["folk", "2 x 6"]]
     for row in rows:
         assert len(row) == len(header)
         assert float(row[2].replace(",", "")) > 0
+    monkeypatch.setattr(training, "TURN_SECONDS", 0)
+    monkeypatch.setattr("sys.stdin", io.StringIO("measure\nmeasure\n"))
     assert training.main(["--one", "0", "ours"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"rate", "megabytes"}
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [set(answer) for answer in answers] == [{"rate", "megabytes"}] * 2
 
 
-def test_the_turns_of_a_case_become_medians_and_a_ratio(monkeypatch):
-    rates = iter([300, 100, 500, 50, 200, 200])
-    measured = lambda *_: {"rate": next(rates), "megabytes": 7}  # noqa: E731
-    monkeypatch.setattr(training, "measured_apart", measured)
-    ours, theirs = training.measure_in_turns(0)
-    row = training.row_of(training.CASES[0], ours, theirs)
-    assert cells_of(row) == [["gru", "64 x 256", "300", "100", "3.00", "1.5", "7 / 7"]]
-    without = training.row_of(training.CASES[0], ours, {"rate": None, "megabytes": 1})
-    assert len(cells_of(without)[0]) == 7
+def test_the_turns_of_a_case_become_medians_and_a_ratio():
+    turns = [(300, 100), (500, 50), (200, 200)]
+    turns = [tuple({"rate": rate, "megabytes": rate + 7} for rate in turn) for turn in turns]
+    row = training.row_of(training.CASES[0], turns)
+    spread = "3.00 (1.00 to 10.00)"
+    assert cells_of(row) == [["gru", "64 x 256", "300", "100", spread, "1.5", "507 / 207"]]
+    without = [(ours, {"rate": None, "megabytes": 1}) for ours, _ in turns]
+    cells = ["gru", "64 x 256", "300", "", "", "", "507"]
+    assert cells_of(training.row_of(training.CASES[0], without)) == [cells]
+
+
+def test_a_case_is_measured_in_two_processes_that_take_turns(monkeypatch):
+    asked = []
+
+    class Worker(contextlib.nullcontext):
+        def __init__(self, *arguments):
+            super().__init__(self)
+            self.arguments = arguments
+
+        def ask(self):
+            asked.append(self.arguments)
+            return {"rate": len(asked), "megabytes": 1}
+
+    monkeypatch.setattr(training, "Worker", Worker)
+    turns = training.measure_in_turns(3)
+    assert len(turns) == training.TURNS
+    assert [each["rate"] for turn in turns for each in turn] == list(range(1, len(asked) + 1))
+    assert asked[0] == ("benchmarks.training", "--one", "3", "ours")
+    assert asked[1::2] == [("benchmarks.training", "--one", "3", "torch")] * training.TURNS
+
+
+def test_a_worker_measures_each_time_it_is_asked(tmp_path, monkeypatch):
+    (tmp_path / "counting.py").write_text(
+        "import sys\nfrom benchmarks.machine import answer_requests\n"
+        "seen = []\nanswer_requests(lambda: {'n': seen.append(1) or len(seen), 'a': sys.argv[1]})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path.cwd()}")
+    with machine.Worker("counting", "x") as worker:
+        assert [worker.ask() for _ in range(3)] == [{"n": n, "a": "x"} for n in (1, 2, 3)]
+
+
+def test_a_worker_that_fails_says_why():
+    with (
+        pytest.raises(RuntimeError, match=r"(?s)json.tool nowhere: .*No such file"),
+        machine.Worker("json.tool", "nowhere") as worker,
+    ):
+        worker.ask()
 
 
 def test_the_sampling_benchmark_says_ratio_and_target():
-    rows = [sampling.Row("a", 2.0, 9.0, ">= 4")]
+    rows = [sampling.Row.of_turns("a", ">= 4", [2.0, 1.0, 4.0], [9.0, 3.0, 20.0])]
     assert cells_of(sampling.format_table(rows))[2] == ["a", "2.000", "9.000", "4.50", ">= 4"]
-    sampler = sampling.make_sampler("gru")
-    assert sampling.sample_seconds(sampler, 4, 2) > 0
-    assert sampling.predict_seconds(sampler, 2) > 0
+
+
+def test_the_sampling_benchmark_has_all_rows(monkeypatch, capsys):
+    processes = []
+    monkeypatch.setattr(sampling, "run_process", processes.append)
+    monkeypatch.setattr(sampling, "torch_seconds", lambda *_: 3.0)
+    for name, value in {"REPEATS": 1, "BATCH": 2, "QUICK_NOTES": 2}.items():
+        monkeypatch.setattr(sampling, name, value)
+    assert sampling.main(["--quick"]) == 0
+    rows = cells_of(capsys.readouterr().out)[2:]
+    names = [row[0] for row in rows]
+    assert names[:2] == [
+        "gru: predict on the growing piece",
+        "wavenet: PyTorch on the growing piece",
+    ]
+    for model in sampling.MODELS:
+        assert {f"{model}: twice the length", f"{model}: 2 pieces at once"} <= set(names)
+    assert names[-1] == "generate.py beside the imports"
+    assert all(float(cell) >= 0 for row in rows for cell in row[1:4])
+    assert [command[1].endswith("generate.py") for command in processes] == [False, True] * 2
 
 
 def test_the_sampling_benchmark_measures_the_memory_of_one_model(capsys):

@@ -59,3 +59,23 @@ def test_attention_in_parts_is_attention_one_token_after_another(length):
         out, state = layer.step(x[:, position], position, state)
         outputs.append(out)
     np.testing.assert_allclose(whole, np.stack(outputs, axis=1), atol=2e-5)
+
+
+@pytest.mark.parametrize("length", [17, 18, 19, 24, 50])
+def test_what_is_older_than_the_context_is_written_over(length):
+    keras.utils.set_random_seed(7)
+    layer = RelativeAttention(2, context=6)
+    x = keras.random.normal((3, length, 8), seed=8)
+    whole = layer(x)  # in blocks of the context
+    state, outputs = layer.initial_state(3), []
+    for position in range(length):
+        out, state = layer.step(x[:, position], position, state)
+        outputs.append(out)
+    assert state[0].shape == (3, 2, 6, 4)
+    np.testing.assert_allclose(whole, np.stack(outputs, axis=1), atol=2e-5)
+    # A token that has fallen out of the context no longer counts.
+    changed = np.array(x)
+    changed[:, length - 7] += 9
+    np.testing.assert_allclose(layer(changed)[:, -1], whole[:, -1], atol=1e-6)
+    changed[:, length - 6] += 9
+    assert np.abs(layer(changed)[:, -1] - whole[:, -1]).max() > 1e-3

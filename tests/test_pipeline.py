@@ -55,6 +55,12 @@ def test_the_graph_encodes_real_chorales_as_the_codec_does(chorales_folder):
     np.testing.assert_array_equal(pieces.ids, expected)
 
 
+def test_no_iterator_waits_for_a_thread_that_tunes_it(pieces):
+    batches = TrainingBatches(pieces, CODEC, windowing(), seed=0)
+    for dataset in (batches.dataset(), evaluation_batches(pieces, CODEC)):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_a_pitch_without_an_id_names_the_file(tiny_folder):
     paths = piece_paths(tiny_folder, "train")
     with pytest.raises(ValueError, match=rf"{paths[0].name}: expected pitches in 60..61"):
