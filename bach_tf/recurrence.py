@@ -129,12 +129,11 @@ def gru_window(inputs, kernel, recurrent_kernel, bias, state):
         update, reset = tf.split(gates, 2, axis=2)
         before = tf.concat([state[None], states[:-1]], axis=0)  # (T, B, U)
         # What a change of the new state is multiplied by to be one of what stands in the gates.
-        slope = (1 - update) * (1 - candidate * candidate)
-        inner_slope = slope * reset
+        slope = _tanh_slope(candidate, 1 - update)
         slopes = [
-            (before - candidate) * update * (1 - update),
-            inner_slope * inner_candidate * (1 - reset),
-            inner_slope,
+            _sigmoid_slope(update, before - candidate),
+            _sigmoid_slope(reset, slope * inner_candidate),
+            slope * reset,
         ]
         slopes = tf.concat(slopes, axis=2)  # (T, B, 3 U)
         upward = _swap(outputs_gradient)
@@ -201,8 +200,8 @@ def lstm_window(inputs, kernel, recurrent_kernel, bias, state, carry):
         bent = tf.tanh(carries)
         # What a change of the cell, or for the last of the output, is multiplied by to be one of
         # what stands in the gates.
-        slopes = tf.concat([2 * half - 1, before, 2 * enter, bent], axis=2) * gates * (1 - gates)
-        upward, into_cell = _swap(outputs_gradient), leave * (1 - bent * bent)
+        slopes = _sigmoid_slope(gates, tf.concat([2 * half - 1, before, 2 * enter, bent], axis=2))
+        upward, into_cell = _swap(outputs_gradient), _tanh_slope(bent, leave)
         multiply = _multiplier(tf.transpose(recurrent_kernel))
 
         def step_back(t, above, cell):
@@ -225,6 +224,16 @@ def lstm_window(inputs, kernel, recurrent_kernel, bias, state, carry):
         )
 
     return _swap(states), gradient
+
+
+def _sigmoid_slope(y, factor):
+    """Return `factor y (1 - y)`, in one operation."""
+    return tf.raw_ops.SigmoidGrad(y=y, dy=factor)
+
+
+def _tanh_slope(y, factor):
+    """Return `factor (1 - y y)`, in one operation."""
+    return tf.raw_ops.TanhGrad(y=y, dy=factor)
 
 
 def _multiplier(matrix) -> Callable:
