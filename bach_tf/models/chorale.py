@@ -111,7 +111,8 @@ class Chorale(NextTokenModel):
         x = self._read(notes, held, places, training)  # (B, N, U)
         for block in self.blocks:
             x = block(x, training=training)
-        logits = self._write(self.norm(x), notes, last, held, chords, proposed, training)
+        known = (notes, last, held, (None, None))
+        logits = self._write(self.norm(x), known, chords, proposed, training)
         logits = ops.reshape(logits, (-1, VOICES * ops.shape(chords)[1], logits.shape[-1]))
         return logits[:, :length]  # (B, T, V)
 
@@ -126,6 +127,7 @@ class Chorale(NextTokenModel):
             "history": zeros(int(self.lags[-1]), VOICES),  # the latest step last
             "runs": zeros(len(self.lags), VOICES + 1),
             "read": ops.zeros((batch_size, self.place.output_dim)),
+            "tables": self._tables(),  # stay as they are
             "caches": tuple(block.attention.initial_state(batch_size) for block in self.blocks),
         }
         return zeros(), steps
@@ -142,7 +144,8 @@ class Chorale(NextTokenModel):
         earlier = ops.take(history, history.shape[1] - self.lags, axis=1)[:, None]  # (B, 1, D, 4)
         proposed = repeats.propose(chord, earlier, steps["runs"][:, None], self.lags)
         read, last, held = (steps[name][:, None] for name in ("read", "last", "held"))
-        logits = self._write(read, self.embedding(last), last, held, chord, proposed, False)
+        known = (self.embedding(last), last, held, steps["tables"])
+        logits = self._write(read, known, chord, proposed, False)
         return ops.take(logits[:, 0], voice, axis=1), (position + 1, steps)
 
     def _next_step(self, ids, position, steps):
@@ -165,6 +168,7 @@ class Chorale(NextTokenModel):
             x, cache = block.step(x, step, cache)
             caches.append(cache)
         return {
+            **steps,
             "last": last,
             "held": held,
             "chord": ops.zeros_like(finished),
@@ -197,11 +201,17 @@ class Chorale(NextTokenModel):
         x = ops.reshape(x, (-1, ops.shape(held)[1], VOICES * x.shape[-1]))
         return self.dropout(self.reader(x) + self.place(places), training=training)
 
-    def _write(self, read, notes, last, held, chords, proposed, training):
+    def _tables(self):
+        """Return what the writer and the intervals make out of their weights alone."""
+        return self.writer.table(), self.intervals.table()
+
+    def _write(self, read, known, chords, proposed, training):
         """Return the logits of each voice of each step: `(B, N, 4, V)`.
 
-        `notes` are the embeddings of the last ones, float32 `(B, N, 4, E)`.
+        What is known are the embeddings of the last notes, float32 `(B, N, 4, E)`, the notes, how
+        long they have been held, and the tables, which are made anew if they are `None`.
         """
+        notes, last, held, (above, intervals) = known
         proposals, lengths, lags = proposed
         candidates = ops.concatenate(
             [ops.expand_dims(last, -1), proposals], axis=-1
@@ -215,9 +225,10 @@ class Chorale(NextTokenModel):
             candidates,
             lengths,
             lags,
+            above=above,
             training=training,
         )
-        return logits + self.intervals(last, chords)
+        return logits + self.intervals(last, chords, table=intervals)
 
 
 class VoiceWriter(keras.layers.Layer):
@@ -261,7 +272,12 @@ class VoiceWriter(keras.layers.Layer):
         # A voice sees the notes of those above it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
-    def call(self, read, notes, last, proposed, ids, lengths, lags, training: bool = False):
+    def table(self):
+        """Return the weights of the notes above, 0 for the others: `(4 E, 4 H)`."""
+        numbers = self.above.shape[1]
+        return ops.reshape(self.above * self.seen, (VOICES * numbers, VOICES * self.units))
+
+    def call(self, read, notes, last, proposed, ids, lengths, lags, above=None, training=False):
         """Return the logits `(B, N, 4, V)`.
 
         Args:
@@ -273,14 +289,15 @@ class VoiceWriter(keras.layers.Layer):
             ids: int32 `(B, N, 4, 3)`, the ids of all candidates.
             lengths: int32 `(B, N, 4, 3)`, how long each has been held or repeated.
             lags: int32 `(B, N, 4, 2)`, which lag back the two were found.
+            above: what `table` returns, where many steps are written one by one.
             training: whether dropout is on.
         """
+        above = self.table() if above is None else above
         steps = ops.shape(read)[1]
         kinds = lengths + np.arange(CANDIDATES, dtype=np.int32) * KINDS
         lags = lags + self.first_lags
         last = ops.reshape(last, (-1, steps, VOICES * notes.shape[-1]))
         x = self.common(ops.concatenate([read, last], axis=-1))  # (B, N, 4 H)
-        above = ops.reshape(self.above * self.seen, (-1, VOICES * self.units))
         x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)
         x = ops.reshape(x, (-1, steps, VOICES, self.units))
         own = ops.moveaxis(self._own(proposed, ids, kinds, lags), 2, 0)  # (4, B, N, F)

@@ -52,20 +52,22 @@ class IntervalScores(keras.layers.Layer):
             shape=(len(UPPER), 2, CLASSES + 1, CLASSES), initializer="zeros", name="motions"
         )
 
-    def call(self, last, chords):
+    def call(self, last, chords, table=None):
         """Return the scores `(B, N, 4, V)`.
 
         Args:
             last: int32 `(B, N, 4)`, the notes of the step before.
             chords: int32 `(B, N, 4)`, the notes of this one; a voice sees those above it.
+            table: what `table` returns, where many steps are scored one by one.
         """
+        table = self.table() if table is None else table
         steps, vocab_size = ops.shape(last)[1], len(self.sounds)
         both = ops.concatenate([last, chords[..., :-1]], axis=-1)  # (B, N, 7)
         both = ops.reshape(ops.one_hot(both, vocab_size), (-1, steps, both.shape[-1] * vocab_size))
-        scores = ops.reshape(ops.matmul(both, self._table()), (-1, steps, VOICES, vocab_size))
+        scores = ops.reshape(ops.matmul(both, table), (-1, steps, VOICES, vocab_size))
         return scores + ops.matmul(self._motion_scores(last, chords), self.members)
 
-    def _table(self):
+    def table(self):
         """Return what each note before and above says of each note: `(7 V, 4 V)`."""
         vocab_size = len(self.sounds)
         leaps, spaces = (
