@@ -212,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few notes: no figures")
+    parser.add_argument("--memory", action="store_true", help="the table of memory alone")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.memory_of:
@@ -219,10 +220,10 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(memory_of(name, int(num_outputs), int(notes))))
         return 0
     notes = QUICK_NOTES if args.quick else NOTES
-    rows = measure(notes)
-    print(f"{describe_machine()}, {notes} notes\n")
-    print(format_table(rows))
-    if not args.quick:
+    print(f"{describe_machine()}, {notes} notes", flush=True)
+    if not args.memory:
+        print(f"\n{format_table(measure(notes))}", flush=True)
+    if args.memory or not args.quick:
         print(f"\n{memory_table(notes)}")
     return 0
 

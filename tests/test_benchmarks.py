@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,15 @@ def test_the_memory_of_a_corpus_is_measured_apart(tiny_csvs, home, capsys):
     assert ratio[1] == "4.0"
     assert all(float(cell) > 100 for cell in (once[2], four_times[2]))
     assert 0.5 < float(ratio[2]) < 2
+
+
+def test_the_peak_of_a_process_does_not_count_the_one_that_started_it():
+    filled = np.ones(64 * 2**20)  # 512 MB
+    code = "import json; from benchmarks.machine import *; print(json.dumps(peak_memory_mb()))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 5 < float(said.stdout) < 400
+    assert machine.peak_memory_mb() > 512
+    assert filled[-1] == 1
 
 
 def test_a_process_that_fails_says_why():
