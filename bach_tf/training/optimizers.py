@@ -15,8 +15,8 @@ class Adam(keras.optimizers.Adam):
     Source: D. Kingma and J. Ba 2015 (arXiv 1412.6980).
 
     Example:
-        >>> Adam(1e-3, global_clipnorm=1.0).name
-        'adam'
+        >>> isinstance(Adam(1e-3, global_clipnorm=1.0), keras.optimizers.Adam)
+        True
     """
 
     def update_step(self, gradient, variable, learning_rate):
