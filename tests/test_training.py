@@ -22,9 +22,9 @@ from bach_tf.training.fitting import compile_model
 
 CODEC = SatbCodec(lowest=31, highest=87)
 HALF_ROOT = math.sqrt(0.5)
-LSTM = {"embedding": 6, "units": 8, "layers": 2}
+LSTM = {"embedding": 6, "units": 8, "layers": 1}
 SMALL = {
-    "gru": {"units": 8, "layers": 2},
+    "gru": {"units": 8, "layers": 1},
     "wavenet": {"units": 8, "filters": [6, 6]},
     "transformer": {"layers": 2, "units": 8, "heads": 2, "feed_forward": 8, "period": 4},
     "chorale": {
