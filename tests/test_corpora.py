@@ -311,6 +311,31 @@ def test_another_process_may_put_its_copy_first(home, monkeypatch):
     assert hidden_in(home) == []
 
 
+def test_the_copy_of_another_process_may_be_moved_aside_by_a_third(home, monkeypatch):
+    replace, pieces, refused = os.replace, pieces_of(train=["a"]), []
+
+    def busy(source, target):
+        if target == home / "corpus" and len(refused) < 3:
+            refused.append(source)
+            raise OSError(39, "Directory not empty")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+    prepared.write_prepared(home / "corpus", pieces)
+    assert prepared.is_intact(home / "corpus")
+    assert len(refused) == 3
+    assert hidden_in(home) == []
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_is_said(home, monkeypatch):
+    def never(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", never)
+    with pytest.raises(OSError, match="No space left on device"):
+        prepared.write_prepared(home / "corpus", pieces_of(train=["a"]))
+
+
 def test_another_process_may_clear_the_damaged_folder_first(home, monkeypatch):
     replace, pieces = os.replace, pieces_of(train=["a"])
     prepared.write_prepared(home / "corpus", pieces)

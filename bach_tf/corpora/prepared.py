@@ -43,6 +43,7 @@ from bach_tf.score import STEPS_PER_QUARTER, Score
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
 FORMAT = 2  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+TRIES = 20  # to put a new copy in its place while other processes do so too
 FEW_REASONS = 3  # how many of the pieces that are left out are named
 
 # The fields of a score that neither layout can hold and the manifest keeps.
@@ -296,14 +297,23 @@ def _write_manifest(folder: Path, manifest: dict) -> None:
 
 def _replace_folder(new: Path, folder: Path) -> None:
     """Put `new` in the place of `folder`; a damaged one is moved aside and deleted."""
+    for attempt in range(1, TRIES + 1):
+        _move_aside(folder)
+        try:
+            os.replace(new, folder)
+            return
+        except OSError:
+            # Another process has just put its own copy there.
+            if is_intact(folder):
+                return
+            if attempt == TRIES:
+                raise  # until then, a third process may have moved that copy aside
+
+
+def _move_aside(folder: Path) -> None:
+    """Delete a folder, which other processes may be about to do too."""
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
         with contextlib.suppress(FileNotFoundError):  # another process has moved it already
             os.replace(folder, aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)
-    try:
-        os.replace(new, folder)
-    except OSError:
-        # Another process has just put its own copy there.
-        if not is_intact(folder):
-            raise
