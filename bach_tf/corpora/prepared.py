@@ -213,6 +213,38 @@ def is_intact(folder: Path) -> bool:
         return False
 
 
+def content_hash(folder: Path) -> str:
+    """Return the SHA-256 of what a training reads of a prepared corpus.
+
+    It is of the pieces in each split and of what the manifest says about them. When and where
+    the corpus was prepared, the titles and what was left out do not count.
+
+    Args:
+        folder: a prepared corpus.
+
+    Raises:
+        ValueError: not a prepared corpus, or one of whose files is missing.
+
+    Example:
+        >>> content_hash(prepare("jsb", build))  # doctest: +SKIP
+    """
+    manifest = read_manifest(folder)
+    total = hashlib.sha256()
+    try:
+        about = [manifest["layout"], manifest["steps_per_quarter"]]
+        total.update(json.dumps(about).encode())
+        for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
+            # The bytes that are there: a user may have edited a file since it was prepared.
+            kept = entry | {"sha256": sha256_of(folder / entry["file"]), "title": None}
+            total.update(json.dumps(kept, sort_keys=True).encode())
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
+            "Delete the folder to have it built again."
+        ) from None
+    return total.hexdigest()
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

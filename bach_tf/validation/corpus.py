@@ -8,7 +8,8 @@ from pathlib import Path
 from bach_tf.corpora.folder import content_hash, csv_files
 from bach_tf.corpora.grid_csv import find_problems, read_cells
 from bach_tf.corpora.prepared import SPLITS, cache_dir
-from bach_tf.validation.report import Report, first, format_report, printable
+from bach_tf.messages import printable
+from bach_tf.validation.report import Report, first, format_report
 from bach_tf.validation.statistics import SCHEMA, Cells, run_tfdv, summarise, to_frame
 
 RULES = 1  # raise it when what is checked changes: corpora found valid are checked again

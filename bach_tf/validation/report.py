@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from bach_tf.messages import printable
+
 SHOWN = 20  # problems on the screen; the report file has all of them
-WIDEST = 240  # characters of a line of the report: a broken file may have one endless line
 
 
 class Column(NamedTuple):
@@ -132,9 +133,3 @@ def first(lines: Iterable[str], limit: int | None) -> list[str]:
     if limit is None or len(lines) <= limit:
         return lines
     return [*lines[:limit], f"... and {len(lines) - limit} more"]
-
-
-def printable(line: str, widest: int | None = WIDEST) -> str:
-    """Return one short line that a terminal cannot take for commands."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line[:widest])
-    return shown if widest is None or len(line) <= widest else f"{shown}..."
