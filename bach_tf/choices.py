@@ -1,4 +1,4 @@
-"""Names that a user gives for entries of our dicts."""
+"""Registry lookup with helpful errors, and what a message repeats of a user's input."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 Entry = TypeVar("Entry")
+LONGEST_QUOTE = 80  # characters of what a user gave that a message repeats
 
 
 def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
@@ -24,5 +25,24 @@ def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
         4
     """
     if name not in table:
-        raise ValueError(f"Unknown {kind} {name!r}. Choose from: {', '.join(sorted(table))}.")
+        choices = ", ".join(sorted(table))
+        raise ValueError(f"Unknown {kind} '{shortened(name)}'. Choose from: {choices}.")
     return table[name]
+
+
+def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:
+    """Return what came, as a message repeats it: on one line, and never a long one.
+
+    Args:
+        value: text, or what is shown as Python writes it.
+        longest: characters that are left as they are.
+
+    Example:
+        >>> shortened("C4 " * 1000, longest=10), shortened(7)
+        ('C4 C4 C4 C ... (3,000 characters)', '7')
+    """
+    text = value if isinstance(value, str) else repr(value)
+    kept = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:longest]
+    )
+    return kept if len(text) <= longest else f"{kept} ... ({len(text):,} characters)"

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from bach_tf import console
+from bach_tf.choices import shortened
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec, parse_tokens
 from bach_tf.console import pieces, training
 from bach_tf.console.options import (
@@ -24,7 +25,7 @@ from bach_tf.console.options import (
     TRAIN_SPELLINGS,
     melody_primer,
 )
-from bach_tf.console.parser import respell
+from bach_tf.console.parser import Parser, real, respell, whole
 from bach_tf.score import Score
 
 ROOT = Path(__file__).parent.parent
@@ -168,6 +169,60 @@ def test_slips_are_answered_with_the_nearest_option(ask, typed, message, capsys)
     assert message in captured.err
     assert captured.err.endswith(".py --help\n")
     assert (captured.out, len(captured.err.splitlines())) == ("", 2)
+
+
+def answer_to(capsys, option, kind, typed):
+    """Return what is said of an option's value."""
+    parser = Parser(prog="p", spellings={})
+    parser.add_argument(option, type=kind)
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(typed)
+    assert stop.value.code == 2
+    return capsys.readouterr().err.splitlines()[0]
+
+
+@pytest.mark.parametrize("value", ["x", "", "1.5", "1e3", "nan", "-1", "65", "9" * 5000, "C4 " * 9])
+def test_a_whole_number_has_bounds_that_its_message_says(value, capsys):
+    said = answer_to(capsys, "--n", whole(0, 64), [f"--n={value}"])
+    assert said.startswith("p: argument --n: expected a whole number in 0..64, got: ")
+    assert len(said) < 200
+    assert [whole(0, 64)(text) for text in ("0", "64")] == [0, 64]
+
+
+@pytest.mark.parametrize("value", ["x", "", "nan", "inf", "-inf", "-0.1", "1e999", "1.0000001"])
+def test_a_number_has_bounds_and_is_never_nan(value, capsys):
+    said = answer_to(capsys, "--n", real(0, 1), [f"--n={value}"])
+    assert said == f"p: argument --n: expected a number in 0..1, got: {value}"
+    assert [real(0, 1)(text) for text in ("0", "1")] == [0.0, 1.0]
+
+
+def test_a_bound_may_be_left_out(capsys):
+    said = answer_to(capsys, "--n", real(0, 1, above=True), ["--n=0"])
+    assert said == "p: argument --n: expected a number above 0 and at most 1, got: 0"
+
+
+@pytest.mark.parametrize("option", ["--seed", "--primer", "--format", "--temper"])
+def test_two_dashes_are_no_value_of_an_option(option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        console.generate_arguments([f"{option}=--"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said == f"generate.py: argument {option}: expected a value, got: --"
+
+
+@pytest.mark.parametrize(
+    "typed", [["C4 " * 200_000], ["--" + "x" * 600_000], ["--seed", "1" * 600_000]]
+)
+def test_what_was_typed_never_fills_the_screen(typed, capsys):
+    with pytest.raises(SystemExit):
+        console.generate_arguments(typed)
+    assert len(capsys.readouterr().err) < 3_000
+
+
+def test_what_a_message_repeats_is_one_short_line():
+    assert shortened("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
+    assert shortened("Töne") == "Töne"
+    assert shortened("x" * 600_000) == "x" * 80 + " ... (600,000 characters)"
 
 
 def test_mistakes_are_said_before_tensorflow_is_loaded(tmp_path):

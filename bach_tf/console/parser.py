@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from bach_tf.choices import shortened
+
 WIDTH = 80
 HELP_COLUMN = 24
 USER_MISTAKE = 2
+LONGEST_MESSAGE = 2_000  # characters: whatever was typed, the mistake stays on the screen
 
 # Another program's option -> ours, or what makes ours of its value.
 Spellings = Mapping[str, str | Callable[[str], list[str]]]
@@ -44,25 +48,72 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def parse_known_args(self, args=None, namespace=None):  # noqa: D102
-        arguments = sys.argv[1:] if args is None else args
-        return super().parse_known_args(respell(arguments, self.spellings), namespace)
+        arguments = respell(sys.argv[1:] if args is None else args, self.spellings)
+        for argument in arguments:
+            option, equals, value = argument.partition("=")
+            if equals and value == "--" and option.startswith("-"):
+                # argparse would take the dashes for the end of the options and fail.
+                self.error(f"argument {option}: expected a value, got: --")
+        return super().parse_known_args(arguments, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and stop with the status of a user's mistake."""
         hint = f"All options: python {self.prog} --help"
+        message = shortened(message, LONGEST_MESSAGE)
         self.exit(USER_MISTAKE, f"{self.prog}: {message}\n{hint}\n")
 
     def _about_unknown(self, arguments: Sequence[str]) -> str:
         options = [argument for argument in arguments if argument.startswith("-")]
         if not options:
-            return f"Expected options such as --seed 1, got: {arguments[0]}"
+            return f"Expected options such as --seed 1, got: {shortened(arguments[0])}"
         name = options[0].partition("=")[0]
         ours = {option: option for option in self._option_string_actions}
         others = {theirs: our for theirs, our in self.spellings.items() if isinstance(our, str)}
         known = {**others, **ours}
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {known[near[0]]}?" if near else ""
-        return f"Unknown option {name}.{hint}"
+        return f"Unknown option {shortened(name)}.{hint}"
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return the `type` of an option that takes a whole number within bounds.
+
+    Args:
+        low: the smallest one.
+        high: the largest one.
+
+    Example:
+        >>> whole(1, 64)("12")
+        12
+    """
+    return lambda text: _number(int, text, low, high, f"a whole number in {low}..{high}")
+
+
+def real(low: float, high: float, *, above: bool = False) -> Callable[[str], float]:
+    """Return the `type` of an option that takes a number within bounds; never nan.
+
+    Args:
+        low: the smallest one.
+        high: the largest one.
+        above: leave `low` itself out.
+
+    Example:
+        >>> real(0, 1, above=True)("0.9")
+        0.9
+    """
+    bounds = f"above {low:g} and at most {high:g}" if above else f"in {low:g}..{high:g}"
+    least = math.nextafter(low, math.inf) if above else low
+    return lambda text: _number(float, text, least, high, f"a number {bounds}")
+
+
+def _number(read: Callable, text: str, low, high, expected: str):
+    try:
+        number = read(text)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got: {shortened(text)}")
+    return number
 
 
 def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
