@@ -15,7 +15,9 @@ from statistics import mode
 
 import numpy as np
 
+from bach_tf.corpora.embedded import embedded_files
 from bach_tf.corpora.grid_csv import VOICES
+from bach_tf.messages import printable
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
 
 SOPRANO, BASS = 0, 3
@@ -27,10 +29,7 @@ def chorale_files() -> list[Path]:
 
     Files in RomanText are left out: they are analyses, chords without parts.
     """
-    from music21 import corpus
-
-    paths = corpus.getComposer("bach")
-    return sorted((path for path in paths if path.suffix != ".rntxt"), key=lambda path: path.name)
+    return [path for path in embedded_files("bach") if path.suffix != ".rntxt"]
 
 
 def read_chorale(path: Path) -> Score | None:
@@ -40,18 +39,29 @@ def read_chorale(path: Path) -> Score | None:
         ValueError: the score cannot be read; the message names it.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of music21, about notation that is not used here
-            from music21 import converter
+        return score_from_stream(_parsed(path), title=title_of(path.stem))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
+
+def _parsed(path: Path):
+    """Return the `music21.stream.Score` of a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of music21, about notation that is not used here
+        from music21 import converter, stream
+
+        try:
             # music21's pickle cache in the temporary folder executes what it holds.
-            stream = converter.parse(path, forceSource=True)
-            return score_from_stream(stream, title=title_of(path.stem))
-    except Exception as error:
-        raise ValueError(
-            f"{path.name}: expected a score that music21 can read, "
-            f"got {type(error).__name__}: {error}. Install music21 again."
-        ) from error
+            parsed = converter.parse(path, forceSource=True)
+        except Exception as error:  # music21 raises whatever its parsers trip over
+            got = printable(f"{type(error).__name__}: {error}")
+            raise ValueError(
+                f"expected a score that music21 can read, got {got}. The file comes with music21: "
+                "install that again."
+            ) from error
+    if not isinstance(parsed, stream.Score):
+        raise ValueError(f"expected one score, got a music21 {type(parsed).__name__}")
+    return parsed
 
 
 def title_of(stem: str) -> str:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf.corpora.abc_tunes import read_abc, split_tunes
+from bach_tf.corpora.embedded import embedded_files
 from bach_tf.corpora.kern import read_kern
 from bach_tf.corpora.prepared import Collection, few_reasons, hash_of_files, sha256_of
 from bach_tf.corpora.prepared import prepare as prepare_folder
@@ -108,10 +109,8 @@ def abc_files() -> list[Path]:
     Raises:
         ValueError: there are none.
     """
-    from music21 import corpus
-
-    paths = corpus.getComposer("essenFolksong")
-    paths = sorted(path for path in paths if re.fullmatch(r"erk\d+\.abc", path.name))
+    paths = embedded_files("essenFolksong")
+    paths = [path for path in paths if re.fullmatch(r"erk\d+\.abc", path.name)]
     if not paths:
         raise ValueError("Expected erk10.abc and others in music21, got none. Install it again.")
     return paths
