@@ -77,7 +77,7 @@ def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset, places: int
         raise ValueError("Expected pieces with at least one note or silence. Received: none")
     nll = nats.sum() / tokens.sum()
     names = codec.voice_names if voices > 1 else ()
-    by_voice = nats.sum(axis=0) / tokens.sum(axis=0)
+    by_voice = _shares(nats.sum(axis=0), tokens.sum(axis=0))
     by_place = _shares(nats.sum(axis=1), tokens.sum(axis=1))
     return {
         "nll": float(nll),
@@ -204,7 +204,7 @@ def describe(run: Run) -> str:
     preset = run.preset
     if preset.split == "windows":
         return (
-            f"last tokens of windows of {preset.window} steps, split at random: most of them "
+            f"last steps of windows of {preset.window} steps, split at random: most of them "
             "were seen in training, so compare this with figures measured in the same way alone"
         )
     if preset.context is None:

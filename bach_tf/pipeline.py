@@ -293,10 +293,12 @@ def split_windows(pieces: Pieces, codec, windowing: Windowing, seed: int) -> dic
     return {split: np.sort(part) for split, part in zip(SPLITS, np.split(order, bounds))}
 
 
-def last_token_batches(
+def last_step_batches(
     pieces: Pieces, codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
 ) -> tf.data.Dataset:
-    """Return the given windows, of which only the last token counts, as some recipes do.
+    """Return the given windows, of which only the last step counts, as some recipes do.
+
+    It is the last token where a step has one, and that of every voice where it has several.
 
     Args:
         pieces: that were split by window.
@@ -311,7 +313,10 @@ def last_token_batches(
     starts, piece = _window_starts(pieces, length, shift)
     starts = starts[windows]
     ends = np.minimum(starts + length + 1, pieces.ends[piece[windows]])
-    return _measured(pieces, codec, batch_size, starts, ends, ends - starts - 2)
+    # Windows begin at steps. A step may have one token alone, the end of a piece.
+    tokens_per_step = len(codec.may_follow)
+    skipped = (ends - starts - 2) // tokens_per_step * tokens_per_step
+    return _measured(pieces, codec, batch_size, starts, ends, skipped)
 
 
 def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> tf.data.Dataset:

@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from bach_tf import evaluation, runs
 from bach_tf.codecs import CODECS, SatbCodec
-from bach_tf.pipeline import Pieces, evaluation_batches, load_split
+from bach_tf.pipeline import (
+    Pieces,
+    Windowing,
+    evaluation_batches,
+    last_step_batches,
+    load_split,
+    split_windows,
+)
 from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
@@ -84,6 +91,28 @@ def test_a_place_where_nothing_stands_has_no_likelihood():
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
     places = evaluation.evaluate(Fixed(table), CODEC, batches, places=2)["nll_places"]
     np.testing.assert_allclose(places, [math.log(CODEC.vocab_size), np.nan], rtol=1e-6)
+
+
+def test_split_windows_measure_every_voice(tiny_folder):
+    pieces = load_split(tiny_folder, "train", CODEC)
+    windowing = Windowing(window=4, shift=4, batch_size=2)
+    numbers = split_windows(pieces, CODEC, windowing, seed=0)["train"]
+    batches = last_step_batches(pieces, CODEC, windowing, numbers)
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    measures = evaluation.evaluate(Fixed(table), CODEC, batches)
+    for name in ("soprano", "alto", "tenor", "bass"):
+        assert measures[f"nll_{name}"] == pytest.approx(math.log(CODEC.vocab_size), rel=1e-5)
+    assert measures["tokens"] % 4 == 0
+
+
+def test_a_voice_of_which_nothing_is_measured_has_no_likelihood_and_no_warning(pieces):
+    inputs, targets, weights = next(iter(evaluation_batches(pieces, CODEC)))
+    only_bass = weights.numpy() * (np.arange(weights.shape[1]) % 4 == 3)
+    table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
+    batch = (inputs, targets, tf.constant(only_bass, tf.float32))
+    measures = evaluation.evaluate(Fixed(table), CODEC, [batch])
+    assert math.isnan(measures["nll_soprano"])
+    assert measures["nll_bass"] == pytest.approx(math.log(CODEC.vocab_size), rel=1e-5)
 
 
 def test_accuracy_counts_the_likeliest_id(pieces):

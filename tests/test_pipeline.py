@@ -10,7 +10,7 @@ from bach_tf.pipeline import (
     TrainingBatches,
     Windowing,
     evaluation_batches,
-    last_token_batches,
+    last_step_batches,
     load_all,
     load_grids,
     load_split,
@@ -263,11 +263,22 @@ def test_kept_windows_are_all_that_an_epoch_has(arrays):
     assert starts == sorted(pieces.ids[4 * n :][:32].tolist() for n in keep)
 
 
-def test_of_split_windows_the_last_token_counts(arrays):
+def test_of_split_windows_the_last_step_counts(arrays):
     pieces, windows = Pieces.from_arrays([max(arrays, key=len)]), np.array([0, 2])
-    batches = last_token_batches(pieces, CODEC, windowing(shift=1), windows)
-    expected = [pieces.ids[4 * n + 32] for n in windows]
-    np.testing.assert_array_equal(measured(batches), np.sort(expected))
+    batches = last_step_batches(pieces, CODEC, windowing(shift=1), windows)
+    expected = [pieces.ids[4 * n :][29:33] for n in windows]
+    np.testing.assert_array_equal(measured(batches), np.sort(expected, axis=None))
+
+
+def test_the_end_of_a_piece_is_a_last_step_that_does_not_count():
+    codec = CODECS["melody"].fit([Score.from_grid([[60]])])
+    ids = codec.encode(Score.from_grid([[60]] * 6))
+    pieces = Pieces.from_arrays([ids])
+    batches = last_step_batches(pieces, codec, windowing(window=4, shift=1), np.array([0, 3]))
+    np.testing.assert_array_equal(measured(batches), [ids[4]])
+    whole = Pieces.from_arrays([CODEC.encode(Score.from_grid([[67, 62, 59, 43]] * 8))])
+    assert whole.ids.size == 34  # a start, four voices at 8 steps, an end
+    assert measured(last_step_batches(whole, CODEC, windowing(shift=1), np.array([1]))).size == 0
 
 
 def test_all_splits_together(tiny_folder):

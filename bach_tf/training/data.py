@@ -17,7 +17,7 @@ from bach_tf.pipeline import (
     TrainingBatches,
     Windowing,
     evaluation_batches,
-    last_token_batches,
+    last_step_batches,
     load_all,
     load_split,
     split_windows,
@@ -107,7 +107,7 @@ def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data
     if preset.split == "windows":
         pieces, windowing = load_all(corpus, codec), make_windowing(preset)
         windows = split_windows(pieces, codec, windowing, preset.seed)[split]
-        return last_token_batches(pieces, codec, windowing, windows)
+        return last_step_batches(pieces, codec, windowing, windows)
     pieces = load_split(corpus, split, codec)
     if not len(pieces):
         raise ValueError(f"Expected at least one piece in the split {split!r}. Received: none")
