@@ -4,6 +4,7 @@ tb_logs/NAME/
   preset.json          every setting
   codec.json           which codec, and its arguments
   model.weights.h5     the weights of the best epoch
+  checksums.json       the SHA-256 of the weights
   history.csv          a row for each epoch
   train/ validation/   TensorBoard's event files
   checkpoint/          the state after the last finished epoch, to resume from
@@ -12,7 +13,6 @@ tb_logs/NAME/
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,8 @@ import numpy as np
 from bach_tf.choices import choose
 from bach_tf.codecs import CODECS
 from bach_tf.presets import PRESETS, Preset
+from bach_tf.replacing import replace_json
+from bach_tf.weight_files import read_weights, write_weights
 
 # Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
 if TYPE_CHECKING:
@@ -78,8 +80,8 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
     model = build_model(preset, codec)
     folder.mkdir(parents=True)
-    _write_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
-    _write_json(folder / PRESET, preset.to_config())
+    replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
+    replace_json(folder / PRESET, preset.to_config())
     return Run(folder, preset, codec, model)
 
 
@@ -120,7 +122,7 @@ def load_trained_run(folder: Path) -> Run:
 
 def replace_preset(run: Run, preset: Preset) -> Run:
     """Return the run with other settings, in its folder too."""
-    _write_json(run.folder / PRESET, preset.to_config())
+    replace_json(run.folder / PRESET, preset.to_config())
     return replace(run, preset=preset)
 
 
@@ -220,26 +222,19 @@ def load_weights(run: Run) -> None:
     """Give `run.model` the weights in its folder; its optimiser stays as it is.
 
     Raises:
-        ValueError: the file is damaged, or of another model.
+        ValueError: the file is damaged, of another model, or holds NaN.
     """
     bare = build_model(run.preset, run.codec)
-    try:
-        bare.load_weights(run.folder / WEIGHTS)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{run.folder / WEIGHTS}: expected the weights of this run, got: {error}"
-        ) from error
+    read_weights(bare, run.folder / WEIGHTS)
     run.model.set_weights(bare.get_weights())
 
 
 def save_weights(run: Run) -> None:
-    """Write the weights of `run.model` into its folder, atomically."""
+    """Write the weights of `run.model` and their checksum into its folder, atomically."""
     # Of a model without the optimiser, whose state is twice as large as the weights.
     bare = build_model(run.preset, run.codec)
     bare.set_weights(run.model.get_weights())
-    scratch = run.folder / f"new-{WEIGHTS}"
-    bare.save_weights(scratch)
-    os.replace(scratch, run.folder / WEIGHTS)
+    write_weights(bare, run.folder / WEIGHTS)
 
 
 def build_model(preset: Preset, codec) -> NextTokenModel:
@@ -259,10 +254,6 @@ def _free_name(runs: Path, name: str) -> str:
     """Return `name`, with a number behind it if two runs begin in the same second."""
     numbered = (f"{name}-{number}" for number in range(2, 1000))
     return next(free for free in (name, *numbered) if not (runs / free).exists())
-
-
-def _write_json(path: Path, config: dict) -> None:
-    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict:

@@ -21,7 +21,8 @@ def shipped():
 
 def test_they_are_a_small_run_folder_without_the_makers_paths(shipped):
     files = {path.name: path.stat().st_size for path in shipped.folder.iterdir()}
-    assert {"preset.json", "codec.json", "model.weights.h5", "history.csv"} == set(files)
+    names = {"preset.json", "codec.json", "model.weights.h5", "checksums.json", "history.csv"}
+    assert names == set(files)
     assert sum(files.values()) <= MOST_BYTES
     assert (shipped.preset.corpus, shipped.preset.recipe) == ("jsb", "chorale")
     assert shipped.preset.data_dir is None

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bach_tf import runs
+from bach_tf import runs, weight_files
 from bach_tf.codecs import SatbCodec
 from bach_tf.presets import PRESETS
 
@@ -133,7 +135,7 @@ def test_replaced_settings_stay(tmp_path):
 def test_no_scratch_files_are_left(tmp_path):
     make(tmp_path, "a")
     names = {path.name for path in (tmp_path / "a").iterdir()}
-    assert names == {"preset.json", "codec.json", "model.weights.h5"}
+    assert names == {"preset.json", "codec.json", "model.weights.h5", "checksums.json"}
 
 
 def test_a_name_that_is_taken_is_not_used_again(tmp_path):
@@ -174,8 +176,141 @@ def test_a_damaged_run_names_itself(tmp_path, file, text):
 def test_damaged_weights_name_themselves(tmp_path):
     make(tmp_path, "a")
     (tmp_path / "a" / "model.weights.h5").write_bytes(b"not weights")
-    with pytest.raises(ValueError, match=r"model.weights.h5: expected the weights"):
+    with pytest.raises(
+        ValueError, match=r"model.weights.h5: .* damaged or was exchanged: .*SHA-256"
+    ):
         runs.load_run(tmp_path / "a")
+
+
+def test_weights_with_a_flipped_byte_are_refused(tmp_path):
+    run = make(tmp_path, "a")
+    path = tmp_path / "a" / "model.weights.h5"
+    whole = path.read_bytes()
+    place = whole.index(np.ravel(run.model.get_weights()[0])[:4].tobytes())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(ValueError, match=r"a/model.weights.h5: expected the weights .* damaged"):
+        runs.load_run(tmp_path / "a")
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), weights_of(run))
+
+
+def test_weights_of_another_model_are_told_from_damaged_ones(tmp_path):
+    run = make(tmp_path, "a")
+    make(tmp_path, "b", model={**PRESET.model, "units": 5})
+    shutil.copy(tmp_path / "b" / "model.weights.h5", tmp_path / "a")
+    with pytest.raises(ValueError, match=r"a/model.weights.h5: .* those of another model"):
+        runs.load_run(tmp_path / "a")
+    (tmp_path / "a" / "checksums.json").unlink()  # as in a run of an older version
+    with pytest.raises(ValueError, match=r"a/model.weights.h5: .* weights of another model"):
+        runs.load_run(tmp_path / "a")
+    runs.save_weights(run)
+    runs.load_run(tmp_path / "a")
+
+
+def with_flipped_bytes(path, seed):
+    """Flip bytes of what HDF5 keeps beside the numbers; or of those, it does not matter."""
+    numbers = np.random.default_rng(seed)
+    damaged = bytearray(path.read_bytes())
+    for place in numbers.integers(len(damaged), size=20):
+        damaged[place] ^= int(numbers.integers(1, 256))
+    path.write_bytes(damaged)
+
+
+def message_of(work):
+    """Return the message of the `ValueError` that `work` raises, if it does."""
+    try:
+        work()
+    except ValueError as error:
+        return str(error)
+
+
+def test_h5py_never_shows_its_own_errors_where_there_is_no_checksum(tmp_path):
+    make(tmp_path, "a")
+    path = tmp_path / "a" / "model.weights.h5"
+    (tmp_path / "a" / "checksums.json").unlink()
+    whole = path.read_bytes()
+    for seed in range(12):
+        with_flipped_bytes(path, seed)
+        message = message_of(lambda: runs.load_run(tmp_path / "a"))
+        assert message is None or message.startswith(f"{path}: expected ")
+        path.write_bytes(whole)
+
+
+def test_a_file_that_makes_h5py_raise_a_runtime_error_is_named(tmp_path):
+    class Raising:
+        weights = ()
+
+        def load_weights(self, path):
+            raise RuntimeError("Object visitation failed\n(addr overflow)")
+
+    path = tmp_path / "model.weights.h5"
+    path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"h5: .* it is damaged \(Object visitation failed\)\.$"):
+        weight_files.read_weights(Raising(), path)
+
+
+def test_weights_that_are_not_numbers_are_refused_without_a_checksum_too(tmp_path):
+    run = make(tmp_path, "a")
+    run.model.set_weights([np.full_like(weights, np.nan) for weights in run.model.get_weights()])
+    runs.save_weights(run)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"model.weights.h5: .* finite numbers, got NaN"):
+            runs.load_run(tmp_path / "a")
+        (tmp_path / "a" / "checksums.json").unlink(missing_ok=True)
+
+
+def test_a_run_of_an_older_version_without_checksums_is_read(tmp_path):
+    run = make(tmp_path, "a")
+    (tmp_path / "a" / "checksums.json").unlink()
+    np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), weights_of(run))
+
+
+def test_a_process_killed_between_the_checksum_and_the_weights_leaves_a_run_that_opens(
+    tmp_path, monkeypatch
+):
+    run = make(tmp_path, "a")
+    before = weights_of(run)
+    replace_file = os.replace
+
+    def killed(source, target):
+        if Path(target).name == "model.weights.h5":
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    run.model.set_weights([weights + 1 for weights in run.model.get_weights()])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            runs.save_weights(run)
+    np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), before)
+    runs.save_weights(run)
+    np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), before + 1)
+    assert not list((tmp_path / "a").glob("new-*"))
+
+
+def test_damaged_checksums_are_named(tmp_path):
+    make(tmp_path, "a")
+    for text in ("{", "[]", '{"model.weights.h5": 1}'):
+        (tmp_path / "a" / "checksums.json").write_text(text)
+        with pytest.raises(ValueError, match=r"a/checksums.json: expected a list of checksums"):
+            runs.load_run(tmp_path / "a")
+
+
+def test_a_full_disk_leaves_the_former_settings(tmp_path, monkeypatch):
+    run = make(tmp_path, "a")
+    write_text = Path.write_text
+
+    def full(path, text, **how):
+        write_text(path, text[:100], **how)
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    settings = replace(run.preset, epochs=7)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space left"):
+            runs.replace_preset(run, settings)
+    assert runs.load_run(tmp_path / "a").preset == run.preset
+    assert not list((tmp_path / "a").glob("new-*"))
 
 
 def test_a_run_without_weights_says_how_to_get_them(tmp_path):

@@ -11,7 +11,9 @@ import h5py
 import numpy as np
 
 from bach_tf.export.inference import check_logits
+from bach_tf.replacing import sha256_of
 from bach_tf.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
+from bach_tf.weight_files import keep_checksum
 
 FOLDER = "run"
 
@@ -38,6 +40,7 @@ def write_run(run: Run, folder: Path) -> str:
     text = json.dumps(preset.to_config(), indent=1) + "\n"
     (small / PRESET).write_text(text, encoding="utf-8")
     _halve(run.folder / WEIGHTS, small / WEIGHTS)
+    keep_checksum(small / WEIGHTS, sha256_of(small / WEIGHTS))
     again = load_run(small).model
     largest = check_logits(
         run.model,
