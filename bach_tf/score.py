@@ -131,9 +131,10 @@ class Score:
 
     @property
     def steps_per_bar(self) -> int:
-        """Steps in a bar; four quarters where the source does not say."""
+        """Steps in a bar, at least 1; four quarters where the source does not say."""
         beats, value = self.time_signature or (4, 4)
-        return 4 * self.steps_per_quarter * beats // value
+        # A bar of 1/64 is shorter than a step of a sixteenth.
+        return max(1, 4 * self.steps_per_quarter * beats // value)
 
     def transpose(self, semitones: int) -> Score:
         """Return the score moved by `semitones`; the key signature becomes unknown.

@@ -254,3 +254,10 @@ def test_leading_silence_is_cut():
 def test_a_piece_of_silence_stays_as_it_is():
     score = Score.from_grid([[0, 0], [0, 0]])
     assert score.without_leading_silence() == score
+
+
+@pytest.mark.parametrize("metre", [(1, 64), (3, 128), (1, 1000)])
+def test_a_metre_below_the_grid_has_a_bar_of_a_step(metre):
+    score = Score.from_grid([[0], [0], [60]], time_signature=metre, upbeat=2)
+    assert score.steps_per_bar == 1
+    assert score.without_leading_silence().upbeat == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -14,12 +13,16 @@ from pathlib import Path
 import mido
 from mido.midifiles.meta import KeySignatureError
 
+from bach_tf.choices import shortened
+from bach_tf.files import read_limited
+from bach_tf.midi.numbers import check_numbers
+
 PERCUSSION = 9  # the channel, counted from 0
 MOST_TRACKS = 0x7FFF  # mido takes more for a negative number, and reads none of them
 SMPTE = 0x8000  # a division with this bit set counts film frames, not beats
 SHORTEST_BEAT = 64  # of a time signature; a damaged file can have the 2**255th
-# mido reads a number of any length, in quadratic time. Texts have such bytes too, but fewer.
-ENDLESS_NUMBER = re.compile(rb"[\x80-\xff]{10000}")
+MOST_BYTES = 4_000_000  # of a file: the largest of pianists and of orchestras have a tenth of it
+MAGIC = b"MThd"  # what every MIDI file begins with
 
 FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute
 SUSTAIN_PEDAL = 64  # the controller
@@ -39,13 +42,15 @@ def open_midi(path: Path) -> mido.MidiFile:
     Raises:
         ValueError: not a MIDI file, a damaged one, or one that does not count in beats.
     """
+    path = Path(path)
+    content = read_limited(path, MOST_BYTES)
+    stream = io.BytesIO(content)
     try:
-        content = path.read_bytes()
         _check_what_mido_does_not(content)
-        file = mido.MidiFile(file=io.BytesIO(content))
-    except (EOFError, OSError, ValueError, IndexError, KeyError, KeySignatureError) as error:
-        reason = str(error) or type(error).__name__
-        raise ValueError(f"{path.name}: expected a MIDI file, got: {reason}") from error
+        file = mido.MidiFile(file=stream)
+    except (EOFError, OSError, ValueError, LookupError, KeySignatureError) as error:
+        got = _what_came(error, stream.tell(), len(content))
+        raise ValueError(f"{path.name}: expected a MIDI file, got: {got}") from error
     if not 0 < file.ticks_per_beat < SMPTE or file.type not in (0, 1):
         raise ValueError(
             f"{path.name}: expected a MIDI file of type 0 or 1 that counts in beats, got type "
@@ -55,11 +60,24 @@ def open_midi(path: Path) -> mido.MidiFile:
 
 
 def _check_what_mido_does_not(content: bytes) -> None:
+    if not content:
+        raise ValueError("an empty file")
+    if not content.startswith(MAGIC):
+        raise ValueError(f"one that begins with {content[:8]!r} instead of {MAGIC!r}")
     tracks = int.from_bytes(content[10:12], "big")
-    if content.startswith(b"MThd") and tracks > MOST_TRACKS:
+    if tracks > MOST_TRACKS:
         raise ValueError(f"a header of {tracks} tracks")
-    if content.startswith(b"MThd") and ENDLESS_NUMBER.search(content):
-        raise ValueError("a number without an end")
+    check_numbers(content, tracks)
+
+
+def _what_came(error: Exception, at: int, size: int) -> str:
+    """Return in words what mido, which had read `at` bytes of `size`, stumbled over."""
+    if isinstance(error, EOFError):
+        return f"an end after {size} bytes, in the middle of a track or before one"
+    if isinstance(error, LookupError):  # the message is the key or nothing that a user knows
+        return f"a message with a value that does not exist, or without its end, before byte {at}"
+    got = shortened(str(error) or type(error).__name__)
+    return f"{got}, before byte {at}" if at else got
 
 
 def _timed(track: mido.MidiTrack) -> Iterator[tuple[int, mido.Message | mido.MetaMessage]]:
@@ -154,12 +172,15 @@ def pedal_spans(file: mido.MidiFile, ticks: int) -> dict[int, list[tuple[int, in
     return spans
 
 
-def time_signature(file: mido.MidiFile) -> tuple[int, int] | None:
-    """Return the first time signature that can be."""
+def time_signature(file: mido.MidiFile, steps_per_quarter: int) -> tuple[int, int] | None:
+    """Return the first time signature that can be, with bars of at least a step of the grid.
+
+    A file can also say 0/4, 4 over the 255th power of 2, or 1/64, where steps are sixteenths.
+    """
     for message in chain.from_iterable(file.tracks):
         if message.type == "time_signature":
             beats, value = message.numerator, message.denominator
-            if beats > 0 and value <= SHORTEST_BEAT:
+            if value <= SHORTEST_BEAT and 4 * steps_per_quarter * beats >= value:
                 return beats, value
     return None
 

@@ -72,7 +72,7 @@ def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
         lambda tick: round(tick * steps_per_quarter / file.ticks_per_beat),
         steps_per_quarter=steps_per_quarter,
         title=path.stem,
-        time_signature=time_signature(file),
+        time_signature=time_signature(file, steps_per_quarter),
         key_signature=key_signature(file),
     )
 
