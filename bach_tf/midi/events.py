@@ -21,7 +21,9 @@ PERCUSSION = 9  # the channel, counted from 0
 MOST_TRACKS = 0x7FFF  # mido takes more for a negative number, and reads none of them
 SMPTE = 0x8000  # a division with this bit set counts film frames, not beats
 SHORTEST_BEAT = 64  # of a time signature; a damaged file can have the 2**255th
-MOST_BYTES = 4_000_000  # of a file: the largest of pianists and of orchestras have a tenth of it
+# Of a file: the largest of pianists and orchestras have less than half of it, and mido needs two
+# seconds for a megabyte.
+MOST_BYTES = 2_000_000
 MAGIC = b"MThd"  # what every MIDI file begins with
 
 FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute

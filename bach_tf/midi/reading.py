@@ -10,6 +10,8 @@ from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
 
+import mido
+
 from bach_tf.midi.events import (
     PERCUSSION,
     clock_of,
@@ -51,7 +53,11 @@ def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
     Example:
         >>> score = read_midi(Path("prelude.mid"), steps_per_quarter=12)  # doctest: +SKIP
     """
-    file = open_midi(path)
+    return to_score(open_midi(path), path, steps_per_quarter)
+
+
+def to_score(file: mido.MidiFile, path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
+    """Return the score of an open file, as `read_midi` does."""
     ticks = last_tick(file)
     if ticks > LONGEST_QUARTERS * file.ticks_per_beat:
         raise ValueError(
@@ -99,12 +105,18 @@ def read_midi_seconds(path: Path, steps_per_second: int = STEPS_PER_SECOND) -> S
     Example:
         >>> score = read_midi_seconds(Path("sonata.mid"))  # doctest: +SKIP
     """
+    return to_performance(open_midi(path), path, steps_per_second)
+
+
+def to_performance(
+    file: mido.MidiFile, path: Path, steps_per_second: int = STEPS_PER_SECOND
+) -> Score:
+    """Return the performance of an open file, as `read_midi_seconds` does."""
     steps_per_quarter, rest = divmod(steps_per_second * 60, PERFORMANCE_TEMPO_QPM)
     if steps_per_second < 1 or rest:
         raise ValueError(
             f"`steps_per_second` must be a positive multiple of 5. Received: {steps_per_second}"
         )
-    file = open_midi(path)
     ticks = last_tick(file)
     clock = clock_of(path, file)
     per_second = MICROSECONDS * file.ticks_per_beat  # of the clock

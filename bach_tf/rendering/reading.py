@@ -15,10 +15,9 @@ from bach_tf.midi import (
     CHURCH_ORGAN,
     PERFORMANCE_TEMPO_QPM,
     TEMPO_QPM,
-    read_midi,
-    read_midi_seconds,
 )
 from bach_tf.midi.events import FIRST_TEMPO, PERCUSSION, merged, notes_by_channel, open_midi
+from bach_tf.midi.reading import to_performance, to_score
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
 TRIPLETS, FINE = 12, 48  # steps a quarter: triplets besides sixteenths; 64ths and theirs
@@ -80,12 +79,13 @@ def _read_csv(path: Path, grid: int | None) -> Piece:
 
 
 def _read_midi(path: Path, grid: int | None) -> Piece:
-    grid = _grid_of(path) if grid is None else grid
-    tempo_qpm, program = _first_tempo_and_program(path)
+    file = open_midi(path)
+    grid = _grid_of(file, path) if grid is None else grid
+    tempo_qpm, program = _first_tempo_and_program(file)
     if grid == IN_SECONDS:
-        return Piece(read_midi_seconds(path), PERFORMANCE_TEMPO_QPM, program)
-    names, programs = _names_and_programs(path, program)
-    return Piece(read_midi(path, grid), tempo_qpm, program, names, programs)
+        return Piece(to_performance(file, path), PERFORMANCE_TEMPO_QPM, program)
+    names, programs = _names_and_programs(file, program)
+    return Piece(to_score(file, path, grid), tempo_qpm, program, names, programs)
 
 
 READERS: dict[str, Callable[[Path, int | None], Piece]] = {
@@ -95,9 +95,9 @@ READERS: dict[str, Callable[[Path, int | None], Piece]] = {
 }
 
 
-def _grid_of(path: Path) -> int:
+def _grid_of(file: mido.MidiFile, path: Path) -> int:
     """Return the coarsest grid on which the notes of a MIDI file begin."""
-    onsets = read_midi(path, MEASURED).onset
+    onsets = to_score(file, path, MEASURED).onset
     for grid, share in SHARES.items():
         step = MEASURED // grid
         distance = np.minimum(onsets % step, -onsets % step)
@@ -106,9 +106,9 @@ def _grid_of(path: Path) -> int:
     return IN_SECONDS
 
 
-def _first_tempo_and_program(path: Path) -> tuple[float, int]:
+def _first_tempo_and_program(file: mido.MidiFile) -> tuple[float, int]:
     tempi, programs = [], []
-    for _, message in merged(open_midi(path)):
+    for _, message in merged(file):
         if message.type == "set_tempo" and message.tempo > 0:
             tempi.append(message.tempo)
         if message.type == "program_change" and message.channel != PERCUSSION:
@@ -117,14 +117,15 @@ def _first_tempo_and_program(path: Path) -> tuple[float, int]:
     return round(tempo_qpm, 3), (programs or [CHURCH_ORGAN])[0]
 
 
-def _names_and_programs(path: Path, program: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _names_and_programs(
+    file: mido.MidiFile, program: int
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the name and the first instrument of each voice that `read_midi` makes.
 
     Args:
-        path: of the file.
+        file: which.
         program: of a channel for which the file chooses none.
     """
-    file = open_midi(path)
     anywhere = _first_programs(message for _, message in merged(file))
     names, programs = [], []
     for track in file.tracks:
