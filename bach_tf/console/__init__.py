@@ -13,8 +13,9 @@ from bach_tf.console.options import (
     train_parser,
 )
 from bach_tf.console.pieces import closing_line, piece_record, pieces_table
-from bach_tf.console.talk import INTERRUPTED, Talk, run_program
+from bach_tf.console.talk import Talk, complain, run_program
 from bach_tf.console.training import closing_lines, training_record, training_table
+from bach_tf.process import INTERRUPTED
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -24,6 +25,7 @@ __all__ = [
     "Talk",
     "closing_line",
     "closing_lines",
+    "complain",
     "generate_arguments",
     "generate_parser",
     "piece_record",

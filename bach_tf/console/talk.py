@@ -13,11 +13,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, redi
 from typing import TYPE_CHECKING, TypeVar
 
 from bach_tf.console.parser import USER_MISTAKE
+from bach_tf.messages import printable
+from bach_tf.process import INTERRUPTED, lost_output, stopping_at_once, stopping_by_exception
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
+WIDEST_MESSAGE = 2000  # characters of what is wrong
 FILE_WIDTH = 200  # of a table that no terminal shows: it may be as wide as it is
 
 SECONDS_BETWEEN_LOOKS = 0.2  # for Ctrl-C
@@ -97,8 +99,16 @@ class Talk:
             print(text, file=sys.stderr)
             yield lambda text: print(text, file=sys.stderr)
         else:
-            with console.status(f"{text} ...") as line:
+            # The usual spinner is of characters that not every terminal has.
+            spinner = "dots" if console.encoding.startswith("utf") else "line"
+            with console.status(f"{text} ...", spinner=spinner) as line:
                 yield lambda text: line.update(f"{text} ...")
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Show that TensorFlow is imported in the block; Ctrl-C ends the program there at once."""
+        with self.status("Loading TensorFlow"), stopping_at_once():
+            yield
 
     def finish(self, record: dict, paths: Sequence[str], closing: str) -> None:
         """Say what the program was asked for, in the way that was asked for.
@@ -139,30 +149,48 @@ class Talk:
         return nullcontext() if self.to_a_person else redirect_stdout(sys.stderr)
 
 
-def run_program(name: str, work: Callable[[Namespace, Talk], None], args: Namespace) -> int:
+def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: Namespace) -> int:
     """Run a program's work; return its exit status.
 
     Args:
         name: of the program, for its messages.
-        work: is called with the arguments and where to talk.
-        args: of which `quiet`, `json` and `verbose` are read here.
+        work: is called with the arguments and where to talk; returns the status if it is not 0.
+        args: of which `quiet`, `json` and `verbose` are read here, where there are such.
 
     Returns:
-        0; 2 after a user's mistake, which is printed without a traceback; 130 after Ctrl-C.
+        0, or what `work` returns; 2 after a user's mistake, or what the system refuses, which is
+        printed without a traceback; 130 after Ctrl-C.
     """
-    talk = Talk(quiet=args.quiet, as_json=args.json, verbose=args.verbose)
+    flags = {"quiet": "quiet", "as_json": "json", "verbose": "verbose"}
+    talk = Talk(**{flag: getattr(args, name, False) for flag, name in flags.items()})
     try:
-        with talk.alone():
-            work(args, talk)
+        with stopping_by_exception(), talk.alone():
+            status = work(args, talk) or 0
+            talk.out.flush()
     except (ValueError, OSError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        complain(name, error)
         return USER_MISTAKE
     except KeyboardInterrupt as stop:
         print("\n" + " ".join(["Stopped.", *map(str, stop.args)]), file=sys.stderr, flush=True)
         if talk.left_behind:
+            talk.out.flush()
             os._exit(INTERRUPTED)  # TensorFlow crashes where Python ends while it works
         return INTERRUPTED
-    return 0
+    if lost := lost_output():
+        complain(name, f"what is printed could not be written: {lost}")
+        return USER_MISTAKE
+    return status
+
+
+def complain(name: str, what: Exception | str) -> None:
+    """Print what is wrong: a line or a few, short, and nothing that commands a terminal.
+
+    Args:
+        name: of the program.
+        what: the error, or words.
+    """
+    lines = str(what)[:WIDEST_MESSAGE].splitlines() or [type(what).__name__]
+    print(f"{name}: " + "\n".join(printable(line, None) for line in lines), file=sys.stderr)
 
 
 def _settle(outcome: Future, work: Callable[[], Result]) -> None:
