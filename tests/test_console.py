@@ -26,10 +26,18 @@ from bach_tf.console.options import (
     melody_primer,
 )
 from bach_tf.console.parser import Parser, real, respell, whole
+from bach_tf.evaluation.__main__ import evaluation_parser
+from bach_tf.export.__main__ import export_parser
+from bach_tf.plots.__main__ import plots_parser
+from bach_tf.rendering.__main__ import rendering_parser
 from bach_tf.score import Score
+from bach_tf.validation.__main__ import validation_parser
 
 ROOT = Path(__file__).parent.parent
 PARSERS = [console.train_parser, console.generate_parser]
+COMMANDS = [
+    evaluation_parser, export_parser, plots_parser, rendering_parser, validation_parser
+]  # fmt: skip
 CADENCE = [[72, 65, 57, 53]] * 4 + [[71, 67, 62, 43]] * 2 + [[72, 67, 64, 48]] * 2
 NO_FLAGS = Namespace(quiet=False, json=False, verbose=False)
 
@@ -67,7 +75,7 @@ def piece_of(grid, *, codec=None, path="generated/a.mid", ended=True):
 # The options.
 
 
-@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("parser", PARSERS + COMMANDS)
 def test_help_fits_a_screen_of_80_by_36(parser):
     lines = parser().format_help().splitlines()
     assert len(lines) <= 36
@@ -75,11 +83,12 @@ def test_help_fits_a_screen_of_80_by_36(parser):
     assert sum(line.startswith("  python ") for line in lines) >= 2
 
 
-@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("parser", PARSERS + COMMANDS)
 def test_the_examples_of_the_help_are_commands(parser):
+    program = parser().prog.removeprefix("python ")
     for line in parser().format_help().splitlines():
         if line.startswith("  python "):
-            parser().parse_args(line.split()[2:])
+            parser().parse_args(line.removeprefix(f"  python {program} ").split())
 
 
 @pytest.mark.parametrize(

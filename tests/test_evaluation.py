@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from bach_tf import evaluation, runs
 from bach_tf.codecs import CODECS, SatbCodec
+from bach_tf.evaluation.__main__ import main
 from bach_tf.pipeline import (
     Pieces,
     Windowing,
@@ -196,7 +197,7 @@ def test_the_canonical_test_split_has_75600_tokens(real_data, home, tmp_path):
 
 def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
     arguments = ["--run", str(trained_run.folder), "--corpus", "folder"]
-    assert evaluation.main([*arguments, "--data-dir", str(tiny_csvs), "--split", "valid"]) == 0
+    assert main([*arguments, "--data-dir", str(tiny_csvs), "--split", "valid"]) == 0
     out = capsys.readouterr().out
     assert "valid split, whole pieces, not transposed" in out
     names = ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass")
@@ -205,16 +206,33 @@ def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
 
 
 def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):
-    assert evaluation.main(["--run", str(tmp_path)]) == 2
+    assert main(["--run", str(tmp_path)]) == 2
     assert "Expected a run folder" in capsys.readouterr().err
-    assert evaluation.main(["--run", str(trained_run.folder), "--corpus", "jbs"]) == 2
+    assert main(["--run", str(trained_run.folder), "--corpus", "jbs"]) == 2
     assert "Unknown corpus 'jbs'. Choose from: cello, chorales" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--generated", "-1", "expected a whole number in 1..10000, got: -1"),
+        ("--generated", "99999999", "expected a whole number in 1..10000, got: 99999999"),
+        ("--temperature", "nan", "expected a number in 0..100, got: nan"),
+        ("--seed", "-1", "expected a whole number in 0..2147483647, got: -1"),
+        ("--split", "foo", "invalid choice: 'foo' (choose from 'train', 'valid', 'test')"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(option, value, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([option, value])
+    assert stop.value.code == 2
+    assert f"argument {option}: {message}\n" in capsys.readouterr().err
 
 
 def test_new_pieces_stand_beside_those_of_the_corpus(trained_run, tiny_csvs, home, capsys):
     arguments = ["--run", str(trained_run.folder), "--corpus", "folder"]
     arguments += ["--data-dir", str(tiny_csvs), "--generated", "3", "--temperature", "2"]
-    assert evaluation.main(arguments) == 0
+    assert main(arguments) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split()[-4:] == ["generated", "train", "valid", "test"]
     assert any("fifths" in row for row in rows)

@@ -23,6 +23,7 @@ import pytest
 import tensorflow as tf
 from test_models import SMALL
 
+from bach_tf import export
 from bach_tf.codecs import CODECS, PAD, SatbCodec
 from bach_tf.evaluation import evaluate
 from bach_tf.export import exporting, litert, onnx_file
@@ -476,6 +477,10 @@ def test_the_command_says_what_is_wrong(small, tmp_path, monkeypatch, capsys, ar
     assert main(["--run", str(small.folder), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "exported").exists()
+
+
+def test_the_formats_are_known_without_tensorflow():
+    assert list(exporting.EXPORTERS) == list(export.FORMATS)
 
 
 def test_a_run_without_weights_is_not_exported(small, tmp_path, monkeypatch, capsys):

@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from bach_tf import runs
 from bach_tf.plots import (
     MEASURES,
     read_history,
@@ -19,7 +20,7 @@ from bach_tf.plots import (
     write_distributions,
     write_training_curve,
 )
-from bach_tf.plots.__main__ import main
+from bach_tf.plots.__main__ import PACKAGE, folder_of_pictures, main
 from bach_tf.plots.charts import CORPUS, GENERATED
 from bach_tf.plots.curves import TRAINING, VALIDATION
 from bach_tf.score import Score
@@ -228,12 +229,41 @@ def test_the_command_writes_where_it_is_told(trained_run, on_tiny, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"training.png", "distributions.png"}
 
 
+def contents(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_pictures_of_the_shipped_weights_go_to_the_users_folder(
+    trained_run, on_tiny, tmp_path, monkeypatch, capsys, figures
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "PRETRAINED", trained_run.folder)
+    before = contents(trained_run.folder)
+    assert main(["--run", "pretrained", "--pieces", "1"]) == 0
+    pictures = ["plots/pretrained/training.png", "plots/pretrained/distributions.png"]
+    assert capsys.readouterr().out.split() == pictures
+    assert all(Path(picture).is_file() for picture in pictures)
+    assert contents(trained_run.folder) == before
+    assert figures[0].get_suptitle() == "pretrained"
+
+
+def test_pictures_go_where_they_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    assert folder_of_pictures(tmp_path / "a") == tmp_path / "a" / "plots"
+    assert folder_of_pictures(PACKAGE / "pretrained" / "chorale") == Path("plots/pretrained")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert folder_of_pictures(tmp_path / "a") == Path("plots/a")
+
+
 def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["--run", "nowhere"]) == 2
     assert "plots: Expected a run folder" in capsys.readouterr().err
-    assert main(["--run", str(trained_run.folder), "--pieces", "0"]) == 2
-    assert "plots: --pieces must be at least 1. Received: 0" in capsys.readouterr().err
+    for option, value in [("--pieces", "0"), ("--pieces", "1e9"), ("--temperature", "nan")]:
+        with pytest.raises(SystemExit) as stop:
+            main(["--run", str(trained_run.folder), option, value])
+        assert stop.value.code == 2
+        assert f"argument {option}: expected a" in capsys.readouterr().err
     bare = shutil.copytree(trained_run.folder, tmp_path / "bare")
     (bare / "history.csv").unlink()
     assert main(["--run", str(bare)]) == 2

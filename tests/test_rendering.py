@@ -1,5 +1,6 @@
 """The command that writes a piece in other formats, and the CSV grid it can write."""
 
+import shutil
 import subprocess
 import sys
 import wave
@@ -198,7 +199,7 @@ def test_a_file_without_notes_or_tempo(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent.mid", "--format", "wav"], "No file absent.mid."),
+        (["absent.mid", "--format", "wav"], "absent.mid does not exist. Expected a .csv, .mid, "),
         (
             ["a.abc", "--format", "wav"],
             "Unknown kind of piece '.abc'. Choose from: .csv, .mid, .midi",
@@ -206,16 +207,14 @@ def test_a_file_without_notes_or_tempo(tmp_path):
         (["bad.mid", "--format", "wav"], "bad.mid: expected a MIDI file, got"),
         (["a.mid", "--format", "doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["a.mid", "--format", "mid"], "a.mid is the piece itself. Choose another --format, or"),
-        (["a.mid", "--format", "wav", "--tempo", "0"], "`tempo_qpm` must be in 4..1000"),
         (["a.mid", "--format", "wav", "--program", "kazoo"], "No single General MIDI program"),
         (["a.mid", "--format", "mid,png", "--tuning", "just"], "Unknown tuning 'just'. Choose"),
-        (["a.mid", "--format", "wav", "--reference", "4"], "`reference_hz` must be in 300..600"),
         (["a.mid", "--format", "wav", "--synthesiser", "fm"], "Unknown synthesiser 'fm'. Choose"),
         (
             ["a.mid", "--format", "ogg", "--synthesiser", "soundfont", "--reference", "415"],
             "The soundfont is in equal temperament at 440 Hz.",
         ),
-        (["nowhere", "--format", "wav"], "No file or folder nowhere."),
+        (["nowhere", "--format", "wav"], "nowhere does not exist. Expected a .csv, .mid, "),
         (["empty", "--format", "wav"], "empty: expected a folder with .csv, .mid, .midi files"),
         (["a.mid", "--format", "wav", "--grid", "bars"], "Unknown grid 'bars'. Choose from: auto"),
         (["a.mid", "--format", "wav", "--output", "bad.mid"], "bad.mid"),
@@ -225,6 +224,7 @@ def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     Path("bad.mid").write_text("no music")
     Path("empty").mkdir()
+    Path("a.abc").touch()
     before = sorted(tmp_path.iterdir())
     assert main(arguments) == 2
     out, error = capsys.readouterr()
@@ -233,6 +233,46 @@ def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatc
     assert message in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--tempo", "0", "expected a number in 4..1000, got: 0"),
+        ("--tempo", "nan", "expected a number in 4..1000, got: nan"),
+        ("--reference", "4", "expected a number in 300..600, got: 4"),
+        ("--reference", "nan", "expected a number in 300..600, got: nan"),
+        ("--referense", "415", "Did you mean --reference?"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(option, value, message, chorale, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([str(chorale), "--format", "wav", option, value])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not chorale.with_suffix(".wav").exists()
+
+
+def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, capsys):
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    for name in "ad":
+        shutil.copy(chorale, folder / f"{name}.mid")
+    (folder / "b.mid").write_text("no music")
+    slow = mido.MidiFile(chorale)
+    slow.tracks[0].insert(0, mido.MetaMessage("set_tempo", tempo=0xFFFFFF))
+    slow.save(folder / "c.mid")
+    assert main([str(folder), "--format", "csv,png"]) == 2
+    out, error = capsys.readouterr()
+    written = [folder / f"{name}.{ending}" for name in "ad" for ending in ("csv", "png")]
+    assert [Path(line) for line in out.splitlines()] == written
+    bad, slow, last = error.splitlines()
+    assert "b.mid: expected a MIDI file, got" in bad
+    assert slow.endswith("c.mid: expected a tempo of 4..1000 quarters a minute, got 3.576. "
+                         "Choose one with --tempo")  # fmt: skip
+    assert last.endswith(": 2 of 4 pieces could not be written in every format.")
+    assert not (folder / "c.png").exists()
+    assert main([str(folder / "c.mid"), "--format", "csv", "--tempo", "60"]) == 0
 
 
 def test_the_command_needs_no_tensorflow(chorale):

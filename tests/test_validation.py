@@ -316,7 +316,7 @@ def test_report_folder_that_cannot_be_written(corpus, tmp_path, capsys):
 def test_help_has_an_example(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "example: python -m bach_tf.validation my_chorales" in capsys.readouterr().out
+    assert "examples:\n  python -m bach_tf.validation my_chorales\n" in capsys.readouterr().out
 
 
 def test_import_leaves_logging_alone():

@@ -6,13 +6,14 @@ import argparse
 import re
 from pathlib import Path
 
-from bach_tf.console.parser import Parser, Spellings
+from bach_tf.console.parser import Parser, Spellings, real, whole
 from bach_tf.corpora import CORPORA
 from bach_tf.presets import PRESETS
 from bach_tf.rendering import RENDERERS
 
 TRAIN, GENERATE = "train.py", "generate.py"
 DEFAULT_MODEL = "gru"
+HOTTEST, HIGHEST_SEED = 100, 2**31 - 1
 HOLD, REST = "_", "r"  # of a melody's tokens
 MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers are pitches
 
@@ -95,6 +96,20 @@ def _add_output_options(parser: Parser, quiet: str) -> None:
     how.add_argument("--quiet", action="store_true", help=quiet)
     how.add_argument("--json", action="store_true", help="print one JSON object alone")
     parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages")
+
+
+def add_run(parser: Parser) -> None:
+    """Add the option that names a run, to a program that reads one."""
+    about = "a run folder, its name in tb_logs, or: pretrained; else the newest"
+    parser.add_argument("--run", help=about)
+
+
+def add_sampling(parser: Parser) -> None:
+    """Add how pieces are written, to a program that writes some to look at them."""
+    add = parser.add_argument
+    temperature = "of new pieces; the run's own when left out"
+    add("--temperature", type=real(0, HOTTEST), metavar="T", help=temperature)
+    add("--seed", type=whole(0, HIGHEST_SEED), default=0, metavar="N", help="of new pieces")
 
 
 def setting(name: str):

@@ -37,9 +37,9 @@ class Parser(argparse.ArgumentParser):
         64
     """
 
-    def __init__(self, *, spellings: Spellings, **about):
+    def __init__(self, *, spellings: Spellings | None = None, **about):
         super().__init__(formatter_class=_format, **about)
-        self.spellings = spellings
+        self.spellings = spellings or {}
 
     def parse_args(self, args=None, namespace=None):  # noqa: D102
         parsed, unknown = self.parse_known_args(args, namespace)
@@ -58,14 +58,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and stop with the status of a user's mistake."""
-        hint = f"All options: python {self.prog} --help"
+        command = self.prog if self.prog.startswith("python ") else f"python {self.prog}"
+        hint = f"All options: {command} --help"
         message = shortened(message, LONGEST_MESSAGE)
         self.exit(USER_MISTAKE, f"{self.prog}: {message}\n{hint}\n")
 
     def _about_unknown(self, arguments: Sequence[str]) -> str:
         options = [argument for argument in arguments if argument.startswith("-")]
         if not options:
-            return f"Expected options such as --seed 1, got: {shortened(arguments[0])}"
+            such = "--seed 1" if "--seed" in self._option_string_actions else "--help"
+            return f"Expected options such as {such}, got: {shortened(arguments[0])}"
         name = options[0].partition("=")[0]
         ours = {option: option for option in self._option_string_actions}
         others = {theirs: our for theirs, our in self.spellings.items() if isinstance(our, str)}

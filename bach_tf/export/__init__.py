@@ -1,4 +1,56 @@
 """Trained runs as files for programs that know nothing of bach_tf.
 
 python -m bach_tf.export --run RUN --format saved_model,litert,onnx,keras
+
+No TensorFlow here: it is known at once whether a format or a folder can be.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bach_tf.choices import choose, shortened
+
+EXPORTED = Path("exported")
+FORMATS = ("saved_model", "litert", "onnx", "keras", "run")
+
+
+def check_formats(formats: str) -> list[str]:
+    """Return the formats that a user names.
+
+    Raises:
+        ValueError: none, or one that is not in `FORMATS`.
+
+    Example:
+        >>> check_formats("keras, run")
+        ['keras', 'run']
+    """
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    if not names:
+        raise ValueError(f"Expected a format. Choose from: {', '.join(sorted(FORMATS))}.")
+    table = dict(zip(FORMATS, FORMATS))
+    return list(dict.fromkeys(choose(table, name, "format") for name in names))
+
+
+def folder_for(run: Path, output: Path, name: str | None) -> Path:
+    """Return the folder that a run is exported to.
+
+    Args:
+        run: its folder.
+        output: the folder of all that is exported.
+        name: of the folder in it; that of the run's folder when `None`.
+
+    Raises:
+        ValueError: it exists already, or the name is not that of a folder.
+    """
+    name = run.resolve().name if name is None else name
+    if not name or Path(name).name != name:
+        raise ValueError(
+            f"A name of what is exported is that of a folder. Received: '{shortened(name)}'"
+        )
+    folder = output / name
+    if folder.exists():
+        raise ValueError(
+            f"{folder} exists already. Choose another --name or --output, or remove it first."
+        )
+    return folder

@@ -6,46 +6,62 @@ import argparse
 import sys
 from pathlib import Path
 
+from bach_tf.console.options import add_run
+from bach_tf.console.parser import Parser
+from bach_tf.console.talk import Talk, run_program
+from bach_tf.export import EXPORTED, FORMATS, check_formats, folder_for
+from bach_tf.process import begin
 from bach_tf.quiet import silence_libraries
+from bach_tf.runs import find_run, load_trained_run
+
+PROGRAM = "python -m bach_tf.export"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status, 2 for a mistake of the user's."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = export_parser().parse_args(argv)
     silence_libraries()
-    try:
-        from bach_tf.export import exporting  # import TensorFlow, which takes seconds
-        from bach_tf.runs import find_run, load_trained_run
+    return run_program(PROGRAM, export, args)
 
-        run = load_trained_run(find_run(args.run))
-        formats = [name.strip() for name in args.format.split(",") if name.strip()]
-        folder = exporting.folder_for(run, args.output, args.name)
-        notes = exporting.export_run(run, formats, output=args.output, name=args.name)
-    except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+
+def export(args: argparse.Namespace, talk: Talk) -> None:
+    """Export a run as the arguments ask, and print what was written."""
+    formats = check_formats(args.format)
+    found = find_run(args.run)
+    folder = folder_for(found, args.output, args.name)
+    with talk.loading():
+        from bach_tf.export import exporting
+    run = load_trained_run(found)
+    notes = exporting.export_run(run, formats, output=args.output, name=args.name)
     for name, note in notes.items():
-        print(f"{name}: {note}")
+        talk.say(f"{name}: {note}")
     files = (f"{name} {size / 1000:.0f} kB" for name, size in exporting.sizes(folder))
-    print(f"{folder}, from {run.folder}: {', '.join(files)}")
-    return 0
+    talk.say(f"{folder}, from {run.folder}: {', '.join(files)}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bach_tf.export",
+def export_parser() -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [--run RUN] [options]",
         description="Write a trained run for programs that know nothing of bach_tf.",
-        epilog="example: python -m bach_tf.export --run tb_logs/gru-jsb --format saved_model,onnx",
+        epilog=EXAMPLES,
     )
-    parser.add_argument("--run", type=Path, help="a run folder; the newest by default")
-    parser.add_argument(
-        "--format", default="saved_model", help="of: saved_model, litert, onnx, keras, run"
-    )
-    parser.add_argument("--output", type=Path, default=Path("exported"), help="the folder")
-    parser.add_argument("--name", help="of the folder in it; that of the run by default")
+    add = parser.add_argument
+    add_run(parser)
+    add("--format", default="saved_model", metavar="LIST", help=f"of: {', '.join(FORMATS)}")
+    where = f"the folder (default {EXPORTED})"
+    add("--output", type=Path, default=EXPORTED, metavar="FOLDER", help=where)
+    add("--name", help="of the folder in it; that of the run by default")
     return parser
 
 
+EXAMPLES = """\
+examples:
+  python -m bach_tf.export --run tb_logs/gru-jsb --format saved_model,onnx
+  python -m bach_tf.export --run pretrained --format litert --name chorales
+"""
+
 if __name__ == "__main__":
+    begin()
     sys.exit(main())

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.choices import choose
+from bach_tf.export import EXPORTED, folder_for
 from bach_tf.export.keras_file import write_keras
 from bach_tf.export.litert import write_litert
 from bach_tf.export.onnx_file import write_onnx
@@ -20,7 +21,6 @@ from bach_tf.export.saved_model import write_saved_model
 from bach_tf.export.tokens import describe_tokens
 from bach_tf.runs import CODEC, PRESET, Run
 
-EXPORTED = Path("exported")
 ASSETS, TOKENS = "assets", "tokens.json"
 # Each writes its files into a folder that holds `assets/`, tries them, and says what they are.
 EXPORTERS: dict[str, Callable[[Run, Path], str]] = {
@@ -56,7 +56,7 @@ def export_run(
     exporters = {chosen: choose(EXPORTERS, chosen, "format") for chosen in formats}
     if not exporters:
         raise ValueError(f"Expected a format. Choose from: {', '.join(sorted(EXPORTERS))}.")
-    folder = folder_for(run, output, name)
+    folder = folder_for(run.folder, output, name)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=output) as scratch:
         new = Path(scratch) / folder.name
@@ -64,23 +64,6 @@ def export_run(
         notes = {chosen: write(run, new) for chosen, write in exporters.items()}
         os.replace(new, folder)
     return notes
-
-
-def folder_for(run: Run, output: Path, name: str | None) -> Path:
-    """Return the folder that a run is exported to.
-
-    Raises:
-        ValueError: it exists already, or the name is not that of a folder.
-    """
-    name = run.folder.resolve().name if name is None else name
-    if not name or Path(name).name != name:
-        raise ValueError(f"A name of what is exported is that of a folder. Received: {name!r}")
-    folder = output / name
-    if folder.exists():
-        raise ValueError(
-            f"{folder} exists already. Choose another --name or --output, or remove it first."
-        )
-    return folder
 
 
 def write_assets(run: Run, folder: Path) -> None:

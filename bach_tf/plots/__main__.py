@@ -3,40 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from bach_tf.console.options import add_run, add_sampling
+from bach_tf.console.parser import Parser, whole
+from bach_tf.console.talk import Talk, run_program
 from bach_tf.plots import read_history, write_distributions, write_training_curve
+from bach_tf.process import begin
 from bach_tf.quiet import silence_libraries
+from bach_tf.runs import SHIPPED, find_run, load_trained_run, run_name
 
-PIECES = 30
-FOLDER = "plots"
+PROGRAM = "python -m bach_tf.plots"
+PIECES, MOST_PIECES = 30, 10_000
+FOLDER = Path("plots")
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Draw the pictures of a run; return the exit status."""
-    args = parse_arguments(argv)
+    args = plots_parser().parse_args(argv)
     silence_libraries()
-    try:
-        if args.pieces < 1:
-            raise ValueError(f"--pieces must be at least 1. Received: {args.pieces}")
-        from bach_tf import runs  # imports TensorFlow, which takes seconds
+    return run_program(PROGRAM, draw, args)
 
-        run = runs.load_trained_run(runs.find_run(args.run))
-        folder = args.output or run.folder / FOLDER
-        history = read_history(run.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        curve, shares = folder / "training.png", folder / "distributions.png"
-        write_training_curve(history, curve, run.folder.name)
-        print(curve, flush=True)
-        splits, generated = both_sides(run, args)
-        title = f"{run.preset.corpus} corpus, and {args.pieces} new pieces by {run.folder.name}"
-        write_distributions(splits, generated, shares, tempo_qpm=run.preset.tempo_qpm, title=title)
-        print(shares)
-    except (ValueError, OSError) as error:
-        print(f"plots: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+def draw(args: argparse.Namespace, talk: Talk) -> None:
+    """Draw the pictures that the arguments ask for, and print their names."""
+    found = find_run(args.run)
+    history = read_history(found)
+    with talk.loading():
+        from bach_tf import generation  # noqa: F401
+    run = load_trained_run(found)
+    folder = args.output or folder_of_pictures(found)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = SHIPPED if run_name(found) == SHIPPED else found.resolve().name
+    curve, shares = folder / "training.png", folder / "distributions.png"
+    write_training_curve(history, curve, name)
+    talk.say(str(curve))
+    splits, generated = talk.interruptible(lambda: both_sides(run, args))
+    title = f"{run.preset.corpus} corpus, and {args.pieces} new pieces by {name}"
+    write_distributions(splits, generated, shares, tempo_qpm=run.preset.tempo_qpm, title=title)
+    talk.say(str(shares))
+
+
+def folder_of_pictures(run: Path) -> Path:
+    """Return where the pictures of a run go: into its folder, where that is one of the user's.
+
+    Those of the shipped weights, and of a run that cannot be written, go to `plots/NAME` below the
+    working folder.
+
+    Args:
+        run: its folder.
+    """
+    shipped = run_name(run) == SHIPPED or PACKAGE in run.resolve().parents
+    if shipped or not os.access(run, os.W_OK):
+        return FOLDER / (SHIPPED if shipped else run.resolve().name)
+    return run / FOLDER
 
 
 def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
@@ -65,20 +88,30 @@ def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
     return splits, generated
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the arguments of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bach_tf.plots", description="Draw how a run learned and what it writes."
+def plots_parser() -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [--run RUN] [options]",
+        description="Draw how a run learned, and how what it writes differs from its corpus.",
+        epilog=EXAMPLES,
     )
-    parser.add_argument("--run", type=Path, help="a run folder; the newest when left out")
-    parser.add_argument(
-        "--pieces", type=int, default=PIECES, help=f"how many are written (default {PIECES})"
-    )
-    parser.add_argument("--temperature", type=float, help="of them; the run's own when left out")
-    parser.add_argument("--seed", type=int, default=0, help="of them")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"RUN/{FOLDER} when left out")
-    return parser.parse_args(argv)
+    add = parser.add_argument
+    add_run(parser)
+    pieces = f"how many are written (default {PIECES})"
+    add("--pieces", type=whole(1, MOST_PIECES), default=PIECES, metavar="N", help=pieces)
+    add_sampling(parser)
+    where = f"RUN/{FOLDER} when left out; {FOLDER}/NAME for the shipped weights"
+    add("--output", type=Path, metavar="FOLDER", help=where)
+    return parser
 
+
+EXAMPLES = """\
+examples:
+  python -m bach_tf.plots --run tb_logs/gru-jsb
+  python -m bach_tf.plots --run pretrained --output pictures
+"""
 
 if __name__ == "__main__":
+    begin()
     sys.exit(main())

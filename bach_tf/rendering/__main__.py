@@ -5,59 +5,88 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.choices import choose
+from bach_tf.console.parser import USER_MISTAKE, Parser, real
+from bach_tf.console.talk import Talk, complain, run_program
 from bach_tf.general_midi import find_program
+from bach_tf.process import begin
 from bach_tf.rendering import RENDERERS, SOUNDS, check_formats, render
-from bach_tf.rendering.reading import GRIDS, READERS, read_piece
+from bach_tf.rendering.reading import GRIDS, READERS, Piece, read_piece
 from bach_tf.rendering.sound import SYNTHESISERS, check_sound
-from bach_tf.synthesis import CONCERT_PITCH_HZ, TUNINGS
+from bach_tf.synthesis import (
+    CONCERT_PITCH_HZ,
+    HIGHEST_REFERENCE_HZ,
+    LOWEST_REFERENCE_HZ,
+    TUNINGS,
+)
+
+PROGRAM = "python -m bach_tf.rendering"
+SLOWEST_QPM, FASTEST_QPM = 4, 1000
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; return its exit status, 2 for a mistake of the user's."""
-    parser = _parser()
-    args = parser.parse_args(argv)
-    try:
-        for path in render_files(args):
-            print(path)
-    except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command; return its exit status."""
+    return run_program(PROGRAM, render_files, rendering_parser().parse_args(argv))
 
 
-def render_files(args: argparse.Namespace) -> Iterator[Path]:
-    """Write pieces in other formats, as the arguments of the command say.
+def render_files(args: argparse.Namespace, talk: Talk) -> int:
+    """Write pieces in other formats, as the arguments ask, and print the names of the new files.
 
-    Yields:
-        each file, when it is written.
+    Returns:
+        0; 2 where a piece could not be read or written: it is named, and the others are written.
 
     Raises:
-        ValueError: a file that cannot be read, or what a format cannot hold; nothing is written
-            when it is an argument that is wrong.
+        ValueError: an argument that is wrong; nothing is written.
     """
     endings = check_formats(args.format)
     check_sound(args.synthesiser, args.tuning, args.reference)
     grid = choose(GRIDS, args.grid, "grid")
-    chosen = {"tempo_qpm": args.tempo}
-    if args.program is not None:
-        chosen |= {"program": find_program(args.program), "programs": ()}
-    for file, paths in _plan(args, endings).items():
-        piece = read_piece(file, grid)
-        style = {name: getattr(piece, name) for name in ("tempo_qpm", "program", "voice_names")}
-        style |= {name: value for name, value in chosen.items() if value is not None}
-        sound = {
-            "programs": style.pop("programs", piece.programs),
+    program = None if args.program is None else find_program(args.program)
+    plan = _plan(args, endings)
+    bad = 0
+    for file, paths in plan.items():
+        try:
+            piece = _changed(read_piece(file, grid), args.tempo, program)
+            for path in paths:
+                _render(piece, path, args)
+                talk.say(str(path))
+        except ValueError as error:
+            complain(PROGRAM, error if file.name in str(error) else f"{file}: {error}")
+            bad += 1
+    if bad and len(plan) > 1:
+        complain(PROGRAM, f"{bad} of {len(plan)} pieces could not be written in every format.")
+    return USER_MISTAKE if bad else 0
+
+
+def _changed(piece: Piece, tempo_qpm: float | None, program: int | None) -> Piece:
+    """Return a piece with the tempo and the instrument that are asked for.
+
+    Raises:
+        ValueError: the file has a tempo that cannot be.
+    """
+    if tempo_qpm is not None:
+        piece = replace(piece, tempo_qpm=tempo_qpm)
+    if not SLOWEST_QPM <= piece.tempo_qpm <= FASTEST_QPM:
+        raise ValueError(
+            f"expected a tempo of {SLOWEST_QPM}..{FASTEST_QPM} quarters a minute, got "
+            f"{piece.tempo_qpm:g}. Choose one with --tempo"
+        )
+    return piece if program is None else replace(piece, program=program, programs=())
+
+
+def _render(piece: Piece, path: Path, args: argparse.Namespace) -> None:
+    style = {name: getattr(piece, name) for name in ("tempo_qpm", "program", "voice_names")}
+    if path.suffix in SOUNDS:
+        style |= {
+            "programs": piece.programs,
             "synthesiser": args.synthesiser,
             "tuning": args.tuning,
             "reference_hz": args.reference,
         }
-        for path in paths:
-            render(piece.score, path, **style, **(sound if path.suffix in SOUNDS else {}))
-            yield path
+    render(piece.score, path, **style)
 
 
 def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]]:
@@ -83,43 +112,52 @@ def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]
 
 def _pieces_at(path: Path) -> list[Path]:
     """Return a file, or those in a folder that can be read."""
+    kinds = ", ".join(READERS)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist. Expected a {kinds} file, or a folder of them.")
     if not path.is_dir():
-        if not path.suffix:
-            raise ValueError(f"No file or folder {path}.")
+        choose(READERS, path.suffix.lower(), "kind of piece")
         return [path]
     files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in READERS]
     if not files:
-        raise ValueError(f"{path}: expected a folder with {', '.join(READERS)} files, found none.")
+        raise ValueError(f"{path}: expected a folder with {kinds} files, found none.")
     return files
 
 
-def _parser() -> argparse.ArgumentParser:
-    formats = ",".join(ending.removeprefix(".") for ending in RENDERERS)
-    parser = argparse.ArgumentParser(
-        prog="python -m bach_tf.rendering",
+def rendering_parser() -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} FILE [FILE ...] --format LIST [options]",
         description="Write pieces, MIDI files or CSV grids, in other formats.",
-        epilog="example: python -m bach_tf.rendering piece.mid --format wav,pdf "
-        "--tuning werckmeister3 --reference 415",
+        epilog=EXAMPLES,
     )
-    parser.add_argument(
-        "files",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help=".mid or .csv files, or a folder of them",
-    )
-    parser.add_argument("--format", required=True, help=f"one or more of: {formats}")
-    parser.add_argument("--output", type=Path, help="the folder; that of the file by default")
-    parser.add_argument("--tempo", type=float, help="quarter notes a minute; as in the file")
-    parser.add_argument("--program", help="General MIDI name or 0..127; as in the file")
-    parser.add_argument("--synthesiser", default="auto", help=f"one of: {', '.join(SYNTHESISERS)}")
-    parser.add_argument("--tuning", default="equal", help=f"of sound: {', '.join(TUNINGS)}")
-    parser.add_argument(
-        "--reference", type=float, default=CONCERT_PITCH_HZ, help="hertz of the A, such as 415"
-    )
-    parser.add_argument("--grid", default="auto", help=f"of a MIDI file: {', '.join(GRIDS)}")
+    add = parser.add_argument
+    files = ".mid or .csv files, or a folder of them"
+    add("files", type=Path, nargs="+", metavar="FILE", help=files)
+    formats = ", ".join(ending.removeprefix(".") for ending in RENDERERS)
+    add("--format", required=True, metavar="LIST", help=f"of: {formats}")
+    add("--output", type=Path, metavar="FOLDER", help="that of the file by default")
+    tempo = real(SLOWEST_QPM, FASTEST_QPM)
+    add("--tempo", type=tempo, metavar="QPM", help="quarter notes a minute; as in the file")
+    add("--program", metavar="NAME", help="General MIDI name or 0..127; as in the file")
+    synthesisers = f"one of: {', '.join(SYNTHESISERS)}"
+    add("--synthesiser", default="auto", metavar="NAME", help=synthesisers)
+    add("--tuning", default="equal", metavar="NAME", help=f"of sound: {', '.join(TUNINGS)}")
+    reference = real(LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ)
+    about = "hertz of the A, such as 415"
+    add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
+    grids = f"of a MIDI file: {', '.join(GRIDS)}"
+    add("--grid", default="auto", metavar="NAME", help=grids)
     return parser
 
 
+EXAMPLES = """\
+examples:
+  python -m bach_tf.rendering piece.mid --format wav,pdf
+  python -m bach_tf.rendering folder --format ogg --tuning werckmeister3
+"""
+
 if __name__ == "__main__":
+    begin()
     sys.exit(main())

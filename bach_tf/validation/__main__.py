@@ -6,10 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from bach_tf.corpora.grid_csv import EXPECTED_ROW, HEADER
+from bach_tf.console.parser import Parser
+from bach_tf.console.talk import Talk, run_program
+from bach_tf.corpora.grid_csv import HEADER, HIGHEST_PITCH, LOWEST_PITCH
 from bach_tf.corpora.prepared import SPLITS
+from bach_tf.process import begin
 from bach_tf.quiet import silence_libraries
 from bach_tf.validation import format_report, validate_corpus
+
+PROGRAM = "python -m bach_tf.validation"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,29 +23,41 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0 when the content is as expected, 1 when not, 2 for a mistake in the arguments.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m bach_tf.validation",
-        description="Check a folder of chorale grids: CSV files "
-        f"{','.join(HEADER)}, one piece each; {EXPECTED_ROW} in every row.",
-        epilog="example: python -m bach_tf.validation my_chorales --report my_report",
-    )
-    parser.add_argument("path", type=Path, help=f"with folders {', '.join(SPLITS)}, or CSV files")
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="DIR",
-        help="where to write report.txt and the statistics (default: a folder of the cache)",
-    )
-    arguments = parser.parse_args(argv)
+    args = validation_parser().parse_args(argv)
     silence_libraries()
-    try:
-        report = validate_corpus(arguments.path, arguments.report)
-    except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    print(format_report(report))
+    return run_program(PROGRAM, validate, args)
+
+
+def validate(args: argparse.Namespace, talk: Talk) -> int:
+    """Print the report of a corpus; return whether its content is not as expected."""
+    report = validate_corpus(args.path, args.report)
+    talk.say(format_report(report))
     return 0 if report.ok else 1
 
 
+def validation_parser() -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} FOLDER [--report DIR]",
+        description=f"""\
+Check a folder of chorale grids: CSV files {",".join(HEADER)}, one piece
+each; 4 pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH}) in every row.""",
+        epilog=EXAMPLES,
+    )
+    folders = f"with folders {', '.join(SPLITS)}, or CSV files"
+    parser.add_argument("path", type=Path, metavar="FOLDER", help=folders)
+    where = "for report.txt and the statistics (default: a folder of the cache)"
+    parser.add_argument("--report", type=Path, metavar="DIR", help=where)
+    return parser
+
+
+EXAMPLES = """\
+examples:
+  python -m bach_tf.validation my_chorales
+  python -m bach_tf.validation my_chorales --report my_report
+"""
+
 if __name__ == "__main__":
+    begin()
     sys.exit(main())

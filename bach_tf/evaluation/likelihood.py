@@ -1,37 +1,20 @@
-"""The exact likelihood of pieces under a run.
-
-python -m bach_tf.evaluation --run RUN --corpus jsb --split test
-python -m bach_tf.evaluation --run RUN --corpus jsb --generated 200
-
-Beside the model stand n-gram models of the same tokens, fitted to the same training split: what a
-likelihood is worth shows in the distance to them. With `--generated`, so many pieces are written,
-and what their notes do stands beside what those of the corpus do.
-"""
+"""The exact likelihood of pieces under a run, and what the notes of its own pieces do."""
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from pathlib import Path
-
-from bach_tf.quiet import silence_libraries
-
-if __name__ == "__main__":
-    silence_libraries()  # before TensorFlow is imported
 
 import numpy as np
 import tensorflow as tf
 
 from bach_tf import counterpoint
-from bach_tf.choices import choose
-from bach_tf.corpora import CORPORA, read_prepared
-from bach_tf.corpora.prepared import SPLITS
+from bach_tf.corpora import read_prepared
 from bach_tf.generation import generate
 from bach_tf.models import NextTokenModel
 from bach_tf.ngrams import measure_ngrams
 from bach_tf.pipeline import load_split
-from bach_tf.runs import Run, find_run, load_trained_run
+from bach_tf.runs import Run
 from bach_tf.score import STEPS_PER_QUARTER
 from bach_tf.training import measured_batches
 
@@ -210,47 +193,3 @@ def describe(run: Run) -> str:
     if preset.context is None:
         return "whole pieces, not transposed"
     return f"{preset.context // 2} to {preset.context} steps of context, not transposed"
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bach_tf.evaluation", description="Measure the likelihood of a corpus."
-    )
-    parser.add_argument(
-        "--run", help="a run folder, its name in tb_logs, or: pretrained; the newest when left out"
-    )
-    parser.add_argument("--corpus", help="when left out, the one the run was trained on")
-    parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
-    parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument(
-        "--generated", type=int, metavar="N", help="instead: N new chorales beside the corpus"
-    )
-    parser.add_argument("--temperature", type=float, help="of these; the run's own when left out")
-    parser.add_argument("--seed", type=int, default=0, help="of these")
-    args = parser.parse_args(argv)
-    try:
-        run = load_trained_run(find_run(args.run))
-        corpus, data_dir = args.corpus or run.preset.corpus, args.data_dir
-        if data_dir is None and corpus == run.preset.corpus and run.preset.data_dir:
-            data_dir = Path(run.preset.data_dir)
-        folder = choose(CORPORA, corpus, "corpus")(data_dir)
-        if args.generated is not None:
-            print(compare_generated(run, folder, args.generated, args.temperature, args.seed))
-            return 0
-        measures = evaluate_run(run, folder, args.split)
-        # Split windows would leak into an n-gram model too: it would know them by heart.
-        by_pieces = run.preset.split == "pieces"
-        ngrams = evaluate_ngrams(run, folder, args.split) if by_pieces else {}
-    except (ValueError, OSError) as error:
-        print(f"evaluation: {error}", file=sys.stderr)
-        return 2
-    print(f"{run.folder} on {corpus}, {args.split} split, {describe(run)}")
-    print(format_measures(measures))
-    if ngrams:
-        print(format_ngrams(ngrams))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
