@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -202,14 +203,20 @@ def read_primer(path: Path, steps_per_quarter: int) -> Score:
 
 
 def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
-    """Return a passage of the training split, of so many steps if the piece has them."""
+    """Return a passage of the training split, of so many steps if the piece has them.
+
+    It begins where a training window may begin: there the model names places in a bar as it does
+    at the beginning of a piece.
+    """
     pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
-    numbers = np.random.default_rng(seed)
+    numbers = np.random.default_rng(seed % 2**32)
     piece = pieces[numbers.integers(len(pieces))]
     tokens_per_step = len(run.codec.may_follow)
     steps = (len(piece) - 2) // tokens_per_step
     length = min(length, steps)
-    start = tokens_per_step * numbers.integers(steps - length + 1)
+    every = math.lcm(tokens_per_step, run.preset.model.get("period", 1))
+    last = tokens_per_step * (steps - length)
+    start = every * numbers.integers(last // every + 1)
     # The first id is what stands before the passage, as in a training window.
     return piece[start : start + 1 + tokens_per_step * length]
 

@@ -15,7 +15,7 @@ from bach_tf.corpora.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.midi import read_midi, write_midi
 from bach_tf.musicxml import to_musicxml
 from bach_tf.piano_roll import COLOURS
-from bach_tf.pipeline import load_split
+from bach_tf.pipeline import Pieces, load_split
 from bach_tf.rendering import RENDERERS, check_formats, render
 from bach_tf.score import Score
 from bach_tf.synthesis import SAMPLE_RATE, frequencies
@@ -142,6 +142,33 @@ def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_fold
     assert len(generation.make_prompt(trained_run, "corpus", 3, length=2)) == 1 + 4 * 2
     again = generation.make_prompt(trained_run, "corpus", 3)
     assert again.tolist() == prompts[3].tolist()
+
+
+@pytest.mark.parametrize(
+    ("period", "starts"),
+    [(192, {0, 48, 96, 144}), (16, set(range(0, 185, 4))), (6, set(range(0, 185, 3)))],
+)
+def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
+    trained_run, monkeypatch, period, starts
+):
+    """Its first chord tells at which of the piece's 200 steps it begins."""
+    chords = [[40 + step % 40, 35 + step // 40, 60, 40] for step in range(200)]
+    piece = trained_run.codec.encode(Score.from_grid(chords))
+    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: None)
+    monkeypatch.setattr(generation, "load_split", lambda *_: Pieces.from_arrays([piece]))
+    model = {**trained_run.preset.model, "period": period}
+    run = replace(trained_run, preset=replace(trained_run.preset, model=model))
+    prompts = [generation.make_prompt(run, "corpus", seed, length=16) for seed in range(300)]
+    drawn = {chords.index(run.codec.decode(p[1:]).to_grid(4)[0].tolist()) for p in prompts}
+    assert drawn <= starts
+    assert len(drawn) > 3 * len(starts) // 4
+    assert {len(prompt) for prompt in prompts} == {1 + 4 * 16}
+
+
+def test_a_negative_seed_draws_a_passage_too(trained_run, tiny_folder, monkeypatch):
+    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: tiny_folder)
+    one, same = (generation.make_prompt(trained_run, "corpus", n) for n in (-1, 2**32 - 1))
+    assert one.tolist() == same.tolist()
 
 
 def test_a_primer_that_leaves_no_room(trained_run):
