@@ -3,12 +3,35 @@
 import secrets
 import sys
 from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from bach_tf import console
-from bach_tf.general_midi import find_program
+from bach_tf.general_midi import check_style, find_program
+from bach_tf.primers import FROM_CORPUS, check_room, find_primer, read_prompt, steps_of
 from bach_tf.quiet import silence_libraries
-from bach_tf.rendering import check_formats, render
-from bach_tf.runs import find_run, load_trained_run, run_name
+from bach_tf.rendering import check_formats, check_room_in
+from bach_tf.rendering.files import PieceNames, check_folder, write_piece
+from bach_tf.runs import find_run, load_settings, load_trained_run, run_name
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the arguments ask for, checked.
+
+    Args:
+        run: the folder.
+        how: what `generate_batches` takes; without a prompt where the corpus gives it.
+        endings: of the files.
+        style: what `render` takes.
+    """
+
+    run: Path
+    how: dict
+    endings: list[str]
+    style: dict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,54 +43,93 @@ def main(argv: list[str] | None = None) -> int:
 
 def compose(args: Namespace, talk: console.Talk) -> None:
     """Write pieces as the arguments ask, and say what they are."""
-    program = None if args.program is None else find_program(args.program)
-    endings = check_formats(args.format)
-    folder = find_run(args.run, recipe=args.model)
-    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
-    name = run_name(folder)
-    with talk.status("Loading TensorFlow", moves=args.primer != "corpus") as status:
+    job = plan(args)
+    name = run_name(job.run)
+    pieces = console.Pieces(job.how["num_outputs"])
+    with talk.status("Loading TensorFlow", moves=args.primer != FROM_CORPUS) as status:
         from bach_tf import generation
 
         status(f"Opening {name}")
-        run = load_trained_run(folder)
-        prompt = generation.make_prompt(run, args.primer, seed, args.primer_length)
+        run = load_trained_run(job.run)
+        if args.primer == FROM_CORPUS:
+            seed, steps = job.how["seed"], args.primer_length
+            job.how["prompt"] = generation.make_prompt(run, FROM_CORPUS, seed, steps)
         status(f"Composing with {name}")
-        how = {"prompt": prompt, "seed": seed, **wishes(run, args)}
-        written = talk.interruptible(lambda: generation.generate_ids(run, **how))
-        style = {
-            "tempo_qpm": run.preset.tempo_qpm if args.tempo is None else args.tempo,
-            "program": run.preset.program if program is None else program,
-            "voice_names": run.codec.part_names,
-        }
-        given = generation.primer_steps(run.codec, prompt)
-        pieces = []
-        for ids in written:
-            score = generation.decode_piece(run.codec, ids)
-            paths = generation.free_paths(args.output, endings)
-            for path in paths:
-                status(f"Piece {len(pieces) + 1} of {len(written)}: {path}")
-                render(score, path, primer_steps=given, **style)
-            ended = run.codec.END in ids
-            pieces.append(console.piece_record(score, paths, run.codec, style["tempo_qpm"], ended))
-    record = {"run": name, "recipe": run.preset.recipe, "seed": seed, "pieces": pieces}
-    talk.show(console.pieces_table(record))
-    paths = [path for piece in pieces for path in piece["files"]]
-    talk.finish(record, paths, console.closing_line(record))
+        batches = generation.generate_batches(run, **job.how)
+        given = generation.primer_steps(run.codec, job.how["prompt"])
+        names = PieceNames(args.output)
+        with pieces.kept_if_stopped():
+            while (batch := talk.interruptible(lambda: next(batches, None))) is not None:
+                for ids in batch:
+                    status(f"Writing piece {pieces.begun + 1} of {pieces.wanted}")
+                    score = generation.decode_piece(run.codec, ids)
+                    with names.reserve() as stem:
+                        files = write_piece(
+                            score, stem, job.endings, primer_steps=given, **job.style
+                        )
+                    pieces.add(ids, score, files, run.codec, job.style["tempo_qpm"])
+                status(f"Composing with {name}")
+    seed = job.how["seed"]
+    record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}
+    pieces.tell(record, talk)
 
 
-def wishes(run, args: Namespace) -> dict:
-    """Return how pieces are to be written: as the arguments say, or else the run's preset."""
-    from bach_tf.generation import steps_of
+def plan(args: Namespace) -> Job:
+    """Check all that can be checked before TensorFlow is loaded, and a note composed.
 
-    codec, preset = run.codec, run.preset
-    return {
+    Raises:
+        ValueError: an argument that does not fit the others, the run, the formats or the system.
+    """
+    program = None if args.program is None else find_program(args.program)
+    endings = check_formats(args.format)
+    check_folder(args.output)
+    if args.primer is not None:
+        find_primer(args.primer)
+    folder = find_run(args.run, recipe=args.model)
+    preset, codec = load_settings(folder)
+    style = {
+        "tempo_qpm": preset.tempo_qpm if args.tempo is None else args.tempo,
+        "program": preset.program if program is None else program,
+        "voice_names": codec.part_names,
+    }
+    check_style(style["tempo_qpm"], style["program"])
+    how = wishes(preset, codec, args)
+    check_room_in(endings, codec, how["length"], style["tempo_qpm"])
+    if args.primer != FROM_CORPUS:
+        how["prompt"] = np.array([codec.START], np.int32)
+        if args.primer is not None:
+            how["prompt"] = read_prompt(codec, args.primer, args.primer_length)
+        check_room(codec, how["prompt"], how["length"])
+    return Job(folder, how, endings, style)
+
+
+def wishes(preset, codec, args: Namespace) -> dict:
+    """Return how pieces are to be written: as the arguments say, or else the run's preset.
+
+    Raises:
+        ValueError: several pieces that would be the same, or a piece that may end nowhere.
+    """
+    how = {
         "length": steps_of(codec, args.length, args.bars, preset.length),
         "min_length": steps_of(codec, None, args.min_bars, preset.min_length),
         "temperature": preset.temperature if args.temperature is None else args.temperature,
         "num_outputs": args.num_outputs,
         "top_k": args.top_k,
         "top_p": args.top_p,
+        "seed": secrets.randbelow(2**31) if args.seed is None else args.seed,
     }
+    if args.min_bars is not None and how["min_length"] > how["length"]:
+        raise ValueError(
+            f"--min-bars {args.min_bars} is longer than the piece, which is to have "
+            f"{how['length'] / codec.steps_per_bar:g} bars at most. Ask for a longer one."
+        )
+    if args.num_outputs > 1 and (how["temperature"] == 0 or args.top_k == 1):
+        greedy = "--temperature 0" if how["temperature"] == 0 else "--top-k 1"
+        raise ValueError(
+            f"{greedy} always takes the likeliest note: the {args.num_outputs} pieces would be "
+            "the same. Leave out --num-outputs, or choose a temperature above 0 and no --top-k 1."
+        )
+    return how
 
 
 if __name__ == "__main__":

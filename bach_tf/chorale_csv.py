@@ -39,11 +39,7 @@ def write_chorale_csv(
     Example:
         >>> write_chorale_csv(Score.from_grid([[67, 60]]), Path("two.csv"))  # doctest: +SKIP
     """
-    if score.steps_per_quarter != STEPS_PER_QUARTER:
-        raise ValueError(
-            f"A CSV grid has a row for each sixteenth, {STEPS_PER_QUARTER} steps a quarter. "
-            f"Received: {score.steps_per_quarter} steps a quarter. Choose another format."
-        )
+    check_csv_grid(score.steps_per_quarter)
     if score.length == 0:
         raise ValueError("A CSV grid has at least one row. Received: a score of 0 steps.")
     outside = score.pitch[(score.pitch < LOWEST_PITCH) | (score.pitch > HIGHEST_PITCH)]
@@ -57,3 +53,19 @@ def write_chorale_csv(
     except ValueError as error:
         raise ValueError(f"No CSV grid can hold this score: {error}. Choose another.") from None
     write_grid_csv(path, grid)
+
+
+def check_csv_grid(steps_per_quarter: int) -> None:
+    """Check the grid of a score that is to be written as CSV.
+
+    Args:
+        steps_per_quarter: of the score.
+
+    Raises:
+        ValueError: another grid than sixteenths.
+    """
+    if steps_per_quarter != STEPS_PER_QUARTER:
+        raise ValueError(
+            f"A CSV grid has a row for each sixteenth, {STEPS_PER_QUARTER} steps a quarter. "
+            f"Received: {steps_per_quarter} steps a quarter. Choose another format."
+        )

@@ -1,7 +1,10 @@
-"""The instruments of General MIDI, by name or number."""
+"""The instruments of General MIDI, by name or number, and the tempi that a MIDI file can hold."""
 
 from __future__ import annotations
 
+from bach_tf.choices import shortened
+
+LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes a minute; MIDI files begin at 3.58
 # The 128 programs of the General MIDI 1 sound set, in order from 0.
 PROGRAMS = (
     # pianos, chromatic percussion
@@ -66,4 +69,28 @@ def find_program(text: str) -> int:
     if len(close) == 1:
         return close[0]
     choices = ", ".join(PROGRAMS[number] for number in close) or "a number 0..127 or a name"
-    raise ValueError(f"No single General MIDI program {text!r}. Choose from: {choices}.")
+    raise ValueError(f"No single General MIDI program '{shortened(text)}'. Choose from: {choices}.")
+
+
+def check_style(tempo_qpm: float, program: int = 0) -> None:
+    """Check what every format needs, whether it holds it or not.
+
+    Args:
+        tempo_qpm: quarter notes a minute.
+        program: General MIDI instrument.
+
+    Raises:
+        ValueError: a tempo or program outside what MIDI can say.
+
+    Example:
+        >>> check_style(90.0, 19)
+    """
+    if not LOWEST_TEMPO <= tempo_qpm <= HIGHEST_TEMPO:
+        raise ValueError(
+            f"`tempo_qpm` must be in {LOWEST_TEMPO}..{HIGHEST_TEMPO}. "
+            f"Received: {shortened(tempo_qpm)}"
+        )
+    if not 0 <= program < len(PROGRAMS):
+        raise ValueError(
+            f"`program` must be in 0..{len(PROGRAMS) - 1}. Received: {shortened(program)}"
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bach_tf.general_midi import check_style
 from bach_tf.note_names import note_name
 from bach_tf.score import Score
 
@@ -62,9 +63,13 @@ def write_piano_roll(
             needs no legend.
         primer_steps: how much of the beginning was given: it is veiled and says so.
 
+    Raises:
+        ValueError: a tempo outside what MIDI can say.
+
     Example:
         >>> write_piano_roll(Score.from_grid([[67, 60]]), Path("two.png"))  # doctest: +SKIP
     """
+    check_style(tempo_qpm)
     names = [
         (voice_names[voice] if voice < len(voice_names) else "") or f"voice {voice + 1}"
         for voice in range(score.voices)

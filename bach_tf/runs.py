@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bach_tf.choices import choose
-from bach_tf.codecs import CODECS
+from bach_tf.codecs import CODECS, Codec
 from bach_tf.presets import PRESETS, Preset
 from bach_tf.replacing import replace_json
 from bach_tf.weight_files import read_weights, write_weights
@@ -91,6 +91,19 @@ def load_run(folder: Path) -> Run:
     Raises:
         ValueError: it is not a run folder, or its files cannot be read.
     """
+    preset, codec = load_settings(folder)
+    run = Run(folder, preset, codec, build_model(preset, codec))
+    if (folder / WEIGHTS).exists():
+        load_weights(run)
+    return run
+
+
+def load_settings(folder: Path) -> tuple[Preset, Codec]:
+    """Return the preset and the codec of a run folder: without its model, and so at once.
+
+    Raises:
+        ValueError: it is not a run folder, or its files cannot be read.
+    """
     try:
         preset = Preset.from_config(_read_json(folder / PRESET))
         config = _read_json(folder / CODEC)
@@ -99,10 +112,7 @@ def load_run(folder: Path) -> Run:
         raise ValueError(
             f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. {_choices()}"
         ) from None
-    run = Run(folder, preset, codec, build_model(preset, codec))
-    if (folder / WEIGHTS).exists():
-        load_weights(run)
-    return run
+    return preset, codec
 
 
 def load_trained_run(folder: Path) -> Run:

@@ -8,9 +8,12 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.choices import shortened
 from bach_tf.codecs import PAD
 from bach_tf.models import NextTokenModel
 
+HIGHEST_TEMPERATURE = 100  # at which nearly all ids are drawn alike
+MOST_CHANCES = 1 << 28  # random numbers that one call draws: a gigabyte
 MANY = 16  # pieces from which on two loops over halves of them, side by side, keep two cores busy
 
 
@@ -43,6 +46,7 @@ class Sampler:
         temperature: float,
         seed: int,
         num_outputs: int = 1,
+        first: int = 0,
         min_length: int = 0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -56,6 +60,7 @@ class Sampler:
             temperature: divides the logits; above 1 is more daring, 0 takes the likeliest id.
             seed: piece `n` depends on it and on `n` alone, not on `num_outputs`.
             num_outputs: how many pieces.
+            first: the number of the first of them, where a larger set is drawn in parts.
             min_length: a piece does not end before so many ids, counted as `length` is; at
                 least one follows the prompt in any case.
             top_k: draw among so many of the likeliest ids; 0 for all.
@@ -69,9 +74,10 @@ class Sampler:
             int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
 
         Raises:
-            ValueError: an empty prompt, no room behind it, a temperature that is negative or
-                not finite, a share or number of likeliest ids that cannot be, no output asked
-                for, or positions at which nothing is allowed.
+            ValueError: an empty prompt, no room behind it, a temperature out of
+                0..`HIGHEST_TEMPERATURE`, a share or number of likeliest ids that cannot be, no
+                output asked for, more than `MOST_CHANCES` ids, or positions at which nothing is
+                allowed.
         """
         prompt = np.asarray(prompt, np.int32).reshape(-1)
         if not prompt.size or length < prompt.size:
@@ -82,19 +88,25 @@ class Sampler:
         check_temperature(temperature)
         if num_outputs < 1:
             raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
+        if num_outputs * length > MOST_CHANCES:
+            raise ValueError(
+                f"Expected at most {MOST_CHANCES:,} ids in one call. Received: "
+                f"{num_outputs:,} pieces of {length:,}. Draw them in parts, with `first`."
+            )
         check_likeliest(top_k, top_p)
         vocab_size = self.codec.vocab_size
+        top_k = min(top_k or vocab_size, vocab_size)
         ids = self._loop(
             2 if num_outputs >= MANY else 1,
             tf.constant(prompt),
             tf.constant(length),
-            tf.constant(max(min_length, prompt.size)),
+            tf.constant(max(min(min_length, length), prompt.size)),
             tf.constant(temperature, tf.float32),
             tf.constant(_to_int32(seed)),
-            tf.range(num_outputs),
+            tf.range(first, first + num_outputs),
             tf.constant(self._may_draw(allowed)),
             # Sorting costs time: without need it is not in the graph.
-            None if top_k in (0, vocab_size) and top_p == 1 else tf.constant(top_k or vocab_size),
+            None if top_k == vocab_size and top_p == 1 else tf.constant(top_k),
             tf.constant(top_p, tf.float32),
         )
         return ids.numpy()
@@ -247,20 +259,23 @@ def keep_likeliest(logits, top_k, top_p):
 
 
 def check_temperature(temperature: float) -> None:
-    """Raise `ValueError` unless the temperature is a finite number of at least 0."""
-    if not (math.isfinite(temperature) and temperature >= 0):
+    """Raise `ValueError` unless the temperature is a number in 0..`HIGHEST_TEMPERATURE`."""
+    if not 0 <= temperature <= HIGHEST_TEMPERATURE:
         raise ValueError(
-            "`temperature` must be a number of at least 0: higher is more daring, 0 always "
-            f"takes the likeliest note. Received: {temperature}"
+            "`temperature` must be a number of at least 0 and at most "
+            f"{HIGHEST_TEMPERATURE}: higher is more daring, 0 always takes the likeliest note. "
+            f"Received: {shortened(temperature)}"
         )
 
 
 def check_likeliest(top_k: int, top_p: float) -> None:
     """Raise `ValueError` unless `top_k` is a whole number and `top_p` a share above 0."""
-    if top_k != int(top_k) or top_k < 0:
-        raise ValueError(f"`top_k` must be a whole number, 0 for all ids. Received: {top_k}")
+    if not 0 <= top_k < math.inf or top_k != int(top_k):
+        raise ValueError(
+            f"`top_k` must be a whole number, 0 for all ids. Received: {shortened(top_k)}"
+        )
     if not 0 < top_p <= 1:
-        raise ValueError(f"`top_p` must be above 0 and at most 1. Received: {top_p}")
+        raise ValueError(f"`top_p` must be above 0 and at most 1. Received: {shortened(top_p)}")
 
 
 def _to_int32(seed: int) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf.choices import choose
+from bach_tf.general_midi import check_style
 from bach_tf.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.score import Score
 
@@ -228,8 +229,7 @@ def seconds_per_step(score: Score, tempo_qpm: float) -> float:
         >>> seconds_per_step(Score.from_grid([[67]]), 60)
         0.25
     """
-    if not 4 <= tempo_qpm <= 1000:
-        raise ValueError(f"`tempo_qpm` must be in 4..1000. Received: {tempo_qpm}")
+    check_style(tempo_qpm)
     seconds = 60 / tempo_qpm / score.steps_per_quarter
     if score.length * seconds > LONGEST_SECONDS:
         raise ValueError(

@@ -161,7 +161,11 @@ def test_a_melody_in_magentas_events_is_the_same_melody_here():
         (console.generate_arguments, ["-seed", "1"], "Unknown option -seed. Did you mean --seed?"),
         (console.generate_arguments, ["--xylophone"], "Unknown option --xylophone.\n"),
         (console.generate_arguments, ["folk"], "Expected options such as --seed 1, got: folk"),
-        (console.generate_arguments, ["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (
+            console.generate_arguments,
+            ["--seed", "x"],
+            "--seed: expected a whole number in 0",
+        ),
         (console.generate_arguments, ["--primer_melody"], "Unknown option --primer-melody."),
         (console.generate_arguments, ["--run", "a", "--model", "folk"], "not allowed with"),
         (console.generate_arguments, ["--json", "--quiet"], "not allowed with"),

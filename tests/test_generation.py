@@ -9,7 +9,7 @@ import soundfile
 from matplotlib.image import imread
 from musicxml_reader import notes_of, read_back
 
-from bach_tf import generation
+from bach_tf import generation, primers
 from bach_tf.codecs import CODECS, EventCodec
 from bach_tf.corpora.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.midi import read_midi, write_midi
@@ -80,14 +80,14 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
     write_grid_csv(tmp_path / "a.csv", score.to_grid())
     write_midi(score, tmp_path / "a.mid")
     for path in (tmp_path / "a.csv", tmp_path / "a.mid"):
-        assert generation.read_primer(path, 4).to_grid(4).tolist() == PRIMER
+        assert primers.read_primer(path, 4).to_grid(4).tolist() == PRIMER
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.wav", r"Unknown kind of primer '.wav'. Choose from: .csv, .mid, .midi"),
-        ("absent.csv", r"No primer .*absent.csv"),
+        ("sound.wav", r"sound\.wav: Unknown kind of primer '.wav'. Choose from: .csv, .mid, .midi"),
+        ("absent.csv", r"absent\.csv does not exist\. Expected a primer"),
         ("bad.csv", r"bad.csv:2: expected 4 pitches .*, got 2"),
         ("bad.mid", r"bad.mid: expected a MIDI file"),
     ],
@@ -95,8 +95,9 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
 def test_a_bad_primer_says_what_is_wrong(tmp_path, name, message):
     (tmp_path / "bad.csv").write_text("note0,note1,note2,note3\n60,60\n")
     (tmp_path / "bad.mid").write_text("no music")
+    (tmp_path / "sound.wav").write_text("no music")
     with pytest.raises(ValueError, match=message):
-        generation.read_primer(tmp_path / name, 4)
+        primers.read_primer(tmp_path / name, 4)
 
 
 def test_prompts_are_files_tokens_or_cut_out_of_the_corpus(trained_run, tmp_path, monkeypatch):
@@ -128,7 +129,7 @@ def test_typed_tokens_must_stand_in_turn(trained_run):
 
 
 def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_folder, monkeypatch):
-    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: tiny_folder)
+    monkeypatch.setattr("bach_tf.training.prepare_corpus", lambda preset: tiny_folder)
     pieces = load_split(tiny_folder, "train", trained_run.codec).arrays()
     prompts = [generation.make_prompt(trained_run, "corpus", seed) for seed in range(12)]
     assert len({prompt.tobytes() for prompt in prompts}) > 5
@@ -154,8 +155,8 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
     """Its first chord tells at which of the piece's 200 steps it begins."""
     chords = [[40 + step % 40, 35 + step // 40, 60, 40] for step in range(200)]
     piece = trained_run.codec.encode(Score.from_grid(chords))
-    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: None)
-    monkeypatch.setattr(generation, "load_split", lambda *_: Pieces.from_arrays([piece]))
+    monkeypatch.setattr("bach_tf.training.prepare_corpus", lambda preset: None)
+    monkeypatch.setattr("bach_tf.pipeline.load_split", lambda *_: Pieces.from_arrays([piece]))
     model = {**trained_run.preset.model, "period": period}
     run = replace(trained_run, preset=replace(trained_run.preset, model=model))
     prompts = [generation.make_prompt(run, "corpus", seed, length=16) for seed in range(300)]
@@ -166,7 +167,7 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
 
 
 def test_a_negative_seed_draws_a_passage_too(trained_run, tiny_folder, monkeypatch):
-    monkeypatch.setattr(generation, "prepare_corpus", lambda preset: tiny_folder)
+    monkeypatch.setattr("bach_tf.training.prepare_corpus", lambda preset: tiny_folder)
     one, same = (generation.make_prompt(trained_run, "corpus", n) for n in (-1, 2**32 - 1))
     assert one.tolist() == same.tolist()
 
@@ -185,14 +186,14 @@ def test_a_primer_that_the_codec_cannot_hold(trained_run, tmp_path):
 
 def test_lengths_are_given_in_steps_or_in_bars(trained_run):
     codec = trained_run.codec
-    assert generation.steps_of(codec, None, None, 7) == 7
-    assert generation.steps_of(codec, 12, None, 7) == 12
-    assert generation.steps_of(codec, None, 2, 7) == 32
+    assert primers.steps_of(codec, None, None, 7) == 7
+    assert primers.steps_of(codec, 12, None, 7) == 12
+    assert primers.steps_of(codec, None, 2, 7) == 32
     with pytest.raises(ValueError, match="in steps or in bars, not both"):
-        generation.steps_of(codec, 12, 2, 7)
+        primers.steps_of(codec, 12, 2, 7)
     events = EventCodec(steps_per_quarter=100)
     with pytest.raises(ValueError, match=r"writes events, .* give --length, in events"):
-        generation.steps_of(events, None, 2, 7)
+        primers.steps_of(events, None, 2, 7)
 
 
 def test_a_piece_that_the_model_ended_has_the_end_in_its_ids(trained_run):

@@ -15,6 +15,7 @@ import generate
 import train
 from bach_tf import console, runs
 from bach_tf.midi import read_midi
+from bach_tf.rendering import files
 
 ROOT = Path(__file__).parent.parent
 SHRUNK = [
@@ -45,6 +46,13 @@ def shipped(trained_run, monkeypatch):
     """The weights that come with the package: those of the small run."""
     monkeypatch.setattr(runs, "PRETRAINED", trained_run.folder)
     return trained_run.folder
+
+
+def status_of(program, arguments):
+    try:
+        return program(arguments)
+    except SystemExit as stop:
+        return stop.code
 
 
 def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
@@ -151,7 +159,7 @@ def test_programs_read_what_was_written_as_json(a_run, capsys):
     arguments = ["--length", "20", "--format", "mid,png", "--num_return_sequences", "2"]
     assert generate.main([*arguments, "--seed", "7", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert list(record) == ["run", "recipe", "seed", "pieces"]
+    assert list(record) == ["run", "recipe", "seed", "pieces", "warnings"]
     assert (record["run"], record["recipe"], record["seed"]) == ("tb_logs/a", "gru", 7)
     for piece in record["pieces"]:
         assert [Path(file).suffix for file in piece["files"]] == [".mid", ".png"]
@@ -178,9 +186,7 @@ def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, ca
 
 def test_the_primer_is_told_to_what_draws_it(a_run, monkeypatch):
     given = []
-    monkeypatch.setattr(
-        generate, "render", lambda *_, primer_steps, **__: given.append(primer_steps)
-    )
+    monkeypatch.setattr(files, "render", lambda *_, primer_steps, **__: given.append(primer_steps))
     assert generate.main(["--primer_pitches", "[72, 67, 64, 48]", "--num_steps", "8"]) == 0
     assert given == [1]
 
@@ -197,18 +203,32 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--temperature", "-1"], "`temperature` must be a number of at least 0"),
-        (["--temperature", "nan"], "`temperature` must be a number of at least 0"),
-        (["--num-outputs", "0"], "`num_outputs` must be at least 1"),
-        (["--length", "0"], "`length` must be at least 1"),
-        (["--bars", "-2"], "`length` must be at least 1"),
-        (["--tempo", "0"], "`tempo_qpm` must be in 4..1000"),
+        (["--temperature", "-1"], "--temperature: expected a number in 0..100, got: -1"),
+        (["--temperature", "nan"], "--temperature: expected a number in 0..100, got: nan"),
+        (["--num-outputs", "0"], "--num-outputs: expected a whole number in 1..10000, got: 0"),
+        (["--length", "0"], "--length: expected a whole number in 1..100000, got: 0"),
+        (["--bars", "-2"], "--bars: expected a whole number in 1..5000, got: -2"),
+        (["--tempo", "0"], "--tempo: expected a number in 4..1000, got: 0"),
+        (["--tempo", "2000"], "--tempo: expected a number in 4..1000, got: 2000"),
+        (["--top-k", "2147483648"], "--top-k: expected a whole number in 0..1000000"),
+        (["--min-bars", "99999999"], "--min-bars: expected a whole number in 0..5000"),
+        (["--length", "500000000"], "--length: expected a whole number in 1..100000"),
+        (["--num-outputs", "2147483647"], "--num-outputs: expected a whole number in 1..10000"),
+        (["--seed", "18446744073709551616"], "--seed: expected a whole number in 0..2147483647"),
+        (["--primer-length", "0"], "--primer-length: expected a whole number in 1..100000"),
+        (["--top-p", "inf"], "--top-p: expected a number above 0 and at most 1, got: inf"),
+        (["--min-bars", "3", "--bars", "2"], "--min-bars 3 is longer than the piece"),
         (["--program", "guitar"], "No single General MIDI program 'guitar'"),
-        (["--primer", "a.wav"], "may also be a file (.csv, .mid, .midi) or the word corpus"),
-        (["--primer", "a.mid"], "No primer a.mid"),
+        (
+            ["--primer", "a.wav"],
+            "a.wav does not exist. Expected a primer: a file (.csv, ",
+        ),
+        (["--primer", "a.mid"], "a.mid does not exist. Expected a primer"),
+        (["--primer", "tb_logs/"], "tb_logs is a folder. Expected a primer"),
+        (["--primer", "H4"], "may also be a file (.csv, .mid, .midi) or the word corpus"),
         (["--run", "tb_logs/b"], "Expected a run folder"),
-        (["--top-p", "0"], "`top_p` must be above 0"),
-        (["--top-k", "-3"], "`top_k` must be a whole number"),
+        (["--top-p", "0"], "--top-p: expected a number above 0 and at most 1, got: 0"),
+        (["--top-k", "-3"], "--top-k: expected a whole number in 0..1000000, got: -3"),
         (["--model", "folk"], "No trained run of folk"),
         (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["--primer", "C5 H4"], "Unknown token 'H4'"),
@@ -216,11 +236,11 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
     ],
 )
 def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):
-    assert generate.main(arguments) == 2
+    assert status_of(generate.main, arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
-    assert not list(Path().glob("generated/*"))
+    assert not Path("generated").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(a_run, tiny_csvs, monkeypatch, capsys):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bach_tf.choices import shortened
 from bach_tf.note_names import HIGHEST_NUMBER, note_name, note_number
 from bach_tf.score import Score
 
@@ -135,7 +136,7 @@ def parse_tokens(codec: Codec, text: str) -> np.ndarray:
         some = music[np.linspace(0, music.size - 1, EXAMPLES).astype(int)]
         examples = dict.fromkeys(codec.tokens[number] for number in some)
         raise ValueError(
-            f"Unknown token {unknown!r}. Tokens of this codec are, for example: "
+            f"Unknown token '{shortened(unknown)}'. Tokens of this codec are, for example: "
             f"{', '.join(examples)}."
         )
     return np.array([START, *(ids[name] for name in names)], np.int32)

@@ -12,7 +12,7 @@ from bach_tf.console.options import (
     train_arguments,
     train_parser,
 )
-from bach_tf.console.pieces import closing_line, piece_record, pieces_table
+from bach_tf.console.pieces import Pieces, closing_line, piece_record, pieces_table
 from bach_tf.console.talk import Talk, complain, run_program
 from bach_tf.console.training import closing_lines, training_record, training_table
 from bach_tf.process import INTERRUPTED
@@ -22,6 +22,7 @@ __all__ = [
     "GENERATE",
     "INTERRUPTED",
     "TRAIN",
+    "Pieces",
     "Talk",
     "closing_line",
     "closing_lines",

@@ -8,12 +8,19 @@ from pathlib import Path
 
 from bach_tf.console.parser import Parser, Spellings, real, whole
 from bach_tf.corpora import CORPORA
+from bach_tf.general_midi import HIGHEST_TEMPO, LOWEST_TEMPO
 from bach_tf.presets import PRESETS
 from bach_tf.rendering import RENDERERS
 
 TRAIN, GENERATE = "train.py", "generate.py"
 DEFAULT_MODEL = "gru"
 HOTTEST, HIGHEST_SEED = 100, 2**31 - 1
+# Of one call of generate.py. They keep pieces within memory, and mistyped numbers from an evening's
+# work; memory does not grow with the number of pieces.
+MOST_PIECES = 10_000
+MOST_STEPS = 100_000
+MOST_BARS = 5_000
+MOST_LIKELIEST = 1_000_000  # more than any codec has tokens
 HOLD, REST = "_", "r"  # of a melody's tokens
 MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers are pitches
 
@@ -72,17 +79,29 @@ def generate_parser() -> Parser:
     which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
     which.add_argument("--model", metavar="NAME", help="newest run of this model; else of any")
     add = parser.add_argument
-    add("--temperature", type=float, metavar="T", help="higher is more daring, 0 is greedy")
-    add("--top-k", type=int, default=0, metavar="K", help="draw among so many likeliest notes")
-    add("--top-p", type=float, default=1.0, metavar="P", help="or among this share of them")
-    add("--num-outputs", type=int, default=1, metavar="N", help="how many pieces")
-    add("--length", type=int, metavar="N", help="at most so many sixteenths, notes or events")
-    add("--bars", type=int, metavar="N", help="instead, where the model counts in time")
-    add("--min-bars", type=int, metavar="N", help="before which no piece ends")
-    add("--seed", type=int, metavar="N", help="the same seed gives the same files")
+    add(
+        "--temperature", type=real(0, HOTTEST), metavar="T",
+        help="higher is more daring, 0 is greedy: one piece",
+    )  # fmt: skip
+    add(
+        "--top-k", type=whole(0, MOST_LIKELIEST), default=0, metavar="K",
+        help="draw among so many likeliest notes",
+    )  # fmt: skip
+    add(
+        "--top-p", type=real(0, 1, above=True), default=1.0, metavar="P",
+        help="or among this share of them",
+    )  # fmt: skip
+    add("--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="how many pieces")
+    steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
+    add("--length", type=steps, metavar="N", help="at most so many sixteenths, notes or events")
+    add("--bars", type=bars, metavar="N", help="instead, where the model counts in time")
+    add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="before which no piece ends")
+    seeds = whole(0, HIGHEST_SEED)
+    add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
     add("--primer", help="how pieces begin: .csv or .mid file, tokens, or: corpus")
-    add("--primer-length", type=int, metavar="N", help="of the primer, only so many steps")
-    add("--tempo", type=float, metavar="QPM", help="quarter notes a minute")
+    add("--primer-length", type=steps, metavar="N", help="of the primer, only so many steps")
+    tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
+    add("--tempo", type=tempi, metavar="QPM", help="quarter notes a minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
     endings = ",".join(ending.removeprefix(".") for ending in RENDERERS)
     add("--format", default="mid", metavar="LIST", help=f"of: {endings}")

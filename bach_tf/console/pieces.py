@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bach_tf.choices import shortened
 from bach_tf.keys import estimate_key, key_signature, spell
 from bach_tf.note_names import note_name
 from bach_tf.score import Score
@@ -15,10 +18,116 @@ from bach_tf.score import Score
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from bach_tf.console.talk import Talk
+    from bach_tf.rendering.files import Written
+
 ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
 ONE_VOICE = "notes"  # what the table calls a single voice
 ABSENT = "-"
+LONGEST_REASON = 500  # characters of why a file could not be written
 CAPTION = "Of each voice: its range, and at how many places in a quarter it begins a note."
+
+
+class Pieces:
+    """What has come of a call of generate.py so far.
+
+    Args:
+        wanted: how many pieces.
+    """
+
+    def __init__(self, wanted: int):
+        self.wanted = wanted
+        self.begun = 0
+        self._records: list[dict] = []
+        self._errors: dict[Path, Exception] = {}
+        self._numbers: dict[bytes, int] = {}  # of pieces, counted from 1
+        self._repeated: dict[int, int] = {}
+
+    def add(self, ids: np.ndarray, score: Score, files: Written, codec, tempo_qpm: float) -> None:
+        """Note a piece.
+
+        Args:
+            ids: of the piece.
+            score: decoded.
+            files: what came of writing it.
+            codec: that decoded it.
+            tempo_qpm: quarter notes a minute.
+
+        Raises:
+            ValueError: it could not be written at all, as where a disk is full.
+        """
+        self.begun += 1
+        self._errors |= files.errors
+        first = self._numbers.setdefault(ids.tobytes(), self.begun)
+        if first != self.begun:
+            self._repeated[self.begun] = first
+        if not files.paths:
+            self._stop()
+        ended = codec.END in ids
+        self._records.append(piece_record(score, files.paths, codec, tempo_qpm, ended))
+
+    def record(self) -> dict:
+        """Return `pieces`, and `warnings`, sentences, as plain data."""
+        warnings = list(map(_reason, self._errors.items()))
+        if self._repeated:
+            number, first = next(iter(self._repeated.items()))
+            warnings.append(
+                f"{len(self._repeated)} of {self.begun} pieces repeat an earlier one, as piece "
+                f"{number} does piece {first}. A higher temperature makes them differ."
+            )
+        return {"pieces": self._records, "warnings": warnings}
+
+    def tell(self, record: dict, talk: Talk) -> None:
+        """Say what has been written, and what has not.
+
+        Args:
+            record: of generate.py.
+            talk: where to.
+
+        Raises:
+            ValueError: a format of a piece could not be written.
+        """
+        talk.show(pieces_table(record))
+        paths = [path for piece in record["pieces"] for path in piece["files"]]
+        talk.finish(record, paths, closing_line(record))
+        if self._repeated:
+            print(f"Warning: {record['warnings'][-1]}", file=sys.stderr)
+        if self._errors:
+            self._stop()
+
+    @contextmanager
+    def kept_if_stopped(self) -> Iterator[None]:
+        """Say at Ctrl-C which pieces are written."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._records:
+                raise KeyboardInterrupt(self._kept()) from None
+            raise
+
+    def _kept(self) -> str:
+        first, last = (self._records[n]["files"][0] for n in (0, -1))
+        files = first if first == last else f"{first} to {last}"
+        return f"{len(self._records)} of {self.wanted} pieces are written: {files}"
+
+    def _stop(self) -> None:
+        """Raise what stands for all that has failed: our own faults with their traceback."""
+        for error in self._errors.values():
+            if not isinstance(error, (ValueError, OSError)):
+                raise error
+        more = len(self._errors) - 1
+        others = f" And {more} more." if more else ""
+        kept = f" {self._kept()}." if self._records else ""
+        reason = _reason(next(iter(self._errors.items())))
+        raise ValueError(f"Not everything is written. {reason}{others}{kept}")
+
+
+def _reason(failed: tuple[Path, Exception]) -> str:
+    """Return why a file could not be written."""
+    path, error = failed
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror or error}"
+    return shortened(str(error), LONGEST_REASON)
 
 
 def piece_record(score: Score, paths: Sequence[Path], codec, tempo_qpm: float, ended: bool) -> dict:
@@ -154,10 +263,18 @@ def closing_line(record: dict) -> str:
     first, last = pieces[0], pieces[-1]
     about = f"seed {record['seed']}, from {record['run']}"
     files = ", ".join(first["files"])
+    between = _number(last) - _number(first) + 1 - len(pieces)
+    others = f" ({between} of others between them)" if between > 0 else ""
     if len(pieces) > 1:
-        return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces, {about}"
+        return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces{others}, {about}"
     bars = "" if first["bars"] is None else f"{first['bars']:.1f} bars, "
     return f"{files}: {bars}{first['notes']} notes, {first['seconds']:.0f} s, {about}"
+
+
+def _number(piece: dict) -> int:
+    """Return the number at the end of a piece's name; 0 where there is none."""
+    number = Path(piece["files"][0]).stem.rpartition("_")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _name_of(voice: int, voices: int, names: Sequence[str]) -> str:

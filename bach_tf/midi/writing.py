@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mido
 
+from bach_tf.general_midi import check_style
 from bach_tf.midi.events import MAJOR_KEYS, PERCUSSION
 from bach_tf.score import Score
 
@@ -43,10 +44,7 @@ def write_midi(
     """
     if score.voices > len(CHANNELS):
         raise ValueError(f"Expected at most {len(CHANNELS)} voices. Received: {score.voices}")
-    if not 4 <= tempo_qpm <= 1000:
-        raise ValueError(f"`tempo_qpm` must be in 4..1000. Received: {tempo_qpm}")
-    if not 0 <= program <= 127:
-        raise ValueError(f"`program` must be in 0..127. Received: {program}")
+    check_style(tempo_qpm, program)
     ticks_per_step = max(1, TICKS_PER_QUARTER // score.steps_per_quarter)
     file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_step * score.steps_per_quarter)
     file.tracks.append(_conductor_track(score, tempo_qpm, ticks_per_step))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
+from bach_tf.general_midi import check_style
 from bach_tf.keys import key_signature
 from bach_tf.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.musicxml.elements import Page, add, add_bar
@@ -71,10 +72,7 @@ def to_musicxml(
     layout: str = "parts",
 ) -> str:
     """Return the MusicXML of a score, as `write_musicxml` writes it."""
-    if not 4 <= tempo_qpm <= 1000:
-        raise ValueError(f"`tempo_qpm` must be in 4..1000. Received: {tempo_qpm}")
-    if not 0 <= program <= 127:
-        raise ValueError(f"`program` must be in 0..127. Received: {program}")
+    check_style(tempo_qpm, program)
     if layout not in LAYOUTS:
         raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: {layout!r}")
     score = on_grid(score)

@@ -97,11 +97,7 @@ def write_opus(
     Example:
         >>> write_opus(Score.from_grid([[67, 60]]), Path("two.opus"))  # doctest: +SKIP
     """
-    if find_spec("soundfile") is None:
-        raise ValueError(
-            f"{path.suffix} needs soundfile, which this Python does not have. "
-            f"{soundfont.HOW_TO_INSTALL} Without it there is .wav."
-        )
+    check_encoder(path.suffix)
     import soundfile
 
     sound = make_sound(
@@ -118,6 +114,22 @@ def write_opus(
     ) as file:
         for start in range(0, len(sound), FRAMES_AT_ONCE):
             file.write(sound[start : start + FRAMES_AT_ONCE])
+
+
+def check_encoder(ending: str) -> None:
+    """Check that there is what writes compressed sound.
+
+    Args:
+        ending: of the file.
+
+    Raises:
+        ValueError: the extra `sound` is not installed.
+    """
+    if find_spec("soundfile") is None:
+        raise ValueError(
+            f"{ending} needs soundfile, which this Python does not have. "
+            f"{soundfont.HOW_TO_INSTALL} Without it there is .wav."
+        )
 
 
 def make_sound(
