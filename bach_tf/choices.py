@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+from bach_tf.messages import printable
+
 Entry = TypeVar("Entry")
 LONGEST_QUOTE = 80  # characters of what a user gave that a message repeats
 
@@ -42,7 +44,5 @@ def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:
         ('C4 C4 C4 C ... (3,000 characters)', '7')
     """
     text = value if isinstance(value, str) else repr(value)
-    kept = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:longest]
-    )
+    kept = printable(text[:longest], None)
     return kept if len(text) <= longest else f"{kept} ... ({len(text):,} characters)"

@@ -13,6 +13,7 @@ from bach_tf.console.options import (
     train_parser,
 )
 from bach_tf.console.pieces import Pieces, closing_line, piece_record, pieces_table
+from bach_tf.console.plan import plan
 from bach_tf.console.talk import Talk, complain, run_program
 from bach_tf.console.training import closing_lines, training_record, training_table
 from bach_tf.process import INTERRUPTED
@@ -31,6 +32,7 @@ __all__ = [
     "generate_parser",
     "piece_record",
     "pieces_table",
+    "plan",
     "run_program",
     "train_arguments",
     "train_parser",
