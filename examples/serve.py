@@ -9,15 +9,27 @@ curl localhost:8501/v1/models/NAME:predict -d '{"signature_name": "generate", "i
     "prompt": [1], "length": 64, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 7,
     "num_outputs": 1}}'
 
-It needs TensorFlow and the standard library, nothing of bach_tf. It has no limits on what is asked
-for, so it listens to this machine alone; for others there is TensorFlow Serving itself.
+It needs TensorFlow and the standard library, nothing of bach_tf. It sets no limit to how many
+pieces are asked for, nor to their length, so it listens to this machine alone; for others there is
+TensorFlow Serving itself.
 """
 
 import argparse
+import io
 import json
+import os
 import re
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+if __name__ == "__main__":  # Ctrl-C ends it at once, also while TensorFlow is imported or works
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import tensorflow as tf
 
@@ -25,33 +37,52 @@ VERSION = "1"
 ROUTE = re.compile(rf"/v1/models/([^/:]+)(?:/versions/{VERSION})?(|/metadata|:predict)")
 LARGEST_REQUEST = 1 << 24  # bytes
 TYPES = {tf.int32: "DT_INT32", tf.float32: "DT_FLOAT"}
+BOUNDS = {tf.int32: (-(2**31), 2**31 - 1), tf.float32: (-3.4e38, 3.4e38)}
+IDS = ("ids", "prompt")  # inputs that hold ids of the model's vocabulary
 
 
 class RequestError(Exception):
     """What is wrong with a request: an HTTP status, and words."""
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Serve exported models over HTTP.")
-    parser.add_argument("folders", nargs="+", type=Path, help="exported/NAME ...")
-    parser.add_argument("--port", type=int, default=8501, help="0 for one that is free")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for all the world")
-    args = parser.parse_args(argv)
-    server = make_server(args.folders, args.host, args.port)
-    print(f"http://{args.host}:{server.server_port}/v1/models/{args.folders[0].name}", flush=True)
-    server.serve_forever()
+class Server(ThreadingHTTPServer):
+    """Answers each client in a thread of its own."""
+
+    request_queue_size = 1024  # clients that knock at once; the usual 5 are not enough
+    models: dict = {}  # by the names of their folders
+
+    def handle_error(self, request, client_address):
+        """Print what is wrong, but where a client has left."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
-def make_server(folders: list[Path], host: str, port: int) -> ThreadingHTTPServer:
-    """Return a server of the models in some folders, each under its folder's name."""
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.models = {folder.resolve().name: tf.saved_model.load(str(folder)) for folder in folders}
-    return server
+class Arriving(io.RawIOBase):
+    """The bytes of a request, all of which have to arrive within some seconds."""
+
+    def __init__(self, connection: socket.socket, seconds: float):
+        self.connection, self.end = connection, time.monotonic() + seconds
+
+    def readable(self):  # noqa: D102
+        return True
+
+    def readinto(self, buffer):  # noqa: D102
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.connection.settimeout(left)
+        return self.connection.recv_into(buffer)
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
+
+    patience = 30.0  # seconds for a request to arrive, and for an answer to be taken
+
+    def setup(self):
+        """Wait for the client, but not for ever."""
+        super().setup()
+        self.rfile = io.BufferedReader(Arriving(self.connection, self.patience))
 
     def do_GET(self):
         """Answer what a model is, or that it is there."""
@@ -67,29 +98,54 @@ class Handler(BaseHTTPRequestHandler):
             code, answer = 200, self.act(method, actions)
         except RequestError as error:
             code, answer = error.args[0], {"error": error.args[1]}
+        except TimeoutError:
+            code, answer = 408, {"error": f"Expected a request within {self.patience:g} s"}
+        except OSError:
+            raise  # the client has left
+        except Exception:
+            traceback.print_exc()
+            code, answer = 500, {"error": "The server failed; it has printed why."}
         content = json.dumps(answer).encode()
+        self.connection.settimeout(self.patience)
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        if code != 200:  # what was not read would reset the connection, and the answer be lost
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read1(1 << 16):
+                pass
 
     def act(self, method: str, actions: dict) -> dict:
         """Return the answer to a request."""
         route = ROUTE.fullmatch(self.path)
         if not route or route[2] not in actions:
-            raise RequestError(404, f"Malformed request: {method} {self.path}")
+            raise RequestError(404, f"Malformed request: {method} {self.path[:200]}")
         if route[1] not in self.server.models:
             names = ", ".join(sorted(self.server.models))
-            raise RequestError(404, f"No model {route[1]}. Choose from: {names}.")
-        return actions[route[2]](route[1], self.server.models[route[1]], self.read())
+            raise RequestError(404, f"No model {route[1][:200]}. Choose from: {names}.")
+        return actions[route[2]](route[1], self.server.models[route[1]], self.read(method))
 
-    def read(self) -> bytes:
+    def read(self, method: str) -> bytes:
         """Return the body of the request."""
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdigit() or int(length) > LARGEST_REQUEST:
-            raise RequestError(400, f"Expected at most {LARGEST_REQUEST} bytes, got {length}")
-        return self.rfile.read(int(length))
+        lengths = self.headers.get_all("Content-Length", ["0"] if method == "GET" else [])
+        if "Transfer-Encoding" in self.headers or not lengths:
+            raise RequestError(411, "Expected a Content-Length, and no Transfer-Encoding.")
+        if len(lengths) > 1 or not re.fullmatch("[0-9]+", lengths[0]):
+            raise RequestError(400, f"Expected one Content-Length in bytes, got {lengths!r:.99}")
+        length = int(lengths[0][:20])
+        if length > LARGEST_REQUEST:
+            raise RequestError(413, f"Expected at most {LARGEST_REQUEST} bytes, got {length}")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise RequestError(400, f"Expected {length} bytes, got {len(body)}")
+        return body
+
+    def log_message(self, *words):
+        """Print a line for each request, where somebody reads it."""
+        with suppress(OSError):
+            super().log_message(*words)
 
 
 def status(name: str, model, body: bytes) -> dict:
@@ -132,12 +188,18 @@ def predict(name: str, model, body: bytes) -> dict:
     chosen = request.get("signature_name", "serving_default")
     if chosen not in list(model.signatures):
         names = ", ".join(model.signatures)
-        raise RequestError(400, f"No signature {chosen!r}. Choose from: {names}.")
+        raise RequestError(400, f"No signature {chosen!r:.99}. Choose from: {names}.")
     signature = model.signatures[chosen]
     specs, by_rows = signature.structured_input_signature[1], "instances" in request
     given = columns(request["instances"]) if by_rows else request["inputs"]
     if len(specs) == 1 and not isinstance(given, dict):
         given = dict.fromkeys(specs, given)
+    if not isinstance(given, dict) or given.keys() != specs.keys():
+        got = ", ".join(given)[:200] if isinstance(given, dict) else "no names"
+        raise RequestError(400, f"Expected the inputs {', '.join(specs)}, got {got}.")
+    vocab_size = model.signatures["serving_default"].structured_outputs["logits"].shape[-1]
+    for key, spec in specs.items():
+        check(key, spec, given[key], (0, vocab_size - 1) if key in IDS else BOUNDS[spec.dtype])
     outputs = run(signature, specs, given)
     if not by_rows:
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
@@ -149,7 +211,7 @@ def parse(body: bytes) -> dict:
     """Return the request, which has either `instances` or `inputs`."""
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(400, f"JSON parse error: {error}") from None
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         raise RequestError(400, "Expected an object with either 'instances' or 'inputs'.")
@@ -167,26 +229,67 @@ def columns(instances):
     return {key: [row[key] for row in instances] for key in instances[0]}
 
 
-def run(signature, specs: dict, given) -> dict:
+def check(key: str, spec: tf.TensorSpec, value, bounds: tuple) -> None:
+    """Say what is wrong with an input: its shape, or a number of another type or out of bounds."""
+    wanted = (
+        f"{key}: expected {TYPES[spec.dtype]} of shape {spec.shape} in {bounds[0]}..{bounds[1]}"
+    )
+    values = [value]
+    for _ in spec.shape:
+        sizes = {len(each) if isinstance(each, list) else 0 for each in values}
+        if len(sizes) > 1 or 0 in sizes:
+            raise RequestError(400, f"{wanted}, got lists of {sorted(sizes)[:9]} values")
+        values = [each for row in values for each in row]
+    kinds = (int,) if spec.dtype == tf.int32 else (int, float)
+    for each in values:
+        if type(each) not in kinds or not bounds[0] <= each <= bounds[1]:
+            got = f"{each!r:.40}" if type(each) in (int, float) else type(each).__name__
+            raise RequestError(400, f"{wanted}, got {got}")
+
+
+def run(signature, specs: dict, given: dict) -> dict:
     """Return the outputs of a signature as lists."""
-    if not isinstance(given, dict) or given.keys() != specs.keys():
-        got = ", ".join(given) if isinstance(given, dict) else "no names"
-        raise RequestError(400, f"Expected the inputs {', '.join(specs)}, got {got}.")
-    tensors = {}
-    for key, spec in specs.items():
-        try:
-            tensors[key] = tf.constant(given[key], spec.dtype)
-            spec.shape.assert_is_compatible_with(tensors[key].shape)
-        except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
-            wanted = f"{TYPES[spec.dtype]} of shape {spec.shape}"
-            raise RequestError(400, f"{key}: expected {wanted}. {error}") from None
     try:
-        outputs = signature(**tensors)
+        outputs = signature(**{key: tf.constant(given[key], specs[key].dtype) for key in specs})
     except tf.errors.OpError as error:
         # Between the places where it was found, in the graph and in the library.
         raise RequestError(400, error.message.partition("\n\t")[0].splitlines()[-1]) from None
     return {key: tensor.numpy().tolist() for key, tensor in outputs.items()}
 
 
+def port(text: str) -> int:
+    """Return the number of a port."""
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected 0..65535, got {text:.40}")
+    return int(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until Ctrl-C; return the exit status of a mistake."""
+    parser = argparse.ArgumentParser(description="Serve exported models over HTTP.")
+    parser.add_argument("folders", nargs="+", type=Path, help="exported/NAME ...")
+    parser.add_argument("--port", type=port, default=8501, help="0 for one that is free")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for all the world")
+    args = parser.parse_args(argv)
+    try:
+        with Server((args.host, args.port), Handler) as server:
+            server.models = {each.resolve().name: load(each) for each in args.folders}
+            if len(server.models) < len(args.folders):
+                raise ValueError("Expected folders of different names, which are the models'.")
+            name = args.folders[0].resolve().name
+            print(f"http://{args.host}:{server.server_port}/v1/models/{name}", flush=True)
+            server.serve_forever()
+    except (OSError, ValueError) as error:
+        print(f"serve.py, {args.host}:{args.port}: {error}", file=sys.stderr)
+    return 2
+
+
+def load(folder: Path):
+    """Return an exported model."""
+    if not (folder / "saved_model.pb").is_file():
+        raise ValueError(f"{folder} has no saved_model.pb. Expected an exported SavedModel.")
+    return tf.saved_model.load(str(folder))
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

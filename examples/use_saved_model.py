@@ -7,6 +7,10 @@ import json
 import sys
 from pathlib import Path
 
+if len(sys.argv) != 4 or not Path(sys.argv[1], "assets", "tokens.json").is_file():
+    print("Usage: use_saved_model.py exported/NAME piece.mid SEED", file=sys.stderr)
+    sys.exit(2)
+
 import tensorflow as tf
 
 folder, file, seed = sys.argv[1:]

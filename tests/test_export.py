@@ -320,7 +320,8 @@ def test_examples_import_tensorflow_and_the_standard_library_alone(path):
 def ask(exported):
     """Return a function: a path and a body to the status and the answer of a running server."""
     serve = SimpleNamespace(**runpy.run_path(str(EXAMPLES / "serve.py")))
-    server = serve.make_server([exported("gru")[1]], "127.0.0.1", 0)
+    server = serve.Server(("127.0.0.1", 0), serve.Handler)
+    server.models = {"gru": serve.load(exported("gru")[1])}
     server.RequestHandlerClass.log_message = lambda *_: None
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -409,7 +410,8 @@ def test_a_server_scores_and_writes(ask, exported):
         (PREDICT, {"instances": [{"ids": [1]}, {"x": 1}]}, 400, "the same inputs in each"),
         (PREDICT, {"instances": [[1], [1, 2]]}, 400, "ids: expected DT_INT32 of shape"),
         (PREDICT, {"instances": [["C4"]]}, 400, "ids: expected DT_INT32 of shape"),
-        (PREDICT, {"instances": [[99]]}, 400, "99 is not in"),
+        (PREDICT, {"instances": [[99]]}, 400, "in 0..60, got 99"),
+        (PREDICT, {"instances": [[-1]]}, 400, "in 0..60, got -1"),
         (PREDICT, {"inputs": {"x": [1]}}, 400, "Expected the inputs ids, got x."),
         (PREDICT, {"inputs": [[1]], "signature_name": "x"}, 400, "No signature 'x'"),
         (PREDICT, {"inputs": [[1]], "signature_name": []}, 400, "No signature []"),
