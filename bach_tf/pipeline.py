@@ -7,6 +7,7 @@ each piece are drawn from them, so that a training which resumes sees what it wo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,8 @@ def load_grids(paths: Sequence[Path], codec: SatbCodec) -> Pieces:
     Raises:
         ValueError: a pitch that has no id.
     """
-    names = tf.constant([str(path) for path in paths], tf.string)  # a string even if there are none
+    # As bytes: a name need not be text in UTF-8. A string even if there are none.
+    names = tf.constant([os.fsencode(path) for path in paths], tf.string)
     dataset = (
         tf.data.Dataset.from_tensor_slices(names)
         .map(parse_grid, num_parallel_calls=PARALLEL)

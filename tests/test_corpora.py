@@ -110,8 +110,21 @@ def test_a_file_is_as_people_write_it(tmp_path):
         b"\xef\xbb\xbf" + (HEADER + ROW).replace(b"\n", b"\r\n"),
         b" note0, note1 ,note2,note3\n 72, 67,60 ,048\n",
         b'"note0","note1","note2","note3"\n"72","67","60","48"\n',
+        (HEADER + ROW).replace(b",", b";"),
+        b"\xef\xbb\xbf" + (HEADER + ROW).replace(b",", b"\t").replace(b"\n", b"\r\n"),
     ],
-    ids=["plain", "no last line end", "blank end", "BOM", "CRLF", "BOM CRLF", "blanks", "quotes"],
+    ids=[
+        "plain",
+        "no last line end",
+        "blank end",
+        "BOM",
+        "CRLF",
+        "BOM CRLF",
+        "blanks",
+        "quotes",
+        "semicolons",
+        "BOM tabs CRLF",
+    ],
 )
 def test_accepted(csv_of, content):
     assert csv_of(content).tolist() == [[72, 67, 60, 48]]
@@ -140,9 +153,17 @@ def test_accepted(csv_of, content):
         (HEADER + b"72,67,-60,48\n", f":2: {EXPECTED} '-60'"),
         (HEADER + b"72,67,1,48\n", f":2: {EXPECTED} '1'"),
         (HEADER + b"9" * 5000 + b",67,60,48\n", f":2: {EXPECTED} '9{{40}}'"),
-        (HEADER + b"72,67,60,\xe9\n", ": expected a CSV file in UTF-8, got .*0xe9"),
-        (b"\xff\xfe" + (HEADER + ROW).decode().encode("utf-16-le"), ": expected .* UTF-8, got"),
-        (HEADER + b"1" * 200_000 + b"\n", ": expected a CSV file in UTF-8, got field larger"),
+        (HEADER + b"72,67,60,\xe9\n", ":2: expected a CSV file in UTF-8, got .*0xe9"),
+        (b"\xff\xfe" + (HEADER + ROW).decode().encode("utf-16-le"), ":1: expected .* UTF-8, got"),
+        (HEADER + ROW + b"1" * 200_000 + b"\n", ":3: expected short cells, got field larger"),
+        (HEADER + ROW + b"60," * 200_000 + b"\n", f":3: {EXPECTED} 200001$"),
+        (b"60," * 200_000 + b"\n" + ROW, r":1: expected the header .*, got [\d,]{80} \.\.\. \(6"),
+        (HEADER + b"72,60.5,60,48\n", f":2: {EXPECTED} '60.5'"),
+        (HEADER + b"72,1e3,60,48\n", f":2: {EXPECTED} '1e3'"),
+        (HEADER + b"72,1e400,60,48\n", f":2: {EXPECTED} '1e400'"),
+        (HEADER + b"72,inf,60,48\n", f":2: {EXPECTED} 'inf'"),
+        (HEADER + b"72,\x00,60,48\n", f":2: {EXPECTED} '.x00'"),
+        (b"note0;note1;note2;note3\n72;67;60\n", f":2: {EXPECTED} 3"),
     ],
 )
 def test_bad_rows_are_located(csv_of, content, message):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bach_tf.corpora import abc_tunes, folk, kern, prepared, tune_groups, tunes
+from bach_tf.corpora import abc_tunes, archives, folk, kern, prepared, tune_groups, tunes
 from bach_tf.score import Score
 
 UPBEAT_ABC = """X:1
@@ -511,10 +511,10 @@ def test_two_archives_are_two_corpora(zip_of, home):
 
 
 def test_songs_of_one_name_are_both_kept(folder_of, home):
-    songs = folder_of({"a/1.krn": kern_text(ONE), "b/1.krn": kern_text(TWO), "c/1.KRN": "",
-                       "c/2.krn": kern_text(THREE)})  # fmt: skip
+    songs = folder_of({"a/1.krn": kern_text(ONE), "b/1.krn": kern_text(TWO),
+                       "c/1.KRN": kern_text(ONE[::-1]), "c/2.krn": kern_text(THREE)})  # fmt: skip
     manifest = prepared.read_manifest(folk.prepare(songs))
-    assert set(splits_by_name(manifest)) == {"1", "1-2", "2"}
+    assert set(splits_by_name(manifest)) == {"1", "1-2", "1-3", "2"}
 
 
 @pytest.mark.parametrize(
@@ -528,26 +528,24 @@ def test_an_archive_with_a_member_outside_is_refused(zip_of, home, tmp_path, nam
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_member_too_large_for_a_tune_is_refused(zip_of, folder_of, home):
-    songs = SONGS | {"erk/zzz.krn": "**kern\n" + "4c\n" * 400_000}
-    message = "expected a tune of at most 1000000 bytes, got a larger file"
-    with pytest.raises(ValueError, match=rf"songs\.zip: erk/zzz\.krn: {message}"):
-        folk.prepare(zip_of(songs))
-    with pytest.raises(ValueError, match=message):
-        folk.prepare(folder_of(songs))
-    assert not home.exists()
+def test_a_file_too_large_for_a_tune_is_left_out(zip_of, folder_of, home, capsys):
+    songs = different_songs(10) | {"zzz.krn": "**kern\n" + "4c\n" * 40_000}
+    for made in (folk.prepare(zip_of(songs)), folk.prepare(folder_of(songs))):
+        ((name, reason),) = prepared.read_manifest(made)["left_out"].items()
+        assert name == "zzz"
+        assert reason.endswith("zzz.krn: expected at most 100,000 bytes, got 120,007")
 
 
 def test_an_archive_of_very_many_members_is_refused(zip_of, home, monkeypatch):
-    monkeypatch.setattr(folk, "MOST_MEMBERS", 7)
-    with pytest.raises(ValueError, match=r"expected at most 7 members, got 8\. Do not trust"):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 7)
+    with pytest.raises(ValueError, match=r"expected at most 7 members, got more\. Do not trust"):
         folk.prepare(zip_of(SONGS))
 
 
 def test_not_an_archive(tmp_path, home):
     path = tmp_path / "songs.zip"
     path.write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(ValueError, match=r"songs\.zip: expected a zip archive of \.krn files, got"):
+    with pytest.raises(ValueError, match=r"songs\.zip: expected a zip archive, got: File is not"):
         folk.prepare(path)
 
 
@@ -556,8 +554,63 @@ def test_a_damaged_archive(zip_of, home):
     content = bytearray(path.read_bytes())
     content[60:70] = bytes(10)  # within the first member
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"songs\.zip: expected a zip archive of \.krn files, got"):
+    with pytest.raises(
+        ValueError, match=r"got 1 of 5 that are not: one: songs\.zip: erk/one\.krn: "
+    ):
         folk.prepare(path)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_is_left_out_with_its_name(kind, tmp_path, home):
+    path = tmp_path / "songs.zip"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, text in different_songs(12).items():
+            archive.writestr(name, text)
+        start = archive.getinfo("3.krn").header_offset + 30 + len("3.krn")
+        size = archive.getinfo("3.krn").compress_size
+    content = bytearray(path.read_bytes())
+    content[start + 4 : start + size] = bytes(
+        byte ^ 0xFF for byte in content[start + 4 : start + size]
+    )
+    path.write_bytes(content)
+    ((name, reason),) = prepared.read_manifest(folk.prepare(path))["left_out"].items()
+    assert name == "3"
+    assert reason.startswith("songs.zip: 3.krn: expected a whole member, got: ")
+
+
+def test_a_name_of_300_characters_in_a_zip_is_cut(zip_of, home):
+    songs = different_songs(3) | {f"{'ä' * 300}.krn": kern_text(THREE, start=40)}
+    manifest = prepared.read_manifest(folk.prepare(zip_of(songs)))
+    (name,) = set(splits_by_name(manifest)) - {"0", "1", "2"}
+    assert name.startswith("ä" * 50 + "-")
+    assert manifest["left_out"] == {}
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path, home):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(20):
+            archive.writestr(f"{number}.krn", b" " * 90_000)
+    message = r"^bomb\.zip: expected at most 20 bytes for each packed one, got 1,800,000 of"
+    with pytest.raises(ValueError, match=message):
+        folk.prepare(path)
+
+
+def test_an_archive_of_very_many_bytes_is_refused(zip_of, home, monkeypatch):
+    archive = zip_of(different_songs(60) | {"text.txt": "words " * 500})
+    size = archive.stat().st_size
+    monkeypatch.setattr(archives, "MOST_BYTES", size)
+    with pytest.raises(ValueError, match=rf"at most {size:,} bytes unpacked, got [\d,]+\. Do not"):
+        folk.prepare(archive)
+
+
+def test_an_archive_of_20_gb_is_not_read(tmp_path, home):
+    with (tmp_path / "sparse.zip").open("wb") as file:
+        file.truncate(20 * 2**30)
+    with pytest.raises(
+        ValueError, match=r"^sparse\.zip: expected an archive of at most 20,000,000"
+    ):
+        folk.prepare(tmp_path / "sparse.zip")
 
 
 def test_nothing_to_read(tmp_path, folder_of, zip_of, home):

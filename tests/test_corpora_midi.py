@@ -127,7 +127,7 @@ def test_accepted(csv_of, content, rows):
         (HEADER + b"0,,60,80,0\n", ":2: .* for duration, got ''"),
         (HEADER + "٦,4,60,80,0\n".encode(), ":2: .* for onset, got '٦'"),
         (HEADER + b"9" * 5000 + b",4,60,80,0\n", ":2: .* for onset, got '9{40}'"),
-        (HEADER + b"\xff\n", ": expected a CSV file in UTF-8, got .*0xff"),
+        (HEADER + b"\xff\n", ":2: expected a CSV file in UTF-8, got .*0xff"),
     ],
 )
 def test_bad_rows_are_located(csv_of, content, message):

@@ -9,6 +9,7 @@ from pathlib import Path
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
 from bach_tf.corpora.midi_files import ENDINGS
 from bach_tf.corpora.prepared import piece_paths, read_manifest, read_prepared, read_split
+from bach_tf.files import list_files
 
 CORPORA = {
     "chorales": chorales.prepare,
@@ -32,7 +33,7 @@ def corpus_of(data_dir: str | None, own: str) -> str:
     """
     if data_dir is None or own != "chorales":
         return own
-    has_midi = any(path.suffix.lower() in ENDINGS for path in Path(data_dir).rglob("*"))
+    has_midi = Path(data_dir).is_dir() and list_files(Path(data_dir), ENDINGS).paths
     return "performance" if has_midi else "folder"
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from bach_tf.corpora.archives import extract_tar
-from bach_tf.corpora.prepared import cache_dir, sha256_of
+from bach_tf.corpora.archives import extract_tar, sha256_of_archive
+from bach_tf.corpora.prepared import cache_dir
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def unpacked(archive: Archive, data_dir: Path | None) -> Iterator[Path]:
         path = download(archive)
     else:
         path = data_dir / archive.name if data_dir.is_dir() else data_dir
-    found = sha256_of(path)
+    found = sha256_of_archive(path)
     if found != archive.sha256:
         again = f"Download it again from {archive.url}" if archive.url else archive.without
         raise ValueError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.corpora.grid_csv import read_grid_csv
+from bach_tf.corpora.grid_csv import MOST_BYTES, read_grid_csv
+from bach_tf.corpora.naming import untaken_names
 from bach_tf.corpora.prepared import SPLITS, Collection, Pieces, hash_of_files
 from bach_tf.corpora.prepared import prepare as prepare_folder
 from bach_tf.corpora.splits import SPLIT_SEED, deal
+from bach_tf.files import list_files
 from bach_tf.score import Score
 
+ENDINGS = (".csv",)
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -33,12 +36,27 @@ def prepare(data_dir: Path | None = None) -> Path:
 def content_hash(folder: Path) -> str:
     """Return the SHA-256 over the relative names and the bytes of a corpus's CSV files."""
     in_splits = [path for split in SPLITS for path in csv_files(folder / split)]
-    return hash_of_files(folder, [*csv_files(folder), *in_splits])
+    return hash_of_files(folder, [*csv_files(folder), *in_splits], MOST_BYTES)
 
 
 def csv_files(folder: Path) -> list[Path]:
-    """Return the CSV files of a folder, in the order of their names."""
-    return sorted(path for path in folder.glob("*.csv") if path.is_file())
+    """Return the CSV files of a folder, in the order of their names; none where it is not there.
+
+    Raises:
+        ValueError: the folder cannot be read.
+    """
+    return list_files(folder, ENDINGS, deep=False).paths if folder.is_dir() else []
+
+
+def skipped_files(folder: Path) -> dict[str, str]:
+    """Return why files of a corpus that end in `.csv` are not read, by their relative names."""
+    skipped = {}
+    for part in (folder, *(folder / split for split in SPLITS)):
+        if part.is_dir():
+            above = "" if part == folder else f"{part.name}/"
+            found = list_files(part, ENDINGS, deep=False).skipped
+            skipped |= {f"{above}{name}": reason for name, reason in found.items()}
+    return skipped
 
 
 def read_split_folders(folder: Path) -> Pieces:
@@ -73,15 +91,20 @@ def split_files(files: list[Path], seed: int = SPLIT_SEED) -> dict[str, list[Pat
 
 def _build(data_dir: Path) -> Collection:
     if any((data_dir / split).is_dir() for split in SPLITS):
-        return Collection(read_split_folders(data_dir))
+        return Collection(read_split_folders(data_dir), skipped=skipped_files(data_dir))
     files = csv_files(data_dir)
     if not files:
         raise ValueError(
             f"Expected CSV files, or train/ valid/ test/ folders of them, in {data_dir}. "
             "Got neither."
         )
-    return Collection({split: _read_files(part) for split, part in split_files(files).items()})
+    pieces = {split: _read_files(part) for split, part in split_files(files).items()}
+    return Collection(pieces, skipped=skipped_files(data_dir))
 
 
 def _read_files(paths: list[Path]) -> dict[str, Score]:
-    return {path.stem: Score.from_grid(read_grid_csv(path), title=path.stem) for path in paths}
+    names = untaken_names([path.stem for path in paths])  # x.csv may stand beside X.CSV
+    return {
+        name: Score.from_grid(read_grid_csv(path), title=path.stem)
+        for name, path in zip(names, paths)
+    }

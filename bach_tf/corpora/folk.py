@@ -8,8 +8,6 @@ which music21 has leave to distribute for use that is not commercial. The same s
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,21 +15,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bach_tf.choices import shortened
 from bach_tf.corpora.abc_tunes import read_abc, split_tunes
+from bach_tf.corpora.archives import read_zip, sha256_of_archive
 from bach_tf.corpora.embedded import embedded_files
 from bach_tf.corpora.kern import read_kern
-from bach_tf.corpora.prepared import Collection, few_reasons, hash_of_files, sha256_of
+from bach_tf.corpora.naming import untaken_names
+from bach_tf.corpora.prepared import Collection, few_reasons, hash_of_files
 from bach_tf.corpora.prepared import prepare as prepare_folder
 from bach_tf.corpora.tune_groups import split_groups, variant_groups
 from bach_tf.corpora.tunes import OffGridError
+from bach_tf.files import is_hidden, list_files, read_limited
 from bach_tf.score import Score
 
 SONG_NUMBER = r"([A-Z]\d+)[A-Z]*"  # a letter at its end tells variants of a song apart
 ABC_NUMBER = re.compile(rf"^N:\s*({SONG_NUMBER})\b", re.MULTILINE)
 KERN_NUMBER = re.compile(rf"^!!!SCT:\s*({SONG_NUMBER})\b", re.MULTILINE)
 MOST_UNREADABLE = 0.1  # of the tunes; with more, they are not what this reads
-MOST_MEMBERS = 100_000
-MOST_BYTES = 1_000_000  # of one tune
+MOST_BYTES = 1_000_000  # of a file of many tunes
+MOST_TUNE_BYTES = 100_000  # of a file of one, which has a hundredth of it
+ENDINGS = (".krn",)
 MAJOR_THIRD, MINOR_THIRD = 4, 3
 
 
@@ -41,6 +44,7 @@ class Found(NamedTuple):
     name: str
     song: str  # its number without the letter of the variant; "" where it has none
     text: str
+    problem: str = ""  # why there is no text
 
 
 def prepare(data_dir: Path | None = None) -> Path:
@@ -62,13 +66,17 @@ def prepare(data_dir: Path | None = None) -> Path:
             "folk", lambda: collection_of(find_abc_tunes(abc_files()), read_erk_abc)
         )
     if data_dir.is_dir():
-        content = hash_of_files(data_dir, kern_files(data_dir))
-        found = find_kern_files(data_dir)
+        content = hash_of_files(data_dir, kern_files(data_dir), MOST_TUNE_BYTES)
+        found, skipped = find_kern_files(data_dir), list_files(data_dir, ENDINGS).skipped
     elif data_dir.is_file():
-        content, found = sha256_of(data_dir), find_kern_members(data_dir)
+        content = sha256_of_archive(data_dir)
+        found, skipped = find_kern_members(data_dir), {}
     else:
         raise ValueError(f"Expected a zip archive or a folder of .krn files, got no {data_dir}.")
-    return prepare_folder(f"folk-{content[:16]}", lambda: collection_of(found, read_erk_kern))
+    return prepare_folder(
+        f"folk-{content[:16]}",
+        lambda: replace(collection_of(found, read_erk_kern), skipped=skipped),
+    )
 
 
 def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Collection:
@@ -86,6 +94,8 @@ def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Colle
     scores, songs, left_out, unreadable = {}, {}, {}, {}
     for tune in found:
         try:
+            if tune.problem:
+                raise ValueError(tune.problem)
             scores[tune.name] = read(tune.text)
             songs[tune.name] = tune.song
         except OffGridError as error:
@@ -96,7 +106,7 @@ def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Colle
     if len(unreadable) > MOST_UNREADABLE * total:
         raise ValueError(
             f"Expected at least nine in ten tunes to be readable, got {len(unreadable)} of {total} "
-            f"that are not: {few_reasons(unreadable)}"
+            f"that are not: {few_reasons(unreadable)}. Repair them or take them out."
         )
     labels = {name: {songs[name], score.title} - {""} for name, score in scores.items()}
     pieces = split_groups(scores, variant_groups(scores, labels))
@@ -118,56 +128,54 @@ def abc_files() -> list[Path]:
 
 def find_abc_tunes(paths: list[Path]) -> Iterator[Found]:
     """Yield the tunes of ABC files under their numbers in the collection, such as E0001A."""
-    names: set[str] = set()
+    found = []
     for path in paths:
-        for position, text in enumerate(split_tunes(decode(path.read_bytes())), start=1):
+        content = read_limited(path, MOST_BYTES)
+        for position, text in enumerate(split_tunes(decode(content)), start=1):
             number = ABC_NUMBER.search(text)
             name = number[1] if number else f"{path.stem}-{position}"
-            yield Found(_unused(name, names), number[2] if number else "", text)
+            found.append(Found(name, number[2] if number else "", text))
+    for tune, name in zip(found, untaken_names(tune.name for tune in found)):
+        yield tune._replace(name=name)
 
 
 def kern_files(folder: Path) -> list[Path]:
     """Return the `.krn` files below a folder, in the order of their names."""
-    return sorted(path for path in folder.rglob("*.krn") if path.is_file() and _is_tune(path))
+    return list_files(folder, ENDINGS).paths
 
 
 def find_kern_files(folder: Path) -> Iterator[Found]:
     """Yield the `.krn` files below a folder.
 
     Raises:
-        ValueError: there are none, or one is too large for a tune.
+        ValueError: there are none, or a folder that cannot be read.
     """
     paths = kern_files(folder)
     if not paths:
         raise ValueError(f"Expected .krn files in {folder}, got none.")
-    names: set[str] = set()
-    for path in paths:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        yield _found_kern(path, _checked_size(f"{path}", content), names)
+    for path, name in zip(paths, untaken_names(path.stem for path in paths)):
+        try:
+            yield _found_kern(name, read_limited(path, MOST_TUNE_BYTES))
+        except ValueError as error:
+            yield Found(name, "", "", problem=str(error))
 
 
 def find_kern_members(archive: Path) -> Iterator[Found]:
     """Yield the `.krn` files in a zip archive. They are read in memory; nothing is unpacked.
 
     Raises:
-        ValueError: not a zip archive, a damaged one, one without `.krn` files, or one that is
-            not to be trusted: with a member that would leave the folder, is too large for a
-            tune, or with very many members.
+        ValueError: not a zip archive, one without `.krn` files, or one that is not to be trusted:
+            with a member that would leave the folder, or with more than a collection has.
     """
-    names: set[str] = set()
-    try:
-        with zipfile.ZipFile(archive) as members:
-            for member in _tunes_in(archive, members.infolist()):
-                with members.open(member) as file:
-                    content = file.read(MOST_BYTES + 1)
-                path = PurePosixPath(member.filename)
-                yield _found_kern(path, _checked_size(f"{archive.name}: {path}", content), names)
-    # RuntimeError: a member with a password. NotImplementedError: an unknown compression.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ValueError(
-            f"{archive.name}: expected a zip archive of .krn files, got: {error}"
-        ) from error
+    members = list(read_zip(archive, _is_tune, MOST_TUNE_BYTES))
+    if not members:
+        raise ValueError(f"{archive.name}: expected .krn files in the archive, got none.")
+    for member, name in zip(members, untaken_names(member.path.stem for member in members)):
+        if member.problem:
+            problem = f"{archive.name}: {shortened(str(member.path))}: {member.problem}"
+            yield Found(name, "", "", problem=problem)
+        else:
+            yield _found_kern(name, member.content)
 
 
 def read_erk_abc(text: str) -> Score:
@@ -223,51 +231,11 @@ def decode(content: bytes) -> str:
         return content.decode("cp437" if is_dos else "latin-1")
 
 
-def _tunes_in(archive: Path, members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Return the members that are tunes, in the order of their names."""
-    if len(members) > MOST_MEMBERS:
-        raise ValueError(
-            f"{archive.name}: expected at most {MOST_MEMBERS} members, got {len(members)}. "
-            "Do not trust this archive."
-        )
-    for member in members:
-        path = PurePosixPath(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in member.filename:
-            raise ValueError(
-                f"{archive.name}: expected members inside the folder, got {member.filename!r}. "
-                "Do not trust this archive."
-            )
-    tunes = [member for member in members if _is_tune(PurePosixPath(member.filename))]
-    if not tunes:
-        raise ValueError(f"{archive.name}: expected .krn files in the archive, got none.")
-    return sorted(tunes, key=lambda member: member.filename)
+def _is_tune(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in ENDINGS and not is_hidden(path)
 
 
-def _is_tune(path: Path | PurePosixPath) -> bool:
-    # Archives made on a Mac hold a second file for each, which begins with "._".
-    return path.suffix == ".krn" and path.name[:2] != "._" and "__MACOSX" not in path.parts
-
-
-def _checked_size(name: str, content: bytes) -> bytes:
-    if len(content) > MOST_BYTES:
-        raise ValueError(
-            f"{name}: expected a tune of at most {MOST_BYTES} bytes, got a larger file."
-        )
-    return content
-
-
-def _found_kern(path: Path | PurePosixPath, content: bytes, names: set[str]) -> Found:
+def _found_kern(name: str, content: bytes) -> Found:
     text = decode(content)
     number = KERN_NUMBER.search(text)
-    return Found(_unused(path.stem, names), number[2] if number else "", text)
-
-
-def _unused(name: str, names: set[str]) -> str:
-    """Return `name`, with a number if it is one of `names` already, and add it to them."""
-    # Without regard to capitals, because some file systems know no difference.
-    number, unused = 1, name
-    while unused.casefold() in names:
-        number += 1
-        unused = f"{name}-{number}"
-    names.add(unused.casefold())
-    return unused
+    return Found(name, number[2] if number else "", text)

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bach_tf.choices import shortened
+from bach_tf.files import read_limited
+
 VOICES = ("soprano", "alto", "tenor", "bass")
 HEADER = tuple(f"note{voice}" for voice in range(len(VOICES)))
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the piano's; 0 beside them is silence
+MOST_BYTES = 32_000_000  # of a file: a list of notes of six hours has half of it
 EXPECTED_ROW = f"expected {len(VOICES)} pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH})"
 
 
@@ -49,20 +53,37 @@ def write_grid_csv(path: Path, grid: np.ndarray) -> None:
 def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a CSV file as the text of their cells.
 
-    Blank lines at the end of the file are left out.
+    They are separated by commas; by semicolons or tabs where the header is, as spreadsheets in
+    countries with decimal commas write them. Blank lines at the end of the file are left out.
 
     Raises:
-        ValueError: the file is not text in UTF-8.
+        ValueError: the file is too large or not text in UTF-8, or has an endless cell.
     """
+    content = read_limited(path, MOST_BYTES)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path.name}: expected a CSV file in UTF-8, got {error}") from None
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path.name}:{row}: expected a CSV file in UTF-8, got {error}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
+    try:
+        lines = list(reader)
+    except csv.Error as error:
+        raise ValueError(
+            f"{path.name}:{reader.line_num}: expected short cells, got {error}"
+        ) from None
     while lines and not any(cell.strip() for cell in lines[-1]):
         lines.pop()
     header, *rows = lines or [[]]
     return [cell.strip() for cell in header], rows
+
+
+def _separator(text: str) -> str:
+    """Return what separates the cells of the first line."""
+    header = text[: text.find("\n") + 1] or text
+    if "," in header:
+        return ","
+    return next((other for other in ";\t" if other in header), ",")
 
 
 def find_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterator[str]:
@@ -74,7 +95,7 @@ def find_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterat
         yield f"{name}: expected a header and rows of pitches, got an empty file"
         return
     if tuple(header) != HEADER:
-        yield f"{name}:1: expected the header {','.join(HEADER)}, got {','.join(header)}"
+        yield f"{name}:1: expected the header {','.join(HEADER)}, got {shortened(','.join(header))}"
         return
     if not rows:
         yield f"{name}: expected at least one row of pitches, got the header only"

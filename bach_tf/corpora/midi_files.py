@@ -8,9 +8,17 @@ from os.path import commonpath
 from pathlib import Path
 
 from bach_tf.corpora.downloads import Archive, is_archive, unpacked
-from bach_tf.corpora.prepared import Collection, Pieces, few_reasons, hash_of_files
+from bach_tf.corpora.naming import untaken_names
+from bach_tf.corpora.prepared import (
+    Collection,
+    Pieces,
+    few_reasons,
+    hash_of_files,
+)
 from bach_tf.corpora.prepared import prepare as prepare_folder
 from bach_tf.corpora.splits import deal
+from bach_tf.files import list_files
+from bach_tf.midi.events import MOST_BYTES
 from bach_tf.score import Score
 
 ENDINGS = (".mid", ".midi")
@@ -46,7 +54,8 @@ def prepare_midi(
 
     def build(folder: Path) -> Collection:
         scores, left_out = read_midi_files(find_midi_files(folder), read)
-        return Collection(split_by_group(scores, shares, group_of), "notes", left_out)
+        pieces = split_by_group(scores, shares, group_of)
+        return Collection(pieces, "notes", left_out, list_files(folder, ENDINGS).skipped)
 
     def build_archive() -> Collection:
         with unpacked(archive, data_dir) as folder:
@@ -59,7 +68,7 @@ def prepare_midi(
         )
     if data_dir is None or is_archive(archive, data_dir):
         return prepare_folder(name, build_archive)
-    content = hash_of_files(data_dir, find_midi_files(data_dir).values())
+    content = hash_of_files(data_dir, find_midi_files(data_dir).values(), MOST_BYTES)
     return prepare_folder(f"{name}-{content[:HASH_DIGITS]}", lambda: build(data_dir))
 
 
@@ -70,30 +79,24 @@ def find_midi_files(folder: Path) -> dict[str, Path]:
     another file is named so too. Hidden files are left out.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or a folder that cannot be read.
 
     Example:
         >>> list(find_midi_files(Path("sonatas")))  # doctest: +SKIP
         ['k279', 'k280-1', 'k281-1']
     """
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith(".")
-    )
+    paths = list_files(folder, ENDINGS).paths
     if not paths:
         raise ValueError(f"Expected MIDI files ({', '.join(ENDINGS)}) in {folder}, got none.")
     stems = Counter(path.stem.casefold() for path in paths)
     root = commonpath([path.parent for path in paths])
-    found: dict[str, Path] = {}
-    taken: set[str] = set()
-    for path in paths:
-        alone = stems[path.stem.casefold()] == 1
-        name = path.stem if alone else "-".join(path.relative_to(root).with_suffix("").parts)
-        name = _untaken(name, taken)
-        taken.add(name.casefold())
-        found[name] = path
-    return found
+    names = [
+        path.stem
+        if stems[path.stem.casefold()] == 1
+        else "-".join(path.relative_to(root).with_suffix("").parts)
+        for path in paths
+    ]
+    return dict(zip(untaken_names(names), paths))
 
 
 def read_midi_files(
@@ -161,14 +164,6 @@ def split_by_group(
         split: {name: score for group in dealt for name, score in groups[group].items()}
         for split, dealt in deal(list(groups), shares, kind=kind).items()
     }
-
-
-def _untaken(name: str, taken: set[str]) -> str:
-    """Return the name, with a number behind it if it is taken."""
-    free, number = name, 2
-    while free.casefold() in taken:
-        free, number = f"{name}-{number}", number + 1
-    return free
 
 
 def _copies(scores: Mapping[str, Score]) -> dict[str, str]:

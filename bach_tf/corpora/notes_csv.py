@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bach_tf.choices import shortened
 from bach_tf.corpora.grid_csv import read_cells
 
 MOST_DIGITS = 18  # as many as an int64 surely holds
@@ -65,7 +66,7 @@ def find_note_problems(name: str, header: list[str], rows: list[list[str]]) -> I
         yield f"{name}: expected a header and rows of notes, got an empty file"
         return
     if tuple(header) != HEADER:
-        yield f"{name}:1: expected the header {','.join(HEADER)}, got {','.join(header)}"
+        yield f"{name}:1: expected the header {','.join(HEADER)}, got {shortened(','.join(header))}"
         return
     for number, row in enumerate(rows, start=2):
         if len(row) != len(HEADER):

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from bach_tf.choices import choose
+from bach_tf.choices import choose, shortened
 from bach_tf.corpora.grid_csv import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -36,13 +36,18 @@ from bach_tf.corpora.grid_csv import (
     read_grid_csv,
     write_grid_csv,
 )
+from bach_tf.corpora.naming import short_name, untaken_names
 from bach_tf.corpora.notes_csv import HEADER as NOTE_COLUMNS
 from bach_tf.corpora.notes_csv import read_notes_csv, write_notes_csv
+from bach_tf.files import read_limited
+from bach_tf.messages import printable
+from bach_tf.replacing import sha256_of
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
 FORMAT = 2  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # to put a new copy in its place while other processes do so too
 FEW_REASONS = 3  # how many of the pieces that are left out are named
 
@@ -60,11 +65,13 @@ class Collection:
         pieces: the scores of each split by name.
         layout: how they are written, one of `LAYOUTS`.
         left_out: why a file or a tune was left out, by its name.
+        skipped: why a file was not looked at, by its name: hidden ones.
     """
 
     pieces: Pieces
     layout: str = "grid"
     left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def cache_dir() -> Path:
@@ -90,6 +97,9 @@ def prepare(name: str, build: Callable[[], Collection]) -> Path:
             total = sum(map(len, made.pieces.values())) + len(made.left_out)
             some = few_reasons(made.left_out)
             print(f"{len(made.left_out)} of {total} files left out: {some}", file=sys.stderr)
+        if made.skipped:
+            some = few_reasons(made.skipped)
+            print(f"{len(made.skipped)} not looked at: {some}", file=sys.stderr)
     return folder
 
 
@@ -100,7 +110,8 @@ def few_reasons(reasons: dict[str, str]) -> str:
         >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
         'a.mid: no notes; b.mid: no notes'
     """
-    named = [f"{name}: {reason}" for name, reason in list(reasons.items())[:FEW_REASONS]]
+    some = list(reasons.items())[:FEW_REASONS]
+    named = [f"{shortened(name)}: {printable(reason)}" for name, reason in some]
     more = ["and so on"] if len(reasons) > FEW_REASONS else []
     return "; ".join(named + more)
 
@@ -132,10 +143,11 @@ def write_prepared(
         entries = []
         for split in SPLITS:
             (scratch / split).mkdir()
-            for name, score in sorted(pieces[split].items()):
-                path = scratch / split / f"{name}.csv"
+            names = sorted(pieces[split])
+            for name, file in zip(names, untaken_names(map(short_name, names))):
+                path, score = scratch / split / f"{file}.csv", pieces[split][name]
                 more = write(path, score)
-                entries.append(_entry(f"{split}/{name}.csv", sha256_of(path), score) | more)
+                entries.append(_entry(f"{split}/{file}.csv", sha256_of(path), score) | more)
         manifest = {
             "format": FORMAT,
             "layout": layout,
@@ -190,11 +202,11 @@ def read_manifest(folder: Path) -> dict:
     """
     try:
         # "surrogatepass": the name of a file need not be text in UTF-8, and may be a title.
-        text = (folder / MANIFEST).read_text(encoding="utf-8", errors="surrogatepass")
+        text = read_limited(folder / MANIFEST, MOST_MANIFEST).decode("utf-8", "surrogatepass")
         manifest = json.loads(text)
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise ValueError(f"one that is not of format {FORMAT}")
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"Expected a prepared corpus with a {MANIFEST} in {folder}, got: {error}. "
             "Delete the folder to have it built again."
@@ -245,17 +257,23 @@ def content_hash(folder: Path) -> str:
     return total.hexdigest()
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
+    """Return the SHA-256 over the names, relative to `root`, and the bytes of files.
 
-
-def hash_of_files(root: Path, paths: Iterable[Path]) -> str:
-    """Return the SHA-256 over the names, relative to `root`, and the bytes of files."""
+    Args:
+        root: above them.
+        paths: of the files.
+        limit: bytes; of a larger file, which nothing reads, the size counts, and of one that
+            cannot be read the name.
+    """
     total = hashlib.sha256()
     for path in paths:
+        try:
+            content = read_limited(path, limit)
+        except ValueError as error:
+            content = str(error).encode(errors="surrogateescape")
         name = os.fsencode(path.relative_to(root).as_posix())
-        total.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        total.update(name + b"\0" + hashlib.sha256(content).digest())
     return total.hexdigest()
 
 
