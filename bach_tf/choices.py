@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from bach_tf.messages import printable
+from bach_tf.messages import printable, shorten
 
 Entry = TypeVar("Entry")
 LONGEST_QUOTE = 80  # characters of what a user gave that a message repeats
@@ -20,16 +21,30 @@ def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
         kind: what the entries are, for the message.
 
     Raises:
-        ValueError: the table has no such name; the message lists those it has.
+        ValueError: the table has no such name; the message lists those it has, and the nearest.
 
     Example:
         >>> choose({"satb": 4}, "satb", "codec")
         4
     """
-    if name not in table:
-        choices = ", ".join(sorted(table))
-        raise ValueError(f"Unknown {kind} '{shortened(name)}'. Choose from: {choices}.")
-    return table[name]
+    if isinstance(name, str) and name in table:
+        return table[name]
+    shown = f"'{shortened(name)}'" if isinstance(name, str) else shorten(name)
+    choices = ", ".join(sorted(table))
+    raise ValueError(f"Unknown {kind} {shown}. Choose from: {choices}.{nearest(name, table)}")
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Return a hint at the name that a user may have meant; "" where none comes close.
+
+    Example:
+        >>> nearest("adma", ["adam", "nadam"])
+        " Did you mean 'adam'?"
+    """
+    if not isinstance(name, str) or len(name) > LONGEST_QUOTE:
+        return ""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:

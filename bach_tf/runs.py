@@ -12,7 +12,7 @@ tb_logs/NAME/
 
 from __future__ import annotations
 
-import json
+import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bach_tf.choices import choose
-from bach_tf.codecs import CODECS, Codec
+from bach_tf.codecs import Codec
+from bach_tf.messages import printable
 from bach_tf.presets import PRESETS, Preset
 from bach_tf.replacing import replace_json
+from bach_tf.run_files import CODEC, PRESET, read_settings
 from bach_tf.weight_files import read_weights, write_weights
 
 # Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 RUNS = Path("tb_logs")
 PRETRAINED = Path(__file__).parent / "pretrained" / "chorale"  # the weights that are shipped
 SHIPPED = "pretrained"  # what they are called where a run is named
-PRESET, CODEC, WEIGHTS, HISTORY = "preset.json", "codec.json", "model.weights.h5", "history.csv"
+WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
+SHOWN = 8  # runs in a message
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,11 @@ def load_settings(folder: Path) -> tuple[Preset, Codec]:
     Raises:
         ValueError: it is not a run folder, or its files cannot be read.
     """
-    try:
-        preset = Preset.from_config(_read_json(folder / PRESET))
-        config = _read_json(folder / CODEC)
-        codec = choose(CODECS, config.pop("name"), "codec").from_config(config)
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    if not (folder / PRESET).is_file():
         raise ValueError(
-            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}: {error}. {_choices()}"
-        ) from None
-    return preset, codec
+            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}. {_choices()}"
+        )
+    return read_settings(folder)
 
 
 def load_trained_run(folder: Path) -> Run:
@@ -138,12 +137,20 @@ def replace_preset(run: Run, preset: Preset) -> Run:
 
 def list_runs(runs: Path = RUNS) -> list[Path]:
     """Return the run folders that have weights, the newest last."""
-    weights = sorted(runs.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime_ns)
-    return [path.parent for path in weights]
+    found = []
+    for weights in runs.glob(f"*/{WEIGHTS}"):
+        try:
+            if weights.is_file():
+                found.append((weights.stat().st_mtime_ns, weights.parent))
+        except OSError:  # removed in between, or not ours to read
+            continue
+    return [folder for _, folder in sorted(found)]
 
 
 def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
     """Return the run folder whose weights are the newest.
+
+    One whose settings cannot be read is passed over, and that is said on standard error.
 
     Args:
         runs: the folder of all runs.
@@ -152,15 +159,10 @@ def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
     Raises:
         ValueError: there is none, or no such recipe.
     """
-    if recipe is not None:
-        choose(PRESETS, recipe, "model")
-    folders = _trained(runs, recipe)
-    if not folders:
-        raise ValueError(
-            f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
-            f"Train one with: python train.py --model {recipe or 'gru'}"
-        )
-    return folders[-1]
+    folder = _newest(runs, recipe)
+    if folder is None:
+        raise _none_trained(runs, recipe)
+    return folder
 
 
 def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Path:
@@ -180,8 +182,12 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
         PosixPath('tb_logs/gru-jsb')
     """
     if name is None:
-        shipped = has_shipped_weights() and recipe in (None, _recipe_of(PRETRAINED))
-        return PRETRAINED if shipped and not _trained(RUNS, recipe) else newest_run(recipe=recipe)
+        folder = _newest(RUNS, recipe)
+        if folder is None and has_shipped_weights() and _is_of(PRETRAINED, recipe):
+            folder = PRETRAINED
+        if folder is None:
+            raise _none_trained(RUNS, recipe)
+        return folder
     if str(name) == SHIPPED:
         if not has_shipped_weights():
             raise ValueError(
@@ -209,23 +215,36 @@ def has_shipped_weights() -> bool:
     return (PRETRAINED / WEIGHTS).is_file()
 
 
-def _trained(runs: Path, recipe: str | None) -> list[Path]:
-    """Return the runs that have weights, of a recipe if one is asked for, the newest last."""
-    return [run for run in list_runs(runs) if recipe in (None, _recipe_of(run))]
+def _newest(runs: Path, recipe: str | None) -> Path | None:
+    """Return the newest run that has weights, of a recipe if one is asked for."""
+    if recipe is not None:
+        choose(PRESETS, recipe, "model")
+    return next((run for run in reversed(list_runs(runs)) if _is_of(run, recipe)), None)
+
+
+def _none_trained(runs: Path, recipe: str | None) -> ValueError:
+    return ValueError(
+        f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
+        f"Train one with: python train.py --model {recipe or 'gru'}"
+    )
+
+
+def _is_of(folder: Path, recipe: str | None) -> bool:
+    """Return whether a run's settings can be read, and are of a recipe if one is asked for."""
+    try:
+        preset, _ = read_settings(folder)
+    except ValueError as error:
+        print(f"Passed over a run: {error}", file=sys.stderr)
+        return False
+    return recipe in (None, preset.recipe)
 
 
 def _choices() -> str:
-    """Return in words which runs there are."""
-    names = [str(run) for run in list_runs()] + [SHIPPED] * has_shipped_weights()
-    return f"Choose from: {', '.join(names) or 'none yet'}."
-
-
-def _recipe_of(folder: Path) -> str | None:
-    """Return the recipe of a run; `None` where it cannot be read."""
-    try:
-        return _read_json(folder / PRESET)["recipe"]
-    except (OSError, KeyError, TypeError, ValueError):
-        return None
+    """Return in words which runs there are: the newest."""
+    runs = list_runs()
+    names = [printable(str(run)) for run in runs[-SHOWN:]] + [SHIPPED] * has_shipped_weights()
+    more = f" and {len(runs) - SHOWN} older ones" if len(runs) > SHOWN else ""
+    return f"Choose from: {', '.join(names) or 'none yet'}{more}."
 
 
 def load_weights(run: Run) -> None:
@@ -264,7 +283,3 @@ def _free_name(runs: Path, name: str) -> str:
     """Return `name`, with a number behind it if two runs begin in the same second."""
     numbered = (f"{name}-{number}" for number in range(2, 1000))
     return next(free for free in (name, *numbered) if not (runs / free).exists())
-
-
-def _read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))

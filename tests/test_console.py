@@ -166,7 +166,24 @@ def test_a_melody_in_magentas_events_is_the_same_melody_here():
             ["--seed", "x"],
             "--seed: expected a whole number in 0",
         ),
-        (console.generate_arguments, ["--primer_melody"], "Unknown option --primer-melody."),
+        (
+            console.generate_arguments,
+            ["--primer_melody"],
+            "argument --primer-melody: expected a value",
+        ),
+        (console.train_arguments, ["--lr"], "Unknown option --lr."),
+        (console.train_arguments, ["--batch_size"], "argument --batch-size: expected a value"),
+        (
+            console.train_arguments,
+            ["--batch_size", "--seed", "1"],
+            "--batch-size: expected a value",
+        ),
+        (console.train_arguments, ["--learning-rate="], "--learning-rate: expected a value"),
+        (console.train_arguments, ["--epochs"], "argument --epochs: expected one argument"),
+        (console.train_arguments, ["--epochs", "0"], "a whole number in 1..100000, got: 0"),
+        (console.train_arguments, ["--epochs", "2147483648"], "a whole number in 1..100000, got"),
+        (console.train_arguments, ["--seed", "-1"], "a whole number in 0..2147483647, got: -1"),
+        (console.train_arguments, ["--seed=--"], "argument --seed: expected a value, got: --"),
         (console.generate_arguments, ["--run", "a", "--model", "folk"], "not allowed with"),
         (console.generate_arguments, ["--json", "--quiet"], "not allowed with"),
         (console.train_arguments, ["--epoch_s", "1"], "Did you mean --epochs?"),
@@ -236,6 +253,26 @@ def test_what_a_message_repeats_is_one_short_line():
     assert shortened("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert shortened("Töne") == "Töne"
     assert shortened("x" * 600_000) == "x" * 80 + " ... (600,000 characters)"
+
+
+@pytest.mark.parametrize("value", ["", " "])
+@pytest.mark.parametrize(
+    ("ask", "option"),
+    [
+        *((console.train_arguments, option) for option in ("--resume", "--data-dir", "--run-name")),
+        *((console.train_arguments, option) for option in ("--model", "--corpus", "--set")),
+        *((console.train_arguments, option) for option in ("--epochs", "--num_train_epochs")),
+        *((console.generate_arguments, option) for option in ("--run", "--model", "--primer")),
+        *((console.generate_arguments, option) for option in ("--output", "--format", "--program")),
+        *((console.generate_arguments, option) for option in ("--primer_melody", "--output_dir")),
+    ],
+)
+def test_an_empty_value_is_no_value(ask, option, value, capsys):
+    for typed in ([option, value], [f"{option}={value}"]):
+        with pytest.raises(SystemExit) as stop:
+            ask(typed)
+        assert stop.value.code == 2
+        assert "expected a value, got: nothing" in capsys.readouterr().err
 
 
 def test_mistakes_are_said_before_tensorflow_is_loaded(tmp_path):

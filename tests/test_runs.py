@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -162,15 +163,118 @@ def test_a_folder_that_is_no_run(tmp_path):
         runs.load_run(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("file", "text"),
-    [("preset.json", "{"), ("codec.json", "[]"), ("codec.json", "{}"), ("preset.json", "{}")],
-)
-def test_a_damaged_run_names_itself(tmp_path, file, text):
-    make(tmp_path, "a")
-    (tmp_path / "a" / file).write_text(text)
-    with pytest.raises(ValueError, match="Expected a run folder"):
+# What a hand-edited file may hold, and what is then said of it.
+EDITED = [
+    ("preset.json", b"{", "expected settings in JSON, got: "),
+    ("preset.json", b"{}", "The setting `corpus` is missing"),
+    ("preset.json", b"[" * 100_000, "nested too deeply"),
+    ("preset.json", b'{"model": ' * 100_000, "nested too deeply"),
+    ("preset.json", b"\xff\xfe{}", "expected text in UTF-8"),
+    ("preset.json", b"null", r"as \{...\}, got: None"),
+    ("codec.json", b"[]", r"as \{...\}, got: \[\]"),
+    ("codec.json", b"{}", "Unknown codec None"),
+    ("codec.json", b'{"name": ["satb"]}', r"Unknown codec \['satb'\]"),
+    ("codec.json", b'{"name": "satb", "lowest": "low"}', r"`lowest` must be .* Received: 'low'"),
+    ("codec.json", b'{"name": "satb", "ranges": [1]}', r"`ranges` must be a list of 4 values"),
+    ("codec.json", b'{"name": "satb", "colour": 1}', "Unknown setting 'colour'"),
+    ("codec.json", b'{"name": "melody", "lowest": 60}', "The setting `highest` of the codec is mi"),
+    (
+        "codec.json",
+        b'{"name": "melody", "lowest": 60, "highest": 72}',
+        "expected the codec of pres",
+    ),
+    (
+        "codec.json",
+        b'{"name": "events", "steps_per_quarter": 1e99}',
+        r"`steps_per_quarter` must be a whole number in 1\.\.1024",
+    ),
+]
+
+
+def settings_alone(folder):
+    """Make a run folder as far as it is looked at before a model is made."""
+    folder.mkdir(parents=True)
+    (folder / "preset.json").write_text(json.dumps(PRESET.to_config()))
+    (folder / "codec.json").write_text(json.dumps({"name": "satb", **CODEC.to_config()}))
+    (folder / "model.weights.h5").touch()
+
+
+@pytest.mark.parametrize(("file", "content", "message"), EDITED)
+def test_a_hand_edited_run_names_the_file_and_the_setting(tmp_path, file, content, message):
+    settings_alone(tmp_path / "a")
+    (tmp_path / "a" / file).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{file}: .*{message}") as error:
         runs.load_run(tmp_path / "a")
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(("file", "content", "message"), EDITED)
+def test_a_hand_edited_run_does_not_block_the_others(
+    tmp_path, monkeypatch, capsys, file, content, message
+):
+    monkeypatch.chdir(tmp_path)
+    before = Path("tb_logs/a")
+    settings_alone(before)
+    settings_alone(Path("tb_logs/b"))
+    os.utime("tb_logs/b/model.weights.h5", (2**32, 2**32))  # the newest
+    Path("tb_logs/b", file).write_bytes(content)
+    assert runs.find_run() == runs.newest_run() == before
+    assert runs.find_run(recipe="gru") == before
+    said = capsys.readouterr().err
+    assert said.count("Passed over a run: ") == 3
+    assert re.search(f"b/{file}: .*{message}", said)
+    with pytest.raises(ValueError, match="Choose from: tb_logs"):
+        runs.find_run("absent")
+
+
+def test_a_file_of_settings_is_not_read_whole_before_its_size_is_looked_at(tmp_path):
+    settings_alone(tmp_path / "a")
+    with (tmp_path / "a" / "preset.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ValueError, match=r"expected at most 33,554,432 bytes, got 1,099,511,627,7"):
+        runs.load_run(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("window", "wide", r"`window` must be a whole number in 1\.\.100000\. Received: 'wide'"),
+        ("seed", True, "`seed` must be a whole number in 0..2147483647. Received: True"),
+        ("tempo_qpm", float("nan"), "`tempo_qpm` must be a number in 4..1000. Received: nan"),
+        ("transpose", [0], "`transpose` must be a pair"),
+        ("model", {"units": 10**12}, "`model.units` must be .* Received: 1000000000000"),
+        ("model", [], "`model` must be names and values"),
+        ("codec", None, "Unknown codec None"),
+        ("encoding", {"rhythm": 1}, "Unknown setting 'encoding.rhythm'"),
+    ],
+)
+def test_a_setting_of_a_run_that_cannot_be_is_named(tmp_path, setting, value, message):
+    settings_alone(tmp_path / "a")
+    path = tmp_path / "a" / "preset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), setting: value}))
+    with pytest.raises(ValueError, match=f"preset.json: {message}"):
+        runs.load_run(tmp_path / "a")
+
+
+def test_only_the_newest_of_many_runs_are_listed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tb_logs").mkdir()
+    for number in range(30):
+        folder = Path("tb_logs") / f"run-{number}"
+        folder.mkdir()
+        (folder / "model.weights.h5").touch()
+    with pytest.raises(ValueError, match=r"Choose from: .*run-29.* and 22 older ones\.$"):
+        runs.find_run("absent")
+
+
+def test_a_file_or_a_dangling_link_among_the_runs_is_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings_alone(Path("tb_logs/a"))
+    Path("tb_logs/model.weights.h5").touch()
+    Path("tb_logs/c").mkdir()
+    Path("tb_logs/c/model.weights.h5").symlink_to("absent")
+    Path("tb_logs/d/model.weights.h5").mkdir(parents=True)
+    assert runs.list_runs() == [Path("tb_logs/a")]
 
 
 def test_damaged_weights_name_themselves(tmp_path):
@@ -320,6 +424,6 @@ def test_a_run_without_weights_says_how_to_get_them(tmp_path):
 
 
 def test_an_unknown_architecture_lists_the_choices(tmp_path):
-    with pytest.raises(ValueError, match=r"Unknown model 'gnu'. Choose from: .*gru"):
+    with pytest.raises(ValueError, match=r"Unknown architecture 'gnu'. Choose from: .*gru"):
         runs.create_run(replace(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
     assert not (tmp_path / "a").exists()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from bach_tf.choices import shortened
 from bach_tf.note_names import HIGHEST_NUMBER, note_name, note_number
 from bach_tf.score import Score
+from bach_tf.settings import Settings, Whole, check_settings
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 EXAMPLES = 6  # of tokens, in a message
+MOST_TOKENS = 2**18  # of a vocabulary: every model has weights for each of them
+PITCH = Whole(0, HIGHEST_NUMBER)
+GRID = Whole(1, 1024)  # steps in a quarter
+QUARTERS = Whole(1, 256)  # the longest note
 
 
 class Codec(ABC):
@@ -21,7 +27,15 @@ class Codec(ABC):
 
     Args:
         names: of the tokens behind the special ones.
+
+    Raises:
+        ValueError: more tokens than any model could learn.
     """
+
+    # What `fit` may be told beside the scores, and what makes a codec again: types and bounds.
+    ENCODING: ClassVar[Settings] = {}
+    ARGUMENTS: ClassVar[Settings]
+    NEEDED: ClassVar[tuple[str, ...]]  # arguments without a default
 
     START, END = START, END
     unknown: int | None = UNKNOWN
@@ -35,6 +49,10 @@ class Codec(ABC):
         special = SPECIAL[:UNKNOWN] if self.unknown is None else SPECIAL
         self.tokens = (*special, *names)
         self.vocab_size = len(self.tokens)
+        if self.vocab_size > MOST_TOKENS:
+            raise ValueError(
+                f"A vocabulary may have {MOST_TOKENS} tokens. Received: {self.vocab_size}"
+            )
         self.counted = np.arange(self.vocab_size) > END
         followers = np.arange(self.vocab_size) >= len(special)
         self.may_follow = np.tile(followers, (len(self.voice_names), 1))
@@ -60,8 +78,19 @@ class Codec(ABC):
 
     @classmethod
     def from_config(cls, config: dict) -> Codec:
-        """Return the codec of `to_config`."""
-        return cls(**config)
+        """Return the codec of `to_config`.
+
+        Args:
+            config: of any content: a person may have edited it.
+
+        Raises:
+            ValueError: an argument that is unknown or missing, of another type or out of bounds.
+        """
+        arguments = check_settings(cls.ARGUMENTS, config)
+        missing = next((name for name in cls.NEEDED if name not in arguments), None)
+        if missing:
+            raise ValueError(f"The setting `{missing}` of the codec is missing.")
+        return cls(**arguments)
 
     def voice_of(self, positions) -> np.ndarray:
         """Return the index into `voice_names` of the tokens at `positions` of a piece."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bach_tf.codecs.base import (
+    GRID,
+    QUARTERS,
     Codec,
     common_grid,
     cut_where_struck_again,
@@ -54,6 +56,10 @@ class EventCodec(Codec):
         ['velocity:82', 'on:C4', 'wait:125', 'wait:5', 'off:C4']
     """
 
+    ENCODING = {"longest_quarters": QUARTERS}
+    ARGUMENTS = {"steps_per_quarter": GRID, **ENCODING}
+    NEEDED = ("steps_per_quarter",)
+
     FIRST_ON = 4
     FIRST_OFF = FIRST_ON + PITCHES
     FIRST_WAIT = FIRST_OFF + PITCHES
@@ -62,14 +68,8 @@ class EventCodec(Codec):
     step_name = "event"
 
     def __init__(self, steps_per_quarter: int, longest_quarters: int = LONGEST_QUARTERS):
-        if steps_per_quarter < 1:
-            raise ValueError(
-                f"`steps_per_quarter` must be at least 1. Received: {steps_per_quarter}"
-            )
-        if longest_quarters < 1:
-            raise ValueError(f"`longest_quarters` must be at least 1. Received: {longest_quarters}")
-        self.steps_per_quarter = int(steps_per_quarter)
-        self.longest_quarters = int(longest_quarters)
+        self.steps_per_quarter = GRID.check("steps_per_quarter", steps_per_quarter)
+        self.longest_quarters = QUARTERS.check("longest_quarters", longest_quarters)
         notes = [note_name(pitch) for pitch in range(PITCHES)]
         super().__init__(
             [f"on:{note}" for note in notes]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bach_tf.codecs.base import (
+    PITCH,
     UNKNOWN,
     Codec,
     move_block,
@@ -41,6 +42,9 @@ class MelodyCodec(Codec):
         >>> codec.encode(Score.from_grid([[60], [60], [0], [72]])).tolist()
         [1, 6, 4, 5, 18, 2]
     """
+
+    ARGUMENTS = {"lowest": PITCH, "highest": PITCH}
+    NEEDED = ("lowest", "highest")
 
     HOLD, REST, FIRST_PITCH = 4, 5, 6
     voice_names = ("melody",)

@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bach_tf.codecs.base import (
+    GRID,
+    MOST_TOKENS,
     PAD,
+    QUARTERS,
     UNKNOWN,
     Codec,
     common_grid,
@@ -19,6 +22,7 @@ from bach_tf.codecs.base import (
 )
 from bach_tf.note_names import note_name, note_number
 from bach_tf.score import VELOCITY, Score
+from bach_tf.settings import Flag, Pair, Several, Whole, check_settings
 
 LONGEST_QUARTERS = 8
 
@@ -55,8 +59,20 @@ class NoteCodec(Codec):
             quarter always when left out.
 
     Raises:
-        ValueError: a setting below 1.
+        ValueError: a setting of another type or out of bounds.
     """
+
+    ENCODING = {
+        "rhythm": Flag(),
+        "longest_quarters": QUARTERS,
+        "max_notes": Whole(1, 2**31 - 1, optional=True),
+    }
+    ARGUMENTS = {
+        **ENCODING,
+        "steps_per_quarter": GRID,
+        # How often what came: a piece is at most hours long.
+        "offsets": Several(Pair(Whole(0, 2**24), Whole(1, 2**31 - 1)), 0, MOST_TOKENS),
+    }
 
     FIRST_NOTES = UNKNOWN + 1
     notes_name: str
@@ -71,19 +87,17 @@ class NoteCodec(Codec):
         max_notes: int | None = None,
         offsets: Sequence[tuple[int, int]] = (),
     ):
-        check_at_least_one(
-            steps_per_quarter=steps_per_quarter,
-            longest_quarters=longest_quarters,
-            max_notes=max_notes,
-        )
         self.chords = list(chords)
-        self.steps_per_quarter = steps_per_quarter
-        self.rhythm = rhythm
-        self.longest_quarters = longest_quarters
-        self.max_notes = max_notes
-        self.offsets = [(int(steps), int(count)) for steps, count in offsets]
+        settings = {
+            "steps_per_quarter": steps_per_quarter,
+            "rhythm": rhythm,
+            "longest_quarters": longest_quarters,
+            "max_notes": max_notes,
+            "offsets": offsets,
+        }
+        vars(self).update(check_settings(self.ARGUMENTS, settings))
         self.voice_names = ("interval", self.notes_name, "duration")
-        self.longest = longest_quarters * steps_per_quarter
+        self.longest = self.longest_quarters * self.steps_per_quarter
         self.first_interval = self.FIRST_NOTES + len(self.chords)
         self.first_duration = self.first_interval + self.longest + 1
         names = [chord_name(chord) for chord in self.chords]
@@ -110,17 +124,20 @@ class NoteCodec(Codec):
         """Return the codec of the training split; `vocabulary` gives its own arguments.
 
         Raises:
-            ValueError: no note, scores on different grids, or a setting below 1.
+            ValueError: no note, scores on different grids, or a setting out of bounds.
         """
-        check_at_least_one(longest_quarters=longest_quarters, max_notes=max_notes)
+        settings = {
+            "rhythm": rhythm,
+            "longest_quarters": longest_quarters,
+            "max_notes": max_notes,
+        }
+        check_settings(cls.ENCODING, settings)  # before the pieces are read
         grid = common_grid(scores)
         pieces = [cls._group(notes_in_order(score, max_notes)) for score in scores]
         return cls(
             **vocabulary(pieces),
             steps_per_quarter=grid,
-            rhythm=rhythm,
-            longest_quarters=longest_quarters,
-            max_notes=max_notes,
+            **settings,
             offsets=() if rhythm else cls._count_offsets(pieces),
         )
 
@@ -242,10 +259,3 @@ def chord_pitches(name: str) -> Chord:
 def moved(chord: Chord, shift: int) -> Chord:
     """Return a chord moved by `shift` semitones."""
     return tuple(pitch + shift for pitch in chord)
-
-
-def check_at_least_one(**settings: int | None) -> None:
-    """Raise `ValueError` for a setting below 1."""
-    for name, value in settings.items():
-        if value is not None and value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {value}")

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bach_tf.codecs.base import names_of_range, pitch_range
+from bach_tf.codecs.base import MOST_TOKENS, PITCH, names_of_range, pitch_range
 from bach_tf.codecs.note_codec import (
     LONGEST_QUARTERS,
     Chord,
     Note,
     NoteCodec,
     Struck,
-    check_at_least_one,
     chord_name,
     chord_pitches,
     moved,
 )
 from bach_tf.note_names import HIGHEST_NUMBER
 from bach_tf.score import Score
+from bach_tf.settings import Several, Text, Whole
+
+FEWEST = Whole(1, 2**31 - 1)
 
 
 class PitchCodec(NoteCodec):
@@ -33,7 +35,7 @@ class PitchCodec(NoteCodec):
         **settings: those of `NoteCodec`.
 
     Raises:
-        ValueError: bounds outside 0..127 or in the wrong order, or a setting below 1.
+        ValueError: bounds outside 0..127 or in the wrong order, or a setting out of bounds.
 
     Example:
         >>> codec = PitchCodec(lowest=60, highest=72, steps_per_quarter=4)
@@ -41,6 +43,9 @@ class PitchCodec(NoteCodec):
         >>> " ".join(codec.tokens[number] for number in ids)
         '<start> +1 C4 :2 +2 E4 :1 <end>'
     """
+
+    ARGUMENTS = {**NoteCodec.ARGUMENTS, "lowest": PITCH, "highest": PITCH}
+    NEEDED = ("lowest", "highest", "steps_per_quarter")
 
     notes_name = "pitch"
     step_name = "note"
@@ -71,7 +76,7 @@ class PitchCodec(NoteCodec):
             max_notes: each piece is cut after so many notes.
 
         Raises:
-            ValueError: no note, scores on different grids, or a setting below 1.
+            ValueError: no note, scores on different grids, or a setting out of bounds.
         """
 
         def vocabulary(pieces):
@@ -114,7 +119,7 @@ class ChordCodec(NoteCodec):
         **settings: those of `NoteCodec`.
 
     Raises:
-        ValueError: a name that is no chord, or a setting below 1.
+        ValueError: a name that is no chord, or one twice, or a setting out of bounds.
 
     Example:
         >>> codec = ChordCodec(["C4", "C4.E4"], steps_per_quarter=4, rhythm=False)
@@ -122,11 +127,19 @@ class ChordCodec(NoteCodec):
         (('C4', 'C4.E4'), [60, 64, 60])
     """
 
+    ENCODING = {**NoteCodec.ENCODING, "fewest": FEWEST}
+    ARGUMENTS = {**NoteCodec.ARGUMENTS, "chords": Several(Text(1024), 0, MOST_TOKENS)}
+    NEEDED = ("chords", "steps_per_quarter")
+
     notes_name = "chord"
     step_name = "chord"
 
     def __init__(self, chords: Sequence[str], **settings):
-        super().__init__([chord_pitches(name) for name in chords], **settings)
+        pitches = [chord_pitches(name) for name in chords]
+        if len(set(pitches)) < len(pitches):
+            twice = next(chord for chord, times in Counter(pitches).items() if times > 1)
+            raise ValueError(f"Each chord has one id. Received twice: {chord_name(twice)}")
+        super().__init__(pitches, **settings)
 
     @classmethod
     def fit(
@@ -154,9 +167,9 @@ class ChordCodec(NoteCodec):
                 are a common one moved: so the model learns how likely an unknown one is.
 
         Raises:
-            ValueError: no chord that often, scores on different grids, or a setting below 1.
+            ValueError: no chord that often, scores on different grids, or a setting out of bounds.
         """
-        check_at_least_one(fewest=fewest)
+        FEWEST.check("fewest", fewest)
 
         def vocabulary(pieces):
             counts = Counter(chord for piece in pieces for _, chord, _ in piece)

@@ -16,8 +16,10 @@ from bach_tf.codecs.base import (
 )
 from bach_tf.corpora.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Score
+from bach_tf.settings import Pair, Several, Whole
 
 VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
+PITCH = Whole(LOWEST_PITCH, HIGHEST_PITCH)
 
 
 class SatbCodec(Codec):
@@ -41,6 +43,13 @@ class SatbCodec(Codec):
         >>> codec.encode(Score.from_grid([[67, 62, 59, 43]])).tolist()
         [1, 35, 30, 27, 11, 2]
     """
+
+    ARGUMENTS = {
+        "lowest": PITCH,
+        "highest": PITCH,
+        "ranges": Several(Pair(PITCH, PITCH), len(VOICES), len(VOICES), optional=True),
+    }
+    NEEDED = ()
 
     SILENT, FIRST_PITCH = 3, 4
     unknown = None

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from bach_tf.console.parser import Parser, Spellings, real, whole
 from bach_tf.corpora import CORPORA
 from bach_tf.general_midi import HIGHEST_TEMPO, LOWEST_TEMPO
-from bach_tf.presets import PRESETS
+from bach_tf.presets import PRESETS, SETTINGS
 from bach_tf.rendering import RENDERERS
 
 TRAIN, GENERATE = "train.py", "generate.py"
 DEFAULT_MODEL = "gru"
-HOTTEST, HIGHEST_SEED = 100, 2**31 - 1
+HOTTEST, HIGHEST_SEED = SETTINGS["temperature"].high, SETTINGS["seed"].high
 # Of one call of generate.py. They keep pieces within memory, and mistyped numbers from an evening's
 # work; memory does not grow with the number of pieces.
 MOST_PIECES = 10_000
-MOST_STEPS = 100_000
+MOST_STEPS = SETTINGS["length"].high
 MOST_BARS = 5_000
 MOST_LIKELIEST = 1_000_000  # more than any codec has tokens
 HOLD, REST = "_", "r"  # of a melody's tokens
@@ -53,11 +54,12 @@ def train_parser() -> Parser:
     add("--model", metavar="NAME", help=f"one of: {', '.join(PRESETS)} (default {DEFAULT_MODEL})")
     add("--corpus", metavar="NAME", help=f"the model's own, or one of: {', '.join(CORPORA)}")
     add("--data-dir", metavar="PATH", help="where the corpus is read from")
-    add("--epochs", type=int, metavar="N", help="at most this many")
-    add("--seed", type=int, metavar="N", help="of everything that is random (default 0)")
+    add("--epochs", type=number_of("epochs"), metavar="N", help="at most this many")
+    seed = number_of("seed")
+    add("--seed", type=seed, metavar="N", help="of everything that is random (default 0)")
     add(
         "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="a setting, such as model.units=64 or window=32; repeatable",
+        help="a setting, such as model.units=64 or epochs=9; repeatable",
     )  # fmt: skip
     add("--run-name", metavar="NAME", help="of the folder in tb_logs")
     add("--resume", metavar="RUN", help="go on with a run folder, as it began")
@@ -129,6 +131,17 @@ def add_sampling(parser: Parser) -> None:
     temperature = "of new pieces; the run's own when left out"
     add("--temperature", type=real(0, HOTTEST), metavar="T", help=temperature)
     add("--seed", type=whole(0, HIGHEST_SEED), default=0, metavar="N", help="of new pieces")
+
+
+def number_of(name: str) -> Callable[[str], int]:
+    """Return the `type` of an option that is a setting, a whole number, with the same bounds.
+
+    Example:
+        >>> number_of("epochs")("3")
+        3
+    """
+    kind = SETTINGS[name]
+    return whole(kind.low, kind.high)
 
 
 def setting(name: str):

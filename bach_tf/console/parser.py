@@ -48,13 +48,23 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def parse_known_args(self, args=None, namespace=None):  # noqa: D102
-        arguments = respell(sys.argv[1:] if args is None else args, self.spellings)
-        for argument in arguments:
-            option, equals, value = argument.partition("=")
-            if equals and value == "--" and option.startswith("-"):
-                # argparse would take the dashes for the end of the options and fail.
-                self.error(f"argument {option}: expected a value, got: --")
+        try:
+            arguments = respell(sys.argv[1:] if args is None else args, self.spellings)
+        except ValueError as error:
+            self.error(str(error))
         return super().parse_known_args(arguments, namespace)
+
+    def _get_values(self, action, arg_strings):
+        """Return the values of an option; an empty one is refused, whatever the option is.
+
+        Most often a shell variable was empty: `--data-dir "$MUSIC"`. argparse itself fails at
+        `--seed=--`, which it takes for the end of the options.
+        """
+        empty = [text for text in arg_strings if not text.strip() or text == "--"]
+        if action.option_strings and empty:
+            option = action.option_strings[-1]
+            self.error(f"argument {option}: expected a value, got: {empty[0].strip() or 'nothing'}")
+        return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and stop with the status of a user's mistake."""
@@ -125,6 +135,9 @@ def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
         arguments: as they were typed.
         spellings: other programs' options.
 
+    Raises:
+        ValueError: an option of theirs whose value is missing.
+
     Example:
         >>> respell(["--top_p=0.9", "--num_steps", "8"], {"--num-steps": "--length"})
         ['--top-p=0.9', '--length', '8']
@@ -140,10 +153,12 @@ def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
         spelling = spellings.get(name, name)
         if isinstance(spelling, str):
             ours.append(spelling + equals + value)
-        elif equals or rest:
-            ours += spelling(value if equals else rest.pop(0))
-        else:
-            ours.append(name)  # its value is missing: the parser says that it does not know it
+            continue
+        if not equals and rest and not rest[0].startswith("--"):
+            value = rest.pop(0)
+        if not value.strip():
+            raise ValueError(f"argument {name}: expected a value, got: nothing")
+        ours += spelling(value)
     return ours
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bach_tf.codecs import CODECS
+from bach_tf.messages import shorten
 from bach_tf.presets.preset import Preset
 from bach_tf.presets.recipes import PERIODS, PRESETS
+from bach_tf.presets.tables import ARCHITECTURES, SETTINGS
+from bach_tf.settings import Settings, kind_of
 
 GROUPS = ("model", "encoding")  # settings of the preset that are settings themselves
 FOUR_VOICES = {"chorales", "jsb", "folder"}  # corpora of grids
@@ -52,42 +55,51 @@ def override(preset: Preset, assignments: Sequence[str]) -> Preset:
         assignments: each `NAME=VALUE`, `model.NAME=VALUE` or `encoding.NAME=VALUE`.
 
     Raises:
-        ValueError: no `=`, a name that is not a setting, or a value of another kind.
+        ValueError: no `=`, a name that is not a setting, a value of another type or out of bounds,
+            or values that do not go with one another.
 
     Example:
-        >>> override(PRESETS["gru"], ["model.units=64", "window=32"]).model["units"]
+        >>> override(PRESETS["gru"], ["model.units=64", "window=96"]).model["units"]
         64
     """
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ValueError(f"Expected NAME=VALUE, got {assignment!r}.")
+    changes = {}
+    # The codec and the architecture first: which other settings there are depends on them.
+    for name, text in sorted(map(_split, assignments), key=lambda pair: "." in pair[0]):
         group, dot, setting = name.partition(".")
-        if dot and group in GROUPS:
-            settings = getattr(preset, group)
-            value = _parse(name, text, settings, setting)
-            preset = replace(preset, **{group: {**settings, setting: value}})
-        else:
-            current = {key: value for key, value in vars(preset).items() if key not in GROUPS}
-            preset = replace(preset, **{name: _parse(name, text, current, name)})
-    return preset
+        if not dot or group not in GROUPS:
+            kind = kind_of(SETTINGS, name)
+            changes[name] = kind.check(name, kind.read(text))
+            continue
+        kind = kind_of(_kinds(group, {**vars(preset), **changes}), setting, prefix=f"{group}.")
+        settings = changes.get(group, getattr(preset, group))
+        changes[group] = {**settings, setting: kind.check(name, kind.read(text))}
+    if "architecture" in changes:
+        _check_architecture(preset, changes)
+    return replace(preset, **changes)
 
 
-def _parse(name: str, text: str, settings: dict[str, Any], setting: str) -> Any:
-    """Return the value of `text`, which must be of the kind that stands there now."""
-    if setting not in settings:
-        raise ValueError(f"Unknown setting {name!r}. Choose from: {', '.join(sorted(settings))}.")
-    current = settings[setting]
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    if isinstance(current, float) and type(value) is int:
-        value = float(value)
-    if isinstance(current, tuple) and isinstance(value, (list, tuple)):
-        value = tuple(value)
-    if value is not None and current is not None and type(value) is not type(current):
+def _split(assignment: str) -> tuple[str, str]:
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise ValueError(f"Expected NAME=VALUE, got {shorten(assignment)}.")
+    return name.strip(), text
+
+
+def _kinds(group: str, settings: dict[str, Any]) -> Settings:
+    """Return the settings that there are in a group."""
+    if group == "model":
+        return ARCHITECTURES[settings["architecture"]]
+    return CODECS[settings["codec"]].ENCODING
+
+
+def _check_architecture(preset: Preset, changes: dict[str, Any]) -> None:
+    """Raise `ValueError` for an architecture that the model's settings are not of."""
+    name = changes["architecture"]
+    strange = set(changes.get("model", preset.model)) - set(ARCHITECTURES[name])
+    if strange:
+        recipes = [recipe for recipe, each in PRESETS.items() if each.architecture == name]
         raise ValueError(
-            f"`{name}` must be of type {type(current).__name__}, as {current!r}. Received: {text}"
+            f"`architecture` {name!r} has no settings {', '.join(sorted(strange))}, which are "
+            f"those of {preset.architecture!r}. Choose a recipe that is made for it: "
+            f"--model {' or '.join(recipes)}"
         )
-    return value

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-SPLIT_BY = ("pieces", "windows")
+from bach_tf.codecs import CODECS
+from bach_tf.messages import printable, shorten
+from bach_tf.presets.tables import ARCHITECTURES, MOST_TOGETHER, SETTINGS
+from bach_tf.settings import check_settings
+
 CHURCH_ORGAN = 19  # General MIDI program, counted from 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """A recipe, and all that a run needs to be repeated.
+
+    `bach_tf.presets.tables` says of which type each setting is, and within which bounds.
 
     Args:
         recipe: the name in `PRESETS` that it was made from.
@@ -47,8 +53,8 @@ class Preset:
         tempo_qpm: quarter notes a minute.
 
     Raises:
-        ValueError: a number that must be above 0 and is not, a seed outside 31 bits, or an unknown
-            kind of split.
+        ValueError: a value that is not of the type, or not within the bounds, of `SETTINGS`,
+            `ARCHITECTURES` or the codec; or values that do not go with one another.
     """
 
     recipe: str = ""
@@ -87,23 +93,35 @@ class Preset:
     tempo_qpm: float = 90.0
 
     def __post_init__(self):
-        above_zero = (
-            "epochs", "patience", "learning_rate", "decay_epochs", "plateau_patience",
-            "evaluation_batch", "length",
-        )  # fmt: skip
-        for name in above_zero:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"`seed` must be in 0..{2**31 - 1}. Received: {self.seed}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"`average` must be in 0..1, 1 left out. Received: {self.average}")
-        if self.split not in SPLIT_BY:
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        checked = check_settings(SETTINGS, settings)
+        model, encoding = ARCHITECTURES[self.architecture], CODECS[self.codec].ENCODING
+        checked["model"] = check_settings(model, self.model, prefix="model.")
+        checked["encoding"] = check_settings(encoding, self.encoding, prefix="encoding.")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise `ValueError` for settings that do not go with one another."""
+        if self.shift > self.window:
             raise ValueError(
-                f"`split` must be one of: {', '.join(SPLIT_BY)}. Received: {self.split!r}"
+                "`shift` must be at most `window`, or tokens between the windows are never "
+                f"seen. Received: shift={self.shift}, window={self.window}"
             )
-        if self.context is not None and self.context < 2:
-            raise ValueError(f"`context` must be at least 2 steps. Received: {self.context}")
+        for many, long in (("batch_size", "window"), ("evaluation_batch", "context")):
+            steps = getattr(self, many) * (getattr(self, long) or 1)
+            if steps > MOST_TOGETHER:
+                raise ValueError(
+                    f"`{many}` times `{long}` must be at most {MOST_TOGETHER} steps, which are in "
+                    f"memory together. Received: {steps}"
+                )
+        units, heads = self.model.get("units"), self.model.get("heads", 1)
+        if units is not None and units % heads:
+            raise ValueError(
+                "`model.units` must be a multiple of `model.heads`. Received: "
+                f"model.units={units}, model.heads={heads}"
+            )
 
     def to_config(self) -> dict:
         """Return the preset as plain data, for JSON."""
@@ -113,13 +131,23 @@ class Preset:
     def from_config(cls, config: dict) -> Preset:
         """Return the preset of `to_config`.
 
+        Args:
+            config: of any content: a person may have edited it.
+
         Raises:
-            ValueError: settings that this version does not know.
+            ValueError: settings that this version does not know, one that is missing, or a value
+                that does not fit.
         """
-        unknown = set(config) - {setting.name for setting in fields(cls)}
+        if not isinstance(config, dict):
+            raise ValueError(f"Expected settings, as {{...}}. Received: {shorten(config)}")
+        known = {setting.name: setting for setting in fields(cls)}
+        unknown = sorted(map(str, set(config) - set(known)))
         if unknown:
             raise ValueError(
-                f"Unknown settings {', '.join(sorted(unknown))} in a run's preset. "
+                f"Unknown settings {printable(', '.join(unknown))} in a run's preset. "
                 "The run was written by another version of bach_tf."
             )
-        return cls(**{**config, "transpose": tuple(config["transpose"])})
+        for name, setting in known.items():
+            if name not in config and setting.default is setting.default_factory is MISSING:
+                raise ValueError(f"The setting `{name}` is missing.")
+        return cls(**config)
