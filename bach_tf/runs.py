@@ -23,7 +23,7 @@ import numpy as np
 from bach_tf.choices import choose
 from bach_tf.codecs import Codec
 from bach_tf.messages import printable
-from bach_tf.presets import PRESETS, Preset
+from bach_tf.presets import PRESETS, Preset, check_size
 from bach_tf.replacing import replace_json
 from bach_tf.run_files import CODEC, PRESET, read_settings
 from bach_tf.weight_files import read_weights, write_weights
@@ -270,8 +270,9 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     """Return the model of a preset with fresh weights.
 
     Raises:
-        ValueError: an architecture that is not in `MODELS`.
+        ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
     """
+    check_size(preset.model, codec.vocab_size)
     from bach_tf.models import MODELS
 
     model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)

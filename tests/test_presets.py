@@ -67,6 +67,20 @@ def test_override_refuses(assignment, message):
     assert len(str(error.value)) < 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "assignments"),
+    [
+        ("gru", ["model.units=8192", "model.layers=5"]),
+        ("folk", ["model.dense=[8192, 8192, 8192, 8192]"]),
+        ("wavenet", ["model.kernel_size=64", "model.filters=[2048, 2048]"]),
+        ("chorale", ["model.decoder=8192", "model.layers=64"]),
+    ],
+)
+def test_a_model_larger_than_any_memory_is_refused_before_it_is_made(name, assignments):
+    with pytest.raises(ValueError, match=r"`model` must have at most 268,435,456 weights"):
+        override(PRESETS[name], assignments)
+
+
 def test_heads_share_the_width_evenly():
     message = "`model.units` must be a multiple of `model.heads`. Received: model.units=100, mod"
     with pytest.raises(ValueError, match=message):

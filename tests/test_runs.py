@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,6 +255,12 @@ def test_a_setting_of_a_run_that_cannot_be_is_named(tmp_path, setting, value, me
     path.write_text(json.dumps({**json.loads(path.read_text()), setting: value}))
     with pytest.raises(ValueError, match=f"preset.json: {message}"):
         runs.load_run(tmp_path / "a")
+
+
+def test_weights_of_absurd_size_are_never_allocated():
+    preset = replace(PRESET, model={"units": 8192, "layers": 1})
+    with pytest.raises(ValueError, match=r"`model` must have at most .* and 100000 tokens"):
+        runs.build_model(preset, SimpleNamespace(vocab_size=100_000))
 
 
 def test_only_the_newest_of_many_runs_are_listed(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any
 
 from bach_tf.codecs import CODECS
 from bach_tf.messages import printable, shorten
-from bach_tf.presets.tables import ARCHITECTURES, MOST_TOGETHER, SETTINGS
+from bach_tf.presets.tables import ARCHITECTURES, MOST_TOGETHER, SETTINGS, check_size
 from bach_tf.settings import check_settings
 
 CHURCH_ORGAN = 19  # General MIDI program, counted from 0
@@ -116,6 +116,7 @@ class Preset:
                     f"`{many}` times `{long}` must be at most {MOST_TOGETHER} steps, which are in "
                     f"memory together. Received: {steps}"
                 )
+        check_size(self.model)
         units, heads = self.model.get("units"), self.model.get("heads", 1)
         if units is not None and units % heads:
             raise ValueError(

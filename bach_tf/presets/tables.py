@@ -6,6 +6,8 @@ need it, and the settings of each architecture to the arguments of its class.
 
 from __future__ import annotations
 
+from typing import Any
+
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA
 from bach_tf.general_midi import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
@@ -17,6 +19,7 @@ MOST_TOGETHER = 2**22  # steps of all windows of a batch: more than fits into th
 MOST_WINDOWS = 4096  # in a batch
 WIDEST = 8192  # layer
 DEEPEST = 64  # layers
+LARGEST_MODEL = 2**28  # weights, as `check_size` counts them
 SEEDS = 2**31 - 1
 
 OPTIMIZERS = dict.fromkeys(("adam", "nadam", "rmsprop"))  # as `training.OPTIMIZERS` has them
@@ -115,3 +118,28 @@ SETTINGS: Settings = {
     "program": Whole(0, len(PROGRAMS) - 1),
     "tempo_qpm": Real(LOWEST_TEMPO, HIGHEST_TEMPO),
 }
+
+
+def check_size(model: dict[str, Any], vocab_size: int = 0) -> None:
+    """Raise `ValueError` for a model that no memory could hold, before its weights are made.
+
+    Each width may be wide and each depth deep, but not all of them together. Counted is a square
+    of the widest layer for each layer; gates make that a few times as many.
+
+    Args:
+        model: the settings of an architecture.
+        vocab_size: number of ids, where it is known.
+
+    Example:
+        >>> check_size({"units": 192, "layers": 4}, vocab_size=61)
+    """
+    lists = [width for value in model.values() if isinstance(value, list) for width in value]
+    names = ("units", "embedding", "feed_forward", "decoder")
+    widest = max([1, *lists, *(model.get(name) or 1 for name in names)])
+    layers = (model.get("layers", 1) + len(lists)) * model.get("kernel_size", 1)
+    weights = layers * widest**2 + vocab_size * widest
+    if weights > LARGEST_MODEL:
+        raise ValueError(
+            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: {layers} layers of "
+            f"{widest}, and {vocab_size} tokens, which make {weights:,}"
+        )
