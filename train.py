@@ -7,11 +7,10 @@ from pathlib import Path
 
 from bach_tf import console
 from bach_tf.choices import choose
-from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, corpus_of
 from bach_tf.presets import PRESETS, Preset, on_corpus, override
 from bach_tf.quiet import silence_libraries
-from bach_tf.runs import SHIPPED, find_run, run_name
+from bach_tf.runs import SHIPPED, check_run_name, find_run, run_name
 
 DRAWS_A_BAR = "chorales"  # a corpus that shows itself how far it is: two bars would fight
 
@@ -26,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
 def train(args: Namespace, talk: console.Talk) -> None:
     """Train as the arguments ask, and say what came out."""
     preset = None if args.resume else make_preset(args)
+    if args.run_name is not None:
+        check_run_name(args.run_name)
     folder = find_run(args.resume) if args.resume else None
     if folder and run_name(folder) == SHIPPED:
         raise ValueError("The weights that came with bach_tf are not to be changed.")
@@ -60,9 +61,7 @@ def make_preset(args: Namespace) -> Preset:
     preset = on_corpus(preset, corpus)
     given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
     given = {name: value for name, value in given.items() if value is not None}
-    preset = override(replace(preset, **given), args.set)
-    choose(CODECS, preset.codec, "codec")  # before a corpus is built for it
-    return preset
+    return override(replace(preset, **given), args.set)
 
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: console.Talk) -> None:

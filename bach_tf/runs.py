@@ -22,10 +22,11 @@ import numpy as np
 
 from bach_tf.choices import choose
 from bach_tf.codecs import Codec
-from bach_tf.messages import printable
+from bach_tf.messages import printable, shorten
 from bach_tf.presets import PRESETS, Preset, check_size
 from bach_tf.replacing import replace_json
 from bach_tf.run_files import CODEC, PRESET, read_settings
+from bach_tf.settings import Text
 from bach_tf.weight_files import read_weights, write_weights
 
 # Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
@@ -37,6 +38,7 @@ PRETRAINED = Path(__file__).parent / "pretrained" / "chorale"  # the weights tha
 SHIPPED = "pretrained"  # what they are called where a run is named
 WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
 SHOWN = 8  # runs in a message
+FOLDER_NAME = Text(200)  # beside which a number and an ending must fit into 255 bytes
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,22 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
             f"it has no {PRESET}. {_choices()}"
         )
     return found
+
+
+def check_run_name(name: str, runs: Path = RUNS) -> None:
+    """Raise `ValueError` for a name that a new run cannot have, before anything is prepared.
+
+    Example:
+        >>> check_run_name("gru-jsb", Path("absent"))
+    """
+    FOLDER_NAME.check("run_name", name)
+    if Path(name).name != name or name == "..":
+        raise ValueError(f"A run's name is the name of a folder. Received: {shorten(name)}")
+    if (runs / name).exists():
+        raise ValueError(
+            f"{runs / name} exists already. Choose another name, or go on with "
+            f"--resume {runs / name}."
+        )
 
 
 def run_name(folder: Path) -> str:
