@@ -285,6 +285,12 @@ for program, arguments in [
     (generate, ["--help"]), (generate, ["--temprature", "1"]), (generate, ["--run", "absent"]),
     (generate, ["--format", "doc"]), (generate, ["--program", "kazoo"]),
     (generate, ["--model", "cello"]), (generate, ["--model", "flute"]),
+    (generate, ["--run", "pretrained", "--primer", "absent.mid"]),
+    (generate, ["--run", "pretrained", "--primer", "H4"]),
+    (generate, ["--run", "pretrained", "--output", {str(ROOT / "setup.cfg")!r}]),
+    (generate, ["--run", "pretrained", "--primer", "C5 G4 E4 C3", "--length", "1"]),
+    (generate, ["--run", "pretrained", "--format", "wav", "--bars", "5000"]),
+    (generate, ["--run", "pretrained", "--temperature", "0", "--num-outputs", "2"]),
     (train, ["--help"]), (train, ["--model", "flute"]), (train, ["--set", "a=1"]),
     (train, ["--corpus", "jbs"]), (train, ["--set", "codec=braille"]),
     (train, ["--resume", "absent"]),
@@ -299,7 +305,7 @@ print(sorted({{"tensorflow", "keras"}} & set(sys.modules)))
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
-    assert len(done.stderr.splitlines()) == 12  # one line each, and where the options are
+    assert len(done.stderr.splitlines()) == 18  # one line each, and where the options are
 
 
 # The pieces.
@@ -383,6 +389,14 @@ def test_the_last_line_names_the_first_and_the_last_file():
     record["pieces"].append(piece_of(CADENCE, path="out/2.mid"))
     assert pieces.closing_line(record) == (
         "out/1.mid to out/2.mid: 2 pieces, seed 7, from tb_logs/a"
+    )
+
+
+def test_pieces_of_another_program_are_not_counted_as_ours():
+    made = [piece_of(CADENCE, path=f"out/2026-11-21_{number}.mid") for number in (3, 4, 9)]
+    assert console.closing_line({"seed": 7, "run": "a", "pieces": made}) == (
+        "out/2026-11-21_3.mid to out/2026-11-21_9.mid: 3 pieces (4 others between them), "
+        "seed 7, from a"
     )
 
 

@@ -673,7 +673,9 @@ def test_another_file_is_not_the_archive(home, tmp_path):
 
 
 def test_a_folder_without_the_chorales(home, tmp_path):
-    with pytest.raises(ValueError, match=r"Expected jsb_chorales\.tgz or .* got no .*absent"):
+    with pytest.raises(
+        ValueError, match=r"absent.* does not exist\. Expected jsb_chorales\.tgz or"
+    ):
         jsb.prepare(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"got none in train/, valid/, test/"):

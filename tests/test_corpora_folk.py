@@ -618,7 +618,9 @@ def test_nothing_to_read(tmp_path, folder_of, zip_of, home):
         folk.prepare(folder_of({"README.txt": "nothing"}))
     with pytest.raises(ValueError, match=r"expected \.krn files in the archive, got none"):
         folk.prepare(zip_of({"__MACOSX/._a.krn": "nothing"}))
-    with pytest.raises(ValueError, match=r"Expected a zip archive or a folder.*got no .*absent"):
+    with pytest.raises(
+        ValueError, match=r"absent does not exist\. Expected a zip archive or a folder"
+    ):
         folk.prepare(tmp_path / "absent")
 
 

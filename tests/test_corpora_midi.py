@@ -435,7 +435,9 @@ def test_expressive_timing_is_kept(home, tmp_path):
 
 @pytest.mark.parametrize("name", MIDI_CORPORA)
 def test_mistakes_in_the_folder(name, home, tmp_path):
-    with pytest.raises(ValueError, match=rf"folder of MIDI .* {name!r}, got no .*absent\."):
+    with pytest.raises(
+        ValueError, match=rf"absent does not exist\. Expected .* MIDI files .* {name!r}"
+    ):
         CORPORA[name](tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"Expected MIDI files .* in .*empty, got none"):

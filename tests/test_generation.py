@@ -196,6 +196,24 @@ def test_lengths_are_given_in_steps_or_in_bars(trained_run):
         primers.steps_of(events, None, 2, 7)
 
 
+def test_pieces_are_the_same_in_whatever_batches_they_are_sampled(trained_run, monkeypatch):
+    how = {"length": 8, "temperature": 1.0, "seed": 5, "num_outputs": 7}
+    at_once = generation.generate_ids(trained_run, **how)
+    monkeypatch.setattr(generation, "PIECES_AT_ONCE", 3)
+    assert [len(batch) for batch in generation.generate_batches(trained_run, **how)] == [3, 3, 1]
+    np.testing.assert_array_equal(generation.generate_ids(trained_run, **how), at_once)
+    monkeypatch.setattr(generation, "TOKENS_AT_ONCE", 2 * 32)
+    assert len(next(generation.generate_batches(trained_run, **how))) == 2
+
+
+def test_more_pieces_than_memory_holds_are_refused_at_once(trained_run):
+    message = r"at most 134,217,728 tokens in all\. .* 2,147,483,647 of 64 tokens"
+    with pytest.raises(ValueError, match=message):
+        generate(trained_run, num_outputs=2**31 - 1)
+    with pytest.raises(ValueError, match="`num_outputs` must be at least 1"):
+        generate(trained_run, num_outputs=0)
+
+
 def test_a_piece_that_the_model_ended_has_the_end_in_its_ids(trained_run):
     codec = trained_run.codec
     how = {"length": 16, "temperature": 2.0, "seed": 1, "num_outputs": 40}

@@ -13,7 +13,7 @@ import pytest
 
 import generate
 import train
-from bach_tf import console, runs
+from bach_tf import console, rendering, runs
 from bach_tf.midi import read_midi
 from bach_tf.rendering import files
 
@@ -177,6 +177,82 @@ def test_quiet_prints_the_files_alone(a_run, capfd):
     assert captured.err == ""
 
 
+@pytest.mark.parametrize("greedy", [["--temperature", "0"], ["--top-k", "1"]])
+def test_several_pieces_that_would_be_the_same_are_refused(a_run, greedy, capsys):
+    assert generate.main([*greedy, "--num-outputs", "3"]) == 2
+    assert "always takes the likeliest note: the 3 pieces would be the same" in (
+        capsys.readouterr().err
+    )
+    assert not Path("generated").exists()
+
+
+def test_pieces_that_came_out_the_same_are_said(a_run, capsys):
+    almost = ["--temperature", "1e-9", "--num-outputs", "3", "--length", "8"]
+    assert generate.main([*almost, "--json"]) == 0
+    captured = capsys.readouterr()
+    (warning,) = json.loads(captured.out)["warnings"]
+    assert warning.startswith("2 of 3 pieces repeat an earlier one, as piece 2 does piece 1.")
+    assert captured.err == f"generate.py: {warning}\n"
+
+
+def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkeypatch, capsys):
+    def fail(score, path, **style):
+        raise ValueError("no ink")
+
+    monkeypatch.setitem(rendering.RENDERERS, ".png", fail)
+    arguments = ["--length", "8", "--num-outputs", "2", "--seed", "1", "--format", "png,mid"]
+    assert generate.main([*arguments, "--json"]) == 2
+    captured = capsys.readouterr()
+    names = [f"generated/{date.today()}_{n}" for n in (1, 2)]
+    record = json.loads(captured.out)
+    assert [piece["files"] for piece in record["pieces"]] == [[f"{name}.mid"] for name in names]
+    assert record["warnings"] == [f"{name}.png: no ink" for name in names]
+    assert captured.err == (
+        f"generate.py: Not everything is written: {names[0]}.png: no ink (and 1 more). "
+        f"2 of 2 pieces are written: {names[0]}.mid to {names[1]}.mid.\n"
+    )
+
+
+def test_our_own_fault_in_a_format_costs_no_piece_and_keeps_its_traceback(a_run, monkeypatch):
+    monkeypatch.setitem(rendering.RENDERERS, ".png", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        generate.main(["--length", "8", "--num-outputs", "2", "--format", "png,mid"])
+    assert len(list(Path("generated").iterdir())) == 2
+
+
+def test_a_full_disk_ends_the_work_and_names_the_pieces_that_are_kept(a_run, monkeypatch, capsys):
+    written = []
+
+    def fill(score, path, **style):
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(path.write_text("a piece"))
+
+    monkeypatch.setitem(rendering.RENDERERS, ".mid", fill)
+    assert generate.main(["--length", "8", "--num-outputs", "9"]) == 2
+    kept = f"generated/{date.today()}_1.mid"
+    said = capsys.readouterr().err
+    assert "_2.mid: No space left on device" in said
+    assert said.endswith(f"1 of 9 pieces are written: {kept}.\n")
+    assert [str(path) for path in Path("generated").iterdir()] == [kept]
+
+
+def test_ctrl_c_names_the_pieces_that_are_kept(a_run, monkeypatch, capsys):
+    from bach_tf import generation
+
+    batches = generation.generate_batches
+
+    def stop_after_one(run, **how):
+        yield next(batches(run, **{**how, "num_outputs": 2}))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generation, "generate_batches", stop_after_one)
+    assert generate.main(["--length", "8", "--num-outputs", "5"]) == console.INTERRUPTED
+    first, last = (f"generated/{date.today()}_{n}.mid" for n in (1, 2))
+    said = f"\nStopped. 2 of 5 pieces are written: {first} to {last}\n"
+    assert capsys.readouterr().err == said
+
+
 def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, capsys):
     assert generate.main(["--length", "8", "--seed", "1"]) == 0
     assert capsys.readouterr().out.endswith("seed 1, from pretrained\n")
@@ -271,7 +347,7 @@ def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys)
         (["--set", "model.unit=3"], "Unknown setting 'model.unit'"),
         (["--set", "window=0"], "`window` must be a whole number in 1..100000. Received: 0"),
         (["--set", "codec=braille"], "Unknown codec 'braille'. Choose from: chords"),
-        (["--model", "cello", "--data-dir", "absent"], "got no absent"),
+        (["--model", "cello", "--data-dir", "absent"], "absent does not exist. Expected "),
         (["--set", "optimizer=sgd"], "Unknown optimizer 'sgd'. Choose from: adam, nadam"),
         (["--set", "seed=-1"], "`seed` must be a whole number in 0..2147483647. Received: -1"),
         (["--run-name", "a/b"], "A run's name is the name of a folder. Received: 'a/b'"),
@@ -283,7 +359,10 @@ def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys)
         (["--data-dir", "absent"], "Expected a folder of CSV files, got absent"),
         (["--corpus", "folder"], "needs --data-dir"),
         (["--corpus", "chorales", "--data-dir", "."], "comes with music21"),
-        (["--corpus", "jsb", "--data-dir", "absent.tgz"], "got no absent.tgz"),
+        (
+            ["--corpus", "jsb", "--data-dir", "absent.tgz"],
+            "absent.tgz does not exist. Expected jsb_chorales.tgz",
+        ),
         (["--resume", "tb_logs/b"], "Expected a run folder"),
     ],
 )

@@ -230,6 +230,19 @@ def test_any_whole_number_is_a_seed(seed):
     np.testing.assert_array_equal(sample(model, seed=seed), sample(model, seed=seed))
 
 
+@pytest.mark.parametrize("large", [{"top_k": 2**31}, {"min_length": 2**40}])
+def test_numbers_beyond_32_bits_mean_all_there_is(large):
+    model = constant([0, 0, 5, 1, 3, 2, 1, 0])
+    all_there_is = dict.fromkeys(large, 8)
+    assert sample(model, **large).tolist() == sample(model, **all_there_is).tolist()
+
+
+def test_a_set_may_be_drawn_in_parts():
+    whole = sample(constant([0] * 8), num_outputs=5)
+    parts = [sample(constant([0] * 8), num_outputs=n, first=first) for first, n in ((0, 2), (2, 3))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
 def test_it_is_compiled_once():
     traces = []
 
@@ -252,6 +265,10 @@ def test_it_is_compiled_once():
         ({"temperature": float("inf")}, "`temperature`.*inf"),
         ({"top_k": -1}, "`top_k` must be a whole number, 0 for all ids. Received: -1"),
         ({"top_k": 1.5}, "`top_k` must be a whole number"),
+        ({"top_k": float("inf")}, "`top_k` must be a whole number"),
+        ({"top_k": float("nan")}, "`top_k` must be a whole number"),
+        ({"temperature": 1e39}, "`temperature` must be .* at most 100.*Received: 1e\\+39"),
+        ({"num_outputs": 2**31 - 1}, "at most 268,435,456 ids in one call"),
         ({"top_p": 0.0}, "`top_p` must be above 0 and at most 1. Received: 0.0"),
         ({"top_p": 1.1}, "`top_p` must be above 0"),
         ({"allowed": np.zeros(8, bool)}, "leave an id to draw .* none at position 0 of 4"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bach_tf.choices import shortened
+from bach_tf.console.options import GENERATE
+from bach_tf.console.talk import Talk, complain
 from bach_tf.keys import estimate_key, key_signature, spell
 from bach_tf.note_names import note_name
 from bach_tf.score import Score
@@ -18,7 +19,6 @@ from bach_tf.score import Score
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bach_tf.console.talk import Talk
     from bach_tf.rendering.files import Written
 
 ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
@@ -91,7 +91,7 @@ class Pieces:
         paths = [path for piece in record["pieces"] for path in piece["files"]]
         talk.finish(record, paths, closing_line(record))
         if self._repeated:
-            print(f"Warning: {record['warnings'][-1]}", file=sys.stderr)
+            complain(GENERATE, record["warnings"][-1])
         if self._errors:
             self._stop()
 
@@ -116,10 +116,10 @@ class Pieces:
             if not isinstance(error, (ValueError, OSError)):
                 raise error
         more = len(self._errors) - 1
-        others = f" And {more} more." if more else ""
+        others = f" (and {more} more)" if more else ""
         kept = f" {self._kept()}." if self._records else ""
-        reason = _reason(next(iter(self._errors.items())))
-        raise ValueError(f"Not everything is written. {reason}{others}{kept}")
+        reason = _reason(next(iter(self._errors.items()))).rstrip(".")
+        raise ValueError(f"Not everything is written: {reason}{others}.{kept}")
 
 
 def _reason(failed: tuple[Path, Exception]) -> str:
@@ -264,7 +264,7 @@ def closing_line(record: dict) -> str:
     about = f"seed {record['seed']}, from {record['run']}"
     files = ", ".join(first["files"])
     between = _number(last) - _number(first) + 1 - len(pieces)
-    others = f" ({between} of others between them)" if between > 0 else ""
+    others = f" ({between} others between them)" if between > 0 else ""
     if len(pieces) > 1:
         return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces{others}, {about}"
     bars = "" if first["bars"] is None else f"{first['bars']:.1f} bars, "

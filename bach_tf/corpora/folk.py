@@ -72,7 +72,10 @@ def prepare(data_dir: Path | None = None) -> Path:
         content = sha256_of_archive(data_dir)
         found, skipped = find_kern_members(data_dir), {}
     else:
-        raise ValueError(f"Expected a zip archive or a folder of .krn files, got no {data_dir}.")
+        raise ValueError(
+            f"{shortened(str(data_dir))} does not exist. Expected a zip archive or a folder of "
+            ".krn files."
+        )
     return prepare_folder(
         f"folk-{content[:16]}",
         lambda: replace(collection_of(found, read_erk_kern), skipped=skipped),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from bach_tf.choices import shortened
 from bach_tf.corpora.downloads import Archive, is_archive, unpacked
 from bach_tf.corpora.folder import read_split_folders
 from bach_tf.corpora.grid_csv import VOICES
@@ -43,7 +44,8 @@ def prepare(data_dir: Path | None = None) -> Path:
 def _build(data_dir: Path | None) -> Collection:
     if data_dir is not None and not data_dir.exists():
         raise ValueError(
-            f"Expected {ARCHIVE.name} or the folder unpacked from it, got no {data_dir}."
+            f"{shortened(str(data_dir))} does not exist. Expected {ARCHIVE.name} or the folder "
+            "unpacked from it."
         )
     if data_dir is None or is_archive(ARCHIVE, data_dir):
         with unpacked(ARCHIVE, data_dir) as folder:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os.path import commonpath
 from pathlib import Path
 
+from bach_tf.choices import shortened
 from bach_tf.corpora.downloads import Archive, is_archive, unpacked
 from bach_tf.corpora.naming import untaken_names
 from bach_tf.corpora.prepared import (
@@ -63,8 +64,8 @@ def prepare_midi(
 
     if data_dir is not None and not data_dir.exists():
         raise ValueError(
-            f"Expected {archive.name} or a folder of MIDI files for the corpus {name!r}, "
-            f"got no {data_dir}."
+            f"{shortened(str(data_dir))} does not exist. Expected {archive.name} or a folder of "
+            f"MIDI files for the corpus {name!r}."
         )
     if data_dir is None or is_archive(archive, data_dir):
         return prepare_folder(name, build_archive)
