@@ -2,6 +2,7 @@ import logging
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from bach_tf.corpora.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES, write_grid_csv
@@ -27,10 +28,11 @@ def cache(tmp_path, monkeypatch):
 def corpus(tmp_path):
     """Three splits of two short pieces each."""
     folder = tmp_path / "tiny"
-    for split in ("train", "valid", "test"):
+    orders = {"train": (0, 1, 2), "valid": (1, 0, 2), "test": (0, 2, 1)}
+    for split, order in orders.items():
         (folder / split).mkdir(parents=True)
         for number in range(2):
-            chords = [[72, 67, 60, 48], [74, 67, 59, 43], [0, 0, 0, 0]]
+            chords = np.array([[72, 67, 60, 48], [74, 67, 59, 43], [0, 0, 0, 0]])[list(order)]
             write_grid_csv(folder / split / f"chorale_00{number}.csv", chords)
     return folder
 
@@ -161,7 +163,7 @@ def test_accepted(tmp_path, content):
             f"b.csv:2: {EXPECTED}, got '-1'",
             ("note3", "Out-of-range values"),
         ),
-        (HEADER + b"72,67,60,\xff\n", "b.csv: expected a CSV file in UTF-8, got", None),
+        (HEADER + b"72,67,60,\xff\n", "b.csv:2: expected a CSV file in UTF-8, got", None),
     ],
 )
 def test_bad_file(tmp_path, content, problem, anomaly):
@@ -201,7 +203,7 @@ def test_problems_name_the_split(corpus):
     (corpus / "stray.csv").write_bytes(HEADER + ROW)
     problems = validate_corpus(corpus).problems
     assert problems[0] == f"test/chorale_000.csv:2: {EXPECTED}, got 3"
-    assert problems[1].startswith("test/chorale_001.csv: expected a CSV file in UTF-8, got")
+    assert problems[1].startswith("test/chorale_001.csv:1: expected a CSV file in UTF-8, got")
     assert problems[2] == "stray.csv: expected in one of train, valid, test, got it beside them"
 
 
@@ -215,7 +217,7 @@ def test_one_bad_cell_hides_no_other(tmp_path):
 
 def test_drift_is_a_warning(corpus, capsys):
     for path in (corpus / "valid").iterdir():
-        write_grid_csv(path, [[84, 79, 72, 60], [86, 79, 71, 55], [0, 0, 0, 0]])
+        write_grid_csv(path, [[86, 79, 71, 55], [84, 79, 72, 60], [0, 0, 0, 0]])
     assert main([str(corpus)]) == 0
     assert "(columns with drift: 4)" in capsys.readouterr().out.splitlines()[-1]
     report = validate_corpus(corpus)
@@ -277,6 +279,46 @@ def test_ensure_valid_looks_once_for_each_content(corpus, monkeypatch):
     (corpus / "train" / "chorale_000.csv").write_bytes(HEADER + ROW)
     ensure_valid(corpus)
     assert len(looks) == 2
+
+
+def copy_into(corpus, name, change):
+    lines = (corpus / "train" / "chorale_000.csv").read_text().splitlines()[1:]
+    grid = change(np.array([line.split(",") for line in lines], int))
+    write_grid_csv(corpus / name, grid)
+
+
+def test_a_piece_in_two_splits_is_not_valid(corpus, capsys):
+    copy_into(corpus, "valid/same.csv", lambda grid: grid)
+    copy_into(corpus, "test/higher.csv", lambda grid: np.where(grid > 0, grid + 5, 0))
+    copy_into(corpus, "test/slower.csv", lambda grid: np.repeat(grid, 3, axis=0))
+    copy_into(corpus, "train/again.csv", lambda grid: grid)  # twice in one split: no leak
+    assert main([str(corpus)]) == 1
+    output = capsys.readouterr().out
+    for line in (
+        "valid/same.csv: the same music as train/again.csv",
+        "test/higher.csv: the same music as train/again.csv, in another key",
+        "test/slower.csv: the same music as train/again.csv, at another tempo",
+    ):
+        assert f"  {line}\n" in output
+    assert "NOT VALID (problems: 0, anomalies: 0, pieces in two splits: 3)" in output
+
+
+def test_training_warns_of_a_piece_in_two_splits_each_time(corpus, capsys):
+    copy_into(corpus, "test/higher.csv", lambda grid: np.where(grid > 0, grid + 5, 0))
+    for _ in range(2):
+        ensure_valid(corpus)
+        warning = capsys.readouterr().err
+        assert warning.startswith("Warning: pieces in two splits: 1, so")
+        assert "test/higher.csv: the same music as train/chorale_000.csv, in another" in warning
+
+
+def test_what_is_hidden_is_not_read_and_said(corpus, capsys):
+    (corpus / "train" / "._chorale_000.csv").write_bytes(b"\x00\x05")
+    write_grid_csv(corpus / "test" / "X.CSV", [[72, 67, 60, 48]])
+    assert main([str(corpus)]) == 0
+    output = capsys.readouterr().out
+    assert "  train/._chorale_000.csv: a second file that a Mac made\n" in output
+    assert "test 3" in output
 
 
 def test_ensure_valid_says_what_is_wrong(corpus, cache):

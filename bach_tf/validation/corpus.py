@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
-from bach_tf.corpora.folder import content_hash, csv_files
+import numpy as np
+
+from bach_tf.corpora.folder import content_hash, csv_files, skipped_files
 from bach_tf.corpora.grid_csv import find_problems, read_cells
 from bach_tf.corpora.prepared import SPLITS, cache_dir
 from bach_tf.messages import printable
+from bach_tf.validation.copies import find_copies
 from bach_tf.validation.report import Report, first, format_report
 from bach_tf.validation.statistics import SCHEMA, Cells, run_tfdv, summarise, to_frame
 
-RULES = 1  # raise it when what is checked changes: corpora found valid are checked again
+RULES = 2  # raise it when what is checked changes: corpora found valid are checked again
 HASH_DIGITS = 12  # of a hash, in the name of a file or a folder
 
 Splits = dict[str, list[Path]]
@@ -43,7 +47,7 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
     report_dir = Path(report_dir)
     report_dir.mkdir(parents=True, exist_ok=True)
 
-    cells, problems = _read_splits(folder, splits)
+    cells, grids, problems = _read_splits(folder, splits)
     frames = {split: to_frame(pieces) for split, pieces in cells.items()}
     statistics, anomalies, drift = run_tfdv(frames)
 
@@ -55,6 +59,8 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
         problems=tuple(problems),
         anomalies=tuple(anomalies),
         drift=tuple(drift),
+        copies=tuple(find_copies(grids)),
+        skipped=skipped_files(folder),
         report_path=report_dir / "report.txt",
         statistics_paths={split: report_dir / f"{split}.pb" for split in statistics},
     )
@@ -67,6 +73,8 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
 def ensure_valid(folder: Path) -> None:
     """Validate a corpus once for each content; later calls only hash its files.
 
+    Pieces that are in two splits are said on stderr each time: it is the user's to decide.
+
     Args:
         folder: as for `validate_corpus`.
 
@@ -76,10 +84,12 @@ def ensure_valid(folder: Path) -> None:
     """
     folder = Path(folder)
     find_splits(folder)
-    if _valid_marker(content_hash(folder)).exists():
+    marker = _valid_marker(content_hash(folder))
+    if marker.exists():
+        sys.stderr.write(marker.read_text(encoding="utf-8"))
         return
     report = validate_corpus(folder)
-    if not report.ok:
+    if not report.sound:
         found = report.problems or [": ".join(anomaly) for anomaly in report.anomalies]
         lines = "\n".join(f"  {printable(line)}" for line in first(found, limit=5))
         raise ValueError(
@@ -89,7 +99,19 @@ def ensure_valid(folder: Path) -> None:
     # Of what was read, should the files have changed meanwhile.
     marker = _valid_marker(report.content_hash)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    marker.write_text(_warning(report), encoding="utf-8")
+    sys.stderr.write(_warning(report))
+
+
+def _warning(report: Report) -> str:
+    """Return the pieces that are in two splits as a warning; "" where there are none."""
+    if not report.copies:
+        return ""
+    lines = "".join(f"  {printable(line)}\n" for line in first(report.copies, limit=5))
+    return (
+        f"Warning: pieces in two splits: {len(report.copies)}, so that what is measured on "
+        f"them was learned by heart:\n{lines}"
+    )
 
 
 def find_splits(folder: Path) -> Splits:
@@ -113,9 +135,12 @@ def find_splits(folder: Path) -> Splits:
     return splits
 
 
-def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], list[str]]:
-    """Return the cells of every file that is text, and what is wrong with them all."""
+def _read_splits(
+    folder: Path, splits: Splits
+) -> tuple[dict[str, list[Cells]], dict[str, dict[str, np.ndarray]], list[str]]:
+    """Return the cells of every file that is text, the sound grids, and what is wrong."""
     cells: dict[str, list[Cells]] = {}
+    grids: dict[str, dict[str, np.ndarray]] = {split: {} for split in splits}
     problems = []
     for split, paths in splits.items():
         if not paths:
@@ -131,13 +156,16 @@ def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], 
                 problems.append(f"{name.removesuffix(path.name)}{error}")
                 continue
             cells[split].append((header, rows))
-            problems += find_problems(name, header, rows)
+            wrong = list(find_problems(name, header, rows))
+            problems += wrong
+            if not wrong:
+                grids[split][path.name] = np.array(rows, np.int32)
     if len(splits) == len(SPLITS):
         problems += [
             f"{path.name}: expected in one of {', '.join(SPLITS)}, got it beside them"
             for path in csv_files(folder)
         ]
-    return cells, problems
+    return cells, grids, problems
 
 
 def _valid_marker(digest: str) -> Path:

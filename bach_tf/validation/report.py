@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +56,8 @@ class Report:
         anomalies: what TFDV found against the schema.
         drift: the splits compared with `train`. Drift is a warning, not a failure: small
             splits differ by chance.
+        copies: pieces that are in two splits, in any key and at any tempo.
+        skipped: why files that end in `.csv` were not read, by their names.
         report_path: the text of this report, beside the statistics.
         statistics_paths: a binary `DatasetFeatureStatisticsList` for each split, to be read
             with `tfdv.load_stats_binary`.
@@ -70,11 +72,18 @@ class Report:
     drift: tuple[Drift, ...]
     report_path: Path
     statistics_paths: dict[str, Path]
+    copies: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every file is as expected; pieces in two splits do not count."""
+        return not (self.problems or self.anomalies)
 
     @property
     def ok(self) -> bool:
-        """Whether the content is as expected; drift alone does not count."""
-        return not (self.problems or self.anomalies)
+        """Whether the corpus is as expected; drift alone does not count."""
+        return self.sound and not self.copies
 
 
 def format_report(report: Report, limit: int | None = SHOWN) -> str:
@@ -91,6 +100,11 @@ def format_report(report: Report, limit: int | None = SHOWN) -> str:
     lines += [f"  {line}" for line in first(report.problems, limit)]
     lines += ["", f"anomalies against the schema: {len(report.anomalies)}"]
     lines += first(_table(Anomaly, report.anomalies), limit and limit + 1)
+    lines += ["", f"pieces in two splits: {len(report.copies)}"]
+    lines += [f"  {line}" for line in first(report.copies, limit)]
+    if report.skipped:
+        lines += ["", f"files not looked at: {len(report.skipped)}"]
+        lines += first([f"  {name}: {why}" for name, why in report.skipped.items()], limit)
     lines += ["", "drift: Jensen-Shannon divergence of the pitches, a warning above the threshold"]
     lines += _table(Drift, report.drift) or ["  not measured: fewer than two splits with rows"]
     lines = [printable(line) for line in lines]
@@ -101,6 +115,7 @@ def _verdict(report: Report) -> str:
     where = f"Report: {report.report_path}"
     if not report.ok:
         found = f"problems: {len(report.problems)}, anomalies: {len(report.anomalies)}"
+        found += f", pieces in two splits: {len(report.copies)}" if report.copies else ""
         return f"NOT VALID ({found}). {where}"
     drifted = sum(row.verdict == "drift" for row in report.drift)
     warning = f" Warning: the splits differ (columns with drift: {drifted})." if drifted else ""
