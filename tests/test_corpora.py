@@ -741,3 +741,26 @@ def test_every_corpus_splits_without_overlap(name, home, request):
     music = {s: {tuple(map(bytes, columns(score))) for score in scores[s]} for s in SPLITS}
     for one, other in itertools.combinations(SPLITS, 2):
         assert not music[one] & music[other]
+
+
+def test_capitals_and_a_macs_second_files_in_a_folder_of_ones_own(home, tmp_path, capsys):
+    root = tmp_path / "mine"
+    root.mkdir()
+    for number, name in enumerate(("a.csv", "A.CSV", "b.Csv", os.fsdecode(b"Pr\xe9lude.csv"))):
+        write_grid_csv(root / name, [[72, 67, 60, 48], [60 + number, 59, 55, 43]])
+    (root / "._a.csv").write_bytes(b"\x00\x05")
+    made = folder.prepare(root)
+    names = sorted(path.stem.casefold() for split in SPLITS for path in piece_paths(made, split))
+    assert sum(len(scores) for scores in read_prepared(made).values()) == 4
+    assert len(names) == 4
+    assert "1 not looked at: ._a.csv: a second file that a Mac made" in capsys.readouterr().err
+
+
+def test_a_piece_with_a_name_of_300_characters_is_kept(tmp_path):
+    score = Score.from_grid([[60, 55, 52, 48]], title="long")
+    pieces = {"train": {"x" * 300: score, "x" * 300 + "y": score}, "valid": {}, "test": {}}
+    prepared.write_prepared(tmp_path / "made", pieces)
+    names = [path.name for path in piece_paths(tmp_path / "made", "train")]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) < 143
+    assert len(read_prepared(tmp_path / "made")["train"]) == 2
