@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -296,3 +298,10 @@ def test_lists_of_notes_are_encoded_too(tmp_path):
     loaded = load_split(tmp_path / "notes", "train", codec).arrays()
     for ids, score in zip(loaded, scores.values(), strict=True):
         np.testing.assert_array_equal(ids, codec.encode(score))
+
+
+def test_a_grid_whose_name_is_no_text_is_read(tmp_path):
+    name = os.fsdecode(b"Pr\xe9lude")
+    pieces = {"train": {name: Score.from_grid([[67, 62, 59, 43]] * 2)}, "valid": {}, "test": {}}
+    write_prepared(tmp_path / "made", pieces)
+    assert load_split(tmp_path / "made", "train", CODEC).ids.size == 10
