@@ -798,3 +798,9 @@ def test_the_split_is_the_same_each_time(folk_folder, home):
     again = folk.prepare()
     assert again != folk_folder
     assert (again / "manifest.json").read_bytes() == (folk_folder / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("text", ["3/7", "999/4", "0/4", "4/0", "256/1"])
+def test_a_metre_that_nothing_can_write_is_none(text):
+    assert tunes.read_meter(text) is None
+    assert tunes.read_meter("255/1") == (255, 1)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
 
 SEMITONES = dict(zip("cdefgab", (0, 2, 4, 5, 7, 9, 11)))
+MOST_BEATS = 255
 SHARPS_ORDER = "fcgdaeb"  # the order in which a key signature adds sharps; flats backwards
 
 
@@ -122,7 +123,9 @@ def read_meter(text: str) -> tuple[int, int] | None:
     if not slash or len(numbers) < 2 or max(map(len, numbers)) > 3:
         return None
     signature = int(beats), int(value)
-    return signature if min(signature) > 0 else None
+    # Notes are halved, and MIDI files have a byte for the beats.
+    is_metre = min(signature) > 0 and signature[1].bit_count() == 1 and signature[0] <= MOST_BEATS
+    return signature if is_metre else None
 
 
 def _steps(quarters: Fraction) -> int:
