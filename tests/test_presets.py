@@ -1,5 +1,6 @@
 import pytest
 
+from bach_tf.corpora import CORPORA
 from bach_tf.presets import PRESETS, Preset, on_corpus, override
 
 GRU = PRESETS["gru"]
@@ -135,3 +136,9 @@ def test_the_transformers_places_fit_every_corpus(corpus):
     preset = on_corpus(PRESETS["transformer"], corpus)
     tokens_per_step = {"satb": 4, "pitches": 3, "chords": 3}.get(preset.codec, 1)
     assert preset.shift * tokens_per_step % preset.model["period"] == 0
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_every_preset_may_be_named_with_every_corpus(name, corpus):
+    assert on_corpus(PRESETS[name], corpus).corpus == corpus

@@ -439,9 +439,8 @@ def test_a_training_follows_warm_up_and_cosine(tmp_path, tiny_folder):
 
 
 def test_an_unknown_schedule_is_named(tmp_path, tiny_csvs, home):
-    preset = small(corpus="folder", data_dir=str(tiny_csvs), schedule="linear")
     with pytest.raises(ValueError, match="Unknown schedule 'linear'"):
-        training.start_run(preset)
+        training.start_run(small(corpus="folder", data_dir=str(tiny_csvs), schedule="linear"))
 
 
 def test_a_users_folder_is_validated_before_training(tmp_path, tiny_csvs, home):

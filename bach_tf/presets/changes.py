@@ -42,8 +42,10 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
     recipe = next((each for each in PRESETS.values() if each.corpus == own), preset)
     kind = {name: getattr(recipe, name) for name in OF_THE_MUSIC}
     model = preset.model
-    if "period" in model:
-        model = {**model, "period": PERIODS.get(recipe.codec, 1)}
+    period = PERIODS.get(recipe.codec, 1)
+    # A model of four voices keeps its own: that it cannot read this codec is said in training.
+    if "period" in model and not period % ARCHITECTURES[preset.architecture]["period"].multiple_of:
+        model = {**model, "period": period}
     return replace(preset, **{**kind, "corpus": corpus, "model": model})
 
 
