@@ -567,6 +567,29 @@ def test_what_can_be_interrupted_returns_and_raises_as_it_does():
     assert not talk.left_behind
 
 
+def test_a_full_disk_is_one_line_where_tensorflow_finds_it(capsys):
+    kind = type("ResourceExhaustedError", (Exception,), {"__module__": "tensorflow.python.errors"})
+
+    def fail(args, talk):
+        raise kind(args.words)
+
+    full = Namespace(words="tb_logs/a/events.v2; No space left on device")
+    assert console.run_program("p", fail, full) == 2
+    assert capsys.readouterr().err == "p: tb_logs/a/events.v2; No space left on device\n"
+    with pytest.raises(kind):
+        console.run_program("p", fail, Namespace(words="OOM when allocating"))
+
+
+def test_a_long_message_stays_on_the_screen(capsys):
+    def fail(args, talk):
+        raise ValueError("a line of \x1b[2J" + "x" * 600_000)
+
+    assert console.run_program("p", fail, NO_FLAGS) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("p: a line of \\x1b[2Jxxx")
+    assert len(error) < 2100
+
+
 def test_a_mistake_of_ours_keeps_its_traceback():
     def fail(args, talk):
         raise TypeError("ours")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 WIDEST_MESSAGE = 2000  # characters of what is wrong
 FILE_WIDTH = 200  # of a table that no terminal shows: it may be as wide as it is
 
+# A full disk, a quota, a limit on files; no permission, a read-only disk, a broken one.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 SECONDS_BETWEEN_LOOKS = 0.2  # for Ctrl-C
 
 Update = Callable[[str], None]
@@ -170,6 +173,11 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
     except (ValueError, OSError) as error:
         complain(name, error)
         return USER_MISTAKE
+    except Exception as error:
+        if not _is_of_the_system(error):
+            raise  # a mistake of ours keeps its traceback
+        complain(name, error)
+        return USER_MISTAKE
     except KeyboardInterrupt as stop:
         print("\n" + " ".join(["Stopped.", *map(str, stop.args)]), file=sys.stderr, flush=True)
         if talk.left_behind:
@@ -191,6 +199,12 @@ def complain(name: str, what: Exception | str) -> None:
     """
     lines = str(what)[:WIDEST_MESSAGE].splitlines() or [type(what).__name__]
     print(f"{name}: " + "\n".join(printable(line, None) for line in lines), file=sys.stderr)
+
+
+def _is_of_the_system(error: Exception) -> bool:
+    """Return whether TensorFlow has failed to write a file: it has errors of its own for that."""
+    of_tensorflow = type(error).__module__.startswith("tensorflow.")
+    return of_tensorflow and any(os.strerror(code) in str(error) for code in UNWRITABLE)
 
 
 def _settle(outcome: Future, work: Callable[[], Result]) -> None:
