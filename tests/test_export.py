@@ -471,7 +471,7 @@ def test_a_run_is_handed_on_at_half_the_size(tmp_path):
         (["--format", "tflite"], "Unknown format 'tflite'. Choose from: keras, litert, onnx, "),
         (["--format", ","], "Expected a format. Choose from: keras, litert, onnx, "),
         (["--name", "a/b"], "A name of what is exported is that of a folder. Received: 'a/b'"),
-        (["--name", ""], "A name of what is exported is that of a folder. Received: ''"),
+        (["--name", ".."], "A name of what is exported is that of a folder. Received: '..'"),
     ],
 )
 def test_the_command_says_what_is_wrong(small, tmp_path, monkeypatch, capsys, arguments, message):

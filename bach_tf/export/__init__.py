@@ -44,7 +44,7 @@ def folder_for(run: Path, output: Path, name: str | None) -> Path:
         ValueError: it exists already, or the name is not that of a folder.
     """
     name = run.resolve().name if name is None else name
-    if not name or Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise ValueError(
             f"A name of what is exported is that of a folder. Received: '{shortened(name)}'"
         )
