@@ -18,8 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bach_tf.choices import choose
 from bach_tf.codecs import Codec
 from bach_tf.messages import printable, shorten
@@ -271,16 +269,20 @@ def load_weights(run: Run) -> None:
     Raises:
         ValueError: the file is damaged, of another model, or holds NaN.
     """
-    bare = build_model(run.preset, run.codec)
+    # A compiled model would look for its optimiser in the file.
+    bare = build_model(run.preset, run.codec) if run.model.compiled else run.model
     read_weights(bare, run.folder / WEIGHTS)
-    run.model.set_weights(bare.get_weights())
+    if bare is not run.model:
+        run.model.set_weights(bare.get_weights())
 
 
 def save_weights(run: Run) -> None:
     """Write the weights of `run.model` and their checksum into its folder, atomically."""
     # Of a model without the optimiser, whose state is twice as large as the weights.
-    bare = build_model(run.preset, run.codec)
-    bare.set_weights(run.model.get_weights())
+    bare = run.model
+    if run.model.compiled:
+        bare = build_model(run.preset, run.codec)
+        bare.set_weights(run.model.get_weights())
     write_weights(bare, run.folder / WEIGHTS)
 
 
@@ -294,7 +296,7 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     from bach_tf.models import MODELS
 
     model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
-    model(np.zeros((1, 2), np.int32))  # makes the weights
+    model.build((1, 2))
     return model
 
 

@@ -36,7 +36,9 @@ class Sampler:
     def __init__(self, model: NextTokenModel, codec):
         self.model = model
         self.codec = codec
-        self._loop = tf.function(self._in_parts, reduce_retracing=True)
+        # Loop and branches are TensorFlow's own already: rewriting the source, which AutoGraph
+        # does at the first call, takes longer than all the rest of it.
+        self._loop = tf.function(self._in_parts, reduce_retracing=True, autograph=False)
 
     def sample(
         self,

@@ -98,6 +98,21 @@ class Chorale(NextTokenModel):
         )
         self.intervals = IntervalScores(vocab_size)
 
+    def build(self, ids_shape):  # noqa: D102
+        chords = (ids_shape[0], None, VOICES)
+        for layer in (self.embedding, self.held):
+            layer.build(chords)
+        self.place.build(chords[1:2])
+        self.reader.build(
+            (*chords[:2], VOICES * (self.embedding.output_dim + self.held.output_dim))
+        )
+        read = (*chords[:2], self.place.output_dim)
+        for layer in (*self.blocks, self.norm):
+            layer.build(read)
+        notes = (*chords, self.embedding.output_dim)
+        self.writer.build(read, notes)
+        self.intervals.build(chords)
+
     def call(self, ids, training: bool = False):  # noqa: D102
         length = ops.shape(ids)[1]
         chords = self._chords(ids[:, 1:])  # (B, N, 4), the last note unknown
@@ -257,7 +272,7 @@ class VoiceWriter(keras.layers.Layer):
         self.logits = keras.layers.Dense(vocab_size)
         self.raises = keras.layers.Dense(CANDIDATES)
 
-    def build(self, read_shape, notes_shape, last_shape, proposed_shape):
+    def build(self, read_shape, notes_shape):
         """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
         counts = (CANDIDATES + PROPOSED) * self.lengths.output_dim
@@ -265,10 +280,15 @@ class VoiceWriter(keras.layers.Layer):
         fans = read_shape[-1] + 2 * VOICES * numbers + own
         normal = keras.initializers.RandomNormal(stddev=fans**-0.5)
         self.common.kernel_initializer = normal
+        self.common.build((*read_shape[:-1], read_shape[-1] + VOICES * numbers))
         self.above = self.add_weight(
             shape=(VOICES, numbers, VOICES, self.units), initializer=normal, name="above"
         )
         self.own = self.add_weight(shape=(VOICES, own, self.units), initializer=normal, name="own")
+        for layer in (self.lengths, self.lags, self.trust, self.trust_lag):
+            layer.build(notes_shape[:-1])
+        for layer in (self.hidden, self.logits, self.raises):
+            layer.build((*notes_shape[:-1], self.units))
         # A voice sees the notes of those above it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 

@@ -54,6 +54,16 @@ class ConvLSTM(NextTokenModel):
         self.dropout_out = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size)
 
+    def build(self, ids_shape):  # noqa: D102
+        self.embedding.build(ids_shape)
+        width = self.embedding.output_dim
+        for convolution, norm in zip(self.convolutions, self.norms):
+            convolution.build((*ids_shape, width))
+            width = convolution.conv.filters
+            norm.build((*ids_shape, width))
+        self.recurrent.build((*ids_shape, width))
+        self.logits.build((*ids_shape, self.recurrent.units))
+
     def call(self, ids, training: bool = False):  # noqa: D102
         x = self.embedding(ids)  # (B, T, E)
         for convolution, norm in zip(self.convolutions, self.norms):

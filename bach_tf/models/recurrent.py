@@ -69,6 +69,12 @@ class StackedGRU(NextTokenModel):
         self.dropout = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size, kernel_regularizer=regularizer)
 
+    def build(self, ids_shape):  # noqa: D102
+        self.embedding.build(ids_shape)
+        outputs = (*ids_shape, self.embedding.output_dim)
+        for layer in (*self.recurrent, *self.norms, self.logits):  # all of one width
+            layer.build(outputs)
+
     def call(self, ids, training: bool = False):  # noqa: D102
         x = self.embedding(ids)  # (B, T, U)
         for number, layer in enumerate(self.recurrent):
@@ -137,6 +143,18 @@ class StackedLSTM(NextTokenModel):
         norms = 1 + len(dense) if batch_norm else 0
         self.norms = [keras.layers.BatchNormalization() for _ in range(norms)]
         self.logits = keras.layers.Dense(vocab_size)
+
+    def build(self, ids_shape):  # noqa: D102
+        self.embedding.build(ids_shape)
+        width = self.embedding.output_dim
+        for layer in self.recurrent:
+            layer.build((*ids_shape, width))
+            width = layer.units
+        widths = [width, *(dense.units for dense in self.dense)]
+        for norm, width in zip(self.norms, widths):
+            norm.build((*ids_shape, width))
+        for dense, width in zip((*self.dense, self.logits), widths):
+            dense.build((*ids_shape, width))
 
     def call(self, ids, training: bool = False):  # noqa: D102
         x = self.embedding(ids)  # (B, T, E)

@@ -62,6 +62,12 @@ class Transformer(NextTokenModel):
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
         self.logits = keras.layers.Dense(vocab_size)
 
+    def build(self, ids_shape):  # noqa: D102
+        self.embedding.build(ids_shape)
+        self.place.build(ids_shape[1:])
+        for layer in (*self.blocks, self.norm, self.logits):
+            layer.build((*ids_shape, self.embedding.output_dim))
+
     def call(self, ids, training: bool = False):  # noqa: D102
         places = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
         x = self.dropout(self.embedding(ids) + self.place(places), training=training)  # (B, T, U)
