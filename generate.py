@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from bach_tf import console
 from bach_tf.primers import FROM_CORPUS
-from bach_tf.quiet import silence_libraries
+from bach_tf.quiet import import_tensorflow, silence_libraries
 from bach_tf.rendering.files import PieceNames, write_piece
 from bach_tf.runs import load_trained_run, run_name
 
@@ -23,6 +23,7 @@ def compose(args: Namespace, talk: console.Talk) -> None:
     name = run_name(job.run)
     pieces = console.Pieces(job.how["num_outputs"])
     with talk.status("Loading TensorFlow", moves=args.primer != FROM_CORPUS) as status:
+        import_tensorflow()
         from bach_tf import generation
 
         status(f"Opening {name}")

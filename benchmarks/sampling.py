@@ -2,6 +2,7 @@
 
     python -m benchmarks.sampling
     python -m benchmarks.sampling --quick
+    python -m benchmarks.sampling --first
 
 The compiled loop stands beside what people would do instead: `model.predict` on the growing piece
 for every note, and the same weights in PyTorch (`pip install torch`, for this table alone), run on
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,7 +32,7 @@ import numpy as np
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.presets import PRESETS
-from bach_tf.runs import build_model, create_run, save_weights
+from bach_tf.runs import SHIPPED, build_model
 from bach_tf.sampling import Sampler
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
@@ -39,6 +41,7 @@ BATCH = 64
 REPEATS = 5
 CODEC = SatbCodec(lowest=36, highest=81)
 QUICK_NOTES = 8
+FIRST_MUSIC = ("--seed", "7", "--bars", "8")
 MODELS = ("gru", "wavenet", "transformer", "chorale")
 
 
@@ -121,24 +124,30 @@ def torch_seconds(sampler: Sampler, notes: int) -> float | None:
     )
 
 
-def start_row() -> Row:
-    """Return the row of `generate.py`, which writes one step, from the start of Python."""
+def start_rows() -> list[Row]:
+    """Return the rows of first music with the shipped weights, beside the imports alone.
+
+    Both are whole processes: by the clock, and by the seconds that their cores worked, which
+    other programs on the machine change less.
+    """
     program = str(Path(__file__).parent.parent / "generate.py")
     imports = [sys.executable, "-c", "import tensorflow, keras"]
     with tempfile.TemporaryDirectory() as folder:
-        run = create_run(PRESETS["gru"], CODEC, "fresh", runs=Path(folder))
-        save_weights(run)
-        command = [sys.executable, program, "--run", str(run.folder), "--length", "1"]
-        command += ["--min-bars", "0", "--output", folder]
-        times = seconds_in_turns(
-            {"imports": lambda: run_process(imports), "first": lambda: run_process(command)}
-        )
-    return Row.of_turns("generate.py beside the imports", "<= 2", times["imports"], times["first"])
+        first = [sys.executable, program, "--run", SHIPPED, *FIRST_MUSIC, "--output", folder]
+        turns = [(run_process(imports), run_process(first)) for _ in range(1 + REPEATS)][1:]
+    rows = []
+    for kind, unit in enumerate(("", ", CPU")):
+        alone, whole = ([turn[which][kind] for turn in turns] for which in (0, 1))
+        rows.append(Row.of_turns(f"first music beside the imports{unit}", "<= 2", alone, whole))
+    return rows
 
 
-def run_process(command: list[str]) -> None:
-    """Run a program to its end."""
+def run_process(command: list[str]) -> tuple[float, float]:
+    """Run a program to its end; return its seconds by the clock, and those of its cores."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True)
+    seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def rows_of(name: str, sampler: Sampler, notes: int) -> list[Row]:
@@ -172,7 +181,7 @@ def measure(notes: int) -> list[Row]:
     in_torch = torch_seconds(samplers["wavenet"], notes)
     if in_torch is not None:
         rows.append(Row(f"wavenet: PyTorch {what}", wavenet, in_torch, ">= 30", in_torch / wavenet))
-    return rows + [row for rows in of_models.values() for row in rows] + [start_row()]
+    return rows + [row for rows in of_models.values() for row in rows] + start_rows()
 
 
 def memory_of(preset_name: str, num_outputs: int, notes: int) -> dict:
@@ -212,12 +221,16 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few notes: no figures")
+    parser.add_argument("--first", action="store_true", help="the rows of first music alone")
     parser.add_argument("--memory", action="store_true", help="the table of memory alone")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.memory_of:
         name, num_outputs, notes = args.memory_of
         print(json.dumps(memory_of(name, int(num_outputs), int(notes))))
+        return 0
+    if args.first:
+        print(f"{describe_machine()}\n\n{format_table(start_rows())}")
         return 0
     notes = QUICK_NOTES if args.quick else NOTES
     print(f"{describe_machine()}, {notes} notes", flush=True)

@@ -178,7 +178,8 @@ def test_the_sampling_benchmark_says_ratio_and_target():
 
 def test_the_sampling_benchmark_has_all_rows(monkeypatch, capsys):
     processes = []
-    monkeypatch.setattr(sampling, "run_process", processes.append)
+    seconds = lambda command: processes.append(command) or (6.0, 3.0)  # noqa: E731
+    monkeypatch.setattr(sampling, "run_process", seconds)
     monkeypatch.setattr(sampling, "torch_seconds", lambda *_: 3.0)
     small = {"REPEATS": 1, "BATCH": 2, "QUICK_NOTES": 2, "MODELS": ("gru", "wavenet")}
     for name, value in small.items():
@@ -192,9 +193,11 @@ def test_the_sampling_benchmark_has_all_rows(monkeypatch, capsys):
     ]
     for model in sampling.MODELS:
         assert {f"{model}: twice the length", f"{model}: 2 pieces at once"} <= set(names)
-    assert names[-1] == "generate.py beside the imports"
+    assert names[-2:] == [f"first music beside the imports{unit}" for unit in ("", ", CPU")]
+    assert [row[1] for row in rows[-2:]] == ["6.000", "3.000"]
     assert all(float(cell) >= 0 for row in rows for cell in row[1:4])
     assert [command[1].endswith("generate.py") for command in processes] == [False, True] * 2
+    assert processes[1][2:4] == ["--run", "pretrained"]
 
 
 def test_the_sampling_benchmark_measures_the_memory_of_one_model(capsys):
