@@ -2,7 +2,7 @@
 
     python -m benchmarks.sampling
     python -m benchmarks.sampling --quick
-    python -m benchmarks.sampling --first
+    python -m benchmarks.sampling --first   # first music alone, with the shipped weights
 
 The compiled loop stands beside what people would do instead: `model.predict` on the growing piece
 for every note, and the same weights in PyTorch (`pip install torch`, for this table alone), run on
