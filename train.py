@@ -10,7 +10,7 @@ from bach_tf.choices import choose
 from bach_tf.corpora import CORPORA, corpus_of
 from bach_tf.presets import PRESETS, Preset, on_corpus, override
 from bach_tf.quiet import silence_libraries
-from bach_tf.runs import SHIPPED, check_run_name, find_run, run_name
+from bach_tf.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
 
 DRAWS_A_BAR = "chorales"  # a corpus that shows itself how far it is: two bars would fight
 
@@ -47,10 +47,10 @@ def train(args: Namespace, talk: console.Talk) -> None:
             run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
         )
     except KeyboardInterrupt:
+        if args.json and (run.folder / WEIGHTS).exists():
+            console.finish_training(run, corpus, training.read_outcome(run), talk)
         raise KeyboardInterrupt(f"Go on with: python train.py --resume {run.folder}") from None
-    record = console.training_record(run.folder, run.preset.recipe, corpus, outcome)
-    talk.show(console.training_table(record))
-    talk.finish(record, [record["run"]], console.closing_lines(record))
+    console.finish_training(run, corpus, outcome, talk)
 
 
 def make_preset(args: Namespace) -> Preset:

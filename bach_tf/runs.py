@@ -5,13 +5,18 @@ tb_logs/NAME/
   codec.json           which codec, and its arguments
   model.weights.h5     the weights of the best epoch
   checksums.json       the SHA-256 of the weights
+  corpus.json          the hashes of the corpus
   history.csv          a row for each epoch
   train/ validation/   TensorBoard's event files
-  checkpoint/          the state after the last finished epoch, to resume from
+  checkpoint/          the state after the last two finished epochs, to resume from
+
+Each file is replaced as a whole, so that a full disk or a power cut leaves a run that opens.
 """
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -68,24 +73,44 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     Raises:
         ValueError: the folder exists already, or the name is not one.
     """
-    name = name or _free_name(
-        runs, f"{preset.recipe or preset.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
-    )
-    if Path(name).name != name:
-        raise ValueError(f"A run's name is the name of a folder. Received: {name!r}")
-    folder = runs / name
-    if folder.exists():
-        raise ValueError(
-            f"{folder} exists already. Choose another name, or go on with --resume {folder}."
-        )
+    if name is not None:
+        check_run_name(name, runs)
     import keras
 
     keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
     model = build_model(preset, codec)
-    folder.mkdir(parents=True)
-    replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
-    replace_json(folder / PRESET, preset.to_config())
+    folder = _make_folder(runs, name or preset.recipe or preset.architecture, dated=name is None)
+    try:
+        replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
+        replace_json(folder / PRESET, preset.to_config())
+    except BaseException:  # a full disk: half a run would not open
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Run(folder, preset, codec, model)
+
+
+def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
+    """Make a folder that no other process has made, and return it.
+
+    Args:
+        runs: where to.
+        name: of the folder.
+        dated: whether the time is added to the name, and a number where that is taken too.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    begun = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = [begun, *(f"{begun}-{number}" for number in range(2, 1000))]
+    for folder in (runs / chosen for chosen in (numbered if dated else [name])):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise ValueError(_taken(folder))
+
+
+def _taken(folder: Path) -> str:
+    return f"{folder} exists already. Choose another name, or go on with --resume {folder}."
 
 
 def load_run(folder: Path) -> Run:
@@ -215,10 +240,7 @@ def check_run_name(name: str, runs: Path = RUNS) -> None:
     if Path(name).name != name or name == "..":
         raise ValueError(f"A run's name is the name of a folder. Received: {shorten(name)}")
     if (runs / name).exists():
-        raise ValueError(
-            f"{runs / name} exists already. Choose another name, or go on with "
-            f"--resume {runs / name}."
-        )
+        raise ValueError(_taken(runs / name))
 
 
 def run_name(folder: Path) -> str:
@@ -298,9 +320,3 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
     model.build((1, 2))
     return model
-
-
-def _free_name(runs: Path, name: str) -> str:
-    """Return `name`, with a number behind it if two runs begin in the same second."""
-    numbered = (f"{name}-{number}" for number in range(2, 1000))
-    return next(free for free in (name, *numbered) if not (runs / free).exists())

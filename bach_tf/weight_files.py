@@ -7,6 +7,7 @@ process killed in between leaves a file that is right.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +33,19 @@ def write_weights(model: NextTokenModel, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    content = InMemory()
+    model.save_weights(content)
     with replaced(path) as scratch:
-        model.save_weights(scratch)
+        scratch.write_bytes(content.getbuffer())
         keep_checksum(path, sha256_of(scratch))
+
+
+class InMemory(io.BytesIO):
+    """Bytes that Keras takes for a file of weights: HDF5 itself crashes where a disk is full."""
+
+    def __str__(self) -> str:
+        """Return a name with the ending that Keras asks for."""
+        return "in-memory.weights.h5"
 
 
 def keep_checksum(path: Path, sha256: str) -> None:
@@ -46,7 +57,8 @@ def keep_checksum(path: Path, sha256: str) -> None:
     """
     listed = _checksums(path.parent)
     former = [old for old in listed.get(path.name, ()) if path.is_file() and old == sha256_of(path)]
-    replace_json(path.parent / CHECKSUMS, listed | {path.name: [sha256, *former]})
+    there = {name: hashes for name, hashes in listed.items() if (path.parent / name).is_file()}
+    replace_json(path.parent / CHECKSUMS, there | {path.name: [sha256, *former]})
 
 
 def read_weights(model: NextTokenModel, path: Path, *, finite: bool = True) -> None:

@@ -408,12 +408,12 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
         "epoch,accuracy,nll,val_accuracy,val_nll\n0,0.5,2.0,0.4,2.5\n1,0.75,1.0,0.7,1.25\n"
         "2,0.8,0.9,0.69,1.5\n"
     )
-    outcome = Namespace(epochs=3, best_epoch=2, best_nll=1.25, seconds=61.0)
+    outcome = Namespace(epochs=3, best_epoch=2, best_nll=1.25, seconds=61.0, stopped="finished")
     record = console.training_record(tmp_path, "gru", Path("corpus"), outcome)
     assert record == {
         "run": str(tmp_path), "recipe": "gru", "corpus": "corpus",
         "epochs": 3, "best_epoch": 2, "train_nll": 1.0, "train_accuracy": 0.75,
-        "best_nll": 1.25, "best_accuracy": 0.7, "seconds": 61.0,
+        "best_nll": 1.25, "best_accuracy": 0.7, "seconds": 61.0, "stopped": "finished",
         "files": [str(tmp_path / "history.csv")],
     }  # fmt: skip
     assert text_of(console.training_table(record)) == (
@@ -428,9 +428,22 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("stopped", "words"),
+    [
+        ("patience", "Trained 9 epochs in 61 s, until validation no longer improved. Best"),
+        ("NaN in epoch 9", "until the loss became NaN in epoch 9 (retrain with a lower learning"),
+        ("interrupted", "Trained 9 epochs in 61 s, until it was interrupted. Best"),
+    ],
+)
+def test_the_closing_lines_say_why_a_training_has_stopped(stopped, words):
+    record = {"epochs": 9, "best_epoch": 2, "best_nll": 1.0, "seconds": 61.0, "run": "a"}
+    assert words in console.closing_lines({**record, "stopped": stopped})
+
+
 def test_what_a_history_does_not_hold_is_left_open(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,nll,val_nll\n0,,1.5\n")
-    outcome = Namespace(epochs=1, best_epoch=1, best_nll=1.5, seconds=1.0)
+    outcome = Namespace(epochs=1, best_epoch=1, best_nll=1.5, seconds=1.0, stopped="patience")
     record = console.training_record(tmp_path, "gru", Path("corpus"), outcome)
     assert (record["train_nll"], record["best_accuracy"], record["best_nll"]) == (None, None, 1.5)
     assert text_of(console.training_table(record)).splitlines()[-1].split() == [

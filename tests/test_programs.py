@@ -429,6 +429,7 @@ def test_a_training_is_read_as_json(here, tiny_csvs, capfd):
     record = json.loads(captured.out)
     assert captured.err == ""
     assert (record["run"], record["epochs"], record["best_epoch"]) == ("tb_logs/b", 1, 1)
+    assert record["stopped"] == "finished"
     assert record["best_nll"] > 0
     assert 0 <= record["train_accuracy"] <= 1
     assert {"tb_logs/b/model.weights.h5", "tb_logs/b/history.csv"} <= set(record["files"])

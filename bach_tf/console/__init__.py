@@ -15,7 +15,7 @@ from bach_tf.console.options import (
 from bach_tf.console.pieces import Pieces, closing_line, piece_record, pieces_table
 from bach_tf.console.plan import plan
 from bach_tf.console.talk import Talk, complain, run_program
-from bach_tf.console.training import closing_lines, training_record, training_table
+from bach_tf.console.training import closing_lines, finish_training, training_record, training_table
 from bach_tf.process import INTERRUPTED
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "closing_line",
     "closing_lines",
     "complain",
+    "finish_training",
     "generate_arguments",
     "generate_parser",
     "piece_record",

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from bach_tf.console.talk import Talk
+    from bach_tf.runs import Run
+
 HISTORY = "history.csv"
 # Of an epoch: the column of the history, and what we call it.
 MEASURES = {
@@ -17,6 +20,20 @@ MEASURES = {
     "val_nll": "best_nll",
     "val_accuracy": "best_accuracy",
 }
+
+
+def finish_training(run: Run, corpus: Path, outcome, talk: Talk) -> None:
+    """Print what a training came to.
+
+    Args:
+        run: that was trained.
+        corpus: the prepared folder.
+        outcome: what `bach_tf.training.train` returned.
+        talk: where to.
+    """
+    record = training_record(run.folder, run.preset.recipe, corpus, outcome)
+    talk.show(training_table(record))
+    talk.finish(record, [record["run"]], closing_lines(record))
 
 
 def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
@@ -31,7 +48,8 @@ def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
     Returns:
         `run`, `recipe`, `corpus`, `epochs`, `best_epoch`, counted from 1, and of that epoch
         `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy`, the last two of the
-        validation, in nats a token and as a share; `seconds` of all epochs; `files` of the run.
+        validation, in nats a token and as a share; `seconds` of all epochs; `stopped`, why there
+        were no more of them; `files` of the run.
         What the history does not hold is `None`.
     """
     best = _row_of(folder / HISTORY, outcome.best_epoch)
@@ -45,6 +63,7 @@ def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
         **measured,
         "best_nll": outcome.best_nll,
         "seconds": outcome.seconds,
+        "stopped": outcome.stopped,
         "files": sorted(str(path) for path in folder.rglob("*") if path.is_file()),
     }
 
@@ -78,10 +97,22 @@ def closing_lines(record: dict) -> str:
         record: as `training_record` returns it.
     """
     return (
-        f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s. Best validation: "
-        f"{record['best_nll']:.4f} nats a token after epoch {record['best_epoch']}.\n"
+        f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s{_why(record['stopped'])}. "
+        f"Best validation: {record['best_nll']:.4f} nats a token after epoch "
+        f"{record['best_epoch']}.\n"
         f"Run folder: {record['run']}. Next: python generate.py --run {record['run']}"
     )
+
+
+def _why(stopped: str) -> str:
+    """Return in words why a training has stopped; nothing where its last epoch was reached."""
+    if stopped.startswith("NaN"):
+        epoch = stopped.removeprefix("NaN in ")
+        return f", until the loss became NaN in {epoch} (retrain with a lower learning rate)"
+    return {
+        "patience": ", until validation no longer improved",
+        "interrupted": ", until it was interrupted",
+    }.get(stopped, "")
 
 
 def _row_of(history: Path, epoch: int) -> dict[str, str]:

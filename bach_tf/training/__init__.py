@@ -1,6 +1,5 @@
 """Fit a run's model, with its callbacks, into its folder."""
 
-from bach_tf.training.callbacks import SCHEDULES, rate_of_epoch
 from bach_tf.training.data import (
     make_batches,
     make_codec,
@@ -17,6 +16,7 @@ from bach_tf.training.fitting import (
     train,
 )
 from bach_tf.training.optimizers import OPTIMIZERS
+from bach_tf.training.rates import SCHEDULES, rate_of_epoch
 
 __all__ = [
     "OPTIMIZERS",

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import pandas as pd
+import numpy as np
 import tensorflow as tf
 
 from bach_tf.choices import choose
+from bach_tf.locks import locked
 from bach_tf.pipeline import TrainingBatches
 from bach_tf.presets import Preset
 from bach_tf.runs import (
     HISTORY,
     WEIGHTS,
     Run,
+    build_model,
     create_run,
-    load_run,
+    load_settings,
     load_weights,
     replace_preset,
 )
 from bach_tf.training.callbacks import (
-    MONITOR,
-    Checkpoint,
-    RateSchedule,
     ReseedDropout,
+    StopOnNaN,
     Stopwatch,
     precision_callbacks,
-    rate_of_epoch,
 )
+from bach_tf.training.checkpoints import CHECKPOINT, STATE, Checkpoint, read_state
+from bach_tf.training.corpus_record import check_corpus, keep_corpus
 from bach_tf.training.data import (
     check_model,
     make_codec,
@@ -39,10 +41,14 @@ from bach_tf.training.data import (
     prepare_corpus,
     training_batches,
 )
+from bach_tf.training.disk import full_disk_named
+from bach_tf.training.history import HistoryFile, read_history
 from bach_tf.training.metrics import TokenMean, hits, nats
 from bach_tf.training.optimizers import OPTIMIZERS
+from bach_tf.training.rates import MONITOR, RateSchedule, rate_of_epoch
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
+FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,16 @@ class Outcome:
         best_epoch: the one whose weights were kept, counted from 1.
         best_nll: its validation, in nats a token.
         seconds: of all epochs.
+        stopped: why there were no more of them: `"finished"`, the last epoch was reached;
+            `"patience"`, validation no longer got better; `"NaN in epoch N"`, counted from 1; or
+            `"interrupted"`.
     """
 
     epochs: int
     best_epoch: int
     best_nll: float
     seconds: float
+    stopped: str = FINISHED
 
 
 def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
@@ -80,7 +90,9 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
     check_model(preset, codec)
-    return create_run(preset, codec, name), corpus
+    run = create_run(preset, codec, name)
+    keep_corpus(run.folder, corpus)
+    return run, corpus
 
 
 def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
@@ -88,15 +100,22 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
 
     Args:
         folder: of the run.
-        epochs: another last epoch than the run's own.
+        epochs: another last epoch than the run's own. The rates of the epochs to come are those
+            of a training that was asked for so many at first: a cosine is stretched.
 
     Raises:
-        ValueError: not a run folder, or its corpus cannot be read any more.
+        ValueError: not a run folder, one that another process trains, or a corpus that has changed
+            or cannot be read any more.
     """
-    run = load_run(folder)
-    if epochs is not None:
-        run = replace_preset(run, replace(run.preset, epochs=epochs))
-    return run, prepare_corpus(run.preset)
+    preset, codec = load_settings(folder)
+    longer = preset if epochs is None else replace(preset, epochs=epochs)
+    with locked(folder / CHECKPOINT):
+        corpus = prepare_corpus(preset)
+        check_corpus(folder, corpus)
+        # The checkpoint has the weights; where none is written yet, they are drawn as at first.
+        keras.utils.set_random_seed(preset.seed)
+        run = Run(folder, preset, codec, build_model(preset, codec))
+        return (run if longer == preset else replace_preset(run, longer)), corpus
 
 
 def train(
@@ -106,7 +125,12 @@ def train(
     verbose: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
-    """Fit a run's model to a prepared corpus; see `fit`."""
+    """Fit a run's model to a prepared corpus; see `fit`.
+
+    Raises:
+        ValueError: another corpus than the run began with, or as `fit`.
+    """
+    check_corpus(run.folder, corpus)
     batches = training_batches(run.preset, run.codec, corpus)
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
     return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
@@ -133,8 +157,18 @@ def fit(
         callbacks: more of them, which see what an epoch has come to and change nothing in it.
 
     Raises:
-        ValueError: a loss that is not a number from the first epoch on.
+        ValueError: a loss that is NaN in the first epoch, another training of the same run, or a
+            checkpoint that is damaged.
+        OSError: the run's folder cannot be written.
     """
+    with locked(run.folder / CHECKPOINT), full_disk_named(run.folder):
+        _fit(run, batches, validation, verbose, callbacks)
+    load_weights(run)
+    return read_outcome(run)
+
+
+def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
+    """Train from the checkpoint on, if there is one; the best weights are in the folder then."""
     preset = run.preset
     compile_model(run.model, preset)
     checkpoint = Checkpoint(run)
@@ -152,16 +186,14 @@ def fit(
                 shuffle=False,  # the batches are shuffled already
                 verbose=verbose,
             )
-        except KeyboardInterrupt:
+        except BaseException:
             _close(callbacks)
             raise
     if not (run.folder / WEIGHTS).exists():
         raise ValueError(
-            "The loss was not a number from the first epoch on. Train anew with a lower rate: "
+            "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
             f"--set learning_rate={preset.learning_rate / 10:g}"
         )
-    load_weights(run)
-    return read_outcome(run)
 
 
 def compile_model(model: keras.Model, preset: Preset) -> None:
@@ -195,8 +227,9 @@ def _callbacks(
     return [
         ReseedDropout(preset.seed),
         Stopwatch(),  # before those that write the logs
-        keras.callbacks.TerminateOnNaN(),
-        checkpoint.plateau,  # writes this epoch's rate into the logs
+        RateSchedule(preset, checkpoint.plateau),  # before the plateau of this epoch is found
+        StopOnNaN(),
+        checkpoint.plateau,
         checkpoint.early_stopping,
         *more,  # at the end of validation the averages are still in the model's place
         *checkpoint.averages,
@@ -204,26 +237,47 @@ def _callbacks(
         keras.callbacks.TensorBoard(
             run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
         ),
-        keras.callbacks.CSVLogger(run.folder / HISTORY, append=True),
-        RateSchedule(preset),
+        HistoryFile(run.folder / HISTORY),
         checkpoint,  # after all that it keeps the state of
     ]
 
 
 def _close(callbacks: list[keras.callbacks.Callback]) -> None:
-    """Close the files of callbacks whose training was interrupted, which Keras leaves open."""
-    if callbacks[-1].began:
-        for callback in callbacks:
+    """Close the files of callbacks whose training did not end, which Keras leaves open."""
+    if not callbacks[-1].began:
+        return
+    for callback in callbacks:
+        # On a full disk, what they still hold cannot be written either.
+        with contextlib.suppress(OSError, tf.errors.OpError):
             callback.on_train_end()
 
 
 def read_outcome(run: Run) -> Outcome:
-    """Return what the training of a run has come to, out of its folder."""
-    rows = pd.read_csv(run.folder / HISTORY)
-    best = rows[MONITOR].idxmin()
+    """Return what the training of a run has come to, out of its folder.
+
+    Raises:
+        ValueError: a history or a checkpoint that cannot be read.
+    """
+    rows = read_history(run.folder / HISTORY)
+    path = run.folder / CHECKPOINT / STATE
+    state = read_state(path) if path.exists() else {}
+    best = min(rows, key=lambda row: row[MONITOR] if np.isfinite(row[MONITOR]) else np.inf)
+    # Not the least loss where the weights of that epoch were lost.
+    kept = state.get("best_epoch") or best["epoch"] + 1
+    best = next((row for row in rows if row["epoch"] + 1 == kept), best)
     return Outcome(
         epochs=len(rows),
-        best_epoch=int(rows["epoch"][best]) + 1,
-        best_nll=float(rows[MONITOR][best]),
-        seconds=float(rows["seconds"].sum()),
+        best_epoch=int(best["epoch"]) + 1,
+        best_nll=best[MONITOR],
+        seconds=sum(row.get("seconds", 0.0) for row in rows),
+        stopped=_why_stopped(rows, run.preset.epochs, state.get("stopped", False)),
     )
+
+
+def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
+    """Return why a training has no more epochs than there are rows; see `Outcome`."""
+    if not np.isfinite(rows[-1].get("loss", 0.0)):
+        return f"NaN in epoch {int(rows[-1]['epoch']) + 1}"
+    if len(rows) >= epochs:
+        return FINISHED
+    return PATIENCE if early else INTERRUPTED

@@ -1,0 +1,75 @@
+"""A lock that one process has at a time, and that ends with the process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
+LOCK = "lock"
+TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only one who trains a run while the block runs.
+
+    The system lets go of the lock when the process ends, however it ends. Who only reads a run
+    needs none.
+
+    Args:
+        folder: the run's folder of checkpoints, made if absent.
+
+    Raises:
+        ValueError: another training, of this process or another, has the run.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _take(handle, folder.parent)
+        with contextlib.suppress(OSError):  # a full disk: the name of the owner is a courtesy
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, run: Path) -> None:
+    try:
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno not in TAKEN:
+            # A disk without locks, as some of networks are: better unlocked than not at all.
+            warnings.warn(
+                f"{run} cannot be locked: {error}. Train it once at a time.", stacklevel=4
+            )
+            return
+        raise ValueError(
+            f"{run} is being trained by {_owner(handle)}. Wait until it has ended, "
+            "or train another run, with --run-name."
+        ) from None
+
+
+def _owner(handle: int) -> str:
+    """Return who has written itself into the lock."""
+    try:
+        return os.read(handle, 200).decode(errors="replace").strip() or "another process"
+    except OSError:  # Windows does not let others read what is locked
+        return "another process"

@@ -1,0 +1,48 @@
+"""A full disk, in one line, whichever library has run into it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorflow as tf
+
+# h5py and TensorFlow say it in words only.
+FULL = {
+    errno.ENOSPC: "No space left on device",
+    errno.EDQUOT: "Disk quota exceeded",
+    errno.EFBIG: "File too large",
+}
+
+
+@contextmanager
+def full_disk_named(run: Path) -> Iterator[None]:
+    """Say which folder is full, and how to go on, where a block finds no space on the disk.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        OSError: no space is left; other errors are raised as they are.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        if (reason := _why_full(error)) is None:
+            raise
+        raise OSError(
+            f"{run} cannot be written: {reason}. The last finished epoch is kept. Make room, then "
+            f"go on with: python train.py --resume {run}"
+        ) from error
+
+
+def _why_full(error: BaseException | None) -> str | None:
+    """Return what a system says of a full disk, if that is what an error came of."""
+    while error is not None:
+        for number, words in FULL.items():
+            if getattr(error, "errno", None) == number or words in str(error):
+                return words
+        error = error.__cause__ or error.__context__
+    return None
