@@ -443,3 +443,19 @@ def test_the_summary_prints_the_layers_and_trains_nothing(here, tiny_csvs, a_run
     assert [path.name for path in Path("tb_logs").iterdir()] == ["a"]
     assert train.main(["--resume", "a", "--summary"]) == 0
     assert capsys.readouterr().out not in ("", layers)
+
+
+def test_a_training_whose_reader_has_gone_finishes_its_epochs(here, tiny_csvs):
+    """As `python train.py ... | head -1` does."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--epochs", "3", *SHRUNK]
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as training:
+        assert training.stdout.readline().startswith(b"Training gru on ")
+        training.stdout.close()
+        errors = training.stderr.read()
+    assert b"Traceback" not in errors
+    assert len(Path("tb_logs/b/history.csv").read_text().splitlines()) == 4
+    assert runs.load_trained_run(Path("tb_logs/b")).preset.epochs == 3

@@ -148,7 +148,7 @@ def test_a_name_that_is_taken_is_not_used_again(tmp_path):
     np.testing.assert_array_equal(weights_of(runs.load_run(tmp_path / "a")), before)
 
 
-@pytest.mark.parametrize("name", ["../a", "a/b", "/tmp/a"])
+@pytest.mark.parametrize("name", ["../a", "a/b", "/tmp/a", ".."])
 def test_a_name_is_not_a_path(tmp_path, name):
     with pytest.raises(ValueError, match="name of a folder"):
         make(tmp_path, name)

@@ -38,7 +38,8 @@ class Preset:
         optimizer: a name in `OPTIMIZERS`.
         weight_decay: share of each weight taken off in an update, times the rate.
         learning_rate: the highest. It rises over `warmup_epochs`, follows the `schedule`, a name in
-            `SCHEDULES` ("power" divides it by `1 + epoch / decay_epochs`), and is multiplied by
+            `SCHEDULES` ("power" divides it by `1 + epoch / decay_epochs`, "cosine" falls to 0 at
+            `epochs` and is stretched when a run goes on with more of them), and is multiplied by
             `plateau_factor` after `plateau_patience` epochs without a better validation, down
             to `floor` times the highest.
         clip_norm: the longest gradient, over all weights together.
