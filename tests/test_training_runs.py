@@ -27,8 +27,7 @@ from bach_tf.training.rates import Plateau
 CODEC = SatbCodec(lowest=31, highest=87)
 PRESET = replace(
     PRESETS["gru"],
-    architecture="bigram",
-    model={"units": 4},
+    model={**PRESETS["gru"].model, "units": 4},
     window=8,
     shift=8,
     batch_size=64,  # an epoch is one batch
@@ -36,9 +35,9 @@ PRESET = replace(
 
 
 class Bigram(NextTokenModel):
-    """The next id after the last one alone: the smallest model that learns."""
+    """The next id after the last one alone: the smallest model that learns, in the place of gru."""
 
-    def __init__(self, vocab_size, units):
+    def __init__(self, vocab_size, units, **_):
         super().__init__()
         self.embedding = keras.layers.Embedding(vocab_size, units)
         self.dense = keras.layers.Dense(vocab_size)
@@ -56,7 +55,7 @@ class Bigram(NextTokenModel):
 @pytest.fixture(scope="module", autouse=True)
 def bigram():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, "bigram", Bigram)
+        patch.setitem(MODELS, "gru", Bigram)
         yield
 
 
@@ -212,7 +211,7 @@ def test_a_corpus_that_was_prepared_anew_is_the_same(stopped, tmp_path):
 def test_a_corpus_that_was_changed_is_refused_with_what_changed(stopped, tmp_path):
     before = bytes_of(stopped, runs.HISTORY, "preset.json", CORPUS)
     corpus = corpus_of(tmp_path / "changed", rests="cadence", two_lines="minor")
-    with pytest.raises(ValueError, match=r"run has changed since .*: pieces 2 changed \(train/"):
+    with pytest.raises(ValueError, match=r"run has changed since .*: changed pieces: 2 \(train/"):
         go_on(stopped, corpus)
     assert bytes_of(stopped, runs.HISTORY, "preset.json", CORPUS) == before
 
@@ -222,9 +221,7 @@ def test_a_resumed_run_looks_at_its_corpus_before_it_changes_anything(tmp_path, 
     training.train(run, training.prepare_corpus(run.preset), verbose=0)
     (tiny_csvs / "train" / "rests.csv").unlink()
     shutil.copy(tiny_csvs / "valid" / "cadence.csv", tiny_csvs / "train" / "added.csv")
-    message = (
-        r"mine has changed .*1 missing \(train/rests\), 1 new \(train/added\)\. Put the former"
-    )
+    message = r"run has changed .*missing pieces: 1 \(train/rests\); new pieces: 1 \(train/added\)"
     with pytest.raises(ValueError, match=message):
         training.resume_run(run.folder, epochs=9)
     assert runs.load_run(run.folder).preset.epochs == 1

@@ -79,9 +79,11 @@ def _difference(then: dict[str, str], now: dict[str, str]) -> str:
         "missing": [name for name in then if name not in now],
         "new": [name for name in now if name not in then],
     }
-    words = [f"{len(names)} {kind} ({_few(names)})" for kind, names in kinds.items() if names]
+    words = [
+        f"{kind} pieces: {len(names)} ({_few(names)})" for kind, names in kinds.items() if names
+    ]
     # The same notes: then the grid, or what the manifest says of a piece.
-    return "pieces " + ", ".join(words) if words else "keys, metres or the grid of its pieces"
+    return "; ".join(words) or "keys, metres or the grid of its pieces"
 
 
 def _few(names: list[str]) -> str:
