@@ -104,7 +104,7 @@ SETTINGS: Settings = {
     "learning_rate": Real(1e-12, 100),
     "warmup_epochs": Whole(0, MOST_EPOCHS),
     "schedule": Choice(SCHEDULES),
-    "decay_epochs": Real(0.01, MOST_EPOCHS),
+    "decay_epochs": Real(0.01, 1e12),  # so large: a constant rate
     "plateau_factor": Real(0, 1, below=True),
     "plateau_patience": Whole(1, MOST_EPOCHS),
     "floor": Real(0, 1),
