@@ -40,6 +40,7 @@ RUNS = Path("tb_logs")
 PRETRAINED = Path(__file__).parent / "pretrained" / "chorale"  # the weights that are shipped
 SHIPPED = "pretrained"  # what they are called where a run is named
 WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
+CHECKPOINT = "checkpoint"  # the folder of what a training goes on from
 SHOWN = 8  # runs in a message
 FOLDER_NAME = Text(200)  # beside which a number and an ending must fit into 255 bytes
 
@@ -293,9 +294,21 @@ def load_weights(run: Run) -> None:
     """
     # A compiled model would look for its optimiser in the file.
     bare = build_model(run.preset, run.codec) if run.model.compiled else run.model
-    read_weights(bare, run.folder / WEIGHTS)
+    try:
+        read_weights(bare, run.folder / WEIGHTS)
+    except ValueError as error:
+        raise ValueError(f"{error} {_cure(run.folder)}") from None
     if bare is not run.model:
         run.model.set_weights(bare.get_weights())
+
+
+def _cure(folder: Path) -> str:
+    """Return what can be done where the weights of a run are damaged."""
+    if folder == PRETRAINED:
+        return "Install bach_tf again."
+    if (folder / CHECKPOINT).is_dir():
+        return f"The checkpoint can take its place: python train.py --resume {folder}"
+    return "Put back a copy, or train a new run."
 
 
 def save_weights(run: Run) -> None:

@@ -8,6 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import keras
 import mido
 import pytest
 
@@ -407,6 +408,21 @@ def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeyp
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", *SHRUNK]
     assert train.main(arguments) == console.INTERRUPTED
     assert "Go on with: python train.py --resume tb_logs/b" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_is_read_as_json_too(here, tiny_csvs, capfd, monkeypatch):
+    from bach_tf import inspection
+
+    class Interrupted(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspection, "callbacks", lambda run: [Interrupted()])
+    arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--json", *SHRUNK]
+    assert train.main(arguments) == console.INTERRUPTED
+    record = json.loads(capfd.readouterr().out)
+    assert (record["stopped"], record["epochs"]) == ("interrupted", 1)
 
 
 def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeypatch):

@@ -291,6 +291,9 @@ def test_damaged_weights_name_themselves(tmp_path):
         ValueError, match=r"model.weights.h5: .* damaged or was exchanged: .*SHA-256"
     ):
         runs.load_run(tmp_path / "a")
+    (tmp_path / "a" / "checkpoint").mkdir()
+    with pytest.raises(ValueError, match=r"checkpoint can take its place: .*--resume .*a$"):
+        runs.load_run(tmp_path / "a")
 
 
 def test_weights_with_a_flipped_byte_are_refused(tmp_path):

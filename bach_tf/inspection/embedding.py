@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 
+from bach_tf.replacing import replace_text, replaced
 from bach_tf.runs import Run
 
 VECTORS, NAMES = "embedding.tsv", "embedding_names.tsv"
@@ -25,9 +26,10 @@ def write_embedding(run: Run) -> None:
     from tensorboard.plugins import projector
 
     table = keras.ops.convert_to_numpy(run.model.embedding.embeddings)  # (V, E)
-    np.savetxt(run.folder / VECTORS, table, fmt="%.5g", delimiter="\t")
+    with replaced(run.folder / VECTORS) as scratch:
+        np.savetxt(scratch, table, fmt="%.5g", delimiter="\t")
     rows = ["token\tpitch class\toctave", *("\t".join(_name(token)) for token in run.codec.tokens)]
-    (run.folder / NAMES).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    replace_text(run.folder / NAMES, "\n".join(rows) + "\n")
     config = projector.ProjectorConfig()
     config.embeddings.add(
         tensor_name="tokens", tensor_path=VECTORS, metadata_path=NAMES, tensor_shape=table.shape

@@ -19,12 +19,11 @@ import keras
 import numpy as np
 
 from bach_tf.replacing import replace_json
-from bach_tf.runs import HISTORY, WEIGHTS, Run, build_model, save_weights
+from bach_tf.runs import CHECKPOINT, HISTORY, WEIGHTS, Run, build_model, save_weights
 from bach_tf.training.history import drop_later_rows, read_history
 from bach_tf.training.rates import MONITOR, Plateau, current_rate, rate_of_epoch
 from bach_tf.weight_files import read_weights, write_weights
 
-CHECKPOINT = "checkpoint"
 STATE, PREVIOUS = "state.json", "previous.json"
 EXPECTED = {"epoch": int, "best": (int, float), "stopped": bool, "counters": dict, "weights": str}
 

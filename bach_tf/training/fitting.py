@@ -16,6 +16,7 @@ from bach_tf.locks import locked
 from bach_tf.pipeline import TrainingBatches
 from bach_tf.presets import Preset
 from bach_tf.runs import (
+    CHECKPOINT,
     HISTORY,
     WEIGHTS,
     Run,
@@ -31,7 +32,7 @@ from bach_tf.training.callbacks import (
     Stopwatch,
     precision_callbacks,
 )
-from bach_tf.training.checkpoints import CHECKPOINT, STATE, Checkpoint, read_state
+from bach_tf.training.checkpoints import STATE, Checkpoint, read_state
 from bach_tf.training.corpus_record import check_corpus, keep_corpus
 from bach_tf.training.data import (
     check_model,
