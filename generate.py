@@ -3,11 +3,11 @@
 import sys
 from argparse import Namespace
 
-from bach_tf import console
-from bach_tf.primers import FROM_CORPUS
-from bach_tf.quiet import import_tensorflow, silence_libraries
-from bach_tf.rendering.files import PieceNames, write_piece
-from bach_tf.runs import load_trained_run, run_name
+from bach_tf import cli as console
+from bach_tf.cli.quiet import import_tensorflow, silence_libraries
+from bach_tf.composing.primers import FROM_CORPUS
+from bach_tf.formats.files import PieceNames, write_piece
+from bach_tf.learning.runs import load_trained_run, run_name
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def compose(args: Namespace, talk: console.Talk) -> None:
     pieces = console.Pieces(job.how["num_outputs"])
     with talk.status("Loading TensorFlow", moves=args.primer != FROM_CORPUS) as status:
         import_tensorflow()
-        from bach_tf import generation
+        from bach_tf.composing import generation
 
         status(f"Opening {name}")
         run = load_trained_run(job.run)

@@ -5,12 +5,12 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf import console
-from bach_tf.choices import choose
+from bach_tf import cli as console
+from bach_tf._basics.choices import choose
+from bach_tf.cli.quiet import silence_libraries
 from bach_tf.corpora import CORPORA, corpus_of
-from bach_tf.presets import PRESETS, Preset, on_corpus, override
-from bach_tf.quiet import silence_libraries
-from bach_tf.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
+from bach_tf.learning.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
+from bach_tf.recipes import PRESETS, Preset, on_corpus, override
 
 DRAWS_A_BAR = "chorales"  # a corpus that shows itself how far it is: two bars would fight
 
@@ -31,24 +31,25 @@ def train(args: Namespace, talk: console.Talk) -> None:
     if folder and run_name(folder) == SHIPPED:
         raise ValueError("The weights that came with bach_tf are not to be changed.")
     with talk.status("Loading TensorFlow"):
-        from bach_tf import inspection, training
+        from bach_tf import learning
+        from bach_tf.measuring import inspection
     if args.summary:
         show_layers(preset, folder, talk)
         return
     moves = preset is not None and preset.corpus != DRAWS_A_BAR
     with talk.status("Preparing the corpus", moves=moves):
         if folder:
-            run, corpus = training.resume_run(folder, args.epochs)
+            run, corpus = learning.resume_run(folder, args.epochs)
         else:
-            run, corpus = training.start_run(preset, args.run_name)
+            run, corpus = learning.start_run(preset, args.run_name)
     talk.say(f"Training {run.preset.recipe} on {corpus}, into {run.folder}")
     try:
-        outcome = training.train(
+        outcome = learning.train(
             run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
         )
     except KeyboardInterrupt:
         if args.json and (run.folder / WEIGHTS).exists():
-            console.finish_training(run, corpus, training.read_outcome(run), talk)
+            console.finish_training(run, corpus, learning.read_outcome(run), talk)
         raise KeyboardInterrupt(f"Go on with: python train.py --resume {run.folder}") from None
     console.finish_training(run, corpus, outcome, talk)
 
@@ -66,10 +67,12 @@ def make_preset(args: Namespace) -> Preset:
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: console.Talk) -> None:
     """Print the layers of a run's model, or of a preset's."""
-    from bach_tf import inspection, runs, training
+    from bach_tf import learning
+    from bach_tf.learning import runs
+    from bach_tf.measuring import inspection
 
     run = runs.load_run(folder) if folder else None
-    codec = run.codec if run else training.make_codec(preset, training.prepare_corpus(preset))
+    codec = run.codec if run else learning.make_codec(preset, learning.prepare_corpus(preset))
     text = inspection.summarise(run.preset if run else preset, codec)
     talk.finish({"summary": text}, [text], text)
 

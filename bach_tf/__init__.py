@@ -1,6 +1,6 @@
 """Learn a style of written music with Keras and TensorFlow, and write new pieces in it."""
 
-from bach_tf import process as _process
+from bach_tf._basics import process as _process
 
 __version__ = "0.1.0"
 

@@ -18,15 +18,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
-from bach_tf.corpora.prepared import MANIFEST, read_manifest
-from bach_tf.pipeline import TrainingBatches, load_split
-from bach_tf.presets import PRESETS
-from bach_tf.training import make_batches, make_codec, prepare_corpus
+from bach_tf.corpora.preparation.prepared import MANIFEST, read_manifest
+from bach_tf.learning import make_batches, make_codec, prepare_corpus
+from bach_tf.learning.pipeline import TrainingBatches, load_split
+from bach_tf.recipes import PRESETS
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
 

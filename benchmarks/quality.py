@@ -18,16 +18,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
 import keras
 
-from bach_tf import training
-from bach_tf.presets import PRESETS, Preset, override
-from bach_tf.runs import create_run
+from bach_tf import learning
+from bach_tf.learning.runs import create_run
+from bach_tf.recipes import PRESETS, Preset, override
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import SMALL
 
@@ -76,11 +76,11 @@ def row_of(name: str, preset: Preset, minutes: float) -> str:
     """Train, and return a line of the table."""
     until = Until(QUALITY, minutes)
     with tempfile.TemporaryDirectory() as folder:
-        corpus = training.prepare_corpus(preset)
-        codec = training.make_codec(preset, corpus)
+        corpus = learning.prepare_corpus(preset)
+        codec = learning.make_codec(preset, corpus)
         run = create_run(preset, codec, "quality", runs=Path(folder))
-        outcome = training.train(run, corpus, verbose=0, callbacks=[until])
-        tokens = outcome.epochs * training.training_batches(preset, codec, corpus).tokens
+        outcome = learning.train(run, corpus, verbose=0, callbacks=[until])
+        tokens = outcome.epochs * learning.training_batches(preset, codec, corpus).tokens
     took = f"{outcome.seconds / 60:.1f}"
     if not until.reached:
         took = f"not in {took}: {outcome.best_nll:.3f}"

@@ -16,15 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
-from bach_tf import training
-from bach_tf.evaluation import evaluate_ngrams, evaluate_run
-from bach_tf.presets import PRESETS, Preset, override
-from bach_tf.runs import RUNS, Run
+from bach_tf import learning
+from bach_tf.learning.runs import RUNS, Run
+from bach_tf.measuring.evaluation import evaluate_ngrams, evaluate_run
+from bach_tf.recipes import PRESETS, Preset, override
 from benchmarks.machine import describe_machine
 
 ORDER = 3  # of the n-gram model that is printed beside
@@ -125,20 +125,20 @@ def trained(name: str, preset: Preset) -> tuple[Run, Path]:
     """Return the run of a row, trained to its end, and its corpus."""
     folder = RUNS / name
     if folder.exists():
-        run, corpus = training.resume_run(folder)
+        run, corpus = learning.resume_run(folder)
     else:
-        run, corpus = training.start_run(preset, name)
-    training.train(run, corpus, verbose=2)
+        run, corpus = learning.start_run(preset, name)
+    learning.train(run, corpus, verbose=2)
     return run, corpus
 
 
 def measure(recipe: Recipe, run: Run, corpus: Path) -> tuple[str, ...]:
     """Return the cells of a row."""
-    preset, outcome = run.preset, training.read_outcome(run)
+    preset, outcome = run.preset, learning.read_outcome(run)
     valid, test = (evaluate_run(run, corpus, split) for split in ("valid", "test"))
     by_pieces = preset.split == "pieces"
     ngram = f"{evaluate_ngrams(run, corpus, 'test')[ORDER]['nll']:.3f}" if by_pieces else "(leak)"
-    seen = outcome.epochs * training.training_batches(preset, run.codec, corpus).tokens
+    seen = outcome.epochs * learning.training_batches(preset, run.codec, corpus).tokens
     return (
         recipe.name,
         recipe.reported,

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
@@ -21,12 +21,12 @@ if __name__ == "__main__":
 import numpy as np
 import tensorflow as tf
 
-from bach_tf.choices import choose
+from bach_tf._basics.choices import choose
 from bach_tf.corpora import CORPORA
-from bach_tf.corpora.prepared import SPLITS
+from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.learning.pipeline import load_split
+from bach_tf.learning.runs import Run, find_run, load_trained_run
 from bach_tf.models import repeats
-from bach_tf.pipeline import load_split
-from bach_tf.runs import Run, find_run, load_trained_run
 
 LAGS = np.arange(4, 193, 4, dtype=np.int32)  # steps
 BOUNDS = (0, 1, 4, 8, 16, repeats.LONGEST)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
@@ -31,9 +31,9 @@ if __name__ == "__main__":
 import numpy as np
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.presets import PRESETS
-from bach_tf.runs import SHIPPED, build_model
-from bach_tf.sampling import Sampler
+from bach_tf.composing.sampling import Sampler
+from bach_tf.learning.runs import SHIPPED, build_model
+from bach_tf.recipes import PRESETS
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
 NOTES = 800

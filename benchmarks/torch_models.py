@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bach_tf.choices import choose
+from bach_tf._basics.choices import choose
 from bach_tf.models import ConvLSTM
 
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bach_tf.quiet import silence_libraries
+from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
@@ -30,11 +30,11 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.pipeline import without_tuning
-from bach_tf.presets import PRESETS
-from bach_tf.runs import build_model
-from bach_tf.training.callbacks import precision_callbacks
-from bach_tf.training.fitting import compile_model
+from bach_tf.learning.callbacks import precision_callbacks
+from bach_tf.learning.fitting import compile_model
+from bach_tf.learning.pipeline import without_tuning
+from bach_tf.learning.runs import build_model
+from bach_tf.recipes import PRESETS
 from benchmarks.machine import Worker, answer_requests, describe_machine, peak_memory_mb
 
 CODEC = SatbCodec(lowest=36, highest=81)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import settings
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.corpora import chorales, prepared
-from bach_tf.presets import PRESETS
+from bach_tf.corpora import chorales
+from bach_tf.corpora.preparation import prepared
+from bach_tf.recipes import PRESETS
 from bach_tf.score import Score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
@@ -134,7 +135,8 @@ def tiny_csvs(tiny_folder, tmp_path):
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, tiny_folder):
     """Return a small run, trained for a moment. Read it, do not change it."""
-    from bach_tf import runs, training  # import TensorFlow
+    from bach_tf import learning  # import TensorFlow
+    from bach_tf.learning import runs
 
     preset = replace(
         PRESETS["gru"],
@@ -145,5 +147,5 @@ def trained_run(tmp_path_factory, tiny_folder):
         epochs=4,
     )
     run = runs.create_run(preset, SatbCodec(31, 87), "a", runs=tmp_path_factory.mktemp("runs"))
-    training.train(run, tiny_folder, verbose=0)
+    learning.train(run, tiny_folder, verbose=0)
     return run

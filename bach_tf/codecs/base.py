@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from bach_tf.choices import shortened
-from bach_tf.note_names import HIGHEST_NUMBER, note_name, note_number
+from bach_tf._basics.choices import shortened
+from bach_tf._basics.settings import Settings, Whole, check_settings
 from bach_tf.score import Score
-from bach_tf.settings import Settings, Whole, check_settings
+from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name, note_number
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")

@@ -15,8 +15,8 @@ from bach_tf.codecs.base import (
     move_block,
     one_voice,
 )
-from bach_tf.note_names import HIGHEST_NUMBER, note_name
 from bach_tf.score import VELOCITY, Score
+from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name
 
 PITCHES = HIGHEST_NUMBER + 1
 LONGEST_WAIT = 125  # steps; longer waits are several events

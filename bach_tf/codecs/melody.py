@@ -17,8 +17,8 @@ from bach_tf.codecs.base import (
     pitches_of,
     title_of,
 )
-from bach_tf.note_names import note_name
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
+from bach_tf.theory.note_names import note_name
 
 
 class MelodyCodec(Codec):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from bach_tf._basics.settings import Flag, Pair, Several, Whole, check_settings
 from bach_tf.codecs.base import (
     GRID,
     MOST_TOKENS,
@@ -20,9 +21,8 @@ from bach_tf.codecs.base import (
     cut_where_struck_again,
     one_voice,
 )
-from bach_tf.note_names import note_name, note_number
 from bach_tf.score import VELOCITY, Score
-from bach_tf.settings import Flag, Pair, Several, Whole, check_settings
+from bach_tf.theory.note_names import note_name, note_number
 
 LONGEST_QUARTERS = 8
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from bach_tf._basics.settings import Several, Text, Whole
 from bach_tf.codecs.base import MOST_TOKENS, PITCH, names_of_range, pitch_range
 from bach_tf.codecs.note_codec import (
     LONGEST_QUARTERS,
@@ -16,9 +17,8 @@ from bach_tf.codecs.note_codec import (
     chord_pitches,
     moved,
 )
-from bach_tf.note_names import HIGHEST_NUMBER
 from bach_tf.score import Score
-from bach_tf.settings import Several, Text, Whole
+from bach_tf.theory.note_names import HIGHEST_NUMBER
 
 FEWEST = Whole(1, 2**31 - 1)
 

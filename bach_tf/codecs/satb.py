@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bach_tf._basics.settings import Pair, Several, Whole
 from bach_tf.codecs.base import (
     PAD,
     Codec,
@@ -14,9 +15,8 @@ from bach_tf.codecs.base import (
     pitch_range,
     pitches_of,
 )
-from bach_tf.corpora.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
+from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Score
-from bach_tf.settings import Pair, Several, Whole
 
 VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
 PITCH = Whole(LOWEST_PITCH, HIGHEST_PITCH)

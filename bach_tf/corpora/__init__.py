@@ -6,10 +6,15 @@ such folder back as `{split: [Score]}`.
 
 from pathlib import Path
 
+from bach_tf._basics.files import list_files
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
-from bach_tf.corpora.midi_files import ENDINGS
-from bach_tf.corpora.prepared import piece_paths, read_manifest, read_prepared, read_split
-from bach_tf.files import list_files
+from bach_tf.corpora.preparation.midi_files import ENDINGS
+from bach_tf.corpora.preparation.prepared import (
+    piece_paths,
+    read_manifest,
+    read_prepared,
+    read_split,
+)
 
 CORPORA = {
     "chorales": chorales.prepare,

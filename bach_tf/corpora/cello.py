@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.corpora.downloads import Archive
-from bach_tf.corpora.midi_files import prepare_midi
-from bach_tf.midi import read_midi
+from bach_tf.corpora.preparation.downloads import Archive
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.formats.midi import read_midi
 from bach_tf.score import Score
 
 ARCHIVE = Archive(

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bach_tf.corpora.chorale_scores import SOPRANO, chorale_files, read_chorale
-from bach_tf.corpora.grid_csv import VOICES
-from bach_tf.corpora.prepared import Collection, Pieces
-from bach_tf.corpora.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.chorale_scores import SOPRANO, chorale_files, read_chorale
+from bach_tf.corpora.preparation.prepared import Collection, Pieces
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import SILENCE, Score
 
 PROCESSES = 2

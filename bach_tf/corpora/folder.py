@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.corpora.grid_csv import MOST_BYTES, read_grid_csv
-from bach_tf.corpora.naming import untaken_names
-from bach_tf.corpora.prepared import SPLITS, Collection, Pieces, hash_of_files
-from bach_tf.corpora.prepared import prepare as prepare_folder
-from bach_tf.corpora.splits import SPLIT_SEED, deal
-from bach_tf.files import list_files
+from bach_tf._basics.files import list_files
+from bach_tf.corpora.preparation.naming import untaken_names
+from bach_tf.corpora.preparation.prepared import SPLITS, Collection, Pieces, hash_of_files
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.splits import SPLIT_SEED, deal
+from bach_tf.formats.grid_csv import MOST_BYTES, read_grid_csv
 from bach_tf.score import Score
 
 ENDINGS = (".csv",)

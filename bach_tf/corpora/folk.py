@@ -15,17 +15,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bach_tf.choices import shortened
-from bach_tf.corpora.abc_tunes import read_abc, split_tunes
-from bach_tf.corpora.archives import read_zip, sha256_of_archive
-from bach_tf.corpora.embedded import embedded_files
-from bach_tf.corpora.kern import read_kern
-from bach_tf.corpora.naming import untaken_names
-from bach_tf.corpora.prepared import Collection, few_reasons, hash_of_files
-from bach_tf.corpora.prepared import prepare as prepare_folder
-from bach_tf.corpora.tune_groups import split_groups, variant_groups
-from bach_tf.corpora.tunes import OffGridError
-from bach_tf.files import is_hidden, list_files, read_limited
+from bach_tf._basics.choices import shortened
+from bach_tf._basics.files import is_hidden, list_files, read_limited
+from bach_tf.corpora.preparation.archives import read_zip, sha256_of_archive
+from bach_tf.corpora.preparation.embedded import embedded_files
+from bach_tf.corpora.preparation.naming import untaken_names
+from bach_tf.corpora.preparation.prepared import Collection, few_reasons, hash_of_files
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.tune_groups import split_groups, variant_groups
+from bach_tf.formats.abc_tunes import read_abc, split_tunes
+from bach_tf.formats.kern import read_kern
+from bach_tf.formats.tunes import OffGridError
 from bach_tf.score import Score
 
 SONG_NUMBER = r"([A-Z]\d+)[A-Z]*"  # a letter at its end tells variants of a song apart

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from bach_tf.choices import shortened
-from bach_tf.corpora.downloads import Archive, is_archive, unpacked
+from bach_tf._basics.choices import shortened
 from bach_tf.corpora.folder import read_split_folders
-from bach_tf.corpora.grid_csv import VOICES
-from bach_tf.corpora.prepared import Collection, Pieces
-from bach_tf.corpora.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.downloads import Archive, is_archive, unpacked
+from bach_tf.corpora.preparation.prepared import Collection, Pieces
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.formats.grid_csv import VOICES
 
 ARCHIVE = Archive(
     name="jsb_chorales.tgz",

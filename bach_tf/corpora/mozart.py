@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bach_tf.corpora.downloads import Archive
-from bach_tf.corpora.midi_files import prepare_midi
-from bach_tf.midi import read_midi
+from bach_tf.corpora.preparation.downloads import Archive
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.formats.midi import read_midi
 
 ARCHIVE = Archive(
     name="mozart_sonatas.tar.gz",

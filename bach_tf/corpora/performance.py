@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.corpora.midi_files import prepare_midi
 from bach_tf.corpora.mozart import ARCHIVE, SHARES
-from bach_tf.midi import read_midi_seconds
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.formats.midi import read_midi_seconds
 
 
 def prepare(data_dir: Path | None = None) -> Path:

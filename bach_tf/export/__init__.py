@@ -1,6 +1,6 @@
 """Trained runs as files for programs that know nothing of bach_tf.
 
-python -m bach_tf.export --run RUN --format saved_model,litert,onnx,keras
+python -m bach_tf.cli.export --run RUN --format saved_model,litert,onnx,keras
 
 No TensorFlow here: it is known at once whether a format or a folder can be.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.choices import choose, shortened
+from bach_tf._basics.choices import choose, shortened
 
 EXPORTED = Path("exported")
 FORMATS = ("saved_model", "litert", "onnx", "keras", "run")

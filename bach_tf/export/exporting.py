@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.choices import choose
+from bach_tf._basics.choices import choose
 from bach_tf.export import EXPORTED, folder_for
 from bach_tf.export.keras_file import write_keras
 from bach_tf.export.litert import write_litert
@@ -19,7 +19,7 @@ from bach_tf.export.readme import README
 from bach_tf.export.run_folder import write_run
 from bach_tf.export.saved_model import write_saved_model
 from bach_tf.export.tokens import describe_tokens
-from bach_tf.runs import CODEC, PRESET, Run
+from bach_tf.learning.runs import CODEC, PRESET, Run
 
 ASSETS, TOKENS = "assets", "tokens.json"
 # Each writes its files into a folder that holds `assets/`, tries them, and says what they are.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from bach_tf.export.inference import check_logits
-from bach_tf.runs import Run
+from bach_tf.learning.runs import Run
 
 FILE = "model.keras"
 

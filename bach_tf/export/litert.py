@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from bach_tf.export.inference import check_logits, first_line, without_dropout
 from bach_tf.export.saved_model import logits_function
+from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
-from bach_tf.runs import Run
 
 FILE = "model.tflite"
 # One piece, of any length: the loops of recurrent layers cannot be written for any batch.

@@ -11,8 +11,8 @@ import numpy as np
 
 from bach_tf.export.inference import check_logits, first_line, without_dropout
 from bach_tf.export.saved_model import IDS, logits_function
+from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
-from bach_tf.runs import Run
 
 FILE = "model.onnx"
 OPSET = 18  # the newest that tf2onnx 1.17 writes

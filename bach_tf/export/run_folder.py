@@ -10,10 +10,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from bach_tf._basics.replacing import sha256_of
 from bach_tf.export.inference import check_logits
-from bach_tf.replacing import sha256_of
-from bach_tf.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
-from bach_tf.weight_files import keep_checksum
+from bach_tf.learning.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
+from bach_tf.learning.weight_files import keep_checksum
 
 FOLDER = "run"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.composing.sampling import Sampler
 from bach_tf.export.inference import check_logits, without_dropout
+from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
-from bach_tf.runs import Run
-from bach_tf.sampling import Sampler
 
 Function = tf.types.experimental.GenericFunction
 IDS = tf.TensorSpec([None, None], tf.int32, "ids")

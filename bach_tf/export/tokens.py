@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bach_tf.note_names import note_number
-from bach_tf.presets import Preset
+from bach_tf.recipes import Preset
+from bach_tf.theory.note_names import note_number
 
 HOLD, REST, VOICE = "_", "r", "voice"
 # What a token does, read off its name, which `bach_tf.codecs` makes: an effect and a number.
@@ -24,7 +24,7 @@ def describe_tokens(codec, preset: Preset) -> dict:
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
-        >>> from bach_tf.presets import PRESETS
+        >>> from bach_tf.recipes import PRESETS
         >>> about = describe_tokens(MelodyCodec(60, 72), PRESETS["folk"])
         >>> about["tokens"][6], about["steps_after"]
         ({'id': 6, 'name': 'C4', 'strike': [60], 'release': 'voice'}, [1])

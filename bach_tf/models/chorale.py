@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops
 
 from bach_tf.codecs.base import PAD, START
-from bach_tf.layers import Dropout, gelu
 from bach_tf.models import repeats
 from bach_tf.models.base import NextTokenModel
 from bach_tf.models.intervals import IntervalScores
+from bach_tf.models.layers import Dropout, gelu
 from bach_tf.models.transformer import Block
 
 VOICES = 4

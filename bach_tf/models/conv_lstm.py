@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from bach_tf.layers import CausalConv, Dropout
 from bach_tf.models.base import NextTokenModel
-from bach_tf.recurrence import LSTM
+from bach_tf.models.cpu.recurrence import LSTM
+from bach_tf.models.layers import CausalConv, Dropout
 
 
 class ConvLSTM(NextTokenModel):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from bach_tf.layers import Dropout
 from bach_tf.models.base import NextTokenModel
-from bach_tf.recurrence import GRU, LSTM
+from bach_tf.models.cpu.recurrence import GRU, LSTM
+from bach_tf.models.layers import Dropout
 
 
 class StackedGRU(NextTokenModel):

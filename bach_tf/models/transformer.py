@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from bach_tf.layers import Dropout, RelativeAttention
 from bach_tf.models.base import NextTokenModel
+from bach_tf.models.layers import Dropout, RelativeAttention
 
 
 class Transformer(NextTokenModel):

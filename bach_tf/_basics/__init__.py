@@ -1,0 +1,1 @@
+"""What every room may use: registries, settings, files, and text for messages."""

@@ -1,0 +1,165 @@
+"""What the process of a program needs first: output that never fails, and a quiet Ctrl-C.
+
+Light modules of the standard library alone: it runs before anything that takes a moment to import.
+"""
+
+import codecs
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
+READABLE = "bach_tf.readable"  # the name of what writes characters that an encoding lacks
+PLAIN = {"━": "=", "…": "..."}  # what Keras' bar and rich's tables are drawn with
+# The folder that holds the package: this file is two folders further in.
+ROOT = os.path.abspath(os.path.join(__file__, *[os.pardir] * 3))  # noqa: PTH100, PTH118
+STANDARD = (0, 1, 2)  # input, output, errors
+
+
+def begin_if_run(package: str, scripts: Sequence[str] = ()) -> None:
+    """Begin a program where Python runs one of a package; do nothing where it is a library.
+
+    A package calls it when it is imported, before all that its programs import.
+
+    Args:
+        package: its name; `python -m package.NAME` is a program.
+        scripts: names of programs that stand beside the folder of the package.
+    """
+    asked = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
+    looking = sys.argv[:1] == ["-m"]  # until Python has found the program
+    if looking and asked and asked[0].startswith(f"{package}."):
+        begin()
+    script = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    beside, name = os.path.split(os.path.abspath(script))  # noqa: PTH100 - without importing more
+    if name in scripts and beside == ROOT:
+        begin()
+
+
+def begin() -> None:
+    """Make the standard streams and Ctrl-C those of a program of ours; once is enough.
+
+    What is printed never ends the program: where nobody reads any more, it goes nowhere, and
+    characters that a terminal cannot show are written in others. Ctrl-C ends the program at once,
+    without a traceback, but in `stopping_by_exception`.
+    """
+    _open_closed_streams()
+    sys.stdout, sys.stderr = _steady(sys.stdout, 1), _steady(sys.stderr, 2)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, stop_at_once)
+
+
+def stop_at_once(*_) -> None:
+    """End the process with the status of Ctrl-C and a short line."""
+    try:
+        sys.stdout.flush()
+        os.write(2, b"\nStopped.\n")
+    except Exception:  # a stream that is writing now, or is closed: we end in any case
+        pass
+    finally:
+        os._exit(INTERRUPTED)
+
+
+def stopping_by_exception() -> AbstractContextManager:
+    """Let Ctrl-C raise KeyboardInterrupt in the block, where a program of ours has begun."""
+    return _swapped(stop_at_once, signal.default_int_handler)
+
+
+def stopping_at_once() -> AbstractContextManager:
+    """Let Ctrl-C end a program of ours at once in the block.
+
+    For imports: some libraries swallow an exception while they are imported.
+    """
+    return _swapped(signal.default_int_handler, stop_at_once)
+
+
+def lost_output() -> OSError | None:
+    """Return why standard output could not be written; `None` where it was, or nobody reads it."""
+    return getattr(_raw(sys.stdout), "failure", None)
+
+
+class Steady(io.FileIO):
+    """A standard stream that cannot fail: what cannot be written there goes nowhere."""
+
+    failure: OSError | None = None
+
+    def write(self, data) -> int:
+        """Write bytes; return how many."""
+        try:
+            while (written := super().write(data)) is None:  # a full pipe that does not wait
+                select.select((), (self,), ())
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.failure = error
+            _point_nowhere(self.fileno())  # for the libraries that write there by themselves
+            return len(data)
+        return written
+
+
+def _steady(stream, number: int):
+    """Return a standard stream, as it is but steady; one that nobody reads where there is none."""
+    if isinstance(_raw(stream), Steady) or not isinstance(stream, io.TextIOWrapper | None):
+        return stream
+    codecs.register_error(READABLE, _readable)
+    raw = Steady(number, "w", closefd=False)
+    if stream is None:
+        return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", READABLE)
+    unbuffered = isinstance(stream.buffer, io.RawIOBase)  # python -u
+    return io.TextIOWrapper(
+        raw if unbuffered else io.BufferedWriter(raw),
+        stream.encoding,
+        READABLE,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+@contextmanager
+def _swapped(handler: Callable, by: Callable) -> Iterator[None]:
+    """Answer Ctrl-C otherwise in the block; in a program of ours, and where it can be set."""
+    begun = any(isinstance(_raw(stream), Steady) for stream in (sys.stdout, sys.stderr))
+    if not begun or signal.getsignal(signal.SIGINT) is not handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, by)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _raw(stream):
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
+
+
+def _open_closed_streams() -> None:
+    """Open what was closed: the next file would be opened there, and what is printed land in it."""
+    for number in STANDARD:
+        try:
+            os.fstat(number)
+        except OSError:
+            _point_nowhere(number)
+
+
+def _point_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere == number:
+        os.set_inheritable(number, True)
+        return
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _readable(error: UnicodeError) -> tuple[bytes, int]:
+    """Write what an encoding lacks: a byte of a file's name as it is, others by their numbers."""
+    written = b""
+    for character in error.object[error.start : error.end]:
+        if 0xDC80 <= ord(character) <= 0xDCFF:
+            written += bytes([ord(character) - 0xDC00])
+        else:
+            written += PLAIN.get(character, character).encode("ascii", "backslashreplace")
+    return written, error.end

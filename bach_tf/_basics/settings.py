@@ -1,0 +1,336 @@
+"""Kinds of settings: a type and bounds, and the message for what does not fit.
+
+A table of settings maps names to kinds. Presets, codecs and the command line read such tables, so
+that each setting is described once.
+"""
+
+from __future__ import annotations
+
+import ast
+import numbers
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bach_tf._basics.choices import choose, nearest
+from bach_tf._basics.messages import shorten
+
+LONGEST_TEXT = 10_000  # characters of a value on the command line that are read as Python
+
+
+class DoesNotFitError(Exception):
+    """Raised by a kind for a value that is not one of its own."""
+
+
+@dataclass(frozen=True)
+class Kind(ABC):
+    """A type with bounds.
+
+    Args:
+        optional: whether the value may also be `None`.
+    """
+
+    optional: bool = field(default=False, kw_only=True)
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What a value must be, in words that follow "must be"."""
+
+    @abstractmethod
+    def accept(self, value: Any) -> Any:
+        """Return the value in its usual form.
+
+        Raises:
+            DoesNotFitError: another type, or out of bounds.
+        """
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value of a setting in its usual form.
+
+        Args:
+            name: of the setting, for the message.
+            value: what came: of any type and size.
+
+        Raises:
+            ValueError: another type, or out of bounds.
+
+        Example:
+            >>> Real(0, 1).check("dropout", 1)
+            1.0
+        """
+        if value is None and self.optional:
+            return None
+        try:
+            return self.accept(value)
+        except DoesNotFitError:
+            raise ValueError(
+                f"`{name}` must be {self.words}{' or None' * self.optional}. "
+                f"Received: {shorten(value)}"
+            ) from None
+
+    def read(self, text: str) -> Any:
+        """Return what a user has typed as a value, which may be one that does not fit.
+
+        Example:
+            >>> Whole(0, 9).read("7"), Flag().read("true"), Whole(0, 9).read("seven")
+            (7, True, 'seven')
+        """
+        if len(text) > LONGEST_TEXT:
+            return text
+        try:
+            return ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return text
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """Whole numbers from `low` to `high`, both included; `True` is none.
+
+    Args:
+        low: the least.
+        high: the greatest.
+        multiple_of: what they must be multiples of.
+
+    Example:
+        >>> Whole(0, 127).check("program", 19)
+        19
+    """
+
+    low: int
+    high: int
+    multiple_of: int = 1
+
+    @property
+    def words(self) -> str:
+        many = f", a multiple of {self.multiple_of}" if self.multiple_of > 1 else ""
+        return f"a whole number in {self.low}..{self.high}{many}"
+
+    def accept(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise DoesNotFitError
+        if not self.low <= value <= self.high or value % self.multiple_of:
+            raise DoesNotFitError
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Real(Kind):
+    """Numbers from `low` to `high`, both included; never NaN, nor `True`.
+
+    Args:
+        low: the least.
+        high: the greatest.
+        above: leaves out `low`.
+        below: leaves out `high`.
+
+    Example:
+        >>> Real(0, 1, below=True).check("dropout", 0)
+        0.0
+    """
+
+    low: float
+    high: float
+    above: bool = field(default=False, kw_only=True)
+    below: bool = field(default=False, kw_only=True)
+
+    @property
+    def words(self) -> str:
+        out = [f"{end:g}" for end, no in ((self.low, self.above), (self.high, self.below)) if no]
+        excluded = f" ({' and '.join(out)} excluded)" if out else ""
+        return f"a number in {self.low:g}..{self.high:g}{excluded}"
+
+    def accept(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise DoesNotFitError
+        # Compared as it came: an integer may be too large for a float. NaN is never between.
+        if not self.low <= value <= self.high:
+            raise DoesNotFitError
+        if (self.above and value == self.low) or (self.below and value == self.high):
+            raise DoesNotFitError
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """`True` or `False`; 1 and 0 are neither.
+
+    Example:
+        >>> Flag().check("rhythm", False)
+        False
+    """
+
+    words = "True or False"
+
+    def accept(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise DoesNotFitError
+        return value
+
+    def read(self, text: str) -> Any:
+        return {"true": True, "false": False}.get(text.strip().lower(), super().read(text))
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Text without control characters, such as a path.
+
+    Args:
+        longest: in characters.
+        empty: whether it may be empty.
+
+    Example:
+        >>> Text(255).check("data_dir", "my_midi_files")
+        'my_midi_files'
+    """
+
+    longest: int
+    empty: bool = field(default=False, kw_only=True)
+
+    @property
+    def words(self) -> str:
+        return f"text of {int(not self.empty)}..{self.longest} characters"
+
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str) or not int(not self.empty) <= len(value) <= self.longest:
+            raise DoesNotFitError
+        if any(ord(character) < ord(" ") for character in value):
+            raise DoesNotFitError
+        return value
+
+    def read(self, text: str) -> str | None:
+        return None if self.optional and text == "None" else text
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """A name in a table.
+
+    Args:
+        table: is looked into when a value is checked, so that entries may be added later.
+
+    Example:
+        >>> Choice({"satb": 4}).check("codec", "satb")
+        'satb'
+    """
+
+    table: Mapping[str, Any]
+
+    @property
+    def words(self) -> str:
+        return f"one of: {', '.join(self.table)}"
+
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.table:
+            raise DoesNotFitError
+        return value
+
+    def check(self, name: str, value: Any) -> str:
+        """Return the name; an unknown one is answered with the nearest."""
+        choose(self.table, value, name)
+        return value
+
+    def read(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True)
+class Pair(Kind):
+    """Two values.
+
+    Args:
+        first: its kind.
+        second: its kind.
+
+    Example:
+        >>> Pair(Whole(-24, 0), Whole(0, 24)).check("transpose", [-5, 6])
+        (-5, 6)
+    """
+
+    first: Kind
+    second: Kind
+
+    @property
+    def words(self) -> str:
+        return f"a pair: {self.first.words}, then {self.second.words}"
+
+    def accept(self, value: Any) -> tuple:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise DoesNotFitError
+        return self.first.accept(value[0]), self.second.accept(value[1])
+
+
+@dataclass(frozen=True)
+class Several(Kind):
+    """A list of values of one kind.
+
+    Args:
+        each: their kind.
+        fewest: how many there must be.
+        most: how many there may be.
+
+    Example:
+        >>> Several(Whole(1, 512), 1, 8).check("filters", (32, 48))
+        [32, 48]
+    """
+
+    each: Kind
+    fewest: int
+    most: int
+
+    @property
+    def words(self) -> str:
+        count = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest}..{self.most}"
+        return f"a list of {count} values, each {self.each.words}"
+
+    def accept(self, value: Any) -> list:
+        if not isinstance(value, (list, tuple)) or not self.fewest <= len(value) <= self.most:
+            raise DoesNotFitError
+        return [self.each.accept(item) for item in value]
+
+
+Settings = Mapping[str, Kind]
+
+
+def check_settings(kinds: Settings, values: Any, *, prefix: str = "") -> dict[str, Any]:
+    """Return settings in their usual form.
+
+    Args:
+        kinds: what there may be. What is missing stays missing.
+        values: names and values: of any type.
+        prefix: of the names, for the message, as `model.`.
+
+    Raises:
+        ValueError: not a dict, an unknown name, or a value that does not fit.
+
+    Example:
+        >>> check_settings({"units": Whole(1, 512)}, {"units": 64})
+        {'units': 64}
+    """
+    if not isinstance(values, dict):
+        what = f"`{prefix.rstrip('.')}`" if prefix else "Settings"
+        raise ValueError(
+            f"{what} must be names and values, as {{...}}. Received: {shorten(values)}"
+        )
+    return {
+        name: kind_of(kinds, name, prefix=prefix).check(prefix + name, value)
+        for name, value in values.items()
+    }
+
+
+def kind_of(kinds: Settings, name: Any, *, prefix: str = "") -> Kind:
+    """Return the kind of a setting.
+
+    Raises:
+        ValueError: an unknown name; the message lists those there are.
+    """
+    if isinstance(name, str) and name in kinds:
+        return kinds[name]
+    shown = shorten(prefix + name if isinstance(name, str) else name)
+    names = [prefix + known for known in sorted(kinds)]
+    if not names:
+        raise ValueError(f"Unknown setting {shown}: there are no settings here.")
+    hint = nearest(prefix + name, names) if isinstance(name, str) else ""
+    raise ValueError(f"Unknown setting {shown}. Choose from: {', '.join(names)}.{hint}")

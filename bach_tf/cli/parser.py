@@ -1,0 +1,166 @@
+"""Arguments as people type them: other programs' spellings, and slips of the fingers."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from bach_tf._basics.choices import shortened
+
+WIDTH = 80
+HELP_COLUMN = 24
+USER_MISTAKE = 2
+LONGEST_MESSAGE = 2_000  # characters: whatever was typed, the mistake stays on the screen
+
+# Another program's option -> ours, or what makes ours of its value.
+Spellings = Mapping[str, str | Callable[[str], list[str]]]
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads a command line.
+
+    Underscores stand for dashes, as they do for Magenta and Hugging Face. An unknown option is
+    answered with the nearest one instead of a page of usage.
+
+    Args:
+        spellings: other programs' options, with dashes, that are read as ours.
+        **about: what `argparse.ArgumentParser` takes.
+
+    Example:
+        >>> parser = Parser(prog="generate.py", spellings={"--num-steps": "--length"})
+        >>> _ = parser.add_argument("--length", type=int)
+        >>> parser.parse_args(["--num_steps", "64"]).length
+        64
+    """
+
+    def __init__(self, *, spellings: Spellings | None = None, **about):
+        super().__init__(formatter_class=_format, **about)
+        self.spellings = spellings or {}
+
+    def parse_args(self, args=None, namespace=None):  # noqa: D102
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._about_unknown(unknown))
+        return parsed
+
+    def parse_known_args(self, args=None, namespace=None):  # noqa: D102
+        try:
+            arguments = respell(sys.argv[1:] if args is None else args, self.spellings)
+        except ValueError as error:
+            self.error(str(error))
+        return super().parse_known_args(arguments, namespace)
+
+    def _get_values(self, action, arg_strings):
+        """Return the values of an option; an empty one is refused, whatever the option is.
+
+        Most often a shell variable was empty: `--data-dir "$MUSIC"`. argparse itself fails at
+        `--seed=--`, which it takes for the end of the options.
+        """
+        empty = [text for text in arg_strings if not text.strip() or text == "--"]
+        if action.option_strings and empty:
+            option = action.option_strings[-1]
+            self.error(f"argument {option}: expected a value, got: {empty[0].strip() or 'nothing'}")
+        return super()._get_values(action, arg_strings)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and stop with the status of a user's mistake."""
+        command = self.prog if self.prog.startswith("python ") else f"python {self.prog}"
+        hint = f"All options: {command} --help"
+        message = shortened(message, LONGEST_MESSAGE)
+        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n{hint}\n")
+
+    def _about_unknown(self, arguments: Sequence[str]) -> str:
+        options = [argument for argument in arguments if argument.startswith("-")]
+        if not options:
+            such = "--seed 1" if "--seed" in self._option_string_actions else "--help"
+            return f"Expected options such as {such}, got: {shortened(arguments[0])}"
+        name = options[0].partition("=")[0]
+        ours = {option: option for option in self._option_string_actions}
+        others = {theirs: our for theirs, our in self.spellings.items() if isinstance(our, str)}
+        known = {**others, **ours}
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {known[near[0]]}?" if near else ""
+        return f"Unknown option {shortened(name)}.{hint}"
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return the `type` of an option that takes a whole number within bounds.
+
+    Args:
+        low: the smallest one.
+        high: the largest one.
+
+    Example:
+        >>> whole(1, 64)("12")
+        12
+    """
+    return lambda text: _number(int, text, low, high, f"a whole number in {low}..{high}")
+
+
+def real(low: float, high: float, *, above: bool = False) -> Callable[[str], float]:
+    """Return the `type` of an option that takes a number within bounds; never nan.
+
+    Args:
+        low: the smallest one.
+        high: the largest one.
+        above: leave `low` itself out.
+
+    Example:
+        >>> real(0, 1, above=True)("0.9")
+        0.9
+    """
+    bounds = f"above {low:g} and at most {high:g}" if above else f"in {low:g}..{high:g}"
+    least = math.nextafter(low, math.inf) if above else low
+    return lambda text: _number(float, text, least, high, f"a number {bounds}")
+
+
+def _number(read: Callable, text: str, low, high, expected: str):
+    try:
+        number = read(text)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got: {shortened(text)}")
+    return number
+
+
+def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
+    """Return a command line with dashes for underscores, and with our names of options.
+
+    Args:
+        arguments: as they were typed.
+        spellings: other programs' options.
+
+    Raises:
+        ValueError: an option of theirs whose value is missing.
+
+    Example:
+        >>> respell(["--top_p=0.9", "--num_steps", "8"], {"--num-steps": "--length"})
+        ['--top-p=0.9', '--length', '8']
+    """
+    rest, ours = list(arguments), []
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("--"):
+            ours.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        name = name.replace("_", "-")
+        spelling = spellings.get(name, name)
+        if isinstance(spelling, str):
+            ours.append(spelling + equals + value)
+            continue
+        if not equals and rest and not rest[0].startswith("--"):
+            value = rest.pop(0)
+        if not value.strip():
+            raise ValueError(f"argument {name}: expected a value, got: nothing")
+        ours += spelling(value)
+    return ours
+
+
+def _format(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=HELP_COLUMN, width=WIDTH)

@@ -1,0 +1,289 @@
+"""What generate.py says of the pieces that it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bach_tf._basics.choices import shortened
+from bach_tf.cli.options import GENERATE
+from bach_tf.cli.talk import Talk, complain
+from bach_tf.score import Score
+from bach_tf.theory.keys import estimate_key, key_signature, spell
+from bach_tf.theory.note_names import note_name
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bach_tf.formats.files import Written
+
+ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
+ONE_VOICE = "notes"  # what the table calls a single voice
+ABSENT = "-"
+LONGEST_REASON = 500  # characters of why a file could not be written
+CAPTION = "Of each voice: its range, and at how many places in a quarter it begins a note."
+
+
+class Pieces:
+    """What has come of a call of generate.py so far.
+
+    Args:
+        wanted: how many pieces.
+    """
+
+    def __init__(self, wanted: int):
+        self.wanted = wanted
+        self.begun = 0
+        self._records: list[dict] = []
+        self._errors: dict[Path, Exception] = {}
+        self._numbers: dict[bytes, int] = {}  # of pieces, counted from 1
+        self._repeated: dict[int, int] = {}
+
+    def add(self, ids: np.ndarray, score: Score, files: Written, codec, tempo_qpm: float) -> None:
+        """Note a piece.
+
+        Args:
+            ids: of the piece.
+            score: decoded.
+            files: what came of writing it.
+            codec: that decoded it.
+            tempo_qpm: quarter notes a minute.
+
+        Raises:
+            ValueError: it could not be written at all, as where a disk is full.
+        """
+        self.begun += 1
+        self._errors |= files.errors
+        first = self._numbers.setdefault(ids.tobytes(), self.begun)
+        if first != self.begun:
+            self._repeated[self.begun] = first
+        if not files.paths:
+            self._stop()
+        ended = codec.END in ids
+        self._records.append(piece_record(score, files.paths, codec, tempo_qpm, ended))
+
+    def record(self) -> dict:
+        """Return `pieces`, and `warnings`, sentences, as plain data."""
+        warnings = list(map(_reason, self._errors.items()))
+        if self._repeated:
+            number, first = next(iter(self._repeated.items()))
+            warnings.append(
+                f"{len(self._repeated)} of {self.begun} pieces repeat an earlier one, as piece "
+                f"{number} does piece {first}. A higher temperature makes them differ."
+            )
+        return {"pieces": self._records, "warnings": warnings}
+
+    def tell(self, record: dict, talk: Talk) -> None:
+        """Say what has been written, and what has not.
+
+        Args:
+            record: of generate.py.
+            talk: where to.
+
+        Raises:
+            ValueError: a format of a piece could not be written.
+        """
+        talk.show(pieces_table(record))
+        paths = [path for piece in record["pieces"] for path in piece["files"]]
+        talk.finish(record, paths, closing_line(record))
+        if self._repeated:
+            complain(GENERATE, record["warnings"][-1])
+        if self._errors:
+            self._stop()
+
+    @contextmanager
+    def kept_if_stopped(self) -> Iterator[None]:
+        """Say at Ctrl-C which pieces are written."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._records:
+                raise KeyboardInterrupt(self._kept()) from None
+            raise
+
+    def _kept(self) -> str:
+        first, last = (self._records[n]["files"][0] for n in (0, -1))
+        files = first if first == last else f"{first} to {last}"
+        return f"{len(self._records)} of {self.wanted} pieces are written: {files}"
+
+    def _stop(self) -> None:
+        """Raise what stands for all that has failed: our own faults with their traceback."""
+        for error in self._errors.values():
+            if not isinstance(error, (ValueError, OSError)):
+                raise error
+        more = len(self._errors) - 1
+        others = f" (and {more} more)" if more else ""
+        kept = f" {self._kept()}." if self._records else ""
+        reason = _reason(next(iter(self._errors.items()))).rstrip(".")
+        raise ValueError(f"Not everything is written: {reason}{others}.{kept}")
+
+
+def _reason(failed: tuple[Path, Exception]) -> str:
+    """Return why a file could not be written."""
+    path, error = failed
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror or error}"
+    return shortened(str(error), LONGEST_REASON)
+
+
+def piece_record(score: Score, paths: Sequence[Path], codec, tempo_qpm: float, ended: bool) -> dict:
+    """Return what there is to say of a piece, as plain data.
+
+    Args:
+        score: the piece.
+        paths: its files.
+        codec: that decoded it: it names the voices, and knows whether time is counted in bars.
+        tempo_qpm: quarter notes a minute.
+        ended: whether the model ended it; else it was cut.
+
+    Returns:
+        `files`; `bars`, the last one counted in parts, `None` where the codec does not count in
+        time; `seconds`; `notes`; `key`, estimated, `None` where there is none; `ended`; and
+        `voices`, each with `name`, `lowest`, `highest`, `notes` and `moves`, as `voice_record`
+        returns them.
+    """
+    quarters = score.length / score.steps_per_quarter
+    names = codec.part_names
+    voices = max(score.voices, len(names))
+    sharps = key_signature(score)
+    return {
+        "files": [str(path) for path in paths],
+        "bars": None if codec.steps_per_bar is None else score.length / score.steps_per_bar,
+        "seconds": quarters * 60 / tempo_qpm,
+        "notes": len(score),
+        "key": key_name(score),
+        "ended": ended,
+        "voices": [
+            {"name": _name_of(voice, voices, names), **voice_record(score, voice, sharps)}
+            for voice in range(voices)
+        ],
+    }
+
+
+def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
+    """Return the range of a voice, and how often it moves.
+
+    Args:
+        score: the piece.
+        voice: the number, 0 is the highest.
+        sharps: the key signature that the range is spelled in.
+
+    Returns:
+        `lowest` and `highest`, names of notes, `None` for a silent voice; `notes`, how many it
+        has; `moves`, at how many steps of a quarter it begins a note, on average.
+
+    Example:
+        >>> score = Score.from_grid([[67], [67], [65], [65], [64], [64], [64], [64]])
+        >>> voice_record(score, 0)
+        {'lowest': 'E4', 'highest': 'G4', 'notes': 3, 'moves': 1.5}
+    """
+    mine = score.voice == voice
+    pitches = score.pitch[mine]
+    quarters = score.length / score.steps_per_quarter
+    return {
+        "lowest": spelled(int(pitches.min()), sharps) if pitches.size else None,
+        "highest": spelled(int(pitches.max()), sharps) if pitches.size else None,
+        "notes": int(pitches.size),
+        # A chord in one voice is one move.
+        "moves": np.unique(score.onset[mine]).size / quarters if quarters else 0.0,
+    }
+
+
+def spelled(pitch: int, sharps: int) -> str:
+    """Return the name of a pitch in a key.
+
+    Args:
+        pitch: MIDI number.
+        sharps: the key signature; flats are negative.
+
+    Example:
+        >>> spelled(58, -2), spelled(58, 5)
+        ('Bb3', 'A#3')
+    """
+    letter, alteration, octave = spell(pitch, sharps)
+    if alteration not in ACCIDENTALS:
+        return note_name(pitch)
+    return f"{letter}{ACCIDENTALS[alteration]}{octave}"
+
+
+def key_name(score: Score) -> str | None:
+    """Return the name of the estimated key; `None` where no key is closer than the others.
+
+    Example:
+        >>> key_name(Score.from_grid([[63], [67], [70], [68], [65], [62], [63]]))
+        'Eb major'
+    """
+    key = estimate_key(score)
+    if key is None:
+        return None
+    tonic, mode = key
+    letter, alteration, _ = spell(tonic, key_signature(score))
+    return f"{letter}{ACCIDENTALS[alteration]} {mode}"
+
+
+def pieces_table(record: dict) -> RenderableType:
+    """Return a table with a row for each piece, and how it is to be read.
+
+    Args:
+        record: of generate.py, with `seed`, `run` and `pieces`.
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    pieces = record["pieces"]
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("piece", no_wrap=True)
+    in_bars = pieces[0]["bars"] is not None
+    table.add_column("bars" if in_bars else "seconds", justify="right")
+    table.add_column("end")
+    table.add_column("key")
+    for voice in pieces[0]["voices"]:
+        table.add_column(voice["name"])
+    for piece in pieces:
+        length = f"{piece['bars']:.1f}" if in_bars else f"{piece['seconds']:.0f}"
+        end = "own" if piece["ended"] else "cut"
+        voices = [_range_and_moves(voice) for voice in piece["voices"]]
+        name = Path(piece["files"][0]).stem
+        table.add_row(name, length, end, piece["key"] or ABSENT, *voices)
+    return Group(table, Text(CAPTION, style="dim"))
+
+
+def closing_line(record: dict) -> str:
+    """Return the last line: the files, and what repeats them.
+
+    Args:
+        record: of generate.py, with `seed`, `run` and `pieces`.
+    """
+    pieces = record["pieces"]
+    first, last = pieces[0], pieces[-1]
+    about = f"seed {record['seed']}, from {record['run']}"
+    files = ", ".join(first["files"])
+    between = _number(last) - _number(first) + 1 - len(pieces)
+    others = f" ({between} others between them)" if between > 0 else ""
+    if len(pieces) > 1:
+        return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces{others}, {about}"
+    bars = "" if first["bars"] is None else f"{first['bars']:.1f} bars, "
+    return f"{files}: {bars}{first['notes']} notes, {first['seconds']:.0f} s, {about}"
+
+
+def _number(piece: dict) -> int:
+    """Return the number at the end of a piece's name; 0 where there is none."""
+    number = Path(piece["files"][0]).stem.rpartition("_")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _name_of(voice: int, voices: int, names: Sequence[str]) -> str:
+    if voice < len(names):
+        return names[voice]
+    return ONE_VOICE if voices == 1 else f"voice {voice + 1}"
+
+
+def _range_and_moves(voice: dict) -> str:
+    if voice["lowest"] is None:
+        return ABSENT
+    return f"{voice['lowest']}-{voice['highest']} {voice['moves']:.1f}"

@@ -1,0 +1,117 @@
+"""The command: `python -m bach_tf.cli.plot --run RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from bach_tf._basics.process import begin
+from bach_tf.cli.options import add_run, add_sampling
+from bach_tf.cli.parser import Parser, whole
+from bach_tf.cli.quiet import silence_libraries
+from bach_tf.cli.talk import Talk, run_program
+from bach_tf.learning.runs import SHIPPED, find_run, load_trained_run, run_name
+from bach_tf.measuring.plots import read_history, write_distributions, write_training_curve
+
+PROGRAM = "python -m bach_tf.cli.plot"
+PIECES, MOST_PIECES = 30, 10_000
+FOLDER = Path("plots")
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw the pictures of a run; return the exit status."""
+    args = plots_parser().parse_args(argv)
+    silence_libraries()
+    return run_program(PROGRAM, draw, args)
+
+
+def draw(args: argparse.Namespace, talk: Talk) -> None:
+    """Draw the pictures that the arguments ask for, and print their names."""
+    found = find_run(args.run)
+    history = read_history(found)
+    with talk.loading():
+        from bach_tf.composing import generation  # noqa: F401
+    run = load_trained_run(found)
+    folder = args.output or folder_of_pictures(found)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = SHIPPED if run_name(found) == SHIPPED else found.resolve().name
+    curve, shares = folder / "training.png", folder / "distributions.png"
+    write_training_curve(history, curve, name)
+    talk.say(str(curve))
+    splits, generated = talk.interruptible(lambda: both_sides(run, args))
+    title = f"{run.preset.corpus} corpus, and {args.pieces} new pieces by {name}"
+    write_distributions(splits, generated, shares, tempo_qpm=run.preset.tempo_qpm, title=title)
+    talk.say(str(shares))
+
+
+def folder_of_pictures(run: Path) -> Path:
+    """Return where the pictures of a run go: into its folder, where that is one of the user's.
+
+    Those of the shipped weights, and of a run that cannot be written, go to `plots/NAME` below the
+    working folder.
+
+    Args:
+        run: its folder.
+    """
+    shipped = run_name(run) == SHIPPED or PACKAGE in run.resolve().parents
+    if shipped or not os.access(run, os.W_OK):
+        return FOLDER / (SHIPPED if shipped else run.resolve().name)
+    return run / FOLDER
+
+
+def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
+    """Return the pieces of a run's corpus by split, and new ones.
+
+    Those of the corpus have gone through the codec: what it cannot say is no fault of the model.
+    """
+    from bach_tf.composing.generation import generate
+    from bach_tf.corpora import read_split
+    from bach_tf.learning import prepare_corpus
+
+    preset, codec = run.preset, run.codec
+    corpus = prepare_corpus(preset)
+    splits = {
+        split: [codec.decode(codec.encode(score)) for score in read_split(corpus, split)]
+        for split in ("train", "valid")
+    }
+    generated = generate(
+        run,
+        length=preset.length,
+        temperature=preset.temperature if args.temperature is None else args.temperature,
+        seed=args.seed,
+        num_outputs=args.pieces,
+        min_length=preset.min_length,
+    )
+    return splits, generated
+
+
+def plots_parser() -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [--run RUN] [options]",
+        description="Draw how a run learned, and how what it writes differs from its corpus.",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add_run(parser)
+    pieces = f"how many are written (default {PIECES})"
+    add("--pieces", type=whole(1, MOST_PIECES), default=PIECES, metavar="N", help=pieces)
+    add_sampling(parser)
+    where = f"RUN/{FOLDER} when left out; {FOLDER}/NAME for the shipped weights"
+    add("--output", type=Path, metavar="FOLDER", help=where)
+    return parser
+
+
+EXAMPLES = """\
+examples:
+  python -m bach_tf.cli.plot --run tb_logs/gru-jsb
+  python -m bach_tf.cli.plot --run pretrained --output pictures
+"""
+
+if __name__ == "__main__":
+    begin()
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What train.py says of a training at its end."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bach_tf.cli.talk import Talk
+    from bach_tf.learning.runs import Run
+
+HISTORY = "history.csv"
+# Of an epoch: the column of the history, and what we call it.
+MEASURES = {
+    "nll": "train_nll",
+    "accuracy": "train_accuracy",
+    "val_nll": "best_nll",
+    "val_accuracy": "best_accuracy",
+}
+
+
+def finish_training(run: Run, corpus: Path, outcome, talk: Talk) -> None:
+    """Print what a training came to.
+
+    Args:
+        run: that was trained.
+        corpus: the prepared folder.
+        outcome: what `bach_tf.learning.train` returned.
+        talk: where to.
+    """
+    record = training_record(run.folder, run.preset.recipe, corpus, outcome)
+    talk.show(training_table(record))
+    talk.finish(record, [record["run"]], closing_lines(record))
+
+
+def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
+    """Return what there is to say of a training, as plain data.
+
+    Args:
+        folder: of the run.
+        recipe: the name of its preset.
+        corpus: the prepared folder.
+        outcome: what `bach_tf.learning.train` returned.
+
+    Returns:
+        `run`, `recipe`, `corpus`, `epochs`, `best_epoch`, counted from 1, and of that epoch
+        `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy`, the last two of the
+        validation, in nats a token and as a share; `seconds` of all epochs; `stopped`, why there
+        were no more of them; `files` of the run.
+        What the history does not hold is `None`.
+    """
+    best = _row_of(folder / HISTORY, outcome.best_epoch)
+    measured = {name: _number(best.get(column)) for column, name in MEASURES.items()}
+    return {
+        "run": str(folder),
+        "recipe": recipe,
+        "corpus": str(corpus),
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        **measured,
+        "best_nll": outcome.best_nll,
+        "seconds": outcome.seconds,
+        "stopped": outcome.stopped,
+        "files": sorted(str(path) for path in folder.rglob("*") if path.is_file()),
+    }
+
+
+def training_table(record: dict) -> RenderableType:
+    """Return a table of the best epoch, with a blank line before it.
+
+    Args:
+        record: as `training_record` returns it.
+    """
+    from rich.console import Group
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(f"epoch {record['best_epoch']} of {record['epochs']}, the best")
+    table.add_column("training", justify="right")
+    table.add_column("validation", justify="right")
+    table.add_row(
+        "nats a token", *(_or_dash(record[name], "{:.4f}") for name in ("train_nll", "best_nll"))
+    )
+    shares = (record["train_accuracy"], record["best_accuracy"])
+    percent = (None if share is None else 100 * share for share in shares)
+    table.add_row("accuracy", *(_or_dash(value, "{:.1f} %") for value in percent))
+    return Group("", table)
+
+
+def closing_lines(record: dict) -> str:
+    """Return the last two lines: what came out, where it is and what to do with it.
+
+    Args:
+        record: as `training_record` returns it.
+    """
+    return (
+        f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s{_why(record['stopped'])}. "
+        f"Best validation: {record['best_nll']:.4f} nats a token after epoch "
+        f"{record['best_epoch']}.\n"
+        f"Run folder: {record['run']}. Next: python generate.py --run {record['run']}"
+    )
+
+
+def _why(stopped: str) -> str:
+    """Return in words why a training has stopped; nothing where its last epoch was reached."""
+    if stopped.startswith("NaN"):
+        epoch = stopped.removeprefix("NaN in ")
+        return f", until the loss became NaN in {epoch} (retrain with a lower learning rate)"
+    return {
+        "patience": ", until validation no longer improved",
+        "interrupted": ", until it was interrupted",
+    }.get(stopped, "")
+
+
+def _row_of(history: Path, epoch: int) -> dict[str, str]:
+    """Return the row of an epoch, counted from 1; an empty one where there is none."""
+    if not history.is_file():
+        return {}
+    with history.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("epoch") == str(epoch - 1)]
+    return rows[-1] if rows else {}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

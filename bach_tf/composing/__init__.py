@@ -1,0 +1,1 @@
+"""New pieces: prompts, and the compiled sampling loop."""

@@ -1,0 +1,186 @@
+"""Write new pieces with a trained run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt
+from bach_tf.composing.sampling import Sampler
+from bach_tf.learning.runs import Run
+from bach_tf.score import Score
+
+# In one call of the graph, so that memory is bounded: the transformer keeps 5 MB for each piece.
+PIECES_AT_ONCE = 64
+TOKENS_AT_ONCE = 1 << 20
+MOST_TOKENS = 1 << 27  # that `generate_ids` returns: half a gigabyte
+
+
+def generate(run: Run, **how) -> list[Score]:
+    """Write pieces in the style of a run.
+
+    Args:
+        run: a trained one.
+        **how: as `generate_ids` takes it.
+
+    Returns:
+        the pieces, without the silence before their first note.
+
+    Raises:
+        ValueError: as `generate_ids`.
+
+    Example:
+        >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
+    """
+    return [decode_piece(run.codec, ids) for ids in generate_ids(run, **how)]
+
+
+def decode_piece(codec, ids: np.ndarray) -> Score:
+    """Return the score of ids that begin with the start token, without silence at its beginning."""
+    return codec.decode(ids[1:]).without_leading_silence()
+
+
+def primer_steps(codec, prompt: np.ndarray) -> int:
+    """Return how many steps of a piece's score are those of its prompt.
+
+    Args:
+        codec: of the run.
+        prompt: ids int32 `(1 + P,)`, as `make_prompt` returns them.
+    """
+    primer = decode_piece(codec, prompt)
+    return primer.length if len(primer) else 0
+
+
+def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how) -> np.ndarray:
+    """Write pieces in the style of a run, as ids.
+
+    Args:
+        run: a trained one.
+        length: as `generate_batches` takes it.
+        num_outputs: as `generate_batches` takes it.
+        **how: as `generate_batches` takes it.
+
+    Returns:
+        int32 `(num_outputs, 1 + length in tokens)`. The end token stands in a piece that the model
+        has ended, and padding behind it; one without was cut.
+
+    Raises:
+        ValueError: as `generate_batches`, or more than `MOST_TOKENS` in all.
+    """
+    tokens = length * len(run.codec.may_follow)
+    if num_outputs * tokens > MOST_TOKENS:
+        raise ValueError(
+            f"Expected at most {MOST_TOKENS:,} tokens in all. Received: `num_outputs` "
+            f"{num_outputs:,} of {tokens:,} tokens each. Take them from `generate_batches`."
+        )
+    batches = generate_batches(run, length=length, num_outputs=num_outputs, **how)
+    return np.concatenate(list(batches))
+
+
+def generate_batches(
+    run: Run,
+    *,
+    length: int,
+    temperature: float,
+    seed: int,
+    num_outputs: int = 1,
+    min_length: int = 0,
+    prompt: np.ndarray | None = None,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Iterator[np.ndarray]:
+    """Write pieces in the style of a run, as ids, some at a time.
+
+    Args:
+        run: a trained one.
+        length: of a piece in steps of the codec, its prompt counted; the model may end it earlier.
+        temperature: divides the logits; above 1 is more daring, 0 takes the likeliest notes, and
+            writes the same piece each time.
+        seed: piece `n` depends on it and on `n` alone.
+        num_outputs: how many pieces.
+        min_length: steps before which no piece ends, its prompt counted. A model that has learned
+            from short windows now and then ends a piece after a few notes.
+        prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
+            The first one is the start token or what stands before the others.
+        top_k: draw among so many of the likeliest ids; 0 for all.
+        top_p: draw among the likeliest ids that have this share of the probability.
+
+    Yields:
+        int32 `(N, 1 + length in tokens)`, of at most `PIECES_AT_ONCE` pieces and about
+        `TOKENS_AT_ONCE` tokens, however many pieces there are.
+
+    Raises:
+        ValueError: no step or piece to write, a prompt that leaves no room, or a temperature,
+            `top_k` or `top_p` that cannot be.
+    """
+    codec = run.codec
+    prompt = np.array([codec.START]) if prompt is None else prompt
+    check_room(codec, prompt, length)
+    if num_outputs < 1:
+        raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
+    tokens_per_step = len(codec.may_follow)
+    at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // (length * tokens_per_step)))
+    sampler = Sampler(run.model, codec)
+    for first in range(0, num_outputs, at_once):
+        yield sampler.sample(
+            prompt,
+            length=length * tokens_per_step,
+            temperature=temperature,
+            seed=seed,
+            num_outputs=min(at_once, num_outputs - first),
+            first=first,
+            min_length=min_length * tokens_per_step,
+            top_k=top_k,
+            top_p=top_p,
+            allowed=codec.may_write,
+        )
+
+
+def make_prompt(
+    run: Run, primer: str | None, seed: int = 0, length: int | None = None
+) -> np.ndarray:
+    """Return the ids with which pieces are to begin: int32 `(1 + P,)`.
+
+    Args:
+        run: gives the codec, and the corpus.
+        primer: a .csv or .mid file; "corpus" for a passage of the training split, drawn at random;
+            or tokens of the codec, separated by spaces. `None` for a piece from its beginning.
+        seed: of the passage that is drawn.
+        length: steps of the primer, of which the rest is left out; for "corpus" a training
+            window when `None`, for others all of it.
+
+    Raises:
+        ValueError: as `read_prompt`.
+    """
+    if length is not None and length < 1:
+        raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
+    if primer is None:
+        return np.array([run.codec.START], np.int32)
+    if primer == FROM_CORPUS:
+        return _passage_of_corpus(run, seed, length or run.preset.window)
+    return read_prompt(run.codec, primer, length)
+
+
+def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
+    """Return a passage of the training split, of so many steps if the piece has them.
+
+    It begins where a training window may begin: there the model names places in a bar as it does
+    at the beginning of a piece.
+    """
+    # Pipeline and training are for those who ask for this: they take their time to import.
+    from bach_tf.learning import prepare_corpus
+    from bach_tf.learning.pipeline import load_split
+
+    pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
+    numbers = np.random.default_rng(seed % 2**32)
+    piece = pieces[numbers.integers(len(pieces))]
+    tokens_per_step = len(run.codec.may_follow)
+    steps = (len(piece) - 2) // tokens_per_step
+    length = min(length, steps)
+    every = math.lcm(tokens_per_step, run.preset.model.get("period", 1))
+    last = tokens_per_step * (steps - length)
+    start = every * numbers.integers(last // every + 1)
+    # The first id is what stands before the passage, as in a training window.
+    return piece[start : start + 1 + tokens_per_step * length]

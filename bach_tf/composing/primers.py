@@ -1,0 +1,195 @@
+"""How pieces are to begin, and how long they are to be: as a user says it, in steps and ids.
+
+No TensorFlow here: a mistake is said before any of it is loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf._basics.choices import choose, shortened
+from bach_tf.codecs import parse_tokens
+from bach_tf.formats.grid_csv import read_grid_csv
+from bach_tf.formats.midi import (
+    PERFORMANCE_TEMPO_QPM,
+    STEPS_PER_SECOND,
+    read_midi,
+    read_midi_seconds,
+)
+from bach_tf.score import Score
+
+PERFORMANCE_STEPS_PER_QUARTER = STEPS_PER_SECOND * 60 // PERFORMANCE_TEMPO_QPM
+FROM_CORPUS = "corpus"  # a primer that is cut out of the corpus at random
+# Ends a file's name and no token: a chord of notes may end as ".Eb4".
+FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
+NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
+
+
+def read_timed_midi(path: Path, steps_per_quarter: int) -> Score:
+    """Read a MIDI file on a grid of beats, or on that of performances, which count seconds."""
+    if steps_per_quarter == PERFORMANCE_STEPS_PER_QUARTER:
+        return read_midi_seconds(path)
+    return read_midi(path, steps_per_quarter)
+
+
+PRIMERS: dict[str, Callable[[Path, int], Score]] = {
+    ".csv": lambda path, _: Score.from_grid(read_grid_csv(path), title=path.stem),
+    ".mid": read_timed_midi,
+    ".midi": read_timed_midi,
+}
+
+
+def read_prompt(codec, primer: str, length: int | None = None) -> np.ndarray:
+    """Return the ids of a primer that is a file or tokens: int32 `(1 + P,)`.
+
+    Args:
+        codec: of the run.
+        primer: a .csv or .mid file, or tokens of the codec, separated by spaces.
+        length: steps of the primer, of which the rest is left out; all of it when `None`.
+
+    Raises:
+        ValueError: a file that cannot be read, music or a token that the codec does not know, or
+            tokens out of turn.
+    """
+    path = find_primer(primer)
+    if path is None:
+        prompt = _typed_prompt(codec, primer)
+    else:
+        prompt = codec.encode(read_primer(path, codec.steps_per_quarter))[:-1]
+    return prompt if length is None else prompt[: 1 + length * len(codec.may_follow)]
+
+
+def find_primer(primer: str) -> Path | None:
+    """Return the file that a user names as a primer; `None` for tokens, and for `FROM_CORPUS`.
+
+    Raises:
+        ValueError: the name of a file that does not exist, or that cannot be read.
+    """
+    if primer == FROM_CORPUS:
+        return None
+    path = Path(primer)
+    if not (_is_file(path) or "/" in primer or "\\" in primer or FILE_ENDING.search(primer)):
+        return None
+    _check_primer(path)
+    return path
+
+
+def read_primer(path: Path, steps_per_quarter: int) -> Score:
+    """Read the beginning of a piece from a CSV grid or a MIDI file.
+
+    Args:
+        path: of the file.
+        steps_per_quarter: the grid of a MIDI file; that of performances counts seconds.
+
+    Raises:
+        ValueError: another ending, no such file, or a file that cannot be read.
+    """
+    _check_primer(path)
+    return PRIMERS[path.suffix.lower()](path, steps_per_quarter)
+
+
+def check_room(codec, prompt: np.ndarray, length: int) -> None:
+    """Check that a piece goes on behind its prompt.
+
+    Args:
+        codec: of the run.
+        prompt: ids int32 `(1 + P,)`.
+        length: of the piece, in steps.
+
+    Raises:
+        ValueError: no step to write, or a prompt that leaves no room.
+    """
+    if length < 1:
+        raise ValueError(f"`length` must be at least 1. Received: {length}")
+    steps = -(-(len(prompt) - 1) // len(codec.may_follow))
+    if steps >= length:
+        raise ValueError(
+            f"The primer has {steps} steps and the piece is to have {length}. "
+            "Ask for a longer piece, or give a shorter primer."
+        )
+
+
+def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:
+    """Return how many steps of a codec a user has asked for.
+
+    Args:
+        codec: says what a step is.
+        length: in steps, if given.
+        bars: of four quarters, if given.
+        default: in steps, where neither is given.
+
+    Raises:
+        ValueError: both are given, or bars where steps have no length in time.
+    """
+    if length is not None and bars is not None:
+        raise ValueError("Give the length in steps or in bars, not both.")
+    if bars is None:
+        return default if length is None else length
+    if codec.steps_per_bar is None:
+        raise ValueError(
+            f"This run writes {codec.step_name}s, which are not of one length in time: "
+            f"instead of bars give --length, in {codec.step_name}s."
+        )
+    return bars * codec.steps_per_bar
+
+
+def _check_primer(path: Path) -> None:
+    """Raise `ValueError` unless there is such a file, of a kind that can be read."""
+    said, endings = shortened(str(path)), ", ".join(PRIMERS)
+    if _is_file(path):
+        try:
+            choose(PRIMERS, path.suffix.lower(), "kind of primer")
+        except ValueError as error:
+            raise ValueError(f"{said}: {error}") from None
+        return
+    if path.suffix.lower() in PRIMERS or not path.is_dir():
+        near = _near_names(path)
+        hint = f" Did you mean {near}?" if near else ""
+        raise ValueError(
+            f"{said} does not exist. Expected a primer: a file ({endings}), tokens, or the word "
+            f"{FROM_CORPUS}.{hint}"
+        )
+    raise ValueError(f"{said} is a folder. Expected a primer: a file in it ({endings}).")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # tokens may be longer than any name of a file
+        return False
+
+
+def _near_names(path: Path) -> str:
+    """Return the files beside a missing one whose names come close, in words."""
+    try:
+        beside = islice(path.parent.iterdir(), NEIGHBOURS)
+        names = [file.name for file in beside if file.suffix.lower() in PRIMERS]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name[:255], names, n=2)
+    return " or ".join(str(path.with_name(name)) for name in near)
+
+
+def _typed_prompt(codec, text: str) -> np.ndarray:
+    """Return the ids of tokens that a user has typed, which must stand in turn."""
+    try:
+        prompt = parse_tokens(codec, text)
+    except ValueError as error:
+        endings = ", ".join(PRIMERS)
+        raise ValueError(
+            f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
+        ) from None
+    period = len(codec.may_follow)
+    for place, token in enumerate(prompt[1:]):
+        if token == codec.END or not codec.may_follow[place % period, token]:
+            raise ValueError(
+                f"Expected tokens of these kinds in turn: {', '.join(codec.voice_names)}. "
+                f"Received: {codec.tokens[token]!r} as number {place + 1}"
+            )
+    return prompt

@@ -1,0 +1,1 @@
+"""What corpora are made with: the prepared folder, splits, downloads, archives."""

@@ -1,0 +1,206 @@
+"""One chorale of music21's Bach corpus as a `Score`: four singing parts on sixteenths.
+
+music21 takes half a second to import, so it is imported in the functions that need it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from statistics import mode
+
+import numpy as np
+
+from bach_tf._basics.messages import printable
+from bach_tf.corpora.preparation.embedded import embedded_files
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
+
+SOPRANO, BASS = 0, 3
+SINGING_PART = re.compile(rf"({'|'.join(VOICES)})\b", re.IGNORECASE)
+
+
+def chorale_files() -> list[Path]:
+    """Return the files of Bach's works that music21 carries, in the order of their names.
+
+    Files in RomanText are left out: they are analyses, chords without parts.
+    """
+    return [path for path in embedded_files("bach") if path.suffix != ".rntxt"]
+
+
+def read_chorale(path: Path) -> Score | None:
+    """Read one score of music21's corpus; `None` where it has not four singing parts.
+
+    Raises:
+        ValueError: the score cannot be read; the message names it.
+    """
+    try:
+        return score_from_stream(_parsed(path), title=title_of(path.stem))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _parsed(path: Path):
+    """Return the `music21.stream.Score` of a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of music21, about notation that is not used here
+        from music21 import converter, stream
+
+        try:
+            # music21's pickle cache in the temporary folder executes what it holds.
+            parsed = converter.parse(path, forceSource=True)
+        except Exception as error:  # music21 raises whatever its parsers trip over
+            got = printable(f"{type(error).__name__}: {error}")
+            raise ValueError(
+                f"expected a score that music21 can read, got {got}. The file comes with music21: "
+                "install that again."
+            ) from error
+    if not isinstance(parsed, stream.Score):
+        raise ValueError(f"expected one score, got a music21 {type(parsed).__name__}")
+    return parsed
+
+
+def title_of(stem: str) -> str:
+    """Return the BWV number of a file, with the title where music21's lists have one.
+
+    Example:
+        >>> title_of("bwv269")
+        'BWV 269: Aus meines Herzens Grunde'
+    """
+    number = stem.removeprefix("bwv")
+    # "bwv248.42-s": the lists have the number without what tells two versions apart.
+    title = _titles().get(number) or _titles().get(number.partition("-")[0])
+    return f"BWV {number}: {title}" if title else f"BWV {number}"
+
+
+@cache
+def _titles() -> dict[str, str]:
+    """Return the titles that music21 knows, by BWV number."""
+    from music21.corpus import chorales
+
+    titles = {}
+    for chorale_list in (chorales.ChoraleList(), chorales.ChoraleListRKBWV()):
+        chorale_list.prepareList()
+        titles |= {str(bwv): entry["title"] for bwv, entry in chorale_list.byBWV.items()}
+    return titles
+
+
+def score_from_stream(stream, *, title: str = "") -> Score | None:
+    """Return the four singing parts of a music21 stream; `None` where they are not four.
+
+    A voice is what sounds at the beginning of each sixteenth: a note that misses the grid
+    begins and ends at the next step, and one between two steps is left out, so that the
+    notes of a voice never overlap. Repeats are taken as printed, not played.
+
+    Args:
+        stream: a `music21.stream.Score` in measures.
+        title: of the score.
+
+    Raises:
+        ValueError: the first part has no measures.
+    """
+    parts = singing_parts(stream)
+    if parts is None:
+        return None
+    notes = [(*note, voice) for voice, part in enumerate(parts) for note in part_notes(part, voice)]
+    onset, end, pitch, _, voice = np.array(notes, np.int64).reshape(-1, 5).T
+    return Score(
+        onset=onset,
+        duration=end - onset,
+        pitch=pitch,
+        voice=voice,
+        velocity=np.full(len(notes), VELOCITY),
+        length=max(first_step(part.highestTime) for part in parts),
+        title=title,
+        key_signature=key_signature(parts),
+        fermatas=fermatas(notes),
+        **first_bar(parts[0]),
+    )
+
+
+def singing_parts(stream) -> list | None:
+    """Return soprano, alto, tenor, bass; `None` unless each is there exactly once.
+
+    A singing part is one whose name begins with its voice: "Tenor", or "Tenor Viola" where
+    the violas double it. Instruments beside the singers are left out: the chorale is whole
+    without them. Two sopranos make five voices, and none of the two is left out.
+    """
+    found: dict[str, list] = {voice: [] for voice in VOICES}
+    for part in stream.parts:
+        match = SINGING_PART.match((part.partName or "").strip())
+        if match:
+            found[match[1].lower()].append(part)
+    if any(len(parts) != 1 for parts in found.values()):
+        return None
+    return [found[voice][0] for voice in VOICES]
+
+
+def part_notes(part, voice: int) -> list[tuple[int, int, int, bool]]:
+    """Return onset, end, pitch and whether there is a fermata of the notes of one part.
+
+    Tied notes are one note, and grace notes are left out. Of a chord the bass sings the
+    lowest note, the other voices the highest.
+    """
+    notes: list[tuple[int, int, int, bool]] = []
+    for element in part.flatten().notes:
+        if element.duration.isGrace:
+            continue
+        note = min(element.pitches) if voice == BASS else max(element.pitches)
+        onset, end = first_step(element.offset), first_step(element.offset + element.quarterLength)
+        fermata = any("Fermata" in expression.classes for expression in element.expressions)
+        tied = element.tie is not None and element.tie.type in ("stop", "continue")
+        if tied and notes and notes[-1][1:3] == (onset, note.midi):
+            onset, _, _, begun = notes.pop()
+            fermata = fermata or begun
+        if onset < end:
+            notes.append((onset, end, note.midi, fermata))
+    return notes
+
+
+def first_step(quarters: float | Fraction) -> int:
+    """Return the first step of the grid at or after an offset in quarters.
+
+    Example:
+        >>> first_step(0.5), first_step(Fraction(1, 3))
+        (2, 2)
+    """
+    return math.ceil(Fraction(quarters) * STEPS_PER_QUARTER)
+
+
+def fermatas(notes: list[tuple[int, int, int, bool, int]]) -> tuple[int, ...]:
+    """Return the steps at which notes of the soprano with a fermata begin.
+
+    The soprano's alone: it has one at the end of each line in every score that has any,
+    where a moving inner voice has its own a little earlier or later.
+    """
+    return tuple(onset for onset, _, _, fermata, voice in notes if fermata and voice == SOPRANO)
+
+
+def key_signature(parts: list) -> int | None:
+    """Return the sharps (flats are negative) at the beginning; `None` where none is written.
+
+    The one most parts have: in three scores the soprano's differs by mistake.
+    """
+    written = [part.flatten().keySignature for part in parts]
+    sharps = [signature.sharps for signature in written if signature is not None]
+    return mode(sharps) if sharps else None
+
+
+def first_bar(part) -> dict:
+    """Return `time_signature` and `upbeat`: the steps of a first measure that is too short."""
+    measure = part.getElementsByClass("Measure").first()
+    if measure is None:
+        raise ValueError("Expected a part in measures. Received: one without")
+    signature = measure.timeSignature
+    if signature is None:
+        return {"time_signature": None, "upbeat": 0}
+    steps = first_step(measure.highestTime)
+    bar = first_step(signature.barDuration.quarterLength)
+    return {
+        "time_signature": (signature.numerator, signature.denominator),
+        "upbeat": steps if steps < bar else 0,
+    }

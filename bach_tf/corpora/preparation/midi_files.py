@@ -1,0 +1,179 @@
+"""Corpora of MIDI files: an archive that is known, or any folder of the user's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from os.path import commonpath
+from pathlib import Path
+
+from bach_tf._basics.choices import shortened
+from bach_tf._basics.files import list_files
+from bach_tf.corpora.preparation.downloads import Archive, is_archive, unpacked
+from bach_tf.corpora.preparation.naming import untaken_names
+from bach_tf.corpora.preparation.prepared import (
+    Collection,
+    Pieces,
+    few_reasons,
+    hash_of_files,
+)
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.splits import deal
+from bach_tf.formats.midi.events import MOST_BYTES
+from bach_tf.score import Score
+
+ENDINGS = (".mid", ".midi")
+MOST_BAD = 0.1  # of the files: with more of them something else is wrong than a file
+HASH_DIGITS = 16  # of the content, in the name of a prepared folder
+
+
+def prepare_midi(
+    name: str,
+    data_dir: Path | None,
+    archive: Archive,
+    read: Callable[[Path], Score],
+    shares: Sequence[float],
+    group_of: Callable[[str], str] = str,
+) -> Path:
+    """Return the prepared folder of a corpus of MIDI files, as lists of notes.
+
+    It is named after the corpus for the files of the archive, and with a hash of the content
+    for a folder of the user's.
+
+    Args:
+        name: of the corpus.
+        data_dir: the archive, a folder that holds it, or any other folder of MIDI files, in
+            which they may lie at any depth. The archive is downloaded when `None`.
+        archive: the corpus's own.
+        read: makes a score of a file, and raises ValueError where it cannot.
+        shares: of train, valid and test.
+        group_of: gives for the name of a piece that of its group: groups stay together.
+
+    Raises:
+        ValueError: nothing there, no network, another archive, or too many bad files.
+    """
+
+    def build(folder: Path) -> Collection:
+        scores, left_out = read_midi_files(find_midi_files(folder), read)
+        pieces = split_by_group(scores, shares, group_of)
+        return Collection(pieces, "notes", left_out, list_files(folder, ENDINGS).skipped)
+
+    def build_archive() -> Collection:
+        with unpacked(archive, data_dir) as folder:
+            return build(folder)
+
+    if data_dir is not None and not data_dir.exists():
+        raise ValueError(
+            f"{shortened(str(data_dir))} does not exist. Expected {archive.name} or a folder of "
+            f"MIDI files for the corpus {name!r}."
+        )
+    if data_dir is None or is_archive(archive, data_dir):
+        return prepare_folder(name, build_archive)
+    content = hash_of_files(data_dir, find_midi_files(data_dir).values(), MOST_BYTES)
+    return prepare_folder(f"{name}-{content[:HASH_DIGITS]}", lambda: build(data_dir))
+
+
+def find_midi_files(folder: Path) -> dict[str, Path]:
+    """Return the MIDI files below a folder by a name that is unique, whatever its case.
+
+    It is the file's name without its ending, with the names of its folders before it where
+    another file is named so too. Hidden files are left out.
+
+    Raises:
+        ValueError: there are none, or a folder that cannot be read.
+
+    Example:
+        >>> list(find_midi_files(Path("sonatas")))  # doctest: +SKIP
+        ['k279', 'k280-1', 'k281-1']
+    """
+    paths = list_files(folder, ENDINGS).paths
+    if not paths:
+        raise ValueError(f"Expected MIDI files ({', '.join(ENDINGS)}) in {folder}, got none.")
+    stems = Counter(path.stem.casefold() for path in paths)
+    root = commonpath([path.parent for path in paths])
+    names = [
+        path.stem
+        if stems[path.stem.casefold()] == 1
+        else "-".join(path.relative_to(root).with_suffix("").parts)
+        for path in paths
+    ]
+    return dict(zip(untaken_names(names), paths))
+
+
+def read_midi_files(
+    paths: Mapping[str, Path], read: Callable[[Path], Score]
+) -> tuple[dict[str, Score], dict[str, str]]:
+    """Read MIDI files from their first note on.
+
+    A bad file is left out, and so is one with the notes of another.
+
+    Args:
+        paths: of the files by name, as `find_midi_files` returns them.
+        read: makes a score of a file, and raises ValueError where it cannot.
+
+    Returns:
+        The scores by name, and the reason for each file that was left out.
+
+    Raises:
+        ValueError: more than a tenth of the files are bad; the message has the first few with
+            their reasons. A file without notes is bad.
+    """
+    scores, bad = {}, {}
+    for name, path in paths.items():
+        try:
+            score = read(path)
+        except ValueError as error:
+            bad[f"{name}{path.suffix}"] = str(error).removeprefix(f"{path.name}: ")
+            continue
+        if len(score):
+            scores[name] = score.without_leading_silence()
+        else:
+            bad[f"{name}{path.suffix}"] = "expected notes, got none"
+    if len(bad) > MOST_BAD * len(paths):
+        raise ValueError(
+            f"Expected MIDI files of which at most a tenth is bad, got {len(bad)} bad of "
+            f"{len(paths)}: {few_reasons(bad)}. Repair them or take them out of the folder."
+        )
+    # The same notes in two splits are a leak.
+    copies = _copies(scores)
+    kept = {name: score for name, score in scores.items() if name not in copies}
+    same = {
+        f"{name}{paths[name].suffix}": f"the same notes as {first}{paths[first].suffix}"
+        for name, first in copies.items()
+    }
+    return kept, bad | same
+
+
+def split_by_group(
+    scores: Mapping[str, Score], shares: Sequence[float], group_of: Callable[[str], str] = str
+) -> Pieces:
+    """Split scores by a seed, those of a group together.
+
+    Args:
+        scores: by name.
+        shares: of train, valid and test, in groups.
+        group_of: gives for the name of a piece that of its group.
+
+    Raises:
+        ValueError: fewer than three groups.
+    """
+    groups: dict[str, dict[str, Score]] = {}
+    for name, score in scores.items():
+        groups.setdefault(group_of(name), {})[name] = score
+    kind = "MIDI files" if len(groups) == len(scores) else "groups of MIDI files"
+    return {
+        split: {name: score for group in dealt for name, score in groups[group].items()}
+        for split, dealt in deal(list(groups), shares, kind=kind).items()
+    }
+
+
+def _copies(scores: Mapping[str, Score]) -> dict[str, str]:
+    """Return for each score with the notes of an earlier one the name of that."""
+    first: dict[tuple[bytes, ...], str] = {}
+    copies = {}
+    for name, score in scores.items():
+        notes = tuple(getattr(score, c).tobytes() for c in ("onset", "duration", "pitch"))
+        original = first.setdefault(notes, name)
+        if original != name:
+            copies[name] = original
+    return copies

@@ -1,0 +1,369 @@
+"""A prepared corpus: `train/ valid/ test/` of CSV files with a manifest.
+
+    FOLDER/
+      manifest.json      the layout, the hash of each file, and what the files cannot say
+      train/NAME.csv     one piece each
+      valid/NAME.csv
+      test/NAME.csv
+
+It is what people see, edit and validate, and what the cache holds. There are two layouts:
+"grid", the pitches of four voices at each step, and "notes", a row for each note. A grid
+cannot tell a held note from a repeated one: repetitions are lost when a score is written as
+one. Lists of notes keep all that a score holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.files import read_limited
+from bach_tf._basics.messages import printable
+from bach_tf._basics.replacing import sha256_of
+from bach_tf.corpora.preparation.naming import short_name, untaken_names
+from bach_tf.formats.grid_csv import (
+    HIGHEST_PITCH,
+    LOWEST_PITCH,
+    VOICES,
+    read_grid_csv,
+    write_grid_csv,
+)
+from bach_tf.formats.notes_csv import HEADER as NOTE_COLUMNS
+from bach_tf.formats.notes_csv import read_notes_csv, write_notes_csv
+from bach_tf.score import STEPS_PER_QUARTER, Score
+
+SPLITS = ("train", "valid", "test")
+MANIFEST = "manifest.json"
+FORMAT = 2  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
+TRIES = 20  # to put a new copy in its place while other processes do so too
+FEW_REASONS = 3  # how many of the pieces that are left out are named
+
+# The fields of a score that neither layout can hold and the manifest keeps.
+ABOUT = ("title", "key_signature", "time_signature", "upbeat", "fermatas")
+
+Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a corpus is built of.
+
+    Args:
+        pieces: the scores of each split by name.
+        layout: how they are written, one of `LAYOUTS`.
+        left_out: why a file or a tune was left out, by its name.
+        skipped: why a file was not looked at, by its name: hidden ones.
+    """
+
+    pieces: Pieces
+    layout: str = "grid"
+    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def cache_dir() -> Path:
+    """Return the folder for prepared corpora: `BACH_TF_HOME`, or the user's cache."""
+    return Path(os.environ.get("BACH_TF_HOME") or platformdirs.user_cache_dir("bach_tf"))
+
+
+def prepare(name: str, build: Callable[[], Collection]) -> Path:
+    """Return the prepared folder `name` of the cache, built first if absent or damaged.
+
+    What the corpus leaves out is said on stderr when it is built.
+
+    Args:
+        name: of the folder within the cache.
+        build: gives the pieces of each split; called only when needed.
+    """
+    folder = cache_dir() / name
+    if not is_intact(folder):
+        made = build()
+        if not is_intact(folder):  # another process may have been faster
+            write_prepared(folder, made.pieces, layout=made.layout, left_out=made.left_out)
+        if made.left_out:
+            total = sum(map(len, made.pieces.values())) + len(made.left_out)
+            some = few_reasons(made.left_out)
+            print(f"{len(made.left_out)} of {total} files left out: {some}", file=sys.stderr)
+        if made.skipped:
+            some = few_reasons(made.skipped)
+            print(f"{len(made.skipped)} not looked at: {some}", file=sys.stderr)
+    return folder
+
+
+def few_reasons(reasons: dict[str, str]) -> str:
+    """Return the first few names with their reasons, in one line.
+
+    Example:
+        >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
+        'a.mid: no notes; b.mid: no notes'
+    """
+    some = list(reasons.items())[:FEW_REASONS]
+    named = [f"{shortened(name)}: {printable(reason)}" for name, reason in some]
+    more = ["and so on"] if len(reasons) > FEW_REASONS else []
+    return "; ".join(named + more)
+
+
+def write_prepared(
+    folder: Path,
+    pieces: Pieces,
+    *,
+    layout: str = "grid",
+    left_out: dict[str, str] | None = None,
+) -> None:
+    """Write a prepared corpus atomically: another process sees all of it or none.
+
+    Args:
+        folder: to be made or replaced.
+        pieces: the scores of each split by name.
+        layout: one of `LAYOUTS`.
+        left_out: why a file or a tune was left out, by its name.
+
+    Raises:
+        ValueError: an unknown layout, scores on different grids, or one that the layout
+            cannot hold.
+    """
+    write, _ = choose(LAYOUTS, layout, "layout")
+    steps_per_quarter = _common_steps(pieces, layout)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        entries = []
+        for split in SPLITS:
+            (scratch / split).mkdir()
+            names = sorted(pieces[split])
+            for name, file in zip(names, untaken_names(map(short_name, names))):
+                path, score = scratch / split / f"{file}.csv", pieces[split][name]
+                more = write(path, score)
+                entries.append(_entry(f"{split}/{file}.csv", sha256_of(path), score) | more)
+        manifest = {
+            "format": FORMAT,
+            "layout": layout,
+            "steps_per_quarter": steps_per_quarter,
+            "pitch_range": _whole_range(entries),
+            "left_out": left_out or {},
+            "pieces": entries,
+        }
+        _write_manifest(scratch, manifest)
+        scratch.chmod(0o755)  # mkdtemp makes it private
+        _replace_folder(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def read_prepared(folder: Path) -> dict[str, list[Score]]:
+    """Read a prepared corpus back as `{split: [Score]}`, in the order of the file names.
+
+    Raises:
+        ValueError: no manifest, or a file that is not of the corpus's layout; the message
+            names it.
+    """
+    return {split: read_split(folder, split) for split in SPLITS}
+
+
+def read_split(folder: Path, split: str) -> list[Score]:
+    """Read one split of a prepared corpus, as `read_prepared` does."""
+    manifest = read_manifest(folder)
+    _, read = choose(LAYOUTS, manifest["layout"], "layout")
+    scores = []
+    for entry in _entries_of(manifest, split):
+        about = {name: entry[name] for name in (*ABOUT, "length") if name in entry}
+        about["steps_per_quarter"] = manifest["steps_per_quarter"]
+        scores.append(read(folder / entry["file"], **about))
+    return scores
+
+
+def piece_paths(folder: Path, split: str) -> list[Path]:
+    """Return the CSV files of one split, in the order in which `read_prepared` reads them."""
+    return [folder / entry["file"] for entry in _entries_of(read_manifest(folder), split)]
+
+
+def _entries_of(manifest: dict, split: str) -> list[dict]:
+    return [entry for entry in manifest["pieces"] if entry["file"].startswith(f"{split}/")]
+
+
+def read_manifest(folder: Path) -> dict:
+    """Return the manifest of a prepared corpus.
+
+    Raises:
+        ValueError: the folder has none, one that cannot be read, or one of another format.
+    """
+    try:
+        # "surrogatepass": the name of a file need not be text in UTF-8, and may be a title.
+        text = read_limited(folder / MANIFEST, MOST_MANIFEST).decode("utf-8", "surrogatepass")
+        manifest = json.loads(text)
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise ValueError(f"one that is not of format {FORMAT}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"Expected a prepared corpus with a {MANIFEST} in {folder}, got: {error}. "
+            "Delete the folder to have it built again."
+        ) from None
+    return manifest
+
+
+def is_intact(folder: Path) -> bool:
+    """Return whether every file of a prepared corpus is there with the hash it was given."""
+    try:
+        manifest = read_manifest(folder)
+        return manifest["layout"] in LAYOUTS and all(
+            sha256_of(folder / entry["file"]) == entry["sha256"] for entry in manifest["pieces"]
+        )
+    except (ValueError, OSError, KeyError, TypeError):
+        return False
+
+
+def content_hash(folder: Path) -> str:
+    """Return the SHA-256 of what a training reads of a prepared corpus.
+
+    It is of the pieces in each split and of what the manifest says about them. When and where
+    the corpus was prepared, the titles and what was left out do not count.
+
+    Args:
+        folder: a prepared corpus.
+
+    Raises:
+        ValueError: not a prepared corpus, or one of whose files is missing.
+
+    Example:
+        >>> content_hash(prepare("jsb", build))  # doctest: +SKIP
+    """
+    manifest = read_manifest(folder)
+    total = hashlib.sha256()
+    try:
+        about = [manifest["layout"], manifest["steps_per_quarter"]]
+        total.update(json.dumps(about).encode())
+        for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
+            # The bytes that are there: a user may have edited a file since it was prepared.
+            kept = entry | {"sha256": sha256_of(folder / entry["file"]), "title": None}
+            total.update(json.dumps(kept, sort_keys=True).encode())
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
+            "Delete the folder to have it built again."
+        ) from None
+    return total.hexdigest()
+
+
+def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
+    """Return the SHA-256 over the names, relative to `root`, and the bytes of files.
+
+    Args:
+        root: above them.
+        paths: of the files.
+        limit: bytes; of a larger file, which nothing reads, the size counts, and of one that
+            cannot be read the name.
+    """
+    total = hashlib.sha256()
+    for path in paths:
+        try:
+            content = read_limited(path, limit)
+        except ValueError as error:
+            content = str(error).encode(errors="surrogateescape")
+        name = os.fsencode(path.relative_to(root).as_posix())
+        total.update(name + b"\0" + hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def _write_grid(path: Path, score: Score) -> dict:
+    write_grid_csv(path, score.to_grid(len(VOICES)))
+    return {}
+
+
+def _read_grid(path: Path, **about) -> Score:
+    return Score.from_grid(read_grid_csv(path), **about)
+
+
+def _write_notes(path: Path, score: Score) -> dict:
+    write_notes_csv(path, np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1))
+    return {"length": score.length}  # the end of the last note need not be that of the piece
+
+
+def _read_notes(path: Path, **about) -> Score:
+    columns = dict(zip(NOTE_COLUMNS, read_notes_csv(path).T))
+    try:
+        return Score(**columns, **about)
+    except ValueError as error:  # a note beyond the end of the piece
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+# How pieces are written, and read back: `write(path, score)` returns what more the manifest
+# has to keep, and `read(path, **about)` gets it together with `ABOUT` and the grid.
+LAYOUTS: dict[str, tuple[Callable[..., dict], Callable[..., Score]]] = {
+    "grid": (_write_grid, _read_grid),
+    "notes": (_write_notes, _read_notes),
+}
+
+
+def _common_steps(pieces: Pieces, layout: str) -> int:
+    """Return the `steps_per_quarter` that all scores share."""
+    steps_of = {
+        f"{split}/{name}": score.steps_per_quarter
+        for split, scores in pieces.items()
+        for name, score in scores.items()
+    }
+    first = next(iter(steps_of.values()), STEPS_PER_QUARTER)
+    expected = STEPS_PER_QUARTER if layout == "grid" else first
+    for name, steps in steps_of.items():
+        if steps != expected:
+            raise ValueError(
+                f"Expected {expected} steps a quarter in all scores of a prepared corpus in the "
+                f"layout {layout!r}. Received: {steps} in {name}"
+            )
+    return expected
+
+
+def _entry(file: str, sha256: str, score: Score) -> dict:
+    """Return what the manifest says about a piece in either layout."""
+    pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
+    about = {name: getattr(score, name) for name in ABOUT}
+    return {"file": file, "sha256": sha256, "pitch_range": [min(pitches), max(pitches)], **about}
+
+
+def _whole_range(entries: list[dict]) -> list[int]:
+    ranges = [entry["pitch_range"] for entry in entries]
+    return [
+        min((lowest for lowest, _ in ranges), default=LOWEST_PITCH),
+        max((highest for _, highest in ranges), default=HIGHEST_PITCH),
+    ]
+
+
+def _write_manifest(folder: Path, manifest: dict) -> None:
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`; a damaged one is moved aside and deleted."""
+    for attempt in range(1, TRIES + 1):
+        _move_aside(folder)
+        try:
+            os.replace(new, folder)
+            return
+        except OSError:
+            # Another process has just put its own copy there.
+            if is_intact(folder):
+                return
+            if attempt == TRIES:
+                raise  # until then, a third process may have moved that copy aside
+
+
+def _move_aside(folder: Path) -> None:
+    """Delete a folder, which other processes may be about to do too."""
+    if folder.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        with contextlib.suppress(FileNotFoundError):  # another process has moved it already
+            os.replace(folder, aside / folder.name)
+        shutil.rmtree(aside, ignore_errors=True)

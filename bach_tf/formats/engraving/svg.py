@@ -1,0 +1,87 @@
+"""A score as engraved music: one SVG picture, however long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element, tostring
+
+from bach_tf.formats.engraving.verovio_pages import engrave
+from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
+from bach_tf.formats.musicxml import legal_text
+from bach_tf.score import Score
+
+WIDTH = 1050  # of the picture, in pixels
+TITLE_SIZE, TITLE_SPACE = 26, 60  # pixels: of the letters, and above the music
+LETTER_WIDTH = 0.5  # of a title on average, as a part of its size
+SIZE = re.compile(r'<svg width="(\d+)px" height="(\d+)px"')
+PAGE = {
+    "scale": 50,  # percent of the engraver's units, of which the page below has 2100
+    "pageWidth": WIDTH * 2,
+    "pageHeight": 60_000,  # the tallest there is: a hundred systems or so
+    "adjustPageHeight": True,
+    "header": "none",
+    "footer": "none",
+}
+
+
+def write_svg(
+    score: Score,
+    path: Path,
+    *,
+    tempo_qpm: float = TEMPO_QPM,
+    program: int = CHURCH_ORGAN,
+    voice_names: Sequence[str] = (),
+) -> None:
+    """Draw a score as engraved music, with Verovio.
+
+    Four voices of one note at a time stand on two staves, soprano and alto above, tenor and bass
+    below; others have a staff each. What `write_musicxml` says of bars, keys and grids holds
+    here too.
+
+    Args:
+        score: the piece.
+        path: of the picture.
+        tempo_qpm: quarter notes a minute, shown at the beginning.
+        program: General MIDI instrument: with a keyboard a wide voice has two staves.
+        voice_names: beside the staves; where there are none, "voice 1" and so on, or nothing
+            for a single voice.
+
+    Raises:
+        ValueError: a tempo or program outside what MIDI can say.
+
+    Example:
+        >>> write_svg(Score.from_grid([[67, 60]]), Path("two.svg"))  # doctest: +SKIP
+    """
+    pages = engrave(score, PAGE, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names)
+    path.write_text(_joined(score.title, pages), encoding="utf-8")
+
+
+def _joined(title: str, pages: Sequence[str]) -> str:
+    """Return one picture of the title and of the pages below one another."""
+    below = TITLE_SPACE if title else 0
+    content = [_heading(title)] if title else []
+    for page in pages:
+        content.append(SIZE.sub(rf'<svg y="{below}" width="\1" height="\2"', page, count=1))
+        below += int(SIZE.search(page)[2])
+    size = f'width="{WIDTH}" height="{below}" viewBox="0 0 {WIDTH} {below}"'
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
+    background = f'<rect width="{WIDTH}" height="{below}" fill="white"/>'
+    return "\n".join([opening, background, *content, "</svg>", ""])
+
+
+def _heading(title: str) -> str:
+    fitting = WIDTH / (LETTER_WIDTH * len(title))
+    text = Element(
+        "text",
+        {
+            "x": str(WIDTH // 2),
+            "y": str(TITLE_SPACE * 2 // 3),
+            "text-anchor": "middle",
+            "font-family": "Times, serif",
+            "font-size": f"{min(TITLE_SIZE, fitting):.1f}",
+        },
+    )
+    text.text = legal_text(title)
+    return tostring(text, encoding="unicode")

@@ -1,0 +1,96 @@
+"""A score on pages, as Verovio engraves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bach_tf.formats.musicxml import to_musicxml
+from bach_tf.score import Score
+
+MUSIC_FONT, UNITS_PER_EM = "Leipzig", 1000
+OPTIONS = {
+    "xmlIdSeed": 1,  # the same score gives the same file
+    # What a note is can be read in the picture, by people and by tests.
+    "svgAdditionalAttribute": ["note@pname", "note@oct"],
+    "font": MUSIC_FONT,
+    "smuflTextFont": "none",  # see `_with_drawn_symbols`
+    "defaultBottomMargin": 1.5,  # between the tempo and the notes below it
+}
+# How far apart notes stand. The first is Verovio's own; a single bar that is left for the last
+# system is taken into the one before it where a closer setting can do so.
+SPACINGS = (0.25, 0.23, 0.21, 0.19)
+# A text that begins with a symbol of the music font, such as the note value of a tempo.
+SYMBOL_IN_TEXT = re.compile(
+    r'<text x="(?P<x>-?\d+)" y="(?P<y>-?\d+)"(?P<more>[^>]*)>\s*<tspan[^>]*>\s*<tspan[^>]*>\s*'
+    rf'<tspan font-family="{MUSIC_FONT}" font-size="(?P<size>\d+)px">(?P<symbol>.)</tspan>'
+    r"(?:\s*</tspan>){2}"
+)
+
+
+def engrave(
+    score: Score,
+    options: dict[str, object],
+    *,
+    tempo_qpm: float,
+    program: int,
+    voice_names: Sequence[str],
+) -> list[str]:
+    """Return each page as SVG.
+
+    Args:
+        score: the piece.
+        options: of Verovio, beside `OPTIONS`: the size of a page and its margins.
+        tempo_qpm: quarter notes a minute.
+        program: General MIDI instrument.
+        voice_names: beside the staves; a single voice needs none.
+
+    Raises:
+        ValueError: a tempo or program outside what MIDI can say.
+    """
+    import verovio  # loads its fonts
+
+    voice_names = voice_names or [""] * (score.voices == 1)
+    music = to_musicxml(
+        score, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names, layout="closed"
+    )
+    verovio.enableLog(verovio.LOG_OFF)  # it would tell the terminal of each odd bar
+    engraver = verovio.toolkit()
+    engraver.setOptions({**OPTIONS, **options})
+    assert engraver.loadData(music), "our own MusicXML can be read"
+    for spacing in (*SPACINGS, SPACINGS[0]):
+        engraver.setOptions({"spacingLinear": spacing})
+        engraver.redoLayout()
+        if not _leaves_a_bar_alone(engraver.renderToSVG(engraver.getPageCount())):
+            break
+    symbols = Path(engraver.getResourcePath())
+    pages = [engraver.renderToSVG(page + 1) for page in range(engraver.getPageCount())]
+    return [_with_drawn_symbols(page, symbols) for page in pages]
+
+
+def _leaves_a_bar_alone(page: str) -> bool:
+    """Return whether there is one bar in the last system of a page, and others above."""
+    *above, last = page.split('class="system"')[1:]
+    return bool(above) and last.count('class="measure"') == 1
+
+
+def _with_drawn_symbols(page: str, resources: Path) -> str:
+    """Return a page on which the symbols in texts are outlines.
+
+    Verovio would write them as letters of a font that comes with the page, which few programs
+    but browsers read.
+    """
+    return SYMBOL_IN_TEXT.sub(lambda text: _drawn_symbol(text, resources), page)
+
+
+def _drawn_symbol(text: re.Match, resources: Path) -> str:
+    code = f"{ord(text['symbol']):04X}"
+    outline = (resources / MUSIC_FONT / f"{code}.xml").read_text(encoding="utf-8")
+    widths = (resources / f"{MUSIC_FONT}.xml").read_text(encoding="utf-8")
+    width = float(re.search(rf'<g c="{code}"[^>]* h-a-x="([\d.]+)"', widths)[1])
+    scale = int(text["size"]) / UNITS_PER_EM
+    where = f"translate({text['x']}, {text['y']}) scale({scale:g}, {scale:g})"
+    path = re.search(r"<path[^>]*>", outline)[0]
+    rest = f'<text x="{int(text["x"]) + round(width * scale)}" y="{text["y"]}"{text["more"]}>'
+    return f'<g transform="{where}">{path}</g>{rest}'

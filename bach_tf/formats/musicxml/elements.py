@@ -1,0 +1,232 @@
+"""The elements of one bar: notes, rests, and what stands on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, SubElement
+
+from bach_tf.formats.musicxml.parts import Bar, Line, Part, events_in
+from bach_tf.formats.musicxml.rhythm import Event, Meter, Symbol, beams_of, symbols_of
+from bach_tf.theory.keys import LETTERS, spell
+
+ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
+LINE_FEED, FIRST_PRINTED, SURROGATES = 0x0A, 0x20, range(0xD800, 0xE000)
+UNSURE = None  # of an alteration: after a tie from the bar before it is written anew
+
+
+@dataclass(frozen=True)
+class Page:
+    """What holds from the first bar of a piece to the last.
+
+    Args:
+        meter: of the bars.
+        sharps: of the key signature; flats are negative.
+        division: ticks of one unit in which MusicXML counts durations.
+        fermatas: ticks at which notes begin that have one.
+    """
+
+    meter: Meter
+    sharps: int
+    division: int
+    fermatas: frozenset[int]
+
+
+def add(parent: Element, tag: str, text: object = None, **attributes: object) -> Element:
+    """Append an element and return it."""
+    child = SubElement(parent, tag, {name: str(value) for name, value in attributes.items()})
+    if text is not None:
+        child.text = legal_text(str(text))
+    return child
+
+
+def legal_text(text: str) -> str:
+    """Return a text with question marks for the characters that XML cannot hold."""
+    return "".join(c if _is_legal(ord(c)) else "?" for c in text)
+
+
+def _is_legal(code: int) -> bool:
+    if code < FIRST_PRINTED:
+        return code == LINE_FEED
+    return code not in SURROGATES and code & 0xFFFE != 0xFFFE
+
+
+def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
+    """Append the notes and rests that a part has in a bar to its measure."""
+    duration = (bar.end - bar.start) // page.division
+    lines = {}  # {number: symbols}; a staff has its first line in every bar
+    for number, line in enumerate(part.lines):
+        events = events_in(line, bar)
+        if not events and line.main and bar.end - bar.start < page.meter.bar:
+            # Readers take the rest of a bar for a whole one, also where the bar is short.
+            events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
+        if events or line.main:
+            lines[number] = symbols_of(events, page.meter)
+    signs = _accidentals(part, lines, page.sharps)
+    for place, (number, symbols) in enumerate(lines.items()):
+        if place:
+            add(add(measure, "backup"), "duration", duration)
+        where = _Where(part, number)
+        if symbols:
+            _add_line(measure, where, symbols, signs, bar, page)
+        else:
+            silence = add(measure, "note")
+            add(silence, "rest", measure="yes")
+            add(silence, "duration", duration)
+            where.add_voice(silence)
+            where.add_staff(silence)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """The line of a part that is being written."""
+
+    part: Part
+    number: int
+
+    @property
+    def line(self) -> Line:
+        return self.part.lines[self.number]
+
+    def add_voice(self, element: Element) -> None:
+        add(element, "voice", self.number + 1)
+
+    def add_staff(self, element: Element) -> None:
+        if len(self.part.clefs) > 1:
+            add(element, "staff", self.line.staff + 1)
+
+
+def _add_line(
+    measure: Element,
+    where: _Where,
+    symbols: Sequence[Symbol],
+    signs: dict[tuple[int, int, int], str],
+    bar: Bar,
+    page: Page,
+) -> None:
+    beams, tuplets = beams_of(symbols, page.meter), _tuplets(symbols, page.meter)
+    for place, symbol in enumerate(symbols):
+        if not symbol.pitches and not where.line.main:
+            skipped = add(measure, "forward")
+            add(skipped, "duration", symbol.ticks // page.division)
+            where.add_voice(skipped)
+            where.add_staff(skipped)
+            continue
+        for number, pitch in enumerate(symbol.pitches or (None,)):
+            sign = signs.get((where.number, place, pitch))
+            note = _add_note(measure, where, symbol, pitch, sign, page)
+            if number:
+                note.insert(0, Element("chord"))
+                _add_notations(note, symbol)
+                continue
+            for level, beam in enumerate(beams[place], start=1):
+                add(note, "beam", beam, number=level)
+            tick = bar.start - bar.lacks + symbol.start
+            fermata = where.line.fermatas and tick in page.fermatas
+            _add_notations(note, symbol, tuplets[place], fermata)
+
+
+def _add_note(
+    measure: Element,
+    where: _Where,
+    symbol: Symbol,
+    pitch: int | None,
+    sign: str | None,
+    page: Page,
+) -> Element:
+    """Append a note, or a rest without a pitch, in the order that MusicXML asks for."""
+    note = add(measure, "note")
+    _add_pitch(note, pitch, page.sharps)
+    add(note, "duration", symbol.ticks // page.division)
+    _add_ties(note, symbol, "tie")
+    where.add_voice(note)
+    add(note, "type", symbol.kind)
+    for _ in range(symbol.dots):
+        add(note, "dot")
+    if sign:
+        add(note, "accidental", sign)
+    if symbol.triplet:
+        change = add(note, "time-modification")
+        add(change, "actual-notes", 3)
+        add(change, "normal-notes", 2)
+    if symbol.pitches and where.line.stem:
+        add(note, "stem", where.line.stem)
+    where.add_staff(note)
+    return note
+
+
+def _add_pitch(note: Element, pitch: int | None, sharps: int) -> None:
+    if pitch is None:
+        add(note, "rest")
+        return
+    letter, alteration, octave = spell(pitch, sharps)
+    element = add(note, "pitch")
+    add(element, "step", letter)
+    if alteration:
+        add(element, "alter", alteration)
+    add(element, "octave", octave)
+
+
+def _add_ties(parent: Element, symbol: Symbol, tag: str) -> None:
+    for is_so, kind in ((symbol.from_tie, "stop"), (symbol.to_tie, "start")):
+        if is_so and symbol.pitches:
+            add(parent, tag, type=kind)
+
+
+def _add_notations(
+    note: Element, symbol: Symbol, tuplets: Sequence[str] = (), fermata: bool = False
+) -> None:
+    tied = symbol.pitches and (symbol.from_tie or symbol.to_tie)
+    fermata = fermata and symbol.pitches and not symbol.from_tie
+    if not (tied or tuplets or fermata):
+        return
+    notations = add(note, "notations")
+    _add_ties(notations, symbol, "tied")
+    for kind in tuplets:
+        add(notations, "tuplet", type=kind)
+    if fermata:
+        add(notations, "fermata", type="upright")
+
+
+def _tuplets(symbols: Sequence[Symbol], meter: Meter) -> list[list[str]]:
+    """Return at which symbols a triplet starts and stops."""
+    span = [s.start // meter.triplet_span if s.triplet else None for s in symbols]
+    return [
+        ["start"] * (place == 0 or span[place - 1] != here)
+        + ["stop"] * (place + 1 == len(span) or span[place + 1] != here)
+        if here is not None
+        else []
+        for place, here in enumerate(span)
+    ]
+
+
+def _accidentals(
+    part: Part, lines: dict[int, list[Symbol]], sharps: int
+) -> dict[tuple[int, int, int], str]:
+    """Return the signs that a bar needs: `{(line, place of the symbol, pitch): sign}`."""
+    in_time = sorted(
+        (symbol.start, number, place, pitch, symbol.from_tie)
+        for number, symbols in lines.items()
+        for place, symbol in enumerate(symbols)
+        for pitch in symbol.pitches
+    )
+    standing, signs = {}, {}
+    for _, number, place, pitch, from_tie in in_time:
+        letter, alteration, octave = spell(pitch, sharps)
+        where = part.lines[number].staff, letter, octave
+        known = standing.get(where, _of_signature(letter, sharps))
+        if alteration == known:
+            continue
+        if from_tie:
+            standing[where] = UNSURE
+        else:
+            standing[where] = alteration
+            signs[number, place, pitch] = ACCIDENTALS[alteration]
+    return signs
+
+
+def _of_signature(letter: str, sharps: int) -> int:
+    """Return how a key signature alters a letter."""
+    if sharps < 0:
+        return -int(letter in LETTERS[sharps:])
+    return int(letter in LETTERS[:sharps])

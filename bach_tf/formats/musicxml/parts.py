@@ -1,0 +1,241 @@
+"""The parts, staves and lines in which the notes of a score are written.
+
+A line holds one chord at a time: it is what MusicXML calls a voice. Times are in ticks.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter
+from bach_tf.score import STEPS_PER_QUARTER, Score
+
+LAYOUTS = ("parts", "closed")
+CLOSED_VOICES = 4
+MIDDLE_C = 60
+# A keyboard's part that goes below the first and above the second of these has two staves.
+TWO_STAVES = (48, 72)
+KEYBOARDS = frozenset((*range(9), *range(16, 22), 46))  # and the harp
+LONGEST_BEAT_VALUE = 64
+
+
+class Chord(NamedTuple):
+    """Notes of one line that begin and end together."""
+
+    start: int
+    end: int
+    pitches: tuple[int, ...]  # from the lowest up
+
+
+class Bar(NamedTuple):
+    """From where to where a bar goes, and how much of a whole one its beginning lacks."""
+
+    start: int
+    end: int
+    lacks: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """Chords that follow one another.
+
+    Args:
+        chords: in the order of time.
+        staff: of its part, counted from 0.
+        stem: "up" or "down", or "" where the reader may choose.
+        main: whether its silences are written as rests.
+        fermatas: whether those of the score are written here.
+    """
+
+    chords: tuple[Chord, ...]
+    staff: int = 0
+    stem: str = ""
+    main: bool = True
+    fermatas: bool = True
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one player or singer reads, or two of them on one staff.
+
+    Args:
+        name: beside the first staff.
+        clefs: of each staff: "G" or "F".
+        lines: of all staves.
+    """
+
+    name: str
+    clefs: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def on_grid(score: Score) -> Score:
+    """Return the score on a grid that note values can say: its own, or sixteenths.
+
+    Notes are moved to the nearest sixteenth, and last one at least. Of those of one pitch and
+    voice that then begin together the longest is left; one that is struck again ends there.
+    """
+    if score.steps_per_quarter in GRIDS:
+        return score
+    columns = (score.onset, score.duration, score.pitch, score.voice, score.velocity)
+    strikes = defaultdict(dict)  # {(pitch, voice): {start: (end, velocity)}}
+    for onset, duration, pitch, voice, velocity in zip(*(column.tolist() for column in columns)):
+        start, end = _sixteenth(onset, score), _sixteenth(onset + duration, score)
+        others = strikes[pitch, voice]
+        others[start] = max((max(end, start + 1), velocity), others.get(start, (0, 0)))
+    notes = []
+    for (pitch, voice), by_start in strikes.items():
+        starts = sorted(by_start)
+        for start, following in zip_longest(starts, starts[1:], fillvalue=math.inf):
+            end, velocity = by_start[start]
+            notes.append((start, min(end, following) - start, pitch, voice, velocity))
+    onset, duration, pitch, voice, velocity = np.array(notes, int).reshape(-1, 5).T
+    length = max(_sixteenth(score.length, score), int((onset + duration).max(initial=0)))
+    return replace(
+        score,
+        onset=onset,
+        duration=duration,
+        pitch=pitch,
+        voice=voice,
+        velocity=velocity,
+        length=length,
+        steps_per_quarter=STEPS_PER_QUARTER,
+        upbeat=_sixteenth(score.upbeat, score),
+        fermatas=tuple(_sixteenth(step, score) for step in score.fermatas),
+    )
+
+
+def _sixteenth(step: int, score: Score) -> int:
+    """Return the sixteenth that is nearest to a step."""
+    return (2 * step * STEPS_PER_QUARTER + score.steps_per_quarter) // (2 * score.steps_per_quarter)
+
+
+def meter_of(score: Score) -> Meter:
+    """Return the time signature; 4/4 where it is unknown or cannot be written."""
+    beats, value = score.time_signature or (4, 4)
+    writable = value <= LONGEST_BEAT_VALUE and value & (value - 1) == 0
+    return Meter(beats, value) if writable else Meter(4, 4)
+
+
+def bars_of(score: Score, meter: Meter) -> list[Bar]:
+    """Return the bars: the upbeat, whole ones, and a last one that ends where the piece does."""
+    tick = QUARTER // score.steps_per_quarter
+    length, upbeat = score.length * tick, score.upbeat * tick % meter.bar
+    bars = [Bar(0, min(upbeat, length), meter.bar - upbeat)] if upbeat else []
+    starts = range(upbeat, length, meter.bar)
+    bars += [Bar(start, min(start + meter.bar, length), 0) for start in starts]
+    return bars if length else [Bar(0, meter.bar, 0)]
+
+
+def parts_of(score: Score, names: Sequence[str], program: int, layout: str) -> list[Part]:
+    """Return the parts in which a score is written.
+
+    Args:
+        score: on one of `GRIDS`.
+        names: of the voices.
+        program: General MIDI instrument: a keyboard's wide part has two staves.
+        layout: "parts" for a part each; "closed" for soprano and alto on one staff, tenor and
+            bass on another, if there are four voices of one note at a time.
+    """
+    names = [*names[: score.voices]]
+    names += [f"voice {number + 1}" for number in range(len(names), max(score.voices, 1))]
+    lines = [_lines(_notes(score, voice)) for voice in range(score.voices)]
+    if layout == "closed" and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
+        return [_two_on_a_staff(score, names, lines, upper) for upper in (0, 2)]
+    return [_own_part(score, names[voice], voice, program) for voice in range(len(names))]
+
+
+def _sings(lines: Sequence[Line]) -> bool:
+    """Return whether a voice has one note at a time."""
+    return len(lines) == 1 and all(len(chord.pitches) == 1 for chord in lines[0].chords)
+
+
+def _two_on_a_staff(score: Score, names: Sequence[str], lines: Sequence, upper: int) -> Part:
+    # One fermata stands above each system, where singers and congregation look for it.
+    both = (
+        replace(lines[upper][0], stem="up", fermatas=upper == 0),
+        replace(lines[upper + 1][0], stem="down", fermatas=False),
+    )
+    clef = _clef(score.pitch[(score.voice == upper) | (score.voice == upper + 1)])
+    return Part(f"{names[upper]}\n{names[upper + 1]}", (clef,), both)
+
+
+def _own_part(score: Score, name: str, voice: int, program: int) -> Part:
+    notes = _notes(score, voice)
+    pitches = score.pitch[score.voice == voice]
+    low, high = TWO_STAVES
+    wide = len(notes) > 0 and pitches.min() < low and pitches.max() > high
+    if not (wide and program in KEYBOARDS):
+        return Part(name, (_clef(pitches),), tuple(_lines(notes)))
+    above = [note for note in notes if note[2] >= MIDDLE_C]
+    below = [note for note in notes if note[2] < MIDDLE_C]
+    lower = [replace(line, staff=1, fermatas=False) for line in _lines(below)]
+    return Part(name, ("G", "F"), (*_lines(above), *lower))
+
+
+def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:
+    """Return the start, end and pitch of each note of a voice."""
+    tick = QUARTER // score.steps_per_quarter
+    mine = score.voice == voice
+    start, pitch = score.onset[mine] * tick, score.pitch[mine]
+    end = start + score.duration[mine] * tick
+    return list(zip(start.tolist(), end.tolist(), pitch.tolist()))
+
+
+def _clef(pitches: np.ndarray) -> str:
+    return "G" if not pitches.size or np.median(pitches) >= MIDDLE_C else "F"
+
+
+def _lines(notes: Iterable[tuple[int, int, int]]) -> list[Line]:
+    """Return notes in as few lines as they need, one at least.
+
+    The first line takes the highest notes.
+    """
+    chords = defaultdict(set)
+    for start, end, pitch in notes:
+        chords[start, end].add(pitch)
+    lines: list[list[Chord]] = []
+    for (start, end), pitches in sorted(
+        chords.items(), key=lambda chord: (chord[0][0], -max(chord[1]), -chord[0][1])
+    ):
+        free = next((line for line in lines if line[-1].end <= start), None)
+        if free is None:
+            lines.append(free := [])
+        free.append(Chord(start, end, tuple(sorted(pitches))))
+    return [
+        Line(tuple(line), main=number == 0, fermatas=number == 0)
+        for number, line in enumerate(lines or [[]])
+    ]
+
+
+def events_in(line: Line, bar: Bar) -> list[Event]:
+    """Return what a line does in a bar, rests included; nothing where it has no notes there.
+
+    Times are counted from where a whole bar would begin.
+    """
+    start, end, lacks = bar
+    shift = lacks - start
+    events, now = [], start
+    sounding = slice(
+        bisect_right(line.chords, start, key=attrgetter("end")),
+        bisect_left(line.chords, end, key=attrgetter("start")),
+    )
+    for chord in line.chords[sounding]:
+        first, last = max(chord.start, start), min(chord.end, end)
+        if first > now:
+            events.append(Event(now + shift, first + shift))
+        begun, ended = chord.start >= start, chord.end <= end
+        events.append(Event(first + shift, last + shift, chord.pitches, begun, ended))
+        now = last
+    if events and now < end:
+        events.append(Event(now + shift, end + shift))
+    return events

@@ -1,0 +1,236 @@
+"""A picture of a score: pitch over time, one colour for each voice."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf.score import Score
+from bach_tf.theory.instruments import check_style
+from bach_tf.theory.note_names import note_name
+
+# Told apart by most eyes, also in grey: M. Okabe and K. Ito's palette (2008).
+COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7500", "#000000")
+BLACK_KEYS, VEIL, INK, GREY = "#f4f4f4", "#efe9dc", "#222222", "#777777"
+BAR_LINES, NUMBERED_LINES, OCTAVE_LINES = "#d9d9d9", "#b4b4b4", "#cccccc"
+VEIL_ALPHA = 0.62  # over the notes that were given
+LARGE, SMALL = 11, 8  # points
+
+WIDTH_INCHES = (6.0, 16.0)  # of the room for the notes: the narrowest and the widest
+HEIGHT_INCHES = (2.4, 5.2)
+INCHES_PER_QUARTER, INCHES_PER_SEMITONE = 0.22, 0.125
+LEFT, RIGHT, TOP, BOTTOM, TITLE = 0.65, 0.3, 0.4, 0.6, 0.3  # inches around that room
+TITLE_FROM_TOP = 0.22  # inches
+LETTER = 0.075  # inches, of a letter in the legend
+DOTS_PER_INCH = 110
+FEWEST_SEMITONES = 12  # on the axis, so that a piece of one note has one
+NOTE_HEIGHT = 0.84  # semitones
+UNISON = 0.5  # of that: the height of a note on that of an earlier voice, which it would hide
+GAP_INCHES, LARGEST_GAP = 0.018, 0.2  # between notes, and as a part of the one before it
+NUMBER_INCHES, LINE_INCHES = 0.45, 0.1  # that the number of a bar takes, and its line
+FINEST_GRID = 48  # steps a quarter; finer ones are those of performances, which have no bars
+WHOLE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+
+OCTAVE = 12
+BLACK = {1, 3, 6, 8, 10}  # pitch classes
+# Pitch classes that are named, from the many to the few, and the inches that a semitone needs.
+NAMED = (({0, 2, 4, 5, 7, 9, 11}, 0.12), ({0, 4, 7}, 0.045), ({0}, 0.0))
+
+
+def write_piano_roll(
+    score: Score,
+    path: Path,
+    *,
+    tempo_qpm: float = 90.0,
+    program: int = 0,
+    voice_names: Sequence[str] = (),
+    primer_steps: int = 0,
+) -> None:
+    """Draw a score as a piano roll.
+
+    Bars of four quarters, or of the score's own time signature, are told apart by lines and
+    numbered; a performance has seconds instead. Notes are named at the left.
+
+    Args:
+        score: the piece.
+        path: of the picture; its ending says the format, such as `.png`.
+        tempo_qpm: quarter notes a minute, of a performance.
+        program: ignored.
+        voice_names: for the legend; "voice 1" and so on where there are none. A single voice
+            needs no legend.
+        primer_steps: how much of the beginning was given: it is veiled and says so.
+
+    Raises:
+        ValueError: a tempo outside what MIDI can say.
+
+    Example:
+        >>> write_piano_roll(Score.from_grid([[67, 60]]), Path("two.png"))  # doctest: +SKIP
+    """
+    check_style(tempo_qpm)
+    names = [
+        (voice_names[voice] if voice < len(voice_names) else "") or f"voice {voice + 1}"
+        for voice in range(score.voices)
+    ]
+    quarters = max(score.length / score.steps_per_quarter, 1)
+    lowest, highest = _pitches(score)
+    figure, axes = _paper(quarters, highest - lowest + 1, score.title, names)
+    axes.set(xlim=(0, quarters), ylim=(lowest - 0.5, highest + 0.5))
+    _draw_keys(axes, lowest, highest)
+    if score.steps_per_quarter > FINEST_GRID:
+        _draw_seconds(axes, quarters, tempo_qpm)
+    else:
+        _draw_bars(axes, score, quarters)
+    drawn = [_draw_voice(axes, score, voice) for voice in range(score.voices)]
+    if primer_steps > 0:
+        _veil(axes, min(primer_steps / score.steps_per_quarter, quarters))
+    if len(names) > 1:
+        _draw_legend(axes, drawn, names)
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(path)
+
+
+def _paper(quarters: float, semitones: int, title: str, names: Sequence[str]) -> tuple:
+    """Return a figure with a title, and the axes in it, of a size for so much music."""
+    from matplotlib.figure import Figure  # takes a moment to import
+
+    width = float(np.clip(quarters * INCHES_PER_QUARTER, *WIDTH_INCHES))
+    height = float(np.clip(semitones * INCHES_PER_SEMITONE, *HEIGHT_INCHES))
+    right = RIGHT + (0.4 + LETTER * max(map(len, names)) if len(names) > 1 else 0)
+    whole = width + LEFT + right, height + BOTTOM + TOP + (TITLE if title else 0)
+    figure = Figure(figsize=whole, dpi=DOTS_PER_INCH)
+    place = LEFT / whole[0], BOTTOM / whole[1], width / whole[0], height / whole[1]
+    axes = figure.add_axes(place)
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0, labelsize=SMALL, labelcolor=GREY)
+    above = 1 - TITLE_FROM_TOP / whole[1]
+    figure.text(place[0], above, title, size=LARGE, color=INK, va="top", parse_math=False)
+    return figure, axes
+
+
+def _inches(axes) -> tuple[float, float]:
+    """Return the width and the height of axes."""
+    box = axes.get_position()
+    width, height = axes.figure.get_size_inches()
+    return box.width * width, box.height * height
+
+
+def _pitches(score: Score) -> tuple[int, int]:
+    """Return the lowest and the highest pitch that have room."""
+    lowest, highest = (int(score.pitch.min()), int(score.pitch.max())) if len(score) else (60, 60)
+    missing = max(0, FEWEST_SEMITONES - (highest - lowest))
+    return lowest - 1 - missing // 2, highest + 1 + (missing + 1) // 2
+
+
+def _draw_keys(axes, lowest: int, highest: int) -> None:
+    """Shade what are black keys on a piano, and name as many notes as there is room for."""
+    for pitch in range(lowest, highest + 1):
+        if pitch % OCTAVE in BLACK:
+            axes.axhspan(pitch - 0.5, pitch + 0.5, color=BLACK_KEYS, linewidth=0, zorder=0)
+        if pitch % OCTAVE == 0:
+            axes.axhline(pitch - 0.5, color=OCTAVE_LINES, linewidth=0.8, zorder=1)
+    room = _inches(axes)[1] / (highest - lowest + 1)
+    named = next(classes for classes, needed in NAMED if room >= needed)
+    shown = [p for p in range(max(lowest, 0), min(highest, 127) + 1) if p % OCTAVE in named]
+    axes.set_yticks(shown, [note_name(pitch) for pitch in shown])
+    for pitch, label in zip(shown, axes.get_yticklabels()):
+        label.set_fontweight("bold" if pitch % OCTAVE == 0 else "normal")
+
+
+def _draw_bars(axes, score: Score, quarters: float) -> None:
+    """Draw a line where bars begin, and number as many as there is room for."""
+    bar = score.steps_per_bar / score.steps_per_quarter
+    upbeat = score.upbeat % score.steps_per_bar / score.steps_per_quarter
+    begins = np.arange(upbeat, quarters, bar)
+    inches = bar * _inches(axes)[0] / quarters
+    every = 1
+    while every * inches < NUMBER_INCHES:
+        every *= 2
+    for number, begin in enumerate(begins):
+        if number % every == 0 or inches >= LINE_INCHES:
+            colour = NUMBERED_LINES if every > 1 and number % every == 0 else BAR_LINES
+            axes.axvline(begin, color=colour, linewidth=0.8, zorder=1)
+    axes.set_xticks(begins[::every], [str(1 + number) for number in range(len(begins))[::every]])
+    axes.set_xlabel("bar", size=SMALL, color=GREY)
+
+
+def _draw_seconds(axes, quarters: float, tempo_qpm: float) -> None:
+    """Draw a line every so many seconds, as there is room for their numbers."""
+    seconds = quarters * 60 / tempo_qpm
+    inches = _inches(axes)[0] / seconds
+    every = next((n for n in WHOLE_SECONDS if n * inches >= NUMBER_INCHES), WHOLE_SECONDS[-1])
+    shown = np.arange(0, seconds, every)
+    for second in shown:
+        axes.axvline(second * tempo_qpm / 60, color=BAR_LINES, linewidth=0.8, zorder=1)
+    axes.set_xticks(shown * tempo_qpm / 60, [f"{second:g}" for second in shown])
+    axes.set_xlabel("seconds", size=SMALL, color=GREY)
+
+
+def _draw_voice(axes, score: Score, voice: int):
+    """Draw the notes of a voice and return what the legend shows of them."""
+    from matplotlib.collections import PolyCollection
+
+    mine = np.flatnonzero(score.voice == voice)
+    starts = score.onset[mine] / score.steps_per_quarter
+    lengths = score.duration[mine] / score.steps_per_quarter
+    gap = GAP_INCHES * np.diff(axes.get_xlim()) / _inches(axes)[0]
+    ends = starts + lengths - np.minimum(gap, LARGEST_GAP * lengths)
+    half = NOTE_HEIGHT / 2 * UNISON ** _hidden_voices(score, mine, voice)
+    below, above = score.pitch[mine] - half, score.pitch[mine] + half
+    corners = [(starts, below), (starts, above), (ends, above), (ends, below)]
+    boxes = np.array(corners).transpose(2, 0, 1)  # (notes, 4, 2)
+    colour = COLOURS[voice % len(COLOURS)]
+    notes = PolyCollection(boxes, facecolor=colour, linewidth=0, zorder=2, snap=True)
+    return axes.add_collection(notes, autolim=False)
+
+
+def _hidden_voices(score: Score, mine: np.ndarray, voice: int) -> np.ndarray:
+    """Return how many earlier voices each note of a voice would hide: int `(notes,)`."""
+    hidden = np.zeros(len(mine), int)
+    end = score.onset + score.duration
+    for pitch in np.unique(score.pitch[mine]):
+        here = np.flatnonzero(score.pitch[mine] == pitch)
+        start_here, end_here = score.onset[mine[here], None], end[mine[here], None]
+        for other in range(voice):
+            theirs = (score.pitch == pitch) & (score.voice == other)
+            meet = (score.onset[theirs] < end_here) & (end[theirs] > start_here)
+            hidden[here] += meet.any(axis=1)
+    return hidden
+
+
+def _veil(axes, primer: float) -> None:
+    """Make the beginning that was given paler, up to a quarter, and say what it is."""
+    axes.axvspan(0, primer, color=VEIL, alpha=VEIL_ALPHA, linewidth=0, zorder=3)
+    axes.axvline(primer, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
+    axes.annotate(
+        "primer",
+        (0, 1),
+        (0, 3),  # points from there
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=SMALL,
+        style="italic",
+        color=GREY,
+    )
+
+
+def _draw_legend(axes, drawn: Sequence, names: Sequence[str]) -> None:
+    legend = axes.legend(
+        drawn,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=INK,
+        handlelength=1.2,
+        handleheight=0.7,
+        borderaxespad=0,
+        borderpad=0.6,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

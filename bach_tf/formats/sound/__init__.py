@@ -1,0 +1,1 @@
+"""Scores as sound: recorded instruments, or a plain additive synthesiser."""

@@ -1,0 +1,127 @@
+"""A score as sound of recorded instruments: a soundfont, where the extra `sound` is installed.
+
+MidiRenderer plays the soundfont TimGM6mb, which pretty_midi carries: 128 instruments of General
+MIDI, in equal temperament at 440 Hz.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+import wave
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import mido
+import numpy as np
+
+from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM, write_midi
+from bach_tf.formats.sound.synthesis import (
+    SAMPLE_RATE,
+    TAIL_SECONDS,
+    normalised,
+    places,
+    programs_of,
+    seconds_per_step,
+)
+from bach_tf.score import Score
+
+PACKAGES = ("midirenderer", "pretty_midi")
+SOUNDFONT = "TimGM6mb.sf2"  # in the folder of pretty_midi
+HOW_TO_INSTALL = "Install the extra: pip install 'bach_tf[sound]'."
+FADE_SECONDS = 0.2  # at the end of the tail, for what still rings
+VOLUME, PAN, MIDDLE, LOUDEST = 7, 10, 64, 127  # MIDI controllers and their values
+
+
+def missing_packages() -> list[str]:
+    """Return which of the packages of the extra `sound` are not installed."""
+    return [name for name in PACKAGES if find_spec(name) is None]
+
+
+def play(
+    score: Score,
+    *,
+    tempo_qpm: float = TEMPO_QPM,
+    program: int = CHURCH_ORGAN,
+    programs: Sequence[int] = (),
+) -> np.ndarray:
+    """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
+
+    The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
+    last step, in which what still rings fades. The first voice stands at the left and the last
+    one at the right.
+
+    Args:
+        score: at most 15 voices and an hour.
+        tempo_qpm: quarter notes a minute.
+        program: General MIDI instrument, 0..127.
+        programs: of each voice, where they differ; `program` for those after the last one.
+
+    Raises:
+        ValueError: packages that are missing, a score that is too long, too many voices, or a
+            tempo or program that cannot be.
+
+    Example:
+        >>> play(Score.from_grid([[67, 60]] * 4), tempo_qpm=60).shape  # doctest: +SKIP
+        (96000, 2)
+    """
+    soundfont, midi = _instruments_and_midi(score, tempo_qpm, program, programs)
+    from midirenderer import render_wave_from
+
+    rendered = _samples(render_wave_from(soundfont, midi))
+    seconds = score.length * seconds_per_step(score, tempo_qpm) + TAIL_SECONDS
+    sound = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
+    sound[: len(rendered)] = rendered[: len(sound)]
+    fade = round(FADE_SECONDS * SAMPLE_RATE)
+    sound[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+    return normalised(sound)
+
+
+def _instruments_and_midi(
+    score: Score, tempo_qpm: float, program: int, programs: Sequence[int]
+) -> tuple[bytes, bytes]:
+    """Return the soundfont, and the score as a MIDI file with a silent tail."""
+    if missing := missing_packages():
+        raise ValueError(
+            f"Recorded instruments need {' and '.join(missing)}, which this Python does not have. "
+            f"{HOW_TO_INSTALL} Without it there is the additive synthesiser."
+        )
+    tail = math.ceil(TAIL_SECONDS / seconds_per_step(score, tempo_qpm))
+    instruments = programs_of(score, program, programs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.mid"
+        write_midi(replace(score, length=score.length + tail), path, tempo_qpm=tempo_qpm)
+        file = mido.MidiFile(path)
+    for track, instrument, place in zip(file.tracks[1:], instruments, places(score.voices)):
+        _place_voice(track, instrument, place)
+    midi = io.BytesIO()
+    file.save(file=midi)
+    return _soundfont().read_bytes(), midi.getvalue()
+
+
+def _place_voice(track: mido.MidiTrack, instrument: int, place: float) -> None:
+    """Give the voice of a track its instrument, all the loudness there is, and its place."""
+    at, chosen = next((n, m) for n, m in enumerate(track) if m.type == "program_change")
+    controls = {VOLUME: LOUDEST, PAN: MIDDLE + round(place * (LOUDEST - MIDDLE))}
+    track[at] = chosen.copy(program=instrument)
+    track[at + 1 : at + 1] = [
+        mido.Message("control_change", channel=chosen.channel, control=number, value=value)
+        for number, value in controls.items()
+    ]
+
+
+def _soundfont() -> Path:
+    """Return where pretty_midi keeps its soundfont; importing it would take a second."""
+    return Path(find_spec("pretty_midi").submodule_search_locations[0]) / SOUNDFONT
+
+
+def _samples(wav: bytes) -> np.ndarray:
+    """Return the samples of a WAV file: float32 `(frames, 2)` in -1..1."""
+    with wave.open(io.BytesIO(wav)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (2, 2)
+        assert file.getframerate() == SAMPLE_RATE
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return samples.reshape(-1, 2).astype(np.float32) / 32_768

@@ -1,0 +1,218 @@
+"""The state of a training after each epoch, from which it goes on as if it had never stopped.
+
+RUN/checkpoint/
+  epoch_0007.weights.h5   the weights and the optimiser after the last finished epoch
+  state.json              which these are, and the counters of what waits for a better validation
+  epoch_0006.weights.h5   the same of the epoch before, in case those are damaged
+  previous.json
+  checksums.json          of both files of weights
+  lock                    held by the process that trains
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from bach_tf._basics.replacing import replace_json
+from bach_tf.learning.history import drop_later_rows, read_history
+from bach_tf.learning.rates import MONITOR, Plateau, current_rate, rate_of_epoch
+from bach_tf.learning.runs import CHECKPOINT, HISTORY, WEIGHTS, Run, build_model, save_weights
+from bach_tf.learning.weight_files import read_weights, write_weights
+
+STATE, PREVIOUS = "state.json", "previous.json"
+EXPECTED = {"epoch": int, "best": (int, float), "stopped": bool, "counters": dict, "weights": str}
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keep the best weights, and the state of the whole training after each epoch.
+
+    The state is the weights, the optimiser, and the counters of the callbacks that wait for
+    validation to get better. A training killed at any moment can go on from it.
+
+    Args:
+        run: to be trained.
+    """
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+        self.folder = run.folder / CHECKPOINT
+        self.began = False
+        self.state = {
+            "epoch": 0, "best": float("inf"), "best_epoch": None, "stopped": False, "counters": {},
+        }  # fmt: skip
+        self.former = None  # the state that was last on the disk, and whole
+        self.plateau = Plateau(run.preset)
+        self.early_stopping = keras.callbacks.EarlyStopping(
+            monitor=MONITOR, mode="min", patience=run.preset.patience
+        )
+        # Puts the averages of the weights in their place as long as something is measured.
+        self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.average else []
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the training has come to its end before the last epoch."""
+        return self.state["stopped"]
+
+    def restore(self) -> int:
+        """Load the state if there is one; return the number of finished epochs.
+
+        Where the last checkpoint is damaged, the one before is taken. Where the best weights are
+        damaged, those of the checkpoint take their place. Both are said on stderr.
+
+        Raises:
+            ValueError: no checkpoint is whole, or there is none beside trained weights.
+        """
+        if not any((self.folder / name).exists() for name in (STATE, PREVIOUS)):
+            self._refuse_trained_weights()
+            return 0
+        self.state = self.former = self._load()
+        if "factor" not in self.state["counters"].get("plateau", {}):
+            self._infer_factor()
+        drop_later_rows(self.run.folder / HISTORY, self.state["epoch"])
+        if self.state["best"] < float("inf"):
+            self._mend_best_weights()
+        return self.state["epoch"]
+
+    def on_train_begin(self, logs=None):  # noqa: D102
+        self.began = True  # and with it, as the last one, all other callbacks
+        # Keras resets the counters when training begins: they are set behind it.
+        for name, counters in self.state["counters"].items():
+            vars(getattr(self, name)).update(counters)
+        if self.state["epoch"] == 0:
+            self._write()
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+        counters = {
+            "plateau": _counters(self.plateau, "best", "wait", "factor"),
+            "early_stopping": _counters(self.early_stopping, "best", "wait", "best_epoch"),
+        }
+        self.state = self.state | {
+            "epoch": epoch + 1,
+            "stopped": bool(self.model.stop_training),
+            "counters": counters,
+        }
+        if logs[MONITOR] < self.state["best"]:
+            self.state |= {"best": float(logs[MONITOR]), "best_epoch": epoch + 1}
+            self._keep()
+        self._write()
+
+    def _keep(self) -> None:
+        """Write the weights that were measured into the run's folder."""
+        for average in self.averages:
+            average.on_test_begin()
+        try:
+            save_weights(self.run)
+        finally:
+            for average in self.averages:
+                average.on_test_end()
+
+    def _write(self) -> None:
+        """Write the weights under the epoch's name, then, at one stroke, the state that says so."""
+        self.folder.mkdir(exist_ok=True)
+        self.state["weights"] = f"epoch_{self.state['epoch']:04d}.weights.h5"
+        write_weights(self.run.model, self.folder / self.state["weights"])
+        if self.former:
+            replace_json(self.folder / PREVIOUS, self.former)
+        replace_json(self.folder / STATE, self.state)
+        kept = {self.state["weights"], (self.former or self.state)["weights"]}
+        for weights in self.folder.glob("*.weights.h5"):
+            if weights.name not in kept:
+                weights.unlink()
+        self.former = self.state
+
+    def _load(self) -> dict:
+        """Return the newest state that is whole; the model has its weights then."""
+        problems = []
+        for name in (STATE, PREVIOUS):
+            try:
+                state = read_state(self.folder / name)
+                read_weights(self.run.model, self.folder / state["weights"], finite=False)
+            except FileNotFoundError as error:
+                problems.append(f"{error.filename or self.folder / name} is missing.")
+            except (OSError, ValueError) as error:
+                problems.append(str(error))
+            else:
+                for problem in problems:
+                    _say(f"{problem} Going on from the checkpoint after epoch {state['epoch']}.")
+                return state
+        folder = self.run.folder
+        raise ValueError(
+            f"{problems[0]} Training cannot go on without it. Put back a copy of {self.folder}, "
+            f"or train anew under another name."
+            + (f" {folder / WEIGHTS} can be used still." if (folder / WEIGHTS).exists() else "")
+        )
+
+    def _refuse_trained_weights(self) -> None:
+        """Raise `ValueError` where weights were trained and their checkpoint is gone."""
+        if (self.run.folder / WEIGHTS).exists():
+            raise ValueError(
+                f"{self.run.folder} has trained weights and no checkpoint ({self.folder / STATE}): "
+                "training cannot go on. Train anew under another name."
+            )
+
+    def _infer_factor(self) -> None:
+        """Find the plateaus' factor of an older version, which lowered the rate itself."""
+        preset, epoch = self.run.preset, self.state["epoch"]
+        factor = 1.0
+        if preset.schedule != "cosine" and epoch:  # which may have had another number of epochs
+            rate = current_rate(self.run.model) / preset.learning_rate
+            factor = min(1.0, rate / rate_of_epoch(preset, epoch))
+        self.plateau.factor = factor
+
+    def _mend_best_weights(self) -> None:
+        """Put the checkpoint's weights in the place of the best ones where those are damaged."""
+        path = self.run.folder / WEIGHTS
+        try:
+            read_weights(build_model(self.run.preset, self.run.codec), path)
+            return
+        except FileNotFoundError:
+            problem = f"{path} is missing."
+        except ValueError as error:
+            problem = str(error)
+        if not all(np.isfinite(weights).all() for weights in self.run.model.get_weights()):
+            raise ValueError(f"{problem} The checkpoint holds NaN. Train anew under another name.")
+        for average in self.averages:
+            average.set_model(self.run.model)
+        self._keep()
+        epoch, best = self.state["epoch"], self.state.get("best_epoch")
+        rows = {int(row["epoch"]): row for row in read_history(self.run.folder / HISTORY)}
+        measured = rows.get(epoch - 1, {}).get(MONITOR, float("inf"))
+        self.state = self.former = self.state | {"best": measured, "best_epoch": epoch}
+        replace_json(self.folder / STATE, self.state)
+        lost = "" if best == epoch else f" Those of epoch {best or '?'}, the best, are lost."
+        _say(f"{problem} The weights of epoch {epoch} take their place.{lost}")
+
+
+def read_state(path: Path) -> dict:
+    """Return the state of a training as it was written.
+
+    Raises:
+        ValueError: the file is damaged; the message names it.
+        FileNotFoundError: there is none.
+    """
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [name for name, kind in EXPECTED.items() if not isinstance(state[name], kind)]
+        if wrong or Path(state["weights"]).name != state["weights"]:
+            raise ValueError("something else")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the state of a training, got: {type(error).__name__}: {error}."
+        ) from None
+    return state
+
+
+def _counters(callback: keras.callbacks.Callback, *names: str) -> dict[str, float | None]:
+    """Return attributes of a callback as plain numbers, for JSON."""
+    values = {name: getattr(callback, name) for name in names}
+    return {name: None if value is None else float(value) for name, value in values.items()}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

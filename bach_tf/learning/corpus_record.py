@@ -1,0 +1,91 @@
+"""What corpus a run is trained on: its hash in the run folder, so that no other takes its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bach_tf._basics.replacing import replace_json
+from bach_tf.corpora.preparation.prepared import content_hash, read_manifest
+
+CORPUS = "corpus.json"
+FEW = 3  # pieces that a message names
+SHORT = 16  # hexadecimal digits of a piece's hash: it is looked at where the whole hash differs
+
+
+def keep_corpus(run: Path, corpus: Path) -> None:
+    """Write the hashes of a prepared corpus into a run folder.
+
+    Args:
+        run: the run folder.
+        corpus: the prepared folder.
+
+    Raises:
+        ValueError: not a prepared corpus.
+    """
+    replace_json(run / CORPUS, _record(corpus))
+
+
+def check_corpus(run: Path, corpus: Path) -> None:
+    """Raise `ValueError` unless a run is to go on with the corpus it began with.
+
+    A run of an older version, which has kept none, takes this one for its own.
+
+    Args:
+        run: the run folder.
+        corpus: the prepared folder.
+
+    Raises:
+        ValueError: another corpus, or a record that cannot be read.
+    """
+    kept = _read(run / CORPUS)
+    if kept is None:
+        keep_corpus(run, corpus)
+        return
+    now = _record(corpus)
+    if now["sha256"] != kept["sha256"]:
+        raise ValueError(
+            f"The corpus of {run} has changed since its training began: "
+            f"{_difference(kept['pieces'], now['pieces'])}. Put the former files back to go on, "
+            "or train a new run on the corpus as it is now."
+        )
+
+
+def _record(corpus: Path) -> dict:
+    pieces = {entry["file"]: entry["sha256"][:SHORT] for entry in read_manifest(corpus)["pieces"]}
+    return {"sha256": content_hash(corpus), "pieces": pieces}
+
+
+def _read(path: Path) -> dict | None:
+    """Return what a run has kept of its corpus, if anything."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(kept["sha256"], str) and isinstance(kept["pieces"], dict)):
+            raise ValueError("something else")
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the hashes of the run's corpus, got: {error}. "
+            "If the corpus is known to be the same, delete the file."
+        ) from None
+    return kept
+
+
+def _difference(then: dict[str, str], now: dict[str, str]) -> str:
+    """Return in words which pieces differ."""
+    kinds = {
+        "changed": [name for name in then if now.get(name, then[name]) != then[name]],
+        "missing": [name for name in then if name not in now],
+        "new": [name for name in now if name not in then],
+    }
+    words = [
+        f"{kind} pieces: {len(names)} ({_few(names)})" for kind, names in kinds.items() if names
+    ]
+    # The same notes: then the grid, or what the manifest says of a piece.
+    return "; ".join(words) or "keys, metres or the grid of its pieces"
+
+
+def _few(names: list[str]) -> str:
+    names = [name.removesuffix(".csv") for name in names]
+    return ", ".join([*names[:FEW], *(["..."] if len(names) > FEW else [])])

@@ -1,0 +1,127 @@
+"""What a preset is trained on and measured with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf._basics.choices import choose
+from bach_tf.codecs import CODECS
+from bach_tf.corpora import CORPORA, read_split
+from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.corpora.validation import ensure_valid
+from bach_tf.learning.pipeline import (
+    Pieces,
+    TrainingBatches,
+    Windowing,
+    evaluation_batches,
+    last_step_batches,
+    load_all,
+    load_split,
+    split_windows,
+)
+from bach_tf.models import MODELS
+from bach_tf.recipes import Preset
+
+
+def prepare_corpus(preset: Preset) -> Path:
+    """Return the prepared folder of a preset's corpus; a user's own is validated first.
+
+    Raises:
+        ValueError: an unknown corpus, or one that cannot be read or is not sound.
+    """
+    prepare = choose(CORPORA, preset.corpus, "corpus")
+    data_dir = None if preset.data_dir is None else Path(preset.data_dir)
+    if preset.corpus == "folder" and data_dir is not None and data_dir.is_dir():
+        ensure_valid(data_dir)
+    return prepare(data_dir)
+
+
+def make_codec(preset: Preset, corpus: Path):
+    """Return the preset's codec, fitted to the training split and its transpositions.
+
+    Raises:
+        ValueError: an unknown codec, or pieces that it cannot hold.
+    """
+    splits = SPLITS if preset.split == "windows" else ["train"]
+    scores = [score for split in splits for score in read_split(corpus, split)]
+    codec = choose(CODECS, preset.codec, "codec")
+    return codec.fit(scores, transpose=preset.transpose, **preset.encoding)
+
+
+def make_windowing(preset: Preset) -> Windowing:
+    """Return how a preset's training pieces become batches.
+
+    Raises:
+        ValueError: a window, shift, batch or transposition that cannot be.
+    """
+    return Windowing(
+        window=preset.window,
+        shift=preset.shift,
+        batch_size=preset.batch_size,
+        transpose=preset.transpose,
+    )
+
+
+def check_model(preset: Preset, codec) -> None:
+    """Raise `ValueError` where a model cannot read the codec's steps, or would misname places.
+
+    A window must begin where places in a bar are named as at the beginning of a piece.
+    """
+    tokens = len(codec.may_follow)
+    wanted = choose(MODELS, preset.architecture, "model").tokens_per_step
+    if wanted not in (None, tokens):
+        raise ValueError(
+            f"The model {preset.architecture!r} reads steps of {wanted} tokens, those of four "
+            f"voices. Received: the codec {preset.codec!r}, whose steps have {tokens}. Choose "
+            "another --model or another --corpus."
+        )
+    shift, period = preset.shift * tokens, preset.model.get("period", 1)
+    if shift % period:
+        raise ValueError(
+            "`shift` must be a multiple of `model.period` in tokens. Received: "
+            f"shift={preset.shift}, which are {shift} tokens, and model.period={period}. "
+            "Choose another shift, or a period that divides it."
+        )
+
+
+def make_batches(
+    preset: Preset, pieces: Pieces, codec, keep: np.ndarray | None = None
+) -> TrainingBatches:
+    """Return the training batches that a preset asks for, of all windows or of some.
+
+    Raises:
+        ValueError: no piece, or as `make_windowing`.
+    """
+    return TrainingBatches(pieces, codec, make_windowing(preset), seed=preset.seed, keep=keep)
+
+
+def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data.Dataset:
+    """Return what a run is measured with: pieces of a split, or windows where those are split.
+
+    Raises:
+        ValueError: nothing to measure, or a piece that the codec cannot hold.
+    """
+    if preset.split == "windows":
+        pieces, windowing = load_all(corpus, codec), make_windowing(preset)
+        windows = split_windows(pieces, codec, windowing, preset.seed)[split]
+        return last_step_batches(pieces, codec, windowing, windows)
+    pieces = load_split(corpus, split, codec)
+    if not len(pieces):
+        raise ValueError(f"Expected at least one piece in the split {split!r}. Received: none")
+    return evaluation_batches(pieces, codec, preset.evaluation_batch, preset.context)
+
+
+def training_batches(preset: Preset, codec, corpus: Path) -> TrainingBatches:
+    """Return the batches of the training split of a prepared corpus.
+
+    Raises:
+        ValueError: as `make_batches`, or a piece that the codec cannot hold.
+    """
+    if preset.split == "windows":
+        pieces = load_all(corpus, codec)
+        windows = split_windows(pieces, codec, make_windowing(preset), preset.seed)
+        return make_batches(preset, pieces, codec, windows["train"])
+    return make_batches(preset, load_split(corpus, "train", codec), codec)

@@ -1,0 +1,284 @@
+"""Start or resume a run, and fit its model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bach_tf._basics.choices import choose
+from bach_tf.learning.callbacks import (
+    ReseedDropout,
+    StopOnNaN,
+    Stopwatch,
+    precision_callbacks,
+)
+from bach_tf.learning.checkpoints import STATE, Checkpoint, read_state
+from bach_tf.learning.corpus_record import check_corpus, keep_corpus
+from bach_tf.learning.data import (
+    check_model,
+    make_codec,
+    make_windowing,
+    measured_batches,
+    prepare_corpus,
+    training_batches,
+)
+from bach_tf.learning.disk import full_disk_named
+from bach_tf.learning.history import HistoryFile, read_history
+from bach_tf.learning.locks import locked
+from bach_tf.learning.metrics import TokenMean, hits, nats
+from bach_tf.learning.optimizers import OPTIMIZERS
+from bach_tf.learning.pipeline import TrainingBatches
+from bach_tf.learning.rates import MONITOR, RateSchedule, rate_of_epoch
+from bach_tf.learning.runs import (
+    CHECKPOINT,
+    HISTORY,
+    WEIGHTS,
+    Run,
+    build_model,
+    create_run,
+    load_settings,
+    load_weights,
+    replace_preset,
+)
+from bach_tf.recipes import Preset
+
+HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
+FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Args:
+        epochs: finished in all.
+        best_epoch: the one whose weights were kept, counted from 1.
+        best_nll: its validation, in nats a token.
+        seconds: of all epochs.
+        stopped: why there were no more of them: `"finished"`, the last epoch was reached;
+            `"patience"`, validation no longer got better; `"NaN in epoch N"`, counted from 1; or
+            `"interrupted"`.
+    """
+
+    epochs: int
+    best_epoch: int
+    best_nll: float
+    seconds: float
+    stopped: str = FINISHED
+
+
+def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
+    """Prepare the preset's corpus and make a fresh run; return it and the prepared folder.
+
+    Args:
+        preset: the settings.
+        name: of the run folder; the recipe and the time when `None`.
+
+    Raises:
+        ValueError: an unknown corpus, codec, model or optimiser, sizes that cannot be, a
+            corpus that cannot be read or is not sound, or a run of that name.
+    """
+    # Mistakes are said before the corpus is built and a folder made.
+    make_windowing(preset)
+    choose(OPTIMIZERS, preset.optimizer, "optimizer")
+    rate_of_epoch(preset, 0)
+    corpus = prepare_corpus(preset)
+    codec = make_codec(preset, corpus)
+    check_model(preset, codec)
+    run = create_run(preset, codec, name)
+    keep_corpus(run.folder, corpus)
+    return run, corpus
+
+
+def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
+    """Open a run to go on with it; return it and the prepared folder of its corpus.
+
+    Args:
+        folder: of the run.
+        epochs: another last epoch than the run's own. The rates of the epochs to come are those
+            of a training that was asked for so many at first: a cosine is stretched.
+
+    Raises:
+        ValueError: not a run folder, one that another process trains, or a corpus that has changed
+            or cannot be read any more.
+    """
+    preset, codec = load_settings(folder)
+    longer = preset if epochs is None else replace(preset, epochs=epochs)
+    with locked(folder / CHECKPOINT):
+        corpus = prepare_corpus(preset)
+        check_corpus(folder, corpus)
+        # The checkpoint has the weights; where none is written yet, they are drawn as at first.
+        keras.utils.set_random_seed(preset.seed)
+        run = Run(folder, preset, codec, build_model(preset, codec))
+        return (run if longer == preset else replace_preset(run, longer)), corpus
+
+
+def train(
+    run: Run,
+    corpus: Path,
+    *,
+    verbose: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Outcome:
+    """Fit a run's model to a prepared corpus; see `fit`.
+
+    Raises:
+        ValueError: another corpus than the run began with, or as `fit`.
+    """
+    check_corpus(run.folder, corpus)
+    batches = training_batches(run.preset, run.codec, corpus)
+    validation = measured_batches(run.preset, run.codec, corpus, "valid")
+    return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
+
+
+def fit(
+    run: Run,
+    batches: TrainingBatches,
+    validation: tf.data.Dataset,
+    *,
+    verbose: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Outcome:
+    """Train until the last epoch or until validation no longer gets better.
+
+    Goes on from the checkpoint in the run's folder if there is one: the same epochs follow
+    as if the training had never stopped. At the end `run.model` has the best weights.
+
+    Args:
+        run: a fresh one or one to resume.
+        batches: of the training split.
+        validation: inputs, targets and weights to measure each epoch with.
+        verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch.
+        callbacks: more of them, which see what an epoch has come to and change nothing in it.
+
+    Raises:
+        ValueError: a loss that is NaN in the first epoch, another training of the same run, or a
+            checkpoint that is damaged.
+        OSError: the run's folder cannot be written.
+    """
+    with locked(run.folder / CHECKPOINT), full_disk_named(run.folder):
+        _fit(run, batches, validation, verbose, callbacks)
+    load_weights(run)
+    return read_outcome(run)
+
+
+def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
+    """Train from the checkpoint on, if there is one; the best weights are in the folder then."""
+    preset = run.preset
+    compile_model(run.model, preset)
+    checkpoint = Checkpoint(run)
+    first_epoch = checkpoint.restore()
+    if not checkpoint.stopped:
+        callbacks = _callbacks(run, checkpoint, callbacks)
+        try:
+            run.model.fit(
+                batches.dataset(first_epoch),
+                steps_per_epoch=batches.steps_per_epoch,
+                initial_epoch=first_epoch,
+                epochs=preset.epochs,
+                validation_data=validation,
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=verbose,
+            )
+        except BaseException:
+            _close(callbacks)
+            raise
+    if not (run.folder / WEIGHTS).exists():
+        raise ValueError(
+            "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
+            f"--set learning_rate={preset.learning_rate / 10:g}"
+        )
+
+
+def compile_model(model: keras.Model, preset: Preset) -> None:
+    """Give the model its optimiser, loss and metrics; padding counts in none of them."""
+    model.compile(
+        optimizer=choose(OPTIMIZERS, preset.optimizer, "optimizer")(
+            preset.learning_rate * rate_of_epoch(preset, 0),
+            weight_decay=preset.weight_decay or None,
+            global_clipnorm=preset.clip_norm,
+            use_ema=preset.average > 0,
+            ema_momentum=preset.average,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[
+            # Unlike the loss: without regularisers, and the mean over tokens, not batches.
+            TokenMean(nats, "nll"),
+            TokenMean(hits, "accuracy"),
+        ],
+    )
+    # At once, not in the first batch: a checkpoint holds its variables from the start.
+    model.optimizer.build(model.trainable_variables)
+
+
+def _callbacks(
+    run: Run, checkpoint: Checkpoint, more: Sequence[keras.callbacks.Callback]
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks in the order in which they must see the end of an epoch."""
+    preset = run.preset
+    return [
+        ReseedDropout(preset.seed),
+        Stopwatch(),  # before those that write the logs
+        RateSchedule(preset, checkpoint.plateau),  # before the plateau of this epoch is found
+        StopOnNaN(),
+        checkpoint.plateau,
+        checkpoint.early_stopping,
+        *more,  # at the end of validation the averages are still in the model's place
+        *checkpoint.averages,
+        *precision_callbacks(preset),
+        keras.callbacks.TensorBoard(
+            run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
+        ),
+        HistoryFile(run.folder / HISTORY),
+        checkpoint,  # after all that it keeps the state of
+    ]
+
+
+def _close(callbacks: list[keras.callbacks.Callback]) -> None:
+    """Close the files of callbacks whose training did not end, which Keras leaves open."""
+    if not callbacks[-1].began:
+        return
+    for callback in callbacks:
+        # On a full disk, what they still hold cannot be written either.
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            callback.on_train_end()
+
+
+def read_outcome(run: Run) -> Outcome:
+    """Return what the training of a run has come to, out of its folder.
+
+    Raises:
+        ValueError: a history or a checkpoint that cannot be read.
+    """
+    rows = read_history(run.folder / HISTORY)
+    path = run.folder / CHECKPOINT / STATE
+    state = read_state(path) if path.exists() else {}
+    best = min(rows, key=lambda row: row[MONITOR] if np.isfinite(row[MONITOR]) else np.inf)
+    # Not the least loss where the weights of that epoch were lost.
+    kept = state.get("best_epoch") or best["epoch"] + 1
+    best = next((row for row in rows if row["epoch"] + 1 == kept), best)
+    return Outcome(
+        epochs=len(rows),
+        best_epoch=int(best["epoch"]) + 1,
+        best_nll=best[MONITOR],
+        seconds=sum(row.get("seconds", 0.0) for row in rows),
+        stopped=_why_stopped(rows, run.preset.epochs, state.get("stopped", False)),
+    )
+
+
+def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
+    """Return why a training has no more epochs than there are rows; see `Outcome`."""
+    if not np.isfinite(rows[-1].get("loss", 0.0)):
+        return f"NaN in epoch {int(rows[-1]['epoch']) + 1}"
+    if len(rows) >= epochs:
+        return FINISHED
+    return PATIENCE if early else INTERRUPTED

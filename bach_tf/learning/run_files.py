@@ -1,0 +1,82 @@
+"""The settings in a run folder, which a person may have edited; no TensorFlow here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bach_tf._basics.choices import choose
+from bach_tf._basics.files import read_limited
+from bach_tf._basics.messages import shorten
+from bach_tf.codecs import CODECS, Codec
+from bach_tf.recipes import Preset
+
+PRESET, CODEC = "preset.json", "codec.json"
+LARGEST_BYTES = 2**25  # of a file of settings; the most chords take 4 MB
+
+
+def read_settings(folder: Path) -> tuple[Preset, Codec]:
+    """Return the preset and the codec of a run folder.
+
+    Raises:
+        ValueError: a file that is missing, no JSON, or has settings that cannot be; the message
+            names the file and the setting.
+    """
+    preset, codec = read_preset(folder), read_codec(folder)
+    if not isinstance(codec, CODECS[preset.codec]):
+        raise ValueError(
+            f"{folder / CODEC}: expected the codec of {PRESET}, {preset.codec!r}, got another one"
+        )
+    return preset, codec
+
+
+def read_preset(folder: Path) -> Preset:
+    """Return the preset of a run folder.
+
+    Raises:
+        ValueError: as `read_settings`.
+    """
+    path = folder / PRESET
+    try:
+        return Preset.from_config(read_json(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_codec(folder: Path) -> Codec:
+    """Return the codec of a run folder.
+
+    Raises:
+        ValueError: as `read_settings`.
+    """
+    path = folder / CODEC
+    try:
+        arguments = read_json(path)
+        return choose(CODECS, arguments.pop("name", None), "codec").from_config(arguments)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the settings in a file of any content.
+
+    Raises:
+        ValueError: it is missing or too large, no UTF-8, no JSON or nested too deeply, or holds
+            something else than names and values.
+    """
+    try:
+        content = read_limited(path, LARGEST_BYTES)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"{path.name}: ")) from None
+    try:
+        config = json.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("expected settings in JSON, got lists nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("expected text in UTF-8, got other bytes") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"expected settings in JSON, got: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"expected settings in JSON, as {{...}}, got: {shorten(config)}")
+    return config

@@ -1,0 +1,335 @@
+"""Run folders: what a training leaves, and all that later commands read.
+
+tb_logs/NAME/
+  preset.json          every setting
+  codec.json           which codec, and its arguments
+  model.weights.h5     the weights of the best epoch
+  checksums.json       the SHA-256 of the weights
+  corpus.json          the hashes of the corpus
+  history.csv          a row for each epoch
+  train/ validation/   TensorBoard's event files
+  checkpoint/          the state after the last two finished epochs, to resume from
+
+Each file is replaced as a whole, so that a full disk or a power cut leaves a run that opens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import printable, shorten
+from bach_tf._basics.replacing import replace_json
+from bach_tf._basics.settings import Text
+from bach_tf.codecs import Codec
+from bach_tf.learning.run_files import CODEC, PRESET, read_settings
+from bach_tf.learning.weight_files import read_weights, write_weights
+from bach_tf.recipes import PRESETS, Preset, check_size
+
+# Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
+if TYPE_CHECKING:
+    from bach_tf.models import NextTokenModel
+
+RUNS = Path("tb_logs")
+PRETRAINED = Path(__file__).parents[1] / "pretrained" / "chorale"  # the weights that are shipped
+SHIPPED = "pretrained"  # what they are called where a run is named
+WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
+CHECKPOINT = "checkpoint"  # the folder of what a training goes on from
+SHOWN = 8  # runs in a message
+FOLDER_NAME = Text(200)  # beside which a number and an ending must fit into 255 bytes
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, opened.
+
+    Args:
+        folder: where it is.
+        preset: its settings.
+        codec: scores to ids and back.
+        model: with the weights of the best epoch, or fresh ones where there are none yet.
+    """
+
+    folder: Path
+    preset: Preset
+    codec: object
+    model: NextTokenModel
+
+
+def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS) -> Run:
+    """Make a run folder with fresh weights.
+
+    Args:
+        preset: the settings.
+        codec: made for the corpus.
+        name: of the folder; the recipe and the time when `None`.
+        runs: the folder of all runs.
+
+    Raises:
+        ValueError: the folder exists already, or the name is not one.
+    """
+    if name is not None:
+        check_run_name(name, runs)
+    import keras
+
+    keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
+    model = build_model(preset, codec)
+    folder = _make_folder(runs, name or preset.recipe or preset.architecture, dated=name is None)
+    try:
+        replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
+        replace_json(folder / PRESET, preset.to_config())
+    except BaseException:  # a full disk: half a run would not open
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Run(folder, preset, codec, model)
+
+
+def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
+    """Make a folder that no other process has made, and return it.
+
+    Args:
+        runs: where to.
+        name: of the folder.
+        dated: whether the time is added to the name, and a number where that is taken too.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    begun = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = [begun, *(f"{begun}-{number}" for number in range(2, 1000))]
+    for folder in (runs / chosen for chosen in (numbered if dated else [name])):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise ValueError(_taken(folder))
+
+
+def _taken(folder: Path) -> str:
+    return f"{folder} exists already. Choose another name, or go on with --resume {folder}."
+
+
+def load_run(folder: Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        ValueError: it is not a run folder, or its files cannot be read.
+    """
+    preset, codec = load_settings(folder)
+    run = Run(folder, preset, codec, build_model(preset, codec))
+    if (folder / WEIGHTS).exists():
+        load_weights(run)
+    return run
+
+
+def load_settings(folder: Path) -> tuple[Preset, Codec]:
+    """Return the preset and the codec of a run folder: without its model, and so at once.
+
+    Raises:
+        ValueError: it is not a run folder, or its files cannot be read.
+    """
+    if not (folder / PRESET).is_file():
+        raise ValueError(
+            f"Expected a run folder with {PRESET} and {CODEC}, got {folder}. {_choices()}"
+        )
+    return read_settings(folder)
+
+
+def load_trained_run(folder: Path) -> Run:
+    """Open a run folder that has weights.
+
+    Raises:
+        ValueError: as `load_run`, or no epoch has finished yet.
+    """
+    run = load_run(folder)
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(
+            f"{folder} has no weights yet: no epoch has finished. "
+            f"Go on with: python train.py --resume {folder}"
+        )
+    return run
+
+
+def replace_preset(run: Run, preset: Preset) -> Run:
+    """Return the run with other settings, in its folder too."""
+    replace_json(run.folder / PRESET, preset.to_config())
+    return replace(run, preset=preset)
+
+
+def list_runs(runs: Path = RUNS) -> list[Path]:
+    """Return the run folders that have weights, the newest last."""
+    found = []
+    for weights in runs.glob(f"*/{WEIGHTS}"):
+        try:
+            if weights.is_file():
+                found.append((weights.stat().st_mtime_ns, weights.parent))
+        except OSError:  # removed in between, or not ours to read
+            continue
+    return [folder for _, folder in sorted(found)]
+
+
+def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
+    """Return the run folder whose weights are the newest.
+
+    One whose settings cannot be read is passed over, and that is said on standard error.
+
+    Args:
+        runs: the folder of all runs.
+        recipe: a name in `PRESETS`, to have the newest of that one.
+
+    Raises:
+        ValueError: there is none, or no such recipe.
+    """
+    folder = _newest(runs, recipe)
+    if folder is None:
+        raise _none_trained(runs, recipe)
+    return folder
+
+
+def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Path:
+    """Return the run folder that a user means.
+
+    Args:
+        name: a run folder, the name of one in `RUNS`, or `SHIPPED` for the weights that come with
+            the package. `None` for the newest in `RUNS`, or the shipped weights where there
+            is none.
+        recipe: a name in `PRESETS`; of a run that has no name, only such a one.
+
+    Raises:
+        ValueError: there is none, or no such recipe.
+
+    Example:
+        >>> find_run("gru-jsb")  # doctest: +SKIP
+        PosixPath('tb_logs/gru-jsb')
+    """
+    if name is None:
+        folder = _newest(RUNS, recipe)
+        if folder is None and has_shipped_weights() and _is_of(PRETRAINED, recipe):
+            folder = PRETRAINED
+        if folder is None:
+            raise _none_trained(RUNS, recipe)
+        return folder
+    if str(name) == SHIPPED:
+        if not has_shipped_weights():
+            raise ValueError(
+                f"No weights came with this copy of bach_tf: expected them in {PRETRAINED}. "
+                "Train a run with: python train.py --model gru"
+            )
+        return PRETRAINED
+    # A folder that is no run does not hide the run of its name.
+    found = next((run for run in (Path(name), RUNS / name) if (run / PRESET).is_file()), None)
+    if found is None:
+        raise ValueError(
+            f"Expected a run folder, or the name of one in {RUNS}, got {name}: "
+            f"it has no {PRESET}. {_choices()}"
+        )
+    return found
+
+
+def check_run_name(name: str, runs: Path = RUNS) -> None:
+    """Raise `ValueError` for a name that a new run cannot have, before anything is prepared.
+
+    Example:
+        >>> check_run_name("gru-jsb", Path("absent"))
+    """
+    FOLDER_NAME.check("run_name", name)
+    if Path(name).name != name or name == "..":
+        raise ValueError(f"A run's name is the name of a folder. Received: {shorten(name)}")
+    if (runs / name).exists():
+        raise ValueError(_taken(runs / name))
+
+
+def run_name(folder: Path) -> str:
+    """Return what a user types to name a run: `find_run` of it is the folder."""
+    return SHIPPED if folder == PRETRAINED else str(folder)
+
+
+def has_shipped_weights() -> bool:
+    """Return whether this copy of the package came with weights."""
+    return (PRETRAINED / WEIGHTS).is_file()
+
+
+def _newest(runs: Path, recipe: str | None) -> Path | None:
+    """Return the newest run that has weights, of a recipe if one is asked for."""
+    if recipe is not None:
+        choose(PRESETS, recipe, "model")
+    return next((run for run in reversed(list_runs(runs)) if _is_of(run, recipe)), None)
+
+
+def _none_trained(runs: Path, recipe: str | None) -> ValueError:
+    return ValueError(
+        f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
+        f"Train one with: python train.py --model {recipe or 'gru'}"
+    )
+
+
+def _is_of(folder: Path, recipe: str | None) -> bool:
+    """Return whether a run's settings can be read, and are of a recipe if one is asked for."""
+    try:
+        preset, _ = read_settings(folder)
+    except ValueError as error:
+        print(f"Passed over a run: {error}", file=sys.stderr)
+        return False
+    return recipe in (None, preset.recipe)
+
+
+def _choices() -> str:
+    """Return in words which runs there are: the newest."""
+    runs = list_runs()
+    names = [printable(str(run)) for run in runs[-SHOWN:]] + [SHIPPED] * has_shipped_weights()
+    more = f" and {len(runs) - SHOWN} older ones" if len(runs) > SHOWN else ""
+    return f"Choose from: {', '.join(names) or 'none yet'}{more}."
+
+
+def load_weights(run: Run) -> None:
+    """Give `run.model` the weights in its folder; its optimiser stays as it is.
+
+    Raises:
+        ValueError: the file is damaged, of another model, or holds NaN.
+    """
+    # A compiled model would look for its optimiser in the file.
+    bare = build_model(run.preset, run.codec) if run.model.compiled else run.model
+    try:
+        read_weights(bare, run.folder / WEIGHTS)
+    except ValueError as error:
+        raise ValueError(f"{error} {_cure(run.folder)}") from None
+    if bare is not run.model:
+        run.model.set_weights(bare.get_weights())
+
+
+def _cure(folder: Path) -> str:
+    """Return what can be done where the weights of a run are damaged."""
+    if folder == PRETRAINED:
+        return "Install bach_tf again."
+    if (folder / CHECKPOINT).is_dir():
+        return f"The checkpoint can take its place: python train.py --resume {folder}"
+    return "Put back a copy, or train a new run."
+
+
+def save_weights(run: Run) -> None:
+    """Write the weights of `run.model` and their checksum into its folder, atomically."""
+    # Of a model without the optimiser, whose state is twice as large as the weights.
+    bare = run.model
+    if run.model.compiled:
+        bare = build_model(run.preset, run.codec)
+        bare.set_weights(run.model.get_weights())
+    write_weights(bare, run.folder / WEIGHTS)
+
+
+def build_model(preset: Preset, codec) -> NextTokenModel:
+    """Return the model of a preset with fresh weights.
+
+    Raises:
+        ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
+    """
+    check_size(preset.model, codec.vocab_size)
+    from bach_tf.models import MODELS
+
+    model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
+    model.build((1, 2))
+    return model

@@ -1,0 +1,165 @@
+"""Files of weights with their checksums: what is read is what was written, or an error.
+
+The checksums lie beside the weights, in `checksums.json`: `{name: [SHA-256, ...]}`. While a file
+is being replaced both hashes, of the former file and of the new one, are listed there, so that a
+process killed in between leaves a file that is right.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bach_tf._basics.messages import printable
+from bach_tf._basics.replacing import replace_json, replaced, sha256_of
+
+if TYPE_CHECKING:
+    from bach_tf.models import NextTokenModel
+
+CHECKSUMS = "checksums.json"
+
+
+def write_weights(model: NextTokenModel, path: Path) -> None:
+    """Write a model's weights and their checksum, atomically.
+
+    Args:
+        model: whose weights, and whose optimiser if it has one.
+        path: of the file, which ends in `.weights.h5`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    content = InMemory()
+    model.save_weights(content)
+    with replaced(path) as scratch:
+        scratch.write_bytes(content.getbuffer())
+        keep_checksum(path, sha256_of(scratch))
+
+
+class InMemory(io.BytesIO):
+    """Bytes that Keras takes for a file of weights: HDF5 itself crashes where a disk is full."""
+
+    def __str__(self) -> str:
+        """Return a name with the ending that Keras asks for."""
+        return "in-memory.weights.h5"
+
+
+def keep_checksum(path: Path, sha256: str) -> None:
+    """List the checksum of a file that is about to be written, besides that of the one there.
+
+    Args:
+        path: of the file.
+        sha256: of what it will hold, in hexadecimal.
+    """
+    listed = _checksums(path.parent)
+    former = [old for old in listed.get(path.name, ()) if path.is_file() and old == sha256_of(path)]
+    there = {name: hashes for name, hashes in listed.items() if (path.parent / name).is_file()}
+    replace_json(path.parent / CHECKSUMS, there | {path.name: [sha256, *former]})
+
+
+def read_weights(model: NextTokenModel, path: Path, *, finite: bool = True) -> None:
+    """Give a model the weights of a file.
+
+    Args:
+        model: of the architecture and the sizes that the file was written with.
+        path: of the file. Without a checksum beside it, as in older runs, its form is checked.
+        finite: whether NaN and infinity are an error.
+
+    Raises:
+        ValueError: the file is damaged, of another model, or holds NaN; the message says which.
+        FileNotFoundError: there is none.
+    """
+    check_whole(path, model)
+    try:
+        model.load_weights(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Keras and h5py raise whatever they stumble over
+        reason = (
+            "it holds the weights of another model"
+            if is_foreign(path, model)
+            else f"it is damaged ({_reason(error)})"
+        )
+        raise ValueError(f"{path}: expected the weights of this run, but {reason}.") from None
+    if finite and not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError(f"{path}: expected weights that are finite numbers, got NaN or infinity.")
+
+
+def check_whole(path: Path, model: NextTokenModel) -> None:
+    """Raise `ValueError` unless a file is what was written, as far as there is a checksum."""
+    # In this order: the list names the new file before that is there, and a training may go on.
+    found, listed = sha256_of(path), _checksums(path.parent).get(path.name)
+    if listed is None or found in listed:
+        return
+    if is_foreign(path, model):
+        raise ValueError(
+            f"{path}: expected the weights of this run, but it holds those of another model."
+        )
+    raise ValueError(
+        f"{path}: expected the weights of this run, but it is damaged or was exchanged: "
+        f"its SHA-256 is not the one in {CHECKSUMS}."
+    )
+
+
+def is_foreign(path: Path, model: NextTokenModel) -> bool:
+    """Return whether a file of weights is readable and of another model than this one.
+
+    One array of another shape is no other model: a flipped byte can do that.
+    """
+    found = _shapes(path)
+    if found is None:
+        return False
+    expected = sorted(tuple(weights.shape) for weights in model.weights)
+    for shape in found.copy():
+        if shape in expected:
+            expected.remove(shape)
+            found.remove(shape)
+    return max(len(found), len(expected)) > 1
+
+
+def _shapes(path: Path) -> list[tuple[int, ...]] | None:
+    """Return the shapes of the arrays in a file, or `None` where it cannot be read."""
+    import h5py
+
+    shapes = []
+
+    def note(name, node):
+        # An optimiser's arrays are not the model's.
+        if isinstance(node, h5py.Dataset) and not name.startswith("optimizer/"):
+            shapes.append(node.shape)
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(note)
+    except Exception:  # of any kind, where bytes have flipped
+        return None
+    return shapes
+
+
+def _checksums(folder: Path) -> dict[str, list[str]]:
+    """Return the listed checksums; none where the list is missing.
+
+    Raises:
+        ValueError: the list is damaged.
+    """
+    path = folder / CHECKSUMS
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(hashes, list) for hashes in listed.values()):
+            raise ValueError("something else")
+    except FileNotFoundError:
+        return {}
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected a list of checksums for each file of weights, got: {error}. "
+            "If the weights are known to be good, delete it."
+        ) from None
+    return listed
+
+
+def _reason(error: Exception) -> str:
+    return printable(str(error).strip().split("\n")[0]) or type(error).__name__

@@ -1,0 +1,1 @@
+"""What is measured and shown: likelihoods, n-grams, counterpoint, plots, TensorBoard."""

@@ -1,0 +1,62 @@
+"""What the notes do: parallels, crossings, ranges, rhythm, harmony, and what is copied.
+
+`measure` gives all of it for a set of scores, `format_table` prints several sets side by side. The
+rest are the single rules, pure functions of grids `(T, V)`.
+"""
+
+from bach_tf.measuring.counterpoint.copies import Copies, find_copies
+from bach_tf.measuring.counterpoint.harmony import (
+    chords,
+    dissonances,
+    ending,
+    entropy_bits,
+    key_strengths,
+    last_chord,
+    on_beats,
+    pitch_class_steps,
+    triad_root,
+)
+from bach_tf.measuring.counterpoint.measures import UNITS, format_table, measure
+from bach_tf.measuring.counterpoint.voice_leading import (
+    FIFTH,
+    OCTAVE,
+    RANGES,
+    VOICES,
+    crossings,
+    melodic_intervals,
+    neighbours_sound,
+    note_lengths,
+    note_starts,
+    out_of_range,
+    parallels,
+    wide_spacings,
+)
+
+__all__ = [
+    "FIFTH",
+    "OCTAVE",
+    "RANGES",
+    "UNITS",
+    "VOICES",
+    "Copies",
+    "chords",
+    "crossings",
+    "dissonances",
+    "ending",
+    "entropy_bits",
+    "find_copies",
+    "format_table",
+    "key_strengths",
+    "last_chord",
+    "measure",
+    "melodic_intervals",
+    "neighbours_sound",
+    "note_lengths",
+    "note_starts",
+    "on_beats",
+    "out_of_range",
+    "parallels",
+    "pitch_class_steps",
+    "triad_root",
+    "wide_spacings",
+]

@@ -1,0 +1,43 @@
+"""The table of the embedding with the tokens' names, as TensorBoard's projector reads them."""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+
+from bach_tf._basics.replacing import replace_text, replaced
+from bach_tf.learning.runs import Run
+
+VECTORS, NAMES = "embedding.tsv", "embedding_names.tsv"
+NOTE = re.compile(r"([A-G]#?)(-?[0-9])")
+
+
+def write_embedding(run: Run) -> None:
+    """Write `run.model.embedding` and what each row is into the run's folder.
+
+    A checkpoint of TensorFlow would do as well, but TensorBoard looks for the newest one under the
+    name `checkpoint`, which in a run folder is something else; and tables can be read by anyone.
+
+    Args:
+        run: of any codec.
+    """
+    from tensorboard.plugins import projector
+
+    table = keras.ops.convert_to_numpy(run.model.embedding.embeddings)  # (V, E)
+    with replaced(run.folder / VECTORS) as scratch:
+        np.savetxt(scratch, table, fmt="%.5g", delimiter="\t")
+    rows = ["token\tpitch class\toctave", *("\t".join(_name(token)) for token in run.codec.tokens)]
+    replace_text(run.folder / NAMES, "\n".join(rows) + "\n")
+    config = projector.ProjectorConfig()
+    config.embeddings.add(
+        tensor_name="tokens", tensor_path=VECTORS, metadata_path=NAMES, tensor_shape=table.shape
+    )
+    projector.visualize_embeddings(str(run.folder), config)
+
+
+def _name(token: str) -> tuple[str, str, str]:
+    """Return a token, and the pitch class and octave of its lowest note, to colour points by."""
+    note = NOTE.search(token)
+    return (token, *note.groups()) if note else (token, "none", "none")

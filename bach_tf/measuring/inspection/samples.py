@@ -1,0 +1,91 @@
+"""The opening of a piece as sound and as a picture, small enough to keep many of them."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.formats.piano_roll import write_piano_roll
+from bach_tf.formats.sound.synthesis import SAMPLE_RATE, synthesise
+from bach_tf.recipes import Preset
+from bach_tf.score import Score
+
+SECONDS = 20.0  # of a sample, about eight bars: 1 MB as sound
+FRAMES_PER_SECOND = SAMPLE_RATE // 2
+
+
+def steps_of_opening(preset: Preset, codec) -> int:
+    """Return how many steps of a codec make a sample.
+
+    Where a step has no length in time, it is a whole piece, of which the opening is taken.
+
+    Args:
+        preset: says how long a piece is, and its tempo.
+        codec: says what a step is.
+    """
+    if codec.steps_per_bar is None:
+        return preset.length
+    bars = SECONDS * preset.tempo_qpm / 60 / 4
+    return min(math.ceil(bars * codec.steps_per_bar), preset.length)
+
+
+def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
+    """Return what sounds in the first seconds of a piece; notes that go on are cut.
+
+    Args:
+        score: the piece.
+        tempo_qpm: quarter notes a minute.
+        seconds: how much of it.
+
+    Example:
+        >>> opening(Score.from_grid([[60]] * 9), tempo_qpm=60, seconds=1.0).duration.tolist()
+        [4]
+    """
+    steps = math.ceil(seconds * tempo_qpm / 60 * score.steps_per_quarter)
+    if score.length <= steps:
+        return score
+    heard = score.onset < steps
+    columns = {
+        name: getattr(score, name)[heard] for name in ("onset", "pitch", "voice", "velocity")
+    }
+    duration = np.minimum(score.duration[heard], steps - columns["onset"])
+    fermatas = tuple(step for step in score.fermatas if step < steps)
+    return replace(score, **columns, duration=duration, length=steps, fermatas=fermatas)
+
+
+def as_sound(score: Score, preset: Preset) -> np.ndarray:
+    """Return a piece as sound of one channel, for `tf.summary.audio`.
+
+    Args:
+        score: the piece.
+        preset: says the tempo and the instrument.
+
+    Returns:
+        float32 `(1, frames, 1)` in -1..1, of `FRAMES_PER_SECOND`.
+    """
+    sound = synthesise(score, tempo_qpm=preset.tempo_qpm, program=preset.program)
+    pairs = sound[: len(sound) // 2 * 2].reshape(-1, 2, 2)  # (F, 2 in time, left and right)
+    return pairs.mean(axis=(1, 2))[None, :, None]
+
+
+def as_picture(score: Score, preset: Preset, voice_names: Sequence[str] = ()) -> np.ndarray:
+    """Return a piano roll, for `tf.summary.image`.
+
+    Args:
+        score: the piece.
+        preset: says the tempo.
+        voice_names: for the legend.
+
+    Returns:
+        uint8 `(1, height, width, 4)`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "roll.png"
+        write_piano_roll(score, path, tempo_qpm=preset.tempo_qpm, voice_names=voice_names)
+        return tf.io.decode_png(path.read_bytes()).numpy()[None]

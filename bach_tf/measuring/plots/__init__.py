@@ -1,0 +1,21 @@
+"""Pictures of a run: how it learned, and how what it writes differs from its corpus.
+
+python -m bach_tf.cli.plot --run RUN
+
+- `training.png`: loss and accuracy of each epoch, on the training and the validation split;
+- `distributions.png`: how often each pitch, interval and note length comes in the corpus, and in
+  new pieces.
+"""
+
+from bach_tf.measuring.plots.charts import write_distributions
+from bach_tf.measuring.plots.curves import read_history, write_training_curve
+from bach_tf.measuring.plots.shares import MEASURES, share_of_each, total_variation
+
+__all__ = [
+    "MEASURES",
+    "read_history",
+    "share_of_each",
+    "total_variation",
+    "write_distributions",
+    "write_training_curve",
+]

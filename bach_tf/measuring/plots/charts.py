@@ -1,0 +1,164 @@
+"""How often what comes: the corpus and new pieces side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf.formats.piano_roll import COLOURS
+from bach_tf.measuring.plots.curves import percent
+from bach_tf.measuring.plots.shares import FINEST_GRID, MEASURES, Shares, shares_of, total_variation
+from bach_tf.score import Score
+from bach_tf.theory.note_names import note_name
+
+CORPUS, GENERATED = COLOURS[1], COLOURS[0]
+OCTAVE = 12
+NAMED = ((52, "CDEFGAB"), (128, "CEG"))  # pitches that are named where there are so many
+MOST_LENGTHS = 14  # the commonest; the others are drawn together
+WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 12.0, 7.5, 110
+BAR = 0.42  # width; two of them stand at each value
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a panel shows.
+
+    Args:
+        corpus: share of each value; `generated` likewise.
+        names: of the values, empty where there is no room for one.
+        axis: what the values are.
+    """
+
+    corpus: list[float]
+    generated: list[float]
+    names: list[str]
+    axis: str
+
+
+def write_distributions(
+    splits: dict[str, Sequence[Score]],
+    generated: Sequence[Score],
+    path: Path,
+    *,
+    tempo_qpm: float,
+    title: str = "",
+) -> None:
+    """Draw the pitches, intervals and note lengths of a corpus and of new pieces side by side.
+
+    Above each stands how far apart they are, as total variation, and to measure that by, how far
+    apart two splits of the corpus are.
+
+    Args:
+        splits: the pieces of "train" and of "valid", which together are the corpus.
+        generated: new pieces.
+        path: of the picture; its ending says the format.
+        tempo_qpm: quarter notes a minute, by which lengths of a performance are seconds.
+        title: above it all.
+
+    Raises:
+        ValueError: no note in a split or in the new pieces.
+
+    Example:
+        >>> write_distributions(
+        ...     read_prepared(corpus), scores, Path("shares.png"), tempo_qpm=90
+        ... )  # doctest: +SKIP
+    """
+    from matplotlib.figure import Figure  # takes a moment to import
+
+    for what, scores in (*splits.items(), ("new pieces", generated)):
+        if not any(map(len, scores)):
+            raise ValueError(f"Expected at least one note in {what}. Received: none")
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    panels = figure.subplot_mosaic([["pitch", "pitch"], ["interval", "length"]])
+    performed = generated[0].steps_per_quarter > FINEST_GRID
+    milliseconds = 60_000 / tempo_qpm if performed else None  # in a quarter
+    for name in MEASURES:
+        _draw_measure(panels[name], name, splits, generated, milliseconds)
+    handles = panels["pitch"].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper right", ncols=2, frameon=False)
+    figure.savefig(path)
+
+
+def _draw_measure(axes, name: str, splits: dict, generated, milliseconds: float | None) -> None:
+    train, valid = splits["train"], splits["valid"]
+    parts = ([*train, *valid], generated, train, valid)
+    of_corpus, of_generated, of_train, of_valid = (
+        shares_of(scores, MEASURES[name]) for scores in parts
+    )
+    _draw_bars(axes, BARS[name](of_corpus, of_generated, milliseconds))
+    apart, usual = total_variation(of_corpus, of_generated), total_variation(of_train, of_valid)
+    title = f"{TITLES[name]}: total variation {apart:.3f} (validation from training {usual:.3f})"
+    axes.set_title(title, loc="left", fontsize="medium")
+
+
+def _pitch_bars(corpus: Shares, generated: Shares, _) -> Bars:
+    values = corpus.keys() | generated.keys()
+    pitches = range(min(values), max(values) + 1)
+    named = next(letters for most, letters in NAMED if len(pitches) <= most)
+    names = [note_name(pitch) for pitch in pitches]
+    shown = [name if name.rstrip("-0123456789") in named else "" for name in names]
+    return _bars(corpus, generated, pitches, shown, "")
+
+
+def _interval_bars(corpus: Shares, generated: Shares, _) -> Bars:
+    """Draw what is wider than an octave together, at both ends."""
+    widest = OCTAVE + 1
+    values = range(-widest, widest + 1)
+    names = [f"{value:+d}" if value % 2 == 0 and abs(value) < OCTAVE else "" for value in values]
+    names[0], names[widest], names[-1] = f"< -{OCTAVE}", "0", f"> +{OCTAVE}"
+    clipped = [
+        _together(shares, lambda v: max(-widest, min(v, widest))) for shares in (corpus, generated)
+    ]
+    return _bars(*clipped, values, names, "semitones to the next note of the voice")
+
+
+def _length_bars(corpus: Shares, generated: Shares, milliseconds: float | None) -> Bars:
+    """Draw the commonest lengths, and all others as one."""
+    weight = {v: corpus.get(v, 0) + generated.get(v, 0) for v in corpus.keys() | generated.keys()}
+    common = sorted(sorted(weight, key=weight.get, reverse=True)[:MOST_LENGTHS])
+    names = [str(v) if milliseconds is None else f"{float(v) * milliseconds:.0f}" for v in common]
+    axis = "quarters" if milliseconds is None else "milliseconds"
+    if len(common) < len(weight):
+        other = Fraction(-1)
+        corpus, generated = (
+            _together(shares, lambda v: v if v in common else other)
+            for shares in (corpus, generated)
+        )
+        common, names = [*common, other], [*names, "other"]
+    return _bars(corpus, generated, common, names, axis)
+
+
+def _together(shares: Shares, place: Callable) -> Shares:
+    """Return the shares of values that are drawn as one, by where they are drawn."""
+    sums: Shares = {}
+    for value, share in shares.items():
+        sums[place(value)] = sums.get(place(value), 0) + share
+    return sums
+
+
+def _bars(corpus: Shares, generated: Shares, values, names: list[str], axis: str) -> Bars:
+    heights = ([shares.get(value, 0) for value in values] for shares in (corpus, generated))
+    return Bars(*heights, names, axis)
+
+
+BARS = {"pitch": _pitch_bars, "interval": _interval_bars, "length": _length_bars}
+TITLES = {"pitch": "Pitches", "interval": "Intervals", "length": "Note lengths"}
+
+
+def _draw_bars(axes, bars: Bars) -> None:
+    places = np.arange(len(bars.names))
+    axes.bar(places - BAR / 2, bars.corpus, BAR, color=CORPUS, label="corpus")
+    axes.bar(places + BAR / 2, bars.generated, BAR, color=GENERATED, label="generated")
+    named = [place for place in places if bars.names[place]]
+    axes.set_xticks(named, [bars.names[place] for place in named], fontsize="small")
+    axes.set_xlim(-1, len(places))
+    axes.set_xlabel(bars.axis)
+    axes.yaxis.set_major_formatter(percent)
+    axes.grid(axis="y", color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,145 @@
+"""What each setting of a preset may be: the only place with their types and bounds.
+
+No TensorFlow here, so that a mistake is said at once; tests hold the names to the registries that
+need it, and the settings of each architecture to the arguments of its class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bach_tf._basics.settings import Choice, Flag, Pair, Real, Settings, Several, Text, Whole
+from bach_tf.codecs import CODECS
+from bach_tf.corpora import CORPORA
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
+
+MOST_EPOCHS = 100_000
+MOST_STEPS = 100_000  # of a piece or a window: hours of music
+MOST_TOGETHER = 2**22  # steps of all windows of a batch: more than fits into the memory
+MOST_WINDOWS = 4096  # in a batch
+WIDEST = 8192  # layer
+DEEPEST = 64  # layers
+LARGEST_MODEL = 2**28  # weights, as `check_size` counts them
+SEEDS = 2**31 - 1
+
+OPTIMIZERS = dict.fromkeys(("adam", "nadam", "rmsprop"))  # as `learning.OPTIMIZERS` has them
+SCHEDULES = dict.fromkeys(("constant", "cosine", "power"))  # as `learning.SCHEDULES` has them
+SPLITS = dict.fromkeys(("pieces", "windows"))
+
+UNITS = Whole(1, WIDEST)
+LAYERS = Whole(1, DEEPEST)
+DROPOUT = Real(0, 1, below=True)
+CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
+
+# The settings of each architecture of `MODELS`: the arguments of its class.
+ARCHITECTURES: dict[str, Settings] = {
+    "gru": {
+        "units": Whole(1, WIDEST, optional=True),  # `None`: twice the vocabulary
+        "layers": LAYERS,
+        "input_dropout": DROPOUT,
+        "recurrent_dropout": DROPOUT,
+        "dropout": DROPOUT,
+        "l2": Real(0, 1),
+        "layer_norm": Flag(),
+    },
+    "lstm": {
+        "embedding": UNITS,
+        "units": UNITS,
+        "layers": LAYERS,
+        "dense": Several(UNITS, 0, DEEPEST),
+        "dropout": DROPOUT,
+        "batch_norm": Flag(),
+    },
+    "wavenet": {
+        "embedding": UNITS,
+        "filters": Several(UNITS, 1, 16),  # the dilation doubles with each of them
+        "kernel_size": Whole(1, 64),
+        "units": UNITS,
+        "dropout": DROPOUT,
+    },
+    "transformer": {
+        "layers": LAYERS,
+        "units": UNITS,
+        "heads": Whole(1, 256),
+        "feed_forward": UNITS,
+        "context": CONTEXT,
+        "period": Whole(1, 65_536),
+        "dropout": DROPOUT,
+        "attention_dropout": DROPOUT,
+    },
+    "chorale": {
+        "layers": LAYERS,
+        "units": UNITS,
+        "heads": Whole(1, 256),
+        "feed_forward": UNITS,
+        "context": CONTEXT,
+        "decoder": UNITS,
+        "embedding": Whole(4, WIDEST),  # a quarter of it stands for a length
+        "period": Whole(4, 65_536, multiple_of=4),  # a step is four tokens
+        "lags": Whole(1, 1024),
+        "dropout": DROPOUT,
+        "decoder_dropout": DROPOUT,
+        "note_dropout": DROPOUT,
+    },
+}
+
+# All other settings, but for `model` and `encoding`, which are settings themselves.
+SETTINGS: Settings = {
+    "recipe": Text(255, empty=True),
+    "corpus": Choice(CORPORA),
+    "codec": Choice(CODECS),
+    "architecture": Choice(ARCHITECTURES),
+    "data_dir": Text(4096, optional=True),
+    "window": Whole(1, MOST_STEPS),
+    "shift": Whole(1, MOST_STEPS),
+    "batch_size": Whole(1, MOST_WINDOWS),
+    "transpose": Pair(Whole(-24, 0), Whole(0, 24)),
+    "split": Choice(SPLITS),
+    "context": Whole(2, MOST_STEPS, optional=True),
+    "evaluation_batch": Whole(1, MOST_WINDOWS),
+    "epochs": Whole(1, MOST_EPOCHS),
+    "patience": Whole(1, MOST_EPOCHS),
+    "optimizer": Choice(OPTIMIZERS),
+    "weight_decay": Real(0, 1),
+    "learning_rate": Real(1e-12, 100),
+    "warmup_epochs": Whole(0, MOST_EPOCHS),
+    "schedule": Choice(SCHEDULES),
+    "decay_epochs": Real(0.01, 1e12),  # so large: a constant rate
+    "plateau_factor": Real(0, 1, below=True),
+    "plateau_patience": Whole(1, MOST_EPOCHS),
+    "floor": Real(0, 1),
+    "clip_norm": Real(1e-6, 1e6),
+    "average": Real(0, 1, below=True),
+    "bfloat16": Flag(),
+    "seed": Whole(0, SEEDS),
+    "temperature": Real(0, 100),
+    "length": Whole(1, MOST_STEPS),
+    "min_length": Whole(0, MOST_STEPS),
+    "program": Whole(0, len(PROGRAMS) - 1),
+    "tempo_qpm": Real(LOWEST_TEMPO, HIGHEST_TEMPO),
+}
+
+
+def check_size(model: dict[str, Any], vocab_size: int = 0) -> None:
+    """Raise `ValueError` for a model that no memory could hold, before its weights are made.
+
+    Each width may be wide and each depth deep, but not all of them together. Counted is a square
+    of the widest layer for each layer; gates make that a few times as many.
+
+    Args:
+        model: the settings of an architecture.
+        vocab_size: number of ids, where it is known.
+
+    Example:
+        >>> check_size({"units": 192, "layers": 4}, vocab_size=61)
+    """
+    lists = [width for value in model.values() if isinstance(value, list) for width in value]
+    names = ("units", "embedding", "feed_forward", "decoder")
+    widest = max([1, *lists, *(model.get(name) or 1 for name in names)])
+    layers = (model.get("layers", 1) + len(lists)) * model.get("kernel_size", 1)
+    weights = layers * widest**2 + vocab_size * widest
+    if weights > LARGEST_MODEL:
+        raise ValueError(
+            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: {layers} layers of "
+            f"{widest}, and {vocab_size} tokens, which make {weights:,}"
+        )

@@ -1,0 +1,1 @@
+"""What music theory knows: the names of pitches, keys, instruments."""

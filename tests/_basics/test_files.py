@@ -1,0 +1,94 @@
+"""Files and folders of users: sizes, names, links, permissions."""
+
+import os
+
+import pytest
+
+from bach_tf._basics.files import list_files, read_limited
+
+
+def make(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def names_of(folder, **options):
+    listing = list_files(folder, [".csv"], **options)
+    return [path.relative_to(folder).as_posix() for path in listing.paths], listing.skipped
+
+
+def test_a_file_of_20_gb_is_not_read(tmp_path):
+    path = tmp_path / "sparse.mid"
+    with path.open("wb") as file:
+        file.truncate(20 * 2**30)
+    with pytest.raises(
+        ValueError, match=r"^sparse\.mid: expected at most 1,000 bytes, got 21,474,836,480$"
+    ):
+        read_limited(path, 1000)
+
+
+def test_a_file_as_large_as_allowed_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    assert read_limited(tmp_path / "a", 1000) == b"x" * 1000
+    with pytest.raises(ValueError, match="expected at most 999 bytes, got 1,000"):
+        read_limited(tmp_path / "a", 999)
+
+
+def test_what_cannot_be_read_is_named_and_no_pipe_is_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ValueError, match=r"^pipe\.csv: expected a file, got a device or a pipe$"):
+        read_limited(tmp_path / "pipe.csv", 10)
+    with pytest.raises(ValueError, match=r"expected a file, got a folder \(directory\)$"):
+        read_limited(tmp_path, 10)
+    with pytest.raises(ValueError, match=r"^absent\.csv: expected a file, got: No such file"):
+        read_limited(tmp_path / "absent.csv", 10)
+
+
+def test_capitals_do_not_hide_a_file_and_a_macs_second_files_are_skipped(tmp_path):
+    make(tmp_path, "b.csv", "X.CSV", "._b.csv", ".c.Csv", "notes.txt", "sub/d.csv")
+    make(tmp_path, "__MACOSX/._b.csv", "__MACOSX/b.csv", ".git/x.csv")
+    paths, skipped = names_of(tmp_path)
+    assert paths == ["X.CSV", "b.csv", "sub/d.csv"]
+    assert skipped == {
+        "._b.csv": "a second file that a Mac made",
+        ".c.Csv": "hidden",
+        "__MACOSX/": "a second file that a Mac made",
+        ".git/": "hidden",
+    }
+    assert names_of(tmp_path, deep=False)[0] == ["X.CSV", "b.csv"]
+
+
+def test_links_are_followed_once_and_those_to_nothing_are_said(tmp_path):
+    make(tmp_path, "one/a.csv", "elsewhere/b.csv")
+    (tmp_path / "one" / "up").symlink_to(tmp_path)
+    (tmp_path / "one" / "self").symlink_to("self")
+    (tmp_path / "one" / "gone.csv").symlink_to("absent.csv")
+    (tmp_path / "one" / "round.csv").symlink_to("round.csv")
+    (tmp_path / "one" / "linked.csv").symlink_to(tmp_path / "one" / "a.csv")
+    (tmp_path / "one" / "pipe.csv").touch()
+    (tmp_path / "one" / "pipe.csv").unlink()
+    os.mkfifo(tmp_path / "one" / "pipe.csv")
+    paths, skipped = names_of(tmp_path / "one")
+    assert paths == ["a.csv", "linked.csv", "up/elsewhere/b.csv"]
+    assert skipped == {
+        "gone.csv": "a link to nothing",
+        "round.csv": "a link to nothing",
+        "pipe.csv": "no regular file",
+    }
+
+
+def test_a_folder_without_permission_is_an_error(tmp_path, monkeypatch):
+    make(tmp_path, "a.csv", "locked/b.csv")
+    scandir = os.scandir
+
+    def refusing(path):
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(ValueError, match=r"can be read, got .*locked: Permission denied\. Give"):
+        names_of(tmp_path)
+    assert names_of(tmp_path, deep=False) == (["a.csv"], {})

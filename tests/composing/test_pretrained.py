@@ -1,0 +1,55 @@
+"""The weights that come with the package."""
+
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from bach_tf.midi import read_midi
+
+from bach_tf import evaluation, runs
+from bach_tf.corpora import CORPORA
+
+ROOT = Path(__file__).parents[2]
+MOST_BYTES = 20_000_000
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return runs.load_trained_run(runs.find_run(runs.SHIPPED))
+
+
+def test_they_are_a_small_run_folder_without_the_makers_paths(shipped):
+    files = {path.name: path.stat().st_size for path in shipped.folder.iterdir()}
+    names = {"preset.json", "codec.json", "model.weights.h5", "checksums.json", "history.csv"}
+    assert names == set(files)
+    assert sum(files.values()) <= MOST_BYTES
+    assert (shipped.preset.corpus, shipped.preset.recipe) == ("jsb", "chorale")
+    assert shipped.preset.data_dir is None
+
+
+def test_their_history_says_what_they_came_to(shipped):
+    history = pd.read_csv(shipped.folder / runs.HISTORY)
+    assert len(history) == shipped.preset.epochs
+    assert history["val_nll"].min() <= 0.365
+
+
+def test_a_fresh_installation_writes_a_chorale_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main = runpy.run_path(str(ROOT / "generate.py"))["main"]
+    assert main(["--temperature", "1.2", "--seed", "1", "--bars", "4", "--min-bars", "2"]) == 0
+    assert "seed 1, from pretrained" in capsys.readouterr().out
+    (path,) = Path("generated").glob("*.mid")
+    score = read_midi(path)
+    assert score.voices == 4
+    assert len(score) >= 8
+
+
+def test_they_reach_what_the_documentation_says(shipped, real_data, home):
+    corpus = CORPORA["jsb"](real_data / "jsb_chorales.tgz")
+    measures = evaluation.evaluate_run(shipped, corpus, "valid")
+    history = pd.read_csv(shipped.folder / runs.HISTORY)
+    # In half precision; what the training kept was in float32.
+    assert measures["nll"] == pytest.approx(history["val_nll"].min(), abs=5e-4)
+    assert measures["nll"] <= 0.365
+    assert measures["tokens"] == 73_632

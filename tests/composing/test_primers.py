@@ -1,0 +1,79 @@
+"""What a user means by a primer: a file, tokens, or a slip."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec
+from bach_tf.composing import primers
+from bach_tf.formats.grid_csv import write_grid_csv
+from bach_tf.score import Score
+
+CODEC = SatbCodec(31, 87)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("bach.mid", "bach.csv", "notes.txt", "sound.wav"):
+        (tmp_path / name).touch()
+    (tmp_path / "music").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", ["C4 _ 62 r", "C4.Eb4", "C4.E4.G4 Bb3", "on:60 off:60", "r"])
+def test_tokens_are_no_file(folder, text):
+    assert primers.find_primer(text) is None
+
+
+def test_a_typed_primer_may_be_longer_than_any_name_of_a_file(folder):
+    tokens = "C5 G4 E4 C3 " * 5000
+    assert primers.find_primer(tokens) is None
+    assert len(primers.read_prompt(CODEC, tokens)) == 1 + 20_000
+    assert len(primers.read_prompt(CODEC, tokens, length=2)) == 1 + 8
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bech.mid", r"bech.mid does not exist\. Expected a primer: .*Did you mean bach.mid"),
+        ("bach.mdi", r"bach.mdi does not exist\. Expected a primer: .*Did you mean bach.mid"),
+        ("music/bach", r"music/bach does not exist"),
+        ("nowhere/bach.mid", r"nowhere/bach.mid does not exist.*the word corpus\.$"),
+        ("C4 D4 E4.mid", r"C4 D4 E4.mid does not exist"),
+        ("music/", r"music is a folder\. Expected a primer: a file in it"),
+        ("notes.txt", r"notes.txt: Unknown kind of primer '.txt'. Choose from: .csv, .mid, .midi"),
+        ("sound.wav", r"sound.wav: Unknown kind of primer '.wav'"),
+        ("x" * 600_000 + ".mid", r"^x{80} ... \(600,004 characters\) does not exist"),
+    ],
+)
+def test_a_mistyped_file_is_no_unknown_token(folder, text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        primers.read_prompt(CODEC, text)
+    assert len(str(error.value)) < 400
+    assert "token '" not in str(error.value)
+
+
+def test_an_unknown_token_is_shortened():
+    with pytest.raises(ValueError, match=r"Unknown token 'HHHH.* \(600,000 characters\)'") as error:
+        primers.read_prompt(CODEC, "H" * 600_000)
+    assert len(str(error.value)) < 400
+
+
+def test_a_file_is_read_whatever_its_name(folder):
+    path = folder / "music" / "C4 D4.csv"
+    write_grid_csv(path, Score.from_grid([[72, 67, 64, 48]]).to_grid())
+    prompt = primers.read_prompt(CODEC, str(path))
+    assert prompt.tolist() == primers.read_prompt(CODEC, "C5 G4 E4 C3").tolist()
+
+
+def test_a_piece_has_room_behind_its_primer():
+    prompt = primers.read_prompt(MelodyCodec(lowest=55, highest=79), "C4 _ D4")
+    primers.check_room(CODEC, np.array([CODEC.START]), 1)
+    primers.check_room(MelodyCodec(lowest=55, highest=79), prompt, 4)
+    message = re.escape("The primer has 3 steps and the piece is to have 3.")
+    with pytest.raises(ValueError, match=message):
+        primers.check_room(MelodyCodec(lowest=55, highest=79), prompt, 3)
+    with pytest.raises(ValueError, match="`length` must be at least 1"):
+        primers.check_room(EventCodec(steps_per_quarter=4), prompt, 0)

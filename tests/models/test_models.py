@@ -1,0 +1,201 @@
+"""The contract of every entry of `MODELS`."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from bach_tf.codecs import SatbCodec
+from bach_tf.learning.runs import build_model
+from bach_tf.models import MODELS
+from bach_tf.recipes import PRESETS
+
+CODEC = SatbCodec(lowest=55, highest=70)  # a vocabulary of 20
+
+# Small settings of every architecture, with what it offers switched on.
+SMALL = {
+    "gru": [
+        {"units": 8},
+        {"units": 6, "layers": 2, "layer_norm": True, "l2": 1e-3, "recurrent_dropout": 0.1},
+    ],
+    "wavenet": [
+        {"units": 8, "filters": [6, 8, 8]},
+        {"units": 8, "filters": [6, 8], "kernel_size": 3, "embedding": 4, "dropout": 0.3},
+    ],
+    "lstm": [
+        {"embedding": 6, "units": 8, "dropout": 0.2},
+        {
+            "embedding": 6,
+            "units": 8,
+            "layers": 2,
+            "dense": [12, 10],
+            "batch_norm": True,
+            "dropout": 0.1,
+        },
+    ],
+    "chorale": [
+        {"layers": 1, "units": 16, "heads": 2, "feed_forward": 24, "decoder": 16, "embedding": 8},
+        # Longer pieces than the context and than the farthest lag.
+        {
+            "layers": 2,
+            "units": 16,
+            "heads": 2,
+            "feed_forward": 24,
+            "context": 3,
+            "decoder": 12,
+            "embedding": 8,
+            "period": 12,
+            "lags": 1,
+        },
+    ],
+    "transformer": [
+        {"layers": 2, "units": 16, "heads": 2, "feed_forward": 24, "context": 32},
+        # Longer pieces than the context, and places that are named.
+        {
+            "layers": 2,
+            "units": 16,
+            "heads": 4,
+            "feed_forward": 24,
+            "context": 6,
+            "period": 4,
+            "attention_dropout": 0.1,
+        },
+    ],
+}
+# Settings with which each learns a batch by heart: no dropout, room enough.
+BY_HEART = {
+    "gru": {"units": 32, "layers": 3, "input_dropout": 0.0, "dropout": 0.0},
+    "wavenet": {"units": 32, "filters": [16, 16]},
+    "lstm": {"embedding": 16, "units": 64},
+    "transformer": {"layers": 2, "units": 32, "heads": 2, "feed_forward": 64, "dropout": 0.0},
+    "chorale": {
+        "layers": 1,
+        "units": 32,
+        "heads": 2,
+        "feed_forward": 64,
+        "decoder": 32,
+        "embedding": 16,
+        "dropout": 0.0,
+        "decoder_dropout": 0.0,
+        "note_dropout": 0.0,
+    },
+}
+CASES = [(name, settings) for name in MODELS for settings in SMALL[name]]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
+def model(request):
+    name, settings = request.param
+    keras.utils.set_random_seed(1)
+    model = MODELS[name](CODEC.vocab_size, **settings)
+    model(np.zeros((1, 2), np.int32))
+    # As after some training: what a layer has counted is not what it began with.
+    numbers = np.random.default_rng(2)
+    for variable in model.non_trainable_weights:
+        variable.assign(variable + numbers.uniform(0, 0.5, variable.shape))
+    return model
+
+
+def random_ids(batch, length, seed=0):
+    return np.random.default_rng(seed).integers(1, CODEC.vocab_size, (batch, length), np.int32)
+
+
+def logits(model, ids):
+    return ops.convert_to_numpy(model(ids, training=False))
+
+
+def test_logits_have_a_score_for_each_id(model):
+    out = logits(model, random_ids(3, 7))
+    assert out.shape == (3, 7, CODEC.vocab_size)
+    assert out.dtype == np.float32
+    assert np.isfinite(out).all()
+
+
+def test_no_logit_sees_a_later_id(model):
+    ids = random_ids(2, 12)
+    before = logits(model, ids)
+    for position in (1, 5, 11):
+        changed = ids.copy()
+        changed[:, position:] = random_ids(2, 12 - position, seed=9)
+        after = logits(model, changed)
+        np.testing.assert_allclose(after[:, :position], before[:, :position], atol=1e-5)
+        assert not np.allclose(after[:, position:], before[:, position:], atol=1e-5)
+
+
+def test_a_step_at_a_time_gives_the_same_logits(model):
+    ids = random_ids(3, 20)
+    state = model.initial_state(3)
+    for position, expected in enumerate(np.moveaxis(logits(model, ids), 1, 0)):
+        stepped, state = model.step(ids[:, position], state)
+        np.testing.assert_allclose(ops.convert_to_numpy(stepped), expected, atol=1e-4)
+
+
+def test_rows_of_a_batch_do_not_see_each_other(model):
+    ids = random_ids(3, 9)
+    together = logits(model, ids)
+    for row in range(3):
+        np.testing.assert_allclose(logits(model, ids[row : row + 1])[0], together[row], atol=1e-5)
+
+
+def test_dropout_is_on_in_training_only(model):
+    ids = random_ids(2, 9)
+    np.testing.assert_array_equal(logits(model, ids), logits(model, ids))
+    trained = ops.convert_to_numpy(model(ids, training=True))
+    assert not np.allclose(trained, logits(model, ids))
+
+
+def test_weights_are_saved_and_loaded(model, tmp_path, request):
+    name, settings = request.node.callspec.params["model"]
+    model.save_weights(tmp_path / "a.weights.h5")
+    other = MODELS[name](CODEC.vocab_size, **settings)
+    other(np.zeros((1, 2), np.int32))
+    ids = random_ids(2, 9)
+    assert not np.allclose(logits(other, ids), logits(model, ids))
+    other.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(logits(other, ids), logits(model, ids))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_batch_can_be_learned_by_heart(name):
+    keras.utils.set_random_seed(1)
+    model = MODELS[name](CODEC.vocab_size, **BY_HEART[name])
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.02),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    ids = random_ids(2, 17)
+    history = model.fit(ids[:, :-1], ids[:, 1:], epochs=80, verbose=0)
+    assert history.history["loss"][-1] < 0.1
+
+
+def test_the_layers_of_a_gru_are_twice_the_vocabulary():
+    model = MODELS["gru"](CODEC.vocab_size)
+    assert [layer.units for layer in model.recurrent] == [40, 40, 40]
+
+
+def test_the_wavenet_recipe_has_the_weights_it_reports():
+    # With its own 47 ids: 46 pitches and silence.
+    model = MODELS["wavenet"](47)
+    model(random_ids(1, 3) % 47)
+    assert model.count_params() == 396_810
+
+
+def test_l2_adds_to_the_loss():
+    plain, penalised = (MODELS["gru"](CODEC.vocab_size, units=4, l2=l2) for l2 in (0.0, 1e-2))
+    for model in (plain, penalised):
+        model(random_ids(1, 3))
+    assert plain.losses == []
+    assert len(penalised.losses) == 7  # two kernels of each layer, and the softmax layer's
+    assert all(float(loss) > 0 for loss in penalised.losses)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_and_survives_json(name):
+    preset = PRESETS[name]
+    again = type(preset).from_config(json.loads(json.dumps(preset.to_config())))
+    assert again == preset
+    model = build_model(replace(preset, seed=1), CODEC)
+    assert model.count_params() > 0
