@@ -1,19 +1,32 @@
 import logging
+import math
+import random
 import subprocess
 import sys
+from collections import Counter
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from bach_tf.cli.validate import main
-from bach_tf.corpora.validation import ensure_valid, format_report, validate_corpus
+from bach_tf.corpora.validation import (
+    ensure_valid,
+    format_report,
+    measures,
+    statistics,
+    validate_corpus,
+)
 from bach_tf.corpora.validation.corpus import content_hash
-from bach_tf.corpora.validation.statistics import SCHEMA, import_tfdv
+from bach_tf.corpora.validation.report import WIDEST
+from bach_tf.corpora.validation.statistics import SCHEMA, import_tfdv, run_tfdv, summarise, to_frame
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES, write_grid_csv
 
 HEADER = b"note0,note1,note2,note3\n"
 ROW = b"72,67,60,48\n"
 EXPECTED = "expected 4 pitches (0 or 21..108)"
+TFDV = "tensorflow_data_validation"
+needs_tfdv = pytest.mark.skipif(find_spec(TFDV) is None, reason="TFDV is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +35,20 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BACH_TF_HOME", str(folder))
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # main sets it: not for the tests after
     return folder
+
+
+@pytest.fixture(params=[pytest.param("tfdv", marks=needs_tfdv), "without tfdv"])
+def either_way(request, monkeypatch):
+    """Run a test with TFDV, where it is installed, and without it."""
+    if request.param != "tfdv":
+        without_tfdv(monkeypatch)
+
+
+def without_tfdv(monkeypatch):
+    def fail():
+        raise ModuleNotFoundError(f"No module named '{TFDV}'", name=TFDV)
+
+    monkeypatch.setattr(statistics, "import_tfdv", fail)
 
 
 @pytest.fixture
@@ -46,6 +73,7 @@ def flat(tmp_path, content):
     return folder
 
 
+@pytest.mark.usefixtures("either_way")
 def test_clean_corpus(corpus, cache):
     report = validate_corpus(corpus)
     assert report.ok
@@ -59,6 +87,7 @@ def test_clean_corpus(corpus, cache):
     assert report.report_path.read_text(encoding="utf-8") == format_report(report) + "\n"
 
 
+@needs_tfdv
 def test_statistics_open_again(corpus, tmp_path):
     report = validate_corpus(corpus, tmp_path / "report")
     tfdv = import_tfdv()
@@ -75,11 +104,101 @@ def test_statistics_open_again(corpus, tmp_path):
         }
 
 
+@needs_tfdv
 def test_schema_and_reader_agree():
     schema = import_tfdv().load_schema_text(str(SCHEMA))
     assert [feature.name for feature in schema.feature] == [f"note{v}" for v in range(len(VOICES))]
     assert {(f.int_domain.min, f.int_domain.max) for f in schema.feature} == {(0, HIGHEST_PITCH)}
     assert LOWEST_PITCH == 21  # the comment of the schema says so
+    drift = {f.drift_comparator.jensen_shannon_divergence.threshold for f in schema.feature}
+    assert drift == {measures.DRIFT_THRESHOLD}
+
+
+def odd_splits():
+    """Return frames with all that can be wrong with cells, and some with nothing wrong."""
+    names = [f"note{voice}" for voice in range(4)]
+    generator = random.Random(0)
+    drawn = {
+        name: [[str(generator.choice(pitches)) for _ in range(4)] for _ in range(400)]
+        for name, pitches in {"train": range(55, 75), "near": range(55, 76), "far": [0, 90]}.items()
+    }
+    pieces = {name: [(names, rows)] for name, rows in drawn.items()} | {
+        "fewer columns": [(names[:3], [["60", "61", "62"]])],
+        "gaps": [(names, [["60", "200", "C3", ""], ["", "-5", "D4", ""], ["60", "5", "E4", ""]])],
+        "no rows": [],
+        "other columns": [(["x", "x"], [["yes", "1"], ["5", "2"], ["0", "3"]])],
+        "text": [(names, [["C3", "C3", "9" * 20, "20"], ["", "20", "1", "x"]])],
+        "range": [(names, [["109", "a", "0", "60.0"], ["-1", "109", "21", "1"]])],
+    }
+    return {name: to_frame(rows) for name, rows in pieces.items()}
+
+
+@needs_tfdv
+def test_our_own_measures_find_what_tfdv_finds():
+    frames = odd_splits()
+    found, anomalies, drift = run_tfdv(import_tfdv(), frames)
+    columns, our_anomalies, our_drift = measures.measure(frames)
+    assert len({row.anomaly for row in anomalies}) == 7
+    assert {(*row,) for row in our_anomalies} == {(*row,) for row in anomalies}
+    assert {row.verdict for row in drift} == {"ok", "drift"}
+    assert [row._replace(divergence=0.0) for row in our_drift] == [
+        row._replace(divergence=0.0) for row in drift
+    ]
+    assert [row.divergence for row in our_drift] == pytest.approx([row.divergence for row in drift])
+    voices = [row for row in summarise(found) if row.column != "column 2"]  # numbers of no voice
+    assert [row for row in columns if row.column != "column 2"] == voices
+
+
+def test_a_divergence_is_in_bits():
+    same = Counter({"60": 1, "62": 3})
+    assert measures.divergence(same, Counter({"60": 2, "62": 6})) == 0.0
+    assert measures.divergence(same, Counter({"64": 1})) == 1.0
+    # A quarter and three quarters against a half and a half.
+    expected = (0.25 * math.log2(2 / 3) + 0.75 * math.log2(6 / 5)) / 2
+    expected += (0.5 * math.log2(4 / 3) + 0.5 * math.log2(4 / 5)) / 2
+    assert measures.divergence(same, Counter({"60": 1, "62": 1})) == pytest.approx(expected)
+
+
+def test_a_report_says_that_tfdv_is_missing_and_why(corpus, monkeypatch):
+    without_tfdv(monkeypatch)
+    monkeypatch.setattr(measures, "has_wheels", lambda: False)
+    monkeypatch.setattr(measures, "_system", lambda: "this system")
+    report = validate_corpus(corpus)
+    assert report.ok
+    assert report.statistics_paths == {}
+    line = (
+        "TensorFlow Data Validation has no wheels for this system: no statistics files are "
+        "written. Every row, the ranges and the drift were checked without it."
+    )
+    assert line in format_report(report).splitlines()
+    assert line in report.report_path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("python", "system", "machine", "libc", "wheels"),
+    [
+        ((3, 11), "linux", "x86_64", ("glibc", "2.17"), True),
+        ((3, 11), "linux", "aarch64", ("glibc", "2.39"), False),
+        ((3, 11), "darwin", "arm64", ("", ""), False),
+        ((3, 12), "linux", "x86_64", ("glibc", "2.36"), False),
+        ((3, 13), "linux", "x86_64", ("glibc", "2.39"), True),
+        ((3, 13), "linux", "x86_64", ("libc", "musl"), False),
+        ((3, 13), "linux", "aarch64", ("glibc", "2.41"), False),
+        ((3, 12), "darwin", "arm64", ("", ""), True),
+        ((3, 12), "darwin", "x86_64", ("", ""), False),
+    ],
+)
+def test_where_tfdv_has_wheels(monkeypatch, python, system, machine, libc, wheels):
+    monkeypatch.setattr(measures.sys, "version_info", python)
+    monkeypatch.setattr(measures.sys, "platform", system)
+    monkeypatch.setattr(measures.platform, "machine", lambda: machine)
+    monkeypatch.setattr(measures.platform, "libc_ver", lambda: libc)
+    assert measures.has_wheels() is wheels
+    absent = measures.why_missing(ModuleNotFoundError(name=TFDV))
+    assert ("pip install 'bach_tf[tfdv]'" in absent) is wheels
+    assert len(absent) < WIDEST
+    broken = measures.why_missing(ImportError("libfoo.so is missing", name="tfx_bsl"))
+    assert "cannot be imported (libfoo.so is missing)" in broken
 
 
 @pytest.mark.parametrize(
@@ -93,6 +212,7 @@ def test_schema_and_reader_agree():
     ],
     ids=["one row", "bounds", "BOM", "CRLF", "blanks"],
 )
+@pytest.mark.usefixtures("either_way")
 def test_accepted(tmp_path, content):
     report = validate_corpus(flat(tmp_path, content))
     assert report.ok
@@ -166,6 +286,7 @@ def test_accepted(tmp_path, content):
         (HEADER + b"72,67,60,\xff\n", "b.csv:2: expected a CSV file in UTF-8, got", None),
     ],
 )
+@pytest.mark.usefixtures("either_way")
 def test_bad_file(tmp_path, content, problem, anomaly):
     report = validate_corpus(flat(tmp_path, content))
     assert not report.ok
@@ -177,6 +298,7 @@ def test_bad_file(tmp_path, content, problem, anomaly):
 
 
 @pytest.mark.parametrize("content", [b"", HEADER, b"\xff"])
+@pytest.mark.usefixtures("either_way")
 def test_no_rows_at_all(tmp_path, content):
     folder = flat(tmp_path, content)
     (folder / "a.csv").unlink()
@@ -186,6 +308,7 @@ def test_no_rows_at_all(tmp_path, content):
 
 
 @pytest.mark.parametrize(("present", "got"), [(True, "none"), (False, "no such folder")])
+@pytest.mark.usefixtures("either_way")
 def test_empty_split(corpus, present, got):
     for path in (corpus / "valid").iterdir():
         path.unlink()
@@ -207,6 +330,7 @@ def test_problems_name_the_split(corpus):
     assert problems[2] == "stray.csv: expected in one of train, valid, test, got it beside them"
 
 
+@pytest.mark.usefixtures("either_way")
 def test_one_bad_cell_hides_no_other(tmp_path):
     folder = flat(tmp_path, HEADER + b"20,67,60,48\nC3,67,60,48\n109,67,60,48\n")
     report = validate_corpus(folder)
@@ -215,6 +339,7 @@ def test_one_bad_cell_hides_no_other(tmp_path):
     assert {"Unexpected data type", "Pitch out of range"} <= found
 
 
+@pytest.mark.usefixtures("either_way")
 def test_drift_is_a_warning(corpus, capsys):
     for path in (corpus / "valid").iterdir():
         write_grid_csv(path, [[86, 79, 71, 55], [84, 79, 72, 60], [0, 0, 0, 0]])
@@ -226,12 +351,14 @@ def test_drift_is_a_warning(corpus, capsys):
     assert {row.verdict for row in report.drift if row.splits == "train, test"} == {"ok"}
 
 
+@pytest.mark.usefixtures("either_way")
 def test_drift_of_text_is_measured_without_a_crash(corpus):
     (corpus / "valid" / "chorale_000.csv").write_bytes(HEADER + b"C3,67,60\n")
     (corpus / "train" / "chorale_000.csv").write_bytes(b"alto\n1\n")
     assert not validate_corpus(corpus).ok
 
 
+@pytest.mark.usefixtures("either_way")
 def test_screen_has_the_first_problems_and_the_file_all(tmp_path, capsys):
     folder = flat(tmp_path, HEADER + b"1,2,3,4\n" * 50)
     assert main([str(folder), "--report", str(tmp_path / "out")]) == 1
@@ -361,12 +488,14 @@ def test_help_has_an_example(capsys):
     assert "examples:\n  python -m bach_tf.cli.validate my_chorales\n" in capsys.readouterr().out
 
 
+@needs_tfdv
 def test_import_leaves_logging_alone():
     disabled = logging.root.manager.disable
     import_tfdv()
     assert logging.root.manager.disable == disabled
 
 
+@pytest.mark.usefixtures("either_way")
 def test_endless_columns_are_few_to_tfdv(tmp_path):
     wide = ",".join(f"x{number}" for number in range(1000)).encode()
     report = validate_corpus(flat(tmp_path, wide + b"\n" + wide + b"\n"))

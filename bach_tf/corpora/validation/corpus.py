@@ -13,7 +13,7 @@ from bach_tf.corpora.folder import content_hash, csv_files, skipped_files
 from bach_tf.corpora.preparation.prepared import SPLITS, cache_dir
 from bach_tf.corpora.validation.copies import find_copies
 from bach_tf.corpora.validation.report import Report, first, format_report
-from bach_tf.corpora.validation.statistics import SCHEMA, Cells, run_tfdv, summarise, to_frame
+from bach_tf.corpora.validation.statistics import SCHEMA, Cells, find, to_frame
 from bach_tf.formats.grid_csv import find_problems, read_cells
 
 RULES = 2  # raise it when what is checked changes: corpora found valid are checked again
@@ -49,23 +49,24 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
 
     cells, grids, problems = _read_splits(folder, splits)
     frames = {split: to_frame(pieces) for split, pieces in cells.items()}
-    statistics, anomalies, drift = run_tfdv(frames)
+    found = find(frames)
 
     report = Report(
         folder=folder,
         content_hash=digest,
         pieces={split: len(paths) for split, paths in splits.items()},
-        columns=tuple(summarise(statistics)),
+        columns=tuple(found.columns),
         problems=tuple(problems),
-        anomalies=tuple(anomalies),
-        drift=tuple(drift),
+        anomalies=tuple(found.anomalies),
+        drift=tuple(found.drift),
         copies=tuple(find_copies(grids)),
         skipped=skipped_files(folder),
         report_path=report_dir / "report.txt",
-        statistics_paths={split: report_dir / f"{split}.pb" for split in statistics},
+        statistics_paths={split: report_dir / f"{split}.pb" for split in found.statistics},
+        missing=found.missing,
     )
     for split, path in report.statistics_paths.items():
-        path.write_bytes(statistics[split].SerializeToString())
+        path.write_bytes(found.statistics[split].SerializeToString())
     report.report_path.write_text(format_report(report, limit=None) + "\n", encoding="utf-8")
     return report
 

@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
 
 class Anomaly(NamedTuple):
-    """What TFDV holds against one column of one split."""
+    """What is held against one column of one split, in TFDV's words."""
 
     split: str
     column: str
@@ -53,14 +53,15 @@ class Report:
         pieces: number of CSV files in each split.
         columns: a summary of the statistics.
         problems: `FILE:ROW: expected ..., got ...`, all of them.
-        anomalies: what TFDV found against the schema.
+        anomalies: what is held against the schema.
         drift: the splits compared with `train`. Drift is a warning, not a failure: small
             splits differ by chance.
         copies: pieces that are in two splits, in any key and at any tempo.
         skipped: why files that end in `.csv` were not read, by their names.
         report_path: the text of this report, beside the statistics.
         statistics_paths: a binary `DatasetFeatureStatisticsList` for each split, to be read
-            with `tfdv.load_stats_binary`.
+            with `tfdv.load_stats_binary`; none without TFDV.
+        missing: that TFDV is missing, and why; empty with it.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Report:
     statistics_paths: dict[str, Path]
     copies: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
+    missing: str = ""
 
     @property
     def sound(self) -> bool:
@@ -95,6 +97,7 @@ def format_report(report: Report, limit: int | None = SHOWN) -> str:
     """
     counts = ", ".join(f"{split} {count}" for split, count in report.pieces.items())
     lines = [f"corpus   {report.folder}", f"pieces   {counts}", f"content  {report.content_hash}"]
+    lines += ["", report.missing] if report.missing else []
     lines += ["", "statistics", *_table(Column, report.columns)]
     lines += ["", f"problems: {len(report.problems)}"]
     lines += [f"  {line}" for line in first(report.problems, limit)]

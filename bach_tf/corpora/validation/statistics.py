@@ -1,6 +1,7 @@
 """The cells of a corpus as TensorFlow Data Validation (TFDV) sees them: statistics of each split.
 
-TFDV takes seconds to import, so it is imported where it is used.
+TFDV takes seconds to import, so it is imported where it is used. There are systems without
+it: `measures.py` then finds the same.
 """
 
 from __future__ import annotations
@@ -8,14 +9,20 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from bach_tf.corpora.validation.measures import (
+    LOW_PITCH,
+    LOW_PITCH_REASON,
+    WHOLE_NUMBER,
+    measure,
+    why_missing,
+)
 from bach_tf.corpora.validation.report import Anomaly, Column, Drift
-from bach_tf.formats.grid_csv import HEADER, HIGHEST_PITCH, LOWEST_PITCH
+from bach_tf.formats.grid_csv import HEADER, LOWEST_PITCH
 from bach_tf.score import SILENCE
 
 if TYPE_CHECKING:
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
 SCHEMA = Path(__file__).parent / "chorale_grid.pbtxt"
 MOST_COLUMNS = 32  # that TFDV sees of a split: more would be the same anomaly again
 TOP_VALUES = 1000  # distinct values in the statistics; more are never pitches
-WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")  # up to 18 digits fit into 64 bits
 
 # Reads the exact share of each pitch, which the schema asks for with `is_categorical`.
 NO_LOW_PITCH_SQL = (
@@ -35,9 +41,36 @@ NO_LOW_PITCH_SQL = (
 Cells = tuple[list[str], list[list[str]]]  # header, rows
 
 
-def run_tfdv(frames: dict[str, pd.DataFrame]) -> tuple[dict, list[Anomaly], list[Drift]]:
+class Findings(NamedTuple):
+    """What the cells of all splits are like.
+
+    Args:
+        columns: a summary of each column of each split.
+        anomalies: what is held against them.
+        drift: the splits compared with `train`.
+        statistics: of TFDV, by split: empty without it.
+        missing: that it is missing, and why; empty with it.
+    """
+
+    columns: list[Column]
+    anomalies: list[Anomaly]
+    drift: list[Drift]
+    statistics: dict
+    missing: str = ""
+
+
+def find(frames: dict[str, pd.DataFrame]) -> Findings:
+    """Return what TFDV finds in the splits or, where it cannot be had, what we find."""
+    try:
+        tfdv = import_tfdv()
+    except ImportError as error:
+        return Findings(*measure(frames), statistics={}, missing=why_missing(error))
+    statistics, anomalies, drift = run_tfdv(tfdv, frames)
+    return Findings(list(summarise(statistics)), anomalies, drift, statistics)
+
+
+def run_tfdv(tfdv, frames: dict[str, pd.DataFrame]) -> tuple[dict, list[Anomaly], list[Drift]]:
     """Return the statistics of each split, the anomalies and the drift from `train`."""
-    tfdv = import_tfdv()
     schema = tfdv.load_schema_text(str(SCHEMA))
     options = tfdv.StatsOptions(
         schema=schema, num_top_values=TOP_VALUES, num_rank_histogram_buckets=TOP_VALUES
@@ -89,7 +122,7 @@ def _custom_validations():
         feature.validations.add(
             sql_expression=NO_LOW_PITCH_SQL,
             severity=anomalies_pb2.AnomalyInfo.ERROR,
-            description="Pitch out of range",
+            description=LOW_PITCH,
         )
     return config
 
@@ -116,11 +149,7 @@ def _anomalies(split: str, result) -> Iterator[Anomaly]:
         for reason in info.reason:
             description = reason.description
             if reason.type == anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION:
-                # TFDV's own words are the query.
-                description = (
-                    f"Values in {SILENCE + 1}..{LOWEST_PITCH - 1}: a pitch is {SILENCE} or "
-                    f"{LOWEST_PITCH}..{HIGHEST_PITCH}."
-                )
+                description = LOW_PITCH_REASON  # TFDV's own words are the query
             yield Anomaly(split, name, reason.short_description, description)
 
 
