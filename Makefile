@@ -1,10 +1,19 @@
 # make demo: set up, train for a few minutes on the embedded chorales, write a MIDI file.
 # make test: set up, run the whole test suite.
+# Both take another Python by name: make test PYTHON=python3.13
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+# The environment's own once there is one, else the first of these that runs.
+PYTHON ?= $(shell for python in .venv/bin/python python3.11 python3.12 python3.13 python3; do \
+  $$python -c '' 2>/dev/null && echo $$python && break; done)
+version_of = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VERSION := $(call version_of,$(PYTHON))
+# One environment for each Python: .venv is of the first, .venv-3.13 stands beside it.
+VENV := $(if $(filter-out $(VERSION),$(call version_of,.venv/bin/python)),.venv-$(VERSION),.venv)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOCK := requirements/$(VERSION).lock
+TFDV_LOCK := requirements/$(VERSION)-tfdv.lock
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_EPOCHS ?= 10
 
 .PHONY: demo test lint lock
@@ -20,17 +29,26 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-# The lock holds every package, so pip has nothing to resolve: --no-deps.
-$(INSTALLED): requirements.lock setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "bach_tf needs Python 3.11; name it with: make PYTHON=/path/to/python3.11 ..."; exit 2; }
+# The locks hold every package, so pip has nothing to resolve: --no-deps.
+$(INSTALLED): $(wildcard requirements/*.lock) setup.cfg pyproject.toml
+	@test -f $(LOCK) || { \
+	  echo "bach_tf needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.12 ..."; \
+	  exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation --editable .
-	$(BIN)/python -m pip check
+	$(PIP) install --quiet --no-deps -r $(LOCK)
+	@# TensorFlow Data Validation, where there are wheels of it for this system.
+	@if $(BIN)/python -c 'import sys; from bach_tf.corpora.validation.measures import has_wheels; \
+	    sys.exit(not has_wheels())'; then $(PIP) install --quiet --no-deps -r $(TFDV_LOCK); fi
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $@
+	@echo "Set up $(VENV) with Python $(VERSION). To use it: . $(BIN)/activate"
 
-# After a change of the dependencies: what is installed now becomes the lock.
+# After a change of the dependencies: what is installed now becomes the locks of this Python. What
+# is in the second one, which not every system can install, stays there.
 lock:
-	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock
+	$(PIP) freeze --all --exclude pip --exclude-editable > $(LOCK).all
+	awk -F== 'NR == FNR { tfdv[$$1]; next } { print > (($$1 in tfdv ? "$(TFDV_LOCK)" : "$(LOCK)") ".new") }' \
+	  $(TFDV_LOCK) $(LOCK).all
+	rm $(LOCK).all
+	for lock in $(LOCK) $(TFDV_LOCK); do test ! -f $$lock.new || mv $$lock.new $$lock; done

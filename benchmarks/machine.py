@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import resource
 import subprocess
@@ -16,6 +15,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from bach_tf._basics.cores import usable_cores
+
 
 def describe_machine() -> str:
     """Return the date, the processor with its cores, and the versions, in one line."""
@@ -23,7 +24,7 @@ def describe_machine() -> str:
     names += ["torch"] if find_spec("torch") else []  # which some tables stand beside
     packages = ", ".join(f"{name} {version(name)}" for name in names)
     return (
-        f"{date.today():%Y-%m-%d}, {_processor()}, {len(os.sched_getaffinity(0))} cores, "
+        f"{date.today():%Y-%m-%d}, {_processor()}, {usable_cores()} cores, "
         f"Python {platform.python_version()}, {packages}"
     )
 
@@ -46,7 +47,8 @@ def peak_memory_mb() -> float:
     for line in lines:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    kilobyte = 1024 if sys.platform == "darwin" else 1  # macOS counts in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte / 1024
 
 
 class Worker:

@@ -20,13 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bach_tf._basics.cores import usable_cores
 from bach_tf.corpora.preparation.chorale_scores import SOPRANO, chorale_files, read_chorale
 from bach_tf.corpora.preparation.prepared import Collection, Pieces
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import SILENCE, Score
 
-PROCESSES = 2
+MOST_PROCESSES = 8  # each loads music21, and there are no more than a few hundred scores
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 # The hash alone gave 66, 15 and 19 %: whole groups move, and the largest has 13 settings. This is
 # the first number from 0 on with which each share comes within two points of 60, 20 and 20.
@@ -65,7 +66,7 @@ def build() -> Collection:
 
 
 def read_chorales(paths: list[Path]) -> dict[str, Score]:
-    """Read the scores that have four singing parts, as `{name: score}`, in two processes.
+    """Read the scores that have four singing parts, as `{name: score}`, in a process for each core.
 
     Raises:
         ValueError: a score cannot be read; the message names it.
@@ -74,7 +75,7 @@ def read_chorales(paths: list[Path]) -> dict[str, Score]:
     scores = {}
     # "spawn", because a fork of a process that runs TensorFlow can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes(), mp_context=context) as pool:
         with _main_hidden():
             results = pool.map(read_chorale, paths, chunksize=4)
         try:
@@ -87,6 +88,11 @@ def read_chorales(paths: list[Path]) -> dict[str, Score]:
                 f"early, after {len(scores)}. Try again with more free memory."
             ) from error
     return scores
+
+
+def processes() -> int:
+    """Return how many processes read scores at once."""
+    return min(usable_cores(), MOST_PROCESSES)
 
 
 def is_interrupted(score: Score) -> bool:
@@ -218,5 +224,6 @@ def _with_progress(results: Iterable, total: int) -> Iterable:
     text = f"Reading {total} Bach scores from music21 (once)"
     if console.is_terminal:
         return track(results, text, total=total, console=console)
-    console.print(f"{text}, about 20 s with two processes ...", soft_wrap=True, highlight=False)
+    text = f"{text}, about 40 s of work for {processes()} processes ..."
+    console.print(text, soft_wrap=True, highlight=False)
     return results

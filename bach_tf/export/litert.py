@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ FILE = "model.tflite"
 # One piece, of any length: the loops of recurrent layers cannot be written for any batch.
 IDS = tf.TensorSpec([1, None], tf.int32, "ids")
 BUILTINS, SELECTED = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+SELECTED_MARK = b"Flex"  # the names of Select TF ops begin with it
 STANDARD_ERROR = 2
 
 
@@ -74,8 +76,24 @@ def _convert(folder: str, operations: list) -> bytes:
 
 def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function ids to logits of a model in LiteRT's format, run by its interpreter."""
-    run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
+    run = interpreter(content).get_signature_runner("serving_default")
     return lambda ids: run(ids=ids)["logits"]
+
+
+def interpreter(content: bytes):
+    """Return LiteRT's interpreter of a model: of its own package where that is installed.
+
+    TensorFlow 2.20 and later warn that theirs will go. It alone knows Select TF ops.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        return tf.lite.Interpreter(model_content=content)
+    if SELECTED_MARK not in content:
+        return Interpreter(model_content=content)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*tf\.lite\.Interpreter is deprecated", UserWarning)
+        return tf.lite.Interpreter(model_content=content)
 
 
 @contextmanager

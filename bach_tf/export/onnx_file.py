@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ FILE = "model.onnx"
 OPSET = 18  # the newest that tf2onnx 1.17 writes
 # Without the last of them the loops of recurrent layers are not sound.
 TIDYING = {"fold_constants", "merge_duplication", "remove_identity"}
-PACKAGES = "tf2onnx==1.17.0 onnx==1.18.0 onnxruntime==1.31.1"
+ONNX = "1.18.0" if sys.version_info < (3, 12) else "1.23.2"
+PACKAGES = f"tf2onnx==1.17.0 onnx=={ONNX} onnxruntime==1.31.1"
 
 
 def write_onnx(run: Run, folder: Path) -> str:

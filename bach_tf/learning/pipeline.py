@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from bach_tf._basics.cores import usable_cores
 from bach_tf.codecs import PAD, SatbCodec
 from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_manifest, read_split
 from bach_tf.formats.grid_csv import VOICES
 
-PARALLEL = 2  # elements that are made at the same time
+PARALLEL = usable_cores()  # elements that are made at the same time; in the same order
 AHEAD = 2  # batches that are made while one is trained on
 WINDOW_SHARES = (0.7, 0.15, 0.15)  # of the windows, where windows are split
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,16 @@ def test_the_peak_of_a_process_does_not_count_the_one_that_started_it():
     assert 5 < float(said.stdout) < 400
     assert machine.peak_memory_mb() > 512
     assert filled[-1] == 1
+
+
+def test_macos_counts_the_peak_in_bytes(monkeypatch):
+    monkeypatch.setattr(machine, "Path", lambda _: Path("nowhere"))
+    usage = SimpleNamespace(ru_maxrss=512 * 2**20)
+    monkeypatch.setattr("resource.getrusage", lambda _: usage)
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert machine.peak_memory_mb() == 512
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    assert machine.peak_memory_mb() == 512 * 1024
 
 
 def test_a_process_that_fails_says_why():

@@ -140,7 +140,7 @@ def test_a_saved_model_writes_the_ids_of_the_sampler(exported, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_litert_gives_the_logits_of_keras(exported, name):
     run, folder = exported(name)
-    interpreter = tf.lite.Interpreter(model_path=str(folder / "model.tflite"))
+    interpreter = litert.interpreter((folder / "model.tflite").read_bytes())
     serve = interpreter.get_signature_runner("serving_default")
     for length in LENGTHS:
         ids = random_ids(1, length)
@@ -501,7 +501,8 @@ def test_a_missing_package_is_named(small, tmp_path, monkeypatch, package):
 
 
 def test_packages_are_those_of_the_lock():
-    locked = (ROOT / "requirements.lock").read_text().split()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    locked = (ROOT / "requirements" / f"{version}.lock").read_text().split()
     assert set(onnx_file.PACKAGES.split()) <= set(locked)
 
 

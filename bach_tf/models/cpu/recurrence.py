@@ -78,7 +78,7 @@ def _is_plain(layer: keras.layers.RNN, mask, training: bool) -> bool:
 def _in_halves(window: Callable, layer: keras.layers.RNN, inputs, states):
     """Return the outputs `(B, T, U)` of a layer, the halves of the batch side by side.
 
-    The product of a step is too small for two cores to share.
+    The product of a step is too small for several cores to share.
     """
     if layer.dropout:
         inputs = inputs * layer.cell.get_dropout_mask(inputs[:, 0])[:, None]
