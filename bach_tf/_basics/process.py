@@ -18,6 +18,7 @@ PLAIN = {"━": "=", "…": "..."}  # what Keras' bar and rich's tables are draw
 # The folder that holds the package: this file is two folders further in.
 ROOT = os.path.abspath(os.path.join(__file__, *[os.pardir] * 3))  # noqa: PTH100, PTH118
 STANDARD = (0, 1, 2)  # input, output, errors
+_errors = 2  # where our own words about errors go
 
 
 def begin_if_run(package: str, scripts: Sequence[str] = ()) -> None:
@@ -56,7 +57,7 @@ def stop_at_once(*_) -> None:
     """End the process with the status of Ctrl-C and a short line."""
     try:
         sys.stdout.flush()
-        os.write(2, b"\nStopped.\n")
+        os.write(_errors, b"\nStopped.\n")
     except Exception:  # a stream that is writing now, or is closed: we end in any case
         pass
     finally:
@@ -79,6 +80,30 @@ def stopping_at_once() -> AbstractContextManager:
 def lost_output() -> OSError | None:
     """Return why standard output could not be written; `None` where it was, or nobody reads it."""
     return getattr(_raw(sys.stdout), "failure", None)
+
+
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Let what libraries write to standard error by themselves go nowhere in the block.
+
+    What a program of ours writes through `sys.stderr` appears as before.
+    """
+    global _errors
+    stream = sys.stderr
+    stream = getattr(stream, "rich_proxied_file", stream)  # below a line that moves
+    kept = os.dup(2)  # left open: another thread may still write there after the block
+    if isinstance(_raw(stream), Steady):
+        stream.flush()
+        sys.stderr, replaced = _like(stream, kept), sys.stderr
+    else:
+        replaced = sys.stderr
+    _point_nowhere(2)
+    _errors = kept
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        sys.stderr, _errors = replaced, 2
 
 
 class Steady(io.FileIO):
@@ -104,9 +129,15 @@ def _steady(stream, number: int):
     if isinstance(_raw(stream), Steady) or not isinstance(stream, io.TextIOWrapper | None):
         return stream
     codecs.register_error(READABLE, _readable)
-    raw = Steady(number, "w", closefd=False)
     if stream is None:
+        raw = Steady(number, "w", closefd=False)
         return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", READABLE)
+    return _like(stream, number)
+
+
+def _like(stream: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
+    """Return a steady stream that writes as another does, to a descriptor."""
+    raw = Steady(number, "w", closefd=False)
     unbuffered = isinstance(stream.buffer, io.RawIOBase)  # python -u
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),

@@ -1,6 +1,7 @@
 """What first music waits for: how often a model is built and traced, and what is imported."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,42 @@ def test_what_the_first_import_left_out_is_there_afterwards():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+FAKE = """
+import os, signal, sys
+os.write(2, b"I0000 00:00:1.2 3 port.cc:153] what TensorFlow finds\\n")
+print("ours", file=sys.stderr, flush=True)
+if "stop" in sys.argv:
+    os.kill(os.getpid(), signal.SIGINT)
+if "fail" in sys.argv:
+    raise ImportError("a library is missing")
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "level", "status", "said"),
+    [
+        ("", "3", 0, ["ours", "after"]),
+        ("stop", "3", 130, ["ours", "Stopped."]),
+        ("fail", "3", 1, ["ours", "ImportError: a library is missing"]),
+        ("", "0", 0, ["I0000 00:00:1.2 3 port.cc:153] what TensorFlow finds", "ours", "after"]),
+    ],
+)
+def test_what_tensorflow_prints_while_it_is_imported_is_not_seen(
+    tmp_path, monkeypatch, argument, level, status, said
+):
+    (tmp_path / "tensorflow.py").write_text(FAKE)
+    code = (
+        "import os, sys; from bach_tf._basics import process; from bach_tf.cli import quiet; "
+        "process.begin(); "
+        "quiet.silence_libraries(); quiet.silence_libraries(); import tensorflow; "
+        "os.write(2, b'after\\n')"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True)
+    assert done.returncode == status
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert [line for line in lines if line in said] == said
+    assert ("port.cc" in done.stderr) == (level == "0")

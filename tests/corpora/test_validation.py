@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from bach_tf._basics.messages import WIDEST
 from bach_tf.cli.validate import main
 from bach_tf.corpora.validation import (
     ensure_valid,
@@ -18,7 +19,6 @@ from bach_tf.corpora.validation import (
     validate_corpus,
 )
 from bach_tf.corpora.validation.corpus import content_hash
-from bach_tf.corpora.validation.report import WIDEST
 from bach_tf.corpora.validation.statistics import SCHEMA, import_tfdv, run_tfdv, summarise, to_frame
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES, write_grid_csv
 
