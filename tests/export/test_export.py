@@ -147,6 +147,17 @@ def test_litert_gives_the_logits_of_keras(exported, name):
         np.testing.assert_allclose(serve(ids=ids)["logits"], keras_logits(run, ids), atol=TOLERANCE)
 
 
+def test_select_tf_ops_are_run_by_the_interpreter_of_tensorflow(exported):
+    run, folder = exported("gru")
+    # What follows a model is not read: it only looks as if one of its operations were selected.
+    content = (folder / "model.tflite").read_bytes() + litert.SELECTED_MARK
+    assert isinstance(litert.interpreter(content), tf.lite.Interpreter)
+    ids = random_ids(1, 5)
+    np.testing.assert_allclose(
+        litert.logits_of(content)(ids), keras_logits(run, ids), atol=TOLERANCE
+    )
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_onnx_gives_the_logits_of_keras(exported, name):
     import onnxruntime
