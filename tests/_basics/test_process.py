@@ -128,8 +128,8 @@ def test_a_pipe_that_does_not_wait_gets_everything():
 
 IMPORTING = [
     ["train.py"], ["generate.py"],
-    *(["-m", f"bach_tf.{name}"] for name in ("evaluation", "export", "plots", "rendering",
-                                             "validation")),
+    *(["-m", f"bach_tf.cli.{name}"] for name in ("evaluate", "export", "plot", "render",
+                                             "validate")),
     ["-m", "benchmarks.recipes"],
 ]  # fmt: skip
 

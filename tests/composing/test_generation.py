@@ -18,6 +18,7 @@ from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
 from bach_tf.learning.pipeline import Pieces, load_split
+from bach_tf.recipes import PRESETS
 from bach_tf.score import Score
 
 TEMPO_QPM = 100  # at which pieces are rendered here
@@ -159,8 +160,9 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
     monkeypatch.setattr(
         "bach_tf.learning.pipeline.load_split", lambda *_: Pieces.from_arrays([piece])
     )
-    model = {**trained_run.preset.model, "period": period}
-    run = replace(trained_run, preset=replace(trained_run.preset, model=model))
+    model = {**PRESETS["transformer"].model, "period": period}
+    preset = replace(trained_run.preset, architecture="transformer", model=model)
+    run = replace(trained_run, preset=preset)
     prompts = [generation.make_prompt(run, "corpus", seed, length=16) for seed in range(300)]
     drawn = {chords.index(run.codec.decode(p[1:]).to_grid(4)[0].tolist()) for p in prompts}
     assert drawn <= starts

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bach_tf.midi import read_midi
 
-from bach_tf import evaluation, runs
 from bach_tf.corpora import CORPORA
+from bach_tf.formats.midi import read_midi
+from bach_tf.learning import runs
+from bach_tf.measuring import evaluation
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 20_000_000
