@@ -90,6 +90,7 @@ def generate_batches(
     prompt: np.ndarray | None = None,
     top_k: int = 0,
     top_p: float = 1.0,
+    sampler: Sampler | None = None,
 ) -> Iterator[np.ndarray]:
     """Write pieces in the style of a run, as ids, some at a time.
 
@@ -106,6 +107,8 @@ def generate_batches(
             The first one is the start token or what stands before the others.
         top_k: draw among so many of the likeliest ids; 0 for all.
         top_p: draw among the likeliest ids that have this share of the probability.
+        sampler: of the run's model and codec, to compile it once for several calls; a fresh one
+            when `None`.
 
     Yields:
         int32 `(N, 1 + length in tokens)`, of at most `PIECES_AT_ONCE` pieces and about
@@ -122,7 +125,7 @@ def generate_batches(
         raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
     tokens_per_step = len(codec.may_follow)
     at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // (length * tokens_per_step)))
-    sampler = Sampler(run.model, codec)
+    sampler = Sampler(run.model, codec) if sampler is None else sampler
     for first in range(0, num_outputs, at_once):
         yield sampler.sample(
             prompt,

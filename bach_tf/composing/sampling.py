@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,13 +17,23 @@ from bach_tf.models import NextTokenModel
 HIGHEST_TEMPERATURE = 100  # at which nearly all ids are drawn alike
 MOST_CHANCES = 1 << 28  # random numbers that one call draws: a gigabyte
 MANY = 16  # pieces from which on two loops over halves of them, side by side, keep two cores busy
+INPUTS = (  # of the compiled loop, as `Sampler.loop` takes them
+    tf.TensorSpec([None], tf.int32),
+    *(tf.TensorSpec([], kind) for kind in (tf.int32, tf.int32, tf.float32, tf.int32)),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([None, None], tf.bool),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.float32),
+)
 
 
 class Sampler:
     """Writes pieces with a model, one token after another, carrying the model's state.
 
-    Compiled at the first call, and kept for the next ones. The cost of a token does not grow
-    with the tokens before it, unless the model's own `step` does.
+    Compiled at the first call, and kept for the next ones, whatever their prompts, lengths,
+    temperatures, seeds and numbers of pieces: once more for `MANY` pieces, and once more with
+    `top_k` or `top_p`. The cost of a token does not grow with the tokens before it, unless the
+    model's own `step` does.
 
     Args:
         model: gives the logits.
@@ -36,9 +48,7 @@ class Sampler:
     def __init__(self, model: NextTokenModel, codec):
         self.model = model
         self.codec = codec
-        # Loop and branches are TensorFlow's own already: rewriting the source, which AutoGraph
-        # does at the first call, takes longer than all the rest of it.
-        self._loop = tf.function(self._in_parts, reduce_retracing=True, autograph=False)
+        self._loops: dict[tuple[int, bool], Callable[..., tf.Tensor]] = {}  # compiled
 
     def sample(
         self,
@@ -98,8 +108,9 @@ class Sampler:
         check_likeliest(top_k, top_p)
         vocab_size = self.codec.vocab_size
         top_k = min(top_k or vocab_size, vocab_size)
-        ids = self._loop(
-            2 if num_outputs >= MANY else 1,
+        # Sorting costs time: without need it is not in the graph.
+        loop = self._compiled(2 if num_outputs >= MANY else 1, top_k < vocab_size or top_p < 1)
+        ids = loop(
             tf.constant(prompt),
             tf.constant(length),
             tf.constant(max(min(min_length, length), prompt.size)),
@@ -107,11 +118,21 @@ class Sampler:
             tf.constant(_to_int32(seed)),
             tf.range(first, first + num_outputs),
             tf.constant(self._may_draw(allowed)),
-            # Sorting costs time: without need it is not in the graph.
-            None if top_k == vocab_size and top_p == 1 else tf.constant(top_k),
+            tf.constant(top_k),
             tf.constant(top_p, tf.float32),
         )
         return ids.numpy()
+
+    def _compiled(self, parts: int, sorts: bool) -> Callable[..., tf.Tensor]:
+        """Return the compiled loop, in so many parts, with or without what `top_k` needs."""
+        if (parts, sorts) not in self._loops:
+            # Shapes are left open: a primer of another length must not compile it anew. Loop and
+            # branches are TensorFlow's own already: rewriting the source, which AutoGraph does at
+            # the first call, takes longer than all the rest of it.
+            self._loops[parts, sorts] = tf.function(
+                partial(self._in_parts, parts, sorts), input_signature=INPUTS, autograph=False
+            )
+        return self._loops[parts, sorts]
 
     def _may_draw(self, allowed) -> np.ndarray:
         """Return which ids may be drawn at each position of a common period."""
@@ -155,9 +176,21 @@ class Sampler:
         )
 
     def _in_parts(
-        self, parts, prompt, length, min_length, temperature, seed, outputs, *options
+        self,
+        parts,
+        sorts,
+        prompt,
+        length,
+        min_length,
+        temperature,
+        seed,
+        outputs,
+        may_draw,
+        top_k,
+        top_p,
     ) -> tf.Tensor:
         """Return what `loop` returns, the pieces dealt out to so many loops."""
+        options = (may_draw, top_k if sorts else None, top_p)
         ends = [tf.size(outputs) * part // parts for part in range(parts + 1)]
         pieces = [
             self._sample(

@@ -46,6 +46,7 @@ from bach_tf.learning.runs import (
     load_weights,
     replace_preset,
 )
+from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.recipes import Preset
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
@@ -114,8 +115,8 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
         # The checkpoint has the weights; where none is written yet, they are drawn as at first.
-        keras.utils.set_random_seed(preset.seed)
-        run = Run(folder, preset, codec, build_model(preset, codec))
+        with weights_drawn_from(preset.seed):
+            run = Run(folder, preset, codec, build_model(preset, codec))
         return (run if longer == preset else replace_preset(run, longer)), corpus
 
 

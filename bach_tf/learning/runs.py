@@ -29,6 +29,7 @@ from bach_tf._basics.replacing import replace_json
 from bach_tf._basics.settings import Text
 from bach_tf.codecs import Codec
 from bach_tf.learning.run_files import CODEC, PRESET, read_settings
+from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.learning.weight_files import read_weights, write_weights
 from bach_tf.recipes import PRESETS, Preset, check_size
 
@@ -76,10 +77,8 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     """
     if name is not None:
         check_run_name(name, runs)
-    import keras
-
-    keras.utils.set_random_seed(preset.seed)  # the fresh weights are drawn from it
-    model = build_model(preset, codec)
+    with weights_drawn_from(preset.seed):
+        model = build_model(preset, codec)
     folder = _make_folder(runs, name or preset.recipe or preset.architecture, dated=name is None)
     try:
         replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})

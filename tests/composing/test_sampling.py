@@ -254,7 +254,11 @@ def test_it_is_compiled_once():
     for seed in range(3):
         sampler.sample([START], length=8, temperature=1.0, seed=seed)
     sampler.sample([START], length=200, temperature=0.5, seed=1)
+    sampler.sample([START, 4, 5, 6, 4], length=8, temperature=0.0, seed=1, num_outputs=3)
     assert len(traces) == 1
+    for top_k in (2, 3):
+        sampler.sample([START], length=8, temperature=1.0, seed=1, top_k=top_k)
+    assert len(traces) == 2
 
 
 @pytest.mark.parametrize(

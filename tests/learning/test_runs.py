@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import random
 import re
 import shutil
 from dataclasses import replace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.learning import runs, weight_files
@@ -437,3 +439,17 @@ def test_an_unknown_architecture_lists_the_choices(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown architecture 'gnu'. Choose from: .*gru"):
         runs.create_run(replace(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
     assert not (tmp_path / "a").exists()
+
+
+def test_making_a_run_leaves_the_generators_of_the_caller_alone(tmp_path):
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - the caller's
+    tf.random.set_seed(1)
+    expected = random.Random(1).random(), np.random.RandomState(1).rand()
+    drawn = tf.random.uniform([]).numpy()
+    tf.random.set_seed(1)
+    one, other = (runs.create_run(PRESET, CODEC, name, runs=tmp_path) for name in ("one", "other"))
+    assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
+    assert tf.random.uniform([]).numpy() == drawn
+    for ours, theirs in zip(one.model.get_weights(), other.model.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
