@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +13,46 @@ STEPS_PER_QUARTER = 4
 VELOCITY = 80
 COLUMNS = ("onset", "duration", "pitch", "voice", "velocity")
 SILENCE = 0  # in a grid, where a voice does not sound
+BEATS, SECONDS = "beats", "seconds"
+TIMINGS = (BEATS, SECONDS)  # what the steps of a grid are parts of
+# At this tempo a score in seconds sounds as it did: a hundredth of a quarter is exactly 8 ms.
+PERFORMANCE_TEMPO_QPM = 75
+MOST_VOICES = 256
+HIGHEST_NUMBER = 127  # of MIDI's programs and controllers
+
+Tempo = tuple[int, float]  # the step at which it begins, and quarter notes a minute
+Metre = tuple[int, int, int]  # the step at which it begins, beats in a bar, note value of a beat
+
+
+@dataclass(frozen=True)
+class Part:
+    """Who plays or sings a voice.
+
+    Args:
+        name: "" where it has none.
+        program: General MIDI instrument, 0..127; `None` where unknown.
+        volume: 0..127, as MIDI's controller 7 has it; `None` where unknown.
+        pan: from 0 at the left to 127 at the right, as MIDI's controller 10 has it; `None` where
+            unknown.
+
+    Raises:
+        ValueError: a number outside its bounds.
+
+    Example:
+        >>> Part("Cello", program=42)
+        Part(name='Cello', program=42, volume=None, pan=None)
+    """
+
+    name: str = ""
+    program: int | None = None
+    volume: int | None = None
+    pan: int | None = None
+
+    def __post_init__(self):
+        for name in ("program", "volume", "pan"):
+            number = getattr(self, name)
+            if number is not None and not 0 <= number <= HIGHEST_NUMBER:
+                raise ValueError(f"`{name}` must be in 0..{HIGHEST_NUMBER}. Received: {number}")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,18 +67,25 @@ class Score:
         velocity: int array `(N,)`, 1..127.
         length: steps in the whole piece, a final rest included.
         steps_per_quarter: the grid; 4 is a grid of sixteenths.
+        timing: "beats" where the grid divides the beat, "seconds" where it divides time and
+            quarters and bars mean nothing, as in a performance: then the score sounds as it did at
+            `PERFORMANCE_TEMPO_QPM`.
+        tempi: the quarter notes a minute from a step on, `(step, qpm)` each; empty where unknown.
+        metres: beats in a bar and the note value of a beat from a step on, `(step, beats, value)`
+            each; empty where unknown. A bar begins with each of them.
         title: for a chorale its BWV number and name.
         key_signature: sharps (positive) or flats (negative); `None` where unknown.
-        time_signature: beats in a bar and the note value of a beat; `None` where unknown.
         upbeat: steps before the first bar line; 0 where the piece starts on it.
         fermatas: steps at which a note with a fermata begins.
+        parts: of the voices, the highest first; of fewer voices, or none, where unknown.
 
     Notes are kept in the order of onset, then voice, then pitch, so that two scores
     with the same notes are equal.
 
     Raises:
         ValueError: a column of another length or of other than whole numbers, or a value
-            outside its bounds. The message names the note.
+            outside its bounds. The message names the note. Tempi or metres that are not in the
+            order of their steps.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])
@@ -51,11 +100,14 @@ class Score:
     velocity: np.ndarray
     length: int
     steps_per_quarter: int = STEPS_PER_QUARTER
+    timing: str = BEATS
     title: str = ""
     key_signature: int | None = None
-    time_signature: tuple[int, int] | None = None
+    tempi: tuple[Tempo, ...] = ()
+    metres: tuple[Metre, ...] = ()
     upbeat: int = 0
     fermatas: tuple[int, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self):
         columns = [_whole_numbers(name, getattr(self, name)) for name in COLUMNS]
@@ -70,29 +122,51 @@ class Score:
             column = column[order]
             column.flags.writeable = False
             object.__setattr__(self, name, column)
-        if self.time_signature is not None:
-            object.__setattr__(self, "time_signature", tuple(self.time_signature))
+        for name in ("tempi", "metres"):
+            object.__setattr__(self, name, tuple(map(tuple, getattr(self, name))))
         object.__setattr__(self, "fermatas", tuple(int(step) for step in self.fermatas))
+        object.__setattr__(self, "parts", tuple(self.parts))
+        self._check_about()
         self._check_bounds()
 
-    def _check_bounds(self):
+    def _check_about(self):
         if self.steps_per_quarter < 1:
             raise ValueError(
                 f"`steps_per_quarter` must be at least 1. Received: {self.steps_per_quarter}"
             )
+        if self.timing not in TIMINGS:
+            raise ValueError(f"`timing` must be one of {TIMINGS}. Received: {self.timing!r}")
         if self.length < 0:
             raise ValueError(f"`length` must be at least 0. Received: {self.length}")
         if self.key_signature is not None and not -7 <= self.key_signature <= 7:
             raise ValueError(f"`key_signature` must be in -7..7. Received: {self.key_signature}")
-        if self.time_signature is not None and min(self.time_signature) < 1:
+        if len(self.parts) > MOST_VOICES:
             raise ValueError(
-                f"`time_signature` must be of two numbers above 0. Received: {self.time_signature}"
+                f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
             )
+        self._check_places("tempi", "quarter notes a minute", 2)
+        self._check_places("metres", "beats and note values", 3)
+
+    def _check_places(self, name: str, what: str, size: int):
+        """Raise unless each place is a step in the piece, after the one before, and numbers."""
+        places = getattr(self, name)
+        for place in places:
+            if len(place) != size or not all(0 < number < math.inf for number in place[1:]):
+                raise ValueError(f"`{name}` must be steps with {what} above 0. Received: {place}")
+        steps = [place[0] for place in places]
+        in_order = all(before < after for before, after in pairwise(steps))
+        if not in_order or any(not 0 <= step <= self.length for step in steps):
+            raise ValueError(
+                f"`{name}` must be in the order of their steps, which are in 0..{self.length}. "
+                f"Received: {places}"
+            )
+
+    def _check_bounds(self):
         bounds = {
             "onset": (0, self.length),
             "duration": (1, self.length),
             "pitch": (0, 127),
-            "voice": (0, 255),
+            "voice": (0, MOST_VOICES - 1),
             "velocity": (1, 127),
         }
         for name, (low, high) in bounds.items():
@@ -130,9 +204,16 @@ class Score:
         return int(self.voice.max()) + 1 if len(self) else 0
 
     @property
+    def time_signature(self) -> tuple[int, int] | None:
+        """Beats in a bar and the note value of a beat in the first metre; `None` without one."""
+        return self.metres[0][1:] if self.metres else None
+
+    @property
     def steps_per_bar(self) -> int:
-        """Steps in a bar, at least 1; four quarters where the source does not say."""
-        beats, value = self.time_signature or (4, 4)
+        """Steps in a bar of the first metre, at least 1; four quarters where none is known."""
+        return self._bar_of(*(self.time_signature or (4, 4)))
+
+    def _bar_of(self, beats: int, value: int) -> int:
         # A bar of 1/64 is shorter than a step of a sixteenth.
         return max(1, 4 * self.steps_per_quarter * beats // value)
 
@@ -151,12 +232,51 @@ class Score:
         silence = int(self.onset.min()) if len(self) else 0
         if silence == 0:
             return self
+
+        def moved(step: int) -> int:
+            return max(0, step - silence)
+
         return replace(
             self,
             onset=self.onset - silence,
             length=self.length - silence,
-            upbeat=(self.upbeat - silence) % self.steps_per_bar,
+            tempi=move_places(self.tempi, moved),
+            metres=move_places(self.metres, moved),
+            upbeat=self._upbeat_at(silence),
             fermatas=tuple(step - silence for step in self.fermatas),
+        )
+
+    def _upbeat_at(self, step: int) -> int:
+        """Return the steps from a step on to the next bar line, 0 where it stands there."""
+        begin, bar = self.upbeat, self.steps_per_bar
+        for number, (place, *metre) in enumerate(self.metres):
+            if place > step:
+                break
+            begin, bar = place if number else self.upbeat, self._bar_of(*metre)
+        return (begin - step) % bar
+
+    def opening(self, steps: int) -> Score:
+        """Return the first steps of the score; notes that go on are cut.
+
+        Args:
+            steps: how many, at least 0; a shorter score stays as it is.
+
+        Example:
+            >>> Score.from_grid([[60]] * 9).opening(4).duration.tolist()
+            [4]
+        """
+        if self.length <= steps:
+            return self
+        heard = self.onset < steps
+        columns = {name: getattr(self, name)[heard] for name in COLUMNS}
+        columns["duration"] = np.minimum(columns["duration"], steps - columns["onset"])
+        return replace(
+            self,
+            **columns,
+            length=steps,
+            tempi=tuple(place for place in self.tempi if place[0] < steps),
+            metres=tuple(place for place in self.metres if place[0] < steps),
+            fermatas=tuple(step for step in self.fermatas if step < steps),
         )
 
     def to_grid(self, voices: int | None = None) -> np.ndarray:
@@ -212,6 +332,20 @@ class Score:
             length=steps,
             **about,
         )
+
+
+def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple:
+    """Return tempi or metres at other steps; of those that then share a step, the last.
+
+    Args:
+        places: `(step, ...)` each, in the order of their steps.
+        to_step: gives the new step of an old one; it keeps the order.
+
+    Example:
+        >>> move_places([(0, 90.0), (5, 60.0), (8, 90.0)], lambda step: max(0, step - 6))
+        ((0, 60.0), (2, 90.0))
+    """
+    return tuple({to_step(step): (to_step(step), *what) for step, *what in places}.values())
 
 
 def _whole_numbers(name: str, values, dimensions: int = 1) -> np.ndarray:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from bach_tf.score import COLUMNS, VELOCITY, Score
+from bach_tf.score import COLUMNS, VELOCITY, Part, Score
 
 GRIDS = arrays(
     np.int32,
@@ -44,9 +44,12 @@ def test_notes_are_kept_in_order_of_onset_voice_and_pitch():
         {"title": "another"},
         {"steps_per_quarter": 8},
         {"key_signature": 1},
-        {"time_signature": (3, 4)},
+        {"metres": ((0, 3, 4),)},
+        {"timing": "seconds"},
+        {"tempi": [(0, 90)]},
         {"upbeat": 2},
         {"fermatas": (0,)},
+        {"parts": [Part("Cello", 42)]},
         {"pitch": [61]},
         {"velocity": [81]},
     ],
@@ -76,7 +79,8 @@ def test_nothing_of_a_score_can_be_changed():
 
 
 def test_lists_as_json_has_them_become_tuples():
-    one = score([], time_signature=[3, 4], fermatas=[np.int64(2), 6])
+    one = score([], metres=[[0, 3, 4]], fermatas=[np.int64(2), 6])
+    assert one.metres == ((0, 3, 4),)
     assert one.time_signature == (3, 4)
     assert one.fermatas == (2, 6)
     assert type(one.fermatas[0]) is int
@@ -153,7 +157,8 @@ def test_a_length_is_not_negative():
     [((4, 4), 4, 16), ((3, 4), 4, 12), ((6, 8), 4, 12), ((2, 2), 2, 8), (None, 4, 16)],
 )
 def test_steps_in_a_bar(signature, steps_per_quarter, steps):
-    one = score([], time_signature=signature, steps_per_quarter=steps_per_quarter)
+    metres = [] if signature is None else [(0, *signature)]
+    one = score([], metres=metres, steps_per_quarter=steps_per_quarter)
     assert one.steps_per_bar == steps
 
 
@@ -251,6 +256,54 @@ def test_leading_silence_is_cut():
     assert late.without_leading_silence().upbeat == 14  # steps of a bar of four quarters
 
 
+def test_tempi_and_metres_move_with_the_notes():
+    one = Score.from_grid(
+        [[0]] * 20 + [[60]] * 20,
+        tempi=[(0, 90), (16, 60), (24, 75)],
+        metres=[(0, 4, 4), (16, 3, 4), (28, 2, 4)],
+        parts=[Part("Cello")],
+    )
+    cut = one.without_leading_silence()
+    assert cut.tempi == ((0, 60), (4, 75))
+    assert cut.metres == ((0, 3, 4), (8, 2, 4))
+    assert (cut.upbeat, cut.parts) == (8, one.parts)  # of 12 steps from step 16 on
+
+
+def test_an_opening_ends_notes_and_leaves_out_what_comes_later():
+    places = {"tempi": [(0, 90), (4, 60)], "metres": [(2, 3, 4), (6, 4, 4)], "fermatas": (0, 5)}
+    one = score([(0, 3, 60, 0, 80), (3, 5, 62, 0, 70), (6, 2, 64, 0, 80)], **places)
+    cut = one.opening(4)
+    assert notes_of(cut) == [(0, 3, 60, 0, 80), (3, 1, 62, 0, 70)]
+    assert (cut.length, cut.tempi, cut.metres, cut.fermatas) == (4, ((0, 90),), ((2, 3, 4),), (0,))
+    assert one.opening(8) is one
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"timing": "bars"}, r"`timing` must be one of .*\. Received: 'bars'"),
+        ({"tempi": [(0, 0)]}, r"`tempi` must be .* above 0\. Received: \(0, 0\)"),
+        ({"tempi": [(0, float("nan"))]}, r"`tempi` must be .* above 0\. Received: \(0, nan\)"),
+        ({"tempi": [(0, 90), (0, 60)]}, r"`tempi` must be in the order of their steps"),
+        ({"tempi": [(9, 90)]}, r"`tempi` must be in the order .* in 0\.\.8\. Received"),
+        ({"metres": [(0, 4)]}, r"`metres` must be steps with beats .*\. Received: \(0, 4\)"),
+        ({"metres": [(0, 4, 0)]}, r"`metres` must be .* above 0\. Received: \(0, 4, 0\)"),
+        ({"metres": [(4, 4, 4), (0, 3, 4)]}, r"`metres` must be in the order of their steps"),
+        ({"parts": [Part()] * 257}, r"`parts` must be at most 256\. Received: 257"),
+    ],
+)
+def test_what_a_source_says_must_be_possible(about, message):
+    with pytest.raises(ValueError, match=message):
+        score([], **about)
+
+
+@pytest.mark.parametrize("name", ["program", "volume", "pan"])
+@pytest.mark.parametrize("number", [-1, 128])
+def test_numbers_of_a_part_are_those_of_midi(name, number):
+    with pytest.raises(ValueError, match=rf"`{name}` must be in 0\.\.127\. Received: {number}"):
+        Part(**{name: number})
+
+
 def test_a_piece_of_silence_stays_as_it_is():
     score = Score.from_grid([[0, 0], [0, 0]])
     assert score.without_leading_silence() == score
@@ -258,6 +311,6 @@ def test_a_piece_of_silence_stays_as_it_is():
 
 @pytest.mark.parametrize("metre", [(1, 64), (3, 128), (1, 1000)])
 def test_a_metre_below_the_grid_has_a_bar_of_a_step(metre):
-    score = Score.from_grid([[0], [0], [60]], time_signature=metre, upbeat=2)
+    score = Score.from_grid([[0], [0], [60]], metres=[(0, *metre)], upbeat=2)
     assert score.steps_per_bar == 1
     assert score.without_leading_silence().upbeat == 0

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from bach_tf._basics.choices import shortened
-from bach_tf._basics.settings import Settings, Whole, check_settings
-from bach_tf.score import Score
+from bach_tf._basics.settings import Choice, Settings, Whole, check_settings
+from bach_tf.score import BEATS, TIMINGS, Part, Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name, note_number
 
 PAD, START, END, UNKNOWN = range(4)
@@ -20,6 +20,7 @@ MOST_TOKENS = 2**18  # of a vocabulary: every model has weights for each of them
 PITCH = Whole(0, HIGHEST_NUMBER)
 GRID = Whole(1, 1024)  # steps in a quarter
 QUARTERS = Whole(1, 256)  # the longest note
+TIMING = Choice(dict.fromkeys(TIMINGS))
 
 
 class Codec(ABC):
@@ -43,6 +44,7 @@ class Codec(ABC):
     part_names: tuple[str, ...] = ()
     step_name: str
     steps_per_quarter: int
+    timing: str = BEATS  # of decoded scores
     steps_per_bar: int | None = None
 
     def __init__(self, names: Sequence[str]):
@@ -219,8 +221,8 @@ def pitches_of(scores: Sequence[Score]) -> np.ndarray:
     return np.concatenate([score.pitch for score in scores]) if len(scores) else np.zeros(0, int)
 
 
-def common_grid(scores: Sequence[Score]) -> int:
-    """Return the steps in a quarter that all scores have.
+def common_grid(scores: Sequence[Score]) -> tuple[int, str]:
+    """Return the steps in a quarter and the timing that all scores have.
 
     Raises:
         ValueError: no score, or scores on different grids.
@@ -235,7 +237,12 @@ def common_grid(scores: Sequence[Score]) -> int:
                 f"steps_per_quarter={first.steps_per_quarter} ({title_of(first)}) and "
                 f"{score.steps_per_quarter} ({title_of(score)})"
             )
-    return first.steps_per_quarter
+        if score.timing != first.timing:
+            raise ValueError(
+                f"Expected scores of one timing. Received: {first.timing} ({title_of(first)}) and "
+                f"{score.timing} ({title_of(score)})"
+            )
+    return first.steps_per_quarter, first.timing
 
 
 def move_block(row: np.ndarray, block: slice, shift: int) -> None:
@@ -266,13 +273,13 @@ def cut_where_struck_again(notes: np.ndarray) -> np.ndarray:
     return notes
 
 
-def one_voice(notes: np.ndarray, *, length: int, steps_per_quarter: int) -> Score:
-    """Return the score of notes in voice 0.
+def one_voice(codec: Codec, notes: np.ndarray, *, length: int) -> Score:
+    """Return the score of notes in voice 0, on the grid of a codec.
 
     Args:
+        codec: that has decoded them.
         notes: int `(N, 4)`: onset, duration, pitch and velocity of each.
         length: of the piece, in steps.
-        steps_per_quarter: its grid.
     """
     onset, duration, pitch, velocity = notes.T
     return Score(
@@ -282,5 +289,7 @@ def one_voice(notes: np.ndarray, *, length: int, steps_per_quarter: int) -> Scor
         voice=np.zeros(len(notes), int),
         velocity=velocity,
         length=length,
-        steps_per_quarter=steps_per_quarter,
+        steps_per_quarter=codec.steps_per_quarter,
+        timing=codec.timing,
+        parts=map(Part, codec.part_names),
     )

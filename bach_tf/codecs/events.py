@@ -9,13 +9,14 @@ import numpy as np
 from bach_tf.codecs.base import (
     GRID,
     QUARTERS,
+    TIMING,
     Codec,
     common_grid,
     cut_where_struck_again,
     move_block,
     one_voice,
 )
-from bach_tf.score import VELOCITY, Score
+from bach_tf.score import SECONDS, VELOCITY, Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name
 
 PITCHES = HIGHEST_NUMBER + 1
@@ -45,9 +46,10 @@ class EventCodec(Codec):
     Args:
         steps_per_quarter: the grid of the scores.
         longest_quarters: of a note.
+        timing: of the scores, "beats" or "seconds".
 
     Raises:
-        ValueError: a grid of less than one step, or notes of no length.
+        ValueError: a grid of less than one step, notes of no length, or an unknown timing.
 
     Example:
         >>> codec = EventCodec(steps_per_quarter=100)
@@ -57,7 +59,7 @@ class EventCodec(Codec):
     """
 
     ENCODING = {"longest_quarters": QUARTERS}
-    ARGUMENTS = {"steps_per_quarter": GRID, **ENCODING}
+    ARGUMENTS = {"steps_per_quarter": GRID, "timing": TIMING, **ENCODING}
     NEEDED = ("steps_per_quarter",)
 
     FIRST_ON = 4
@@ -67,7 +69,13 @@ class EventCodec(Codec):
     voice_names = ("event",)
     step_name = "event"
 
-    def __init__(self, steps_per_quarter: int, longest_quarters: int = LONGEST_QUARTERS):
+    def __init__(
+        self,
+        steps_per_quarter: int,
+        longest_quarters: int = LONGEST_QUARTERS,
+        timing: str = SECONDS,
+    ):
+        self.timing = TIMING.check("timing", timing)
         self.steps_per_quarter = GRID.check("steps_per_quarter", steps_per_quarter)
         self.longest_quarters = QUARTERS.check("longest_quarters", longest_quarters)
         notes = [note_name(pitch) for pitch in range(PITCHES)]
@@ -94,9 +102,10 @@ class EventCodec(Codec):
             longest_quarters: of a note.
 
         Raises:
-            ValueError: no score, or scores on different grids.
+            ValueError: no score, or scores on different grids or of different timing.
         """
-        return cls(common_grid(scores), longest_quarters)
+        steps_per_quarter, timing = common_grid(scores)
+        return cls(steps_per_quarter, longest_quarters, timing)
 
     def encode(self, score: Score) -> np.ndarray:
         """Return the ids of a piece: int32 `(T,)`.
@@ -151,17 +160,14 @@ class EventCodec(Codec):
                 sounding[pitch] = (now, velocity)
         for pitch in list(sounding):
             release(pitch)
-        return one_voice(
-            np.array(notes, int).reshape(-1, 4),
-            length=now,
-            steps_per_quarter=self.steps_per_quarter,
-        )
+        return one_voice(self, np.array(notes, int).reshape(-1, 4), length=now)
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
         return {
             "steps_per_quarter": self.steps_per_quarter,
             "longest_quarters": self.longest_quarters,
+            "timing": self.timing,
         }
 
     @property

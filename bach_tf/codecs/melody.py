@@ -101,11 +101,7 @@ class MelodyCodec(Codec):
         durations = np.diff(begins, append=steps.size)
         pitches = steps[begins] - self.FIRST_PITCH + self.lowest
         notes = np.stack([begins, durations, pitches, np.full(begins.size, VELOCITY)], axis=1)
-        return one_voice(
-            notes[steps[begins] >= self.FIRST_PITCH],
-            length=steps.size,
-            steps_per_quarter=self.steps_per_quarter,
-        )
+        return one_voice(self, notes[steps[begins] >= self.FIRST_PITCH], length=steps.size)
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""

@@ -15,13 +15,14 @@ from bach_tf.codecs.base import (
     MOST_TOKENS,
     PAD,
     QUARTERS,
+    TIMING,
     UNKNOWN,
     Codec,
     common_grid,
     cut_where_struck_again,
     one_voice,
 )
-from bach_tf.score import VELOCITY, Score
+from bach_tf.score import BEATS, VELOCITY, Score
 from bach_tf.theory.note_names import note_name, note_number
 
 LONGEST_QUARTERS = 8
@@ -52,6 +53,7 @@ class NoteCodec(Codec):
     Args:
         chords: what has an id: pitches (MIDI numbers), the lowest first.
         steps_per_quarter: the grid of the scores.
+        timing: of the scores, "beats" or "seconds".
         rhythm: whether intervals and durations have tokens.
         longest_quarters: N, the longest interval and duration, in quarters.
         max_notes: a piece is cut after so many notes; `None` keeps it whole.
@@ -70,6 +72,7 @@ class NoteCodec(Codec):
     ARGUMENTS = {
         **ENCODING,
         "steps_per_quarter": GRID,
+        "timing": TIMING,
         # How often what came: a piece is at most hours long.
         "offsets": Several(Pair(Whole(0, 2**24), Whole(1, 2**31 - 1)), 0, MOST_TOKENS),
     }
@@ -82,6 +85,7 @@ class NoteCodec(Codec):
         chords: Sequence[Chord],
         *,
         steps_per_quarter: int,
+        timing: str = BEATS,
         rhythm: bool = True,
         longest_quarters: int = LONGEST_QUARTERS,
         max_notes: int | None = None,
@@ -90,6 +94,7 @@ class NoteCodec(Codec):
         self.chords = list(chords)
         settings = {
             "steps_per_quarter": steps_per_quarter,
+            "timing": timing,
             "rhythm": rhythm,
             "longest_quarters": longest_quarters,
             "max_notes": max_notes,
@@ -132,11 +137,12 @@ class NoteCodec(Codec):
             "max_notes": max_notes,
         }
         check_settings(cls.ENCODING, settings)  # before the pieces are read
-        grid = common_grid(scores)
+        steps_per_quarter, timing = common_grid(scores)
         pieces = [cls._group(notes_in_order(score, max_notes)) for score in scores]
         return cls(
             **vocabulary(pieces),
-            steps_per_quarter=grid,
+            steps_per_quarter=steps_per_quarter,
+            timing=timing,
             **settings,
             offsets=() if rhythm else cls._count_offsets(pieces),
         )
@@ -182,16 +188,13 @@ class NoteCodec(Codec):
             for pitch in chord
         ]
         notes = cut_where_struck_again(np.array(rows, int).reshape(-1, 4))
-        return one_voice(
-            notes,
-            length=int((notes[:, 0] + notes[:, 1]).max(initial=0)),
-            steps_per_quarter=self.steps_per_quarter,
-        )
+        return one_voice(self, notes, length=int((notes[:, 0] + notes[:, 1]).max(initial=0)))
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
         return {
             "steps_per_quarter": self.steps_per_quarter,
+            "timing": self.timing,
             "rhythm": self.rhythm,
             "longest_quarters": self.longest_quarters,
             "max_notes": self.max_notes,

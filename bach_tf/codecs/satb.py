@@ -16,7 +16,7 @@ from bach_tf.codecs.base import (
     pitches_of,
 )
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
-from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Score
+from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Part, Score
 
 VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
 PITCH = Whole(LOWEST_PITCH, HIGHEST_PITCH)
@@ -149,7 +149,7 @@ class SatbCodec(Codec):
         steps = np.concatenate([music, missing]).reshape(-1, len(VOICES))  # (T, 4)
         pitches = steps - self.FIRST_PITCH + self.lowest
         grid = np.where(steps == self.SILENT, SILENCE, pitches)
-        return Score.from_grid(grid, velocity=VELOCITIES)
+        return Score.from_grid(grid, velocity=VELOCITIES, parts=map(Part, self.part_names))
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""

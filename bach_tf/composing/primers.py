@@ -16,30 +16,24 @@ import numpy as np
 from bach_tf._basics.choices import choose, shortened
 from bach_tf.codecs import parse_tokens
 from bach_tf.formats.grid_csv import read_grid_csv
-from bach_tf.formats.midi import (
-    PERFORMANCE_TEMPO_QPM,
-    STEPS_PER_SECOND,
-    read_midi,
-    read_midi_seconds,
-)
-from bach_tf.score import Score
+from bach_tf.formats.midi import read_midi, read_midi_seconds
+from bach_tf.score import BEATS, PERFORMANCE_TEMPO_QPM, SECONDS, Score
 
-PERFORMANCE_STEPS_PER_QUARTER = STEPS_PER_SECOND * 60 // PERFORMANCE_TEMPO_QPM
 FROM_CORPUS = "corpus"  # a primer that is cut out of the corpus at random
 # Ends a file's name and no token: a chord of notes may end as ".Eb4".
 FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
 
 
-def read_timed_midi(path: Path, steps_per_quarter: int) -> Score:
-    """Read a MIDI file on a grid of beats, or on that of performances, which count seconds."""
-    if steps_per_quarter == PERFORMANCE_STEPS_PER_QUARTER:
-        return read_midi_seconds(path)
+def read_timed_midi(path: Path, steps_per_quarter: int, timing: str) -> Score:
+    """Read a MIDI file on a grid of beats or of seconds."""
+    if timing == SECONDS:
+        return read_midi_seconds(path, steps_per_quarter * PERFORMANCE_TEMPO_QPM // 60)
     return read_midi(path, steps_per_quarter)
 
 
-PRIMERS: dict[str, Callable[[Path, int], Score]] = {
-    ".csv": lambda path, _: Score.from_grid(read_grid_csv(path), title=path.stem),
+PRIMERS: dict[str, Callable[[Path, int, str], Score]] = {
+    ".csv": lambda path, *_: Score.from_grid(read_grid_csv(path), title=path.stem),
     ".mid": read_timed_midi,
     ".midi": read_timed_midi,
 }
@@ -61,7 +55,7 @@ def read_prompt(codec, primer: str, length: int | None = None) -> np.ndarray:
     if path is None:
         prompt = _typed_prompt(codec, primer)
     else:
-        prompt = codec.encode(read_primer(path, codec.steps_per_quarter))[:-1]
+        prompt = codec.encode(read_primer(path, codec.steps_per_quarter, codec.timing))[:-1]
     return prompt if length is None else prompt[: 1 + length * len(codec.may_follow)]
 
 
@@ -80,18 +74,19 @@ def find_primer(primer: str) -> Path | None:
     return path
 
 
-def read_primer(path: Path, steps_per_quarter: int) -> Score:
+def read_primer(path: Path, steps_per_quarter: int, timing: str = BEATS) -> Score:
     """Read the beginning of a piece from a CSV grid or a MIDI file.
 
     Args:
         path: of the file.
-        steps_per_quarter: the grid of a MIDI file; that of performances counts seconds.
+        steps_per_quarter: the grid of a MIDI file.
+        timing: whether that counts "beats" or "seconds".
 
     Raises:
         ValueError: another ending, no such file, or a file that cannot be read.
     """
     _check_primer(path)
-    return PRIMERS[path.suffix.lower()](path, steps_per_quarter)
+    return PRIMERS[path.suffix.lower()](path, steps_per_quarter, timing)
 
 
 def check_room(codec, prompt: np.ndarray, length: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf.score import Score
+from bach_tf.score import SECONDS, Score
 from bach_tf.theory.instruments import check_style
 from bach_tf.theory.note_names import note_name
 
@@ -31,7 +31,6 @@ NOTE_HEIGHT = 0.84  # semitones
 UNISON = 0.5  # of that: the height of a note on that of an earlier voice, which it would hide
 GAP_INCHES, LARGEST_GAP = 0.018, 0.2  # between notes, and as a part of the one before it
 NUMBER_INCHES, LINE_INCHES = 0.45, 0.1  # that the number of a bar takes, and its line
-FINEST_GRID = 48  # steps a quarter; finer ones are those of performances, which have no bars
 WHOLE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 OCTAVE = 12
@@ -79,7 +78,7 @@ def write_piano_roll(
     figure, axes = _paper(quarters, highest - lowest + 1, score.title, names)
     axes.set(xlim=(0, quarters), ylim=(lowest - 0.5, highest + 0.5))
     _draw_keys(axes, lowest, highest)
-    if score.steps_per_quarter > FINEST_GRID:
+    if score.timing == SECONDS:
         _draw_seconds(axes, quarters, tempo_qpm)
     else:
         _draw_bars(axes, score, quarters)

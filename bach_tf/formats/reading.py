@@ -11,24 +11,19 @@ import numpy as np
 
 from bach_tf._basics.choices import choose
 from bach_tf.formats.grid_csv import VOICES, read_grid_csv
-from bach_tf.formats.midi import (
-    CHURCH_ORGAN,
-    PERFORMANCE_TEMPO_QPM,
-    TEMPO_QPM,
-)
+from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.formats.midi.events import FIRST_TEMPO, PERCUSSION, merged, notes_by_channel, open_midi
 from bach_tf.formats.midi.reading import to_performance, to_score
-from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, STEPS_PER_QUARTER, Score
 
 TRIPLETS, FINE = 12, 48  # steps a quarter: triplets besides sixteenths; 64ths and theirs
-IN_SECONDS = 0  # no grid of beats: notes where they sound
 # What a user may ask for. `None` takes the first of the others that fits the file.
 GRIDS = {
     "auto": None,
     "sixteenths": STEPS_PER_QUARTER,
     "triplets": TRIPLETS,
     "fine": FINE,
-    "seconds": IN_SECONDS,
+    "seconds": SECONDS,  # no grid of beats: notes where they sound
 }
 # What share of the notes must begin on a grid for it to fit: the others would be moved.
 SHARES = {STEPS_PER_QUARTER: 1.0, TRIPLETS: 0.98, FINE: 0.9}
@@ -54,7 +49,7 @@ class Piece:
     programs: tuple[int, ...] = ()
 
 
-def read_piece(path: Path, grid: int | None = None) -> Piece:
+def read_piece(path: Path, grid: int | str | None = None) -> Piece:
     """Read a CSV grid or a MIDI file.
 
     Args:
@@ -74,28 +69,28 @@ def read_piece(path: Path, grid: int | None = None) -> Piece:
     return read(path, grid)
 
 
-def _read_csv(path: Path, grid: int | None) -> Piece:
+def _read_csv(path: Path, grid: int | str | None) -> Piece:
     return Piece(Score.from_grid(read_grid_csv(path), title=path.stem), voice_names=VOICES)
 
 
-def _read_midi(path: Path, grid: int | None) -> Piece:
+def _read_midi(path: Path, grid: int | str | None) -> Piece:
     file = open_midi(path)
     grid = _grid_of(file, path) if grid is None else grid
     tempo_qpm, program = _first_tempo_and_program(file)
-    if grid == IN_SECONDS:
+    if grid == SECONDS:
         return Piece(to_performance(file, path), PERFORMANCE_TEMPO_QPM, program)
     names, programs = _names_and_programs(file, program)
     return Piece(to_score(file, path, grid), tempo_qpm, program, names, programs)
 
 
-READERS: dict[str, Callable[[Path, int | None], Piece]] = {
+READERS: dict[str, Callable[[Path, int | str | None], Piece]] = {
     ".csv": _read_csv,
     ".mid": _read_midi,
     ".midi": _read_midi,
 }
 
 
-def _grid_of(file: mido.MidiFile, path: Path) -> int:
+def _grid_of(file: mido.MidiFile, path: Path) -> int | str:
     """Return the coarsest grid on which the notes of a MIDI file begin."""
     onsets = to_score(file, path, MEASURED).onset
     for grid, share in SHARES.items():
@@ -103,7 +98,7 @@ def _grid_of(file: mido.MidiFile, path: Path) -> int:
         distance = np.minimum(onsets % step, -onsets % step)
         if not onsets.size or np.mean(distance <= NEAR) >= share:
             return grid
-    return IN_SECONDS
+    return SECONDS
 
 
 def _first_tempo_and_program(file: mido.MidiFile) -> tuple[float, int]:

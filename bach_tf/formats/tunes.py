@@ -94,7 +94,7 @@ class Tune:
             voice=[0] * len(pitches),
             velocity=[VELOCITY] * len(pitches),
             length=_steps(self.time),
-            time_signature=time_signature,
+            metres=() if time_signature is None else [(0, *time_signature)],
             upbeat=self._upbeat(time_signature),
             **about,
         )

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import CODECS, END, PAD, START, UNKNOWN, VELOCITIES, parse_tokens
 from bach_tf.formats.midi import read_midi, write_midi
-from bach_tf.score import Score
+from bach_tf.score import Part, Score
 
 LOWEST, HIGHEST = 36, 81
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
@@ -127,8 +127,15 @@ PLAYED = [score_of([(0, 50, 60, 82)], steps_per_quarter=100)]
 HIGH = score_of([(0, 2, 60), (2, 3, HIGHEST + 1), (5, 1, 60)])
 HIGH_8 = replace(HIGH, **EIGHT)
 
+QUARTET_PARTS = [Part(name) for name in ("soprano", "alto", "tenor", "bass")]
+
+
+def quartet(grid):
+    return Score.from_grid(grid, velocity=VELOCITIES, parts=QUARTET_PARTS)
+
+
 CASES = {
-    "satb": Case("satb", QUARTET, GRIDS.map(lambda g: Score.from_grid(g, velocity=VELOCITIES))),
+    "satb": Case("satb", QUARTET, GRIDS.map(quartet)),
     "melody": Case("melody", TUNE, st.builds(melody_of, MELODIES, st.integers(0, 4)), HIGH),
     "pitches": Case("pitches", RANGE, NOTES.map(lambda n: struck(n, **EIGHT)), HIGH_8),
     "chords": Case("chords", PROGRESSION, KNOWN_CHORDS.map(lambda n: struck(n, **EIGHT)), HIGH_8),

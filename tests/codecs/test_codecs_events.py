@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bach_tf.codecs import EventCodec, parse_tokens
-from bach_tf.score import Score
+from bach_tf.score import SECONDS, Score
 
 CODEC = EventCodec(steps_per_quarter=100)
 
@@ -22,6 +23,7 @@ def played(notes, length):
         velocity=velocity,
         length=length,
         steps_per_quarter=100,
+        timing=SECONDS,
     )
 
 
@@ -123,12 +125,25 @@ def test_transposition_moves_both_ends_of_a_note():
 def test_any_grid_can_be_fitted():
     score = Score.from_grid([[60]], steps_per_quarter=24, title="First")
     codec = EventCodec.fit([score], transpose=(-5, 6))
-    assert codec.to_config() == {"steps_per_quarter": 24, "longest_quarters": 5}
+    assert codec.to_config() == {
+        "steps_per_quarter": 24, "longest_quarters": 5, "timing": "beats",
+    }  # fmt: skip
     assert codec.decode(codec.encode(score)).steps_per_quarter == 24
     other = Score.from_grid([[60]], steps_per_quarter=12)
     message = r"one grid\. Received: steps_per_quarter=24 \(First\) and 12 \(a score\)"
     with pytest.raises(ValueError, match=message):
         EventCodec.fit([score, score, other])
+
+
+def test_what_is_decoded_has_the_timing_of_the_scores_the_codec_was_fitted_to():
+    beats = Score.from_grid([[60]], steps_per_quarter=100, title="First")
+    for score in (beats, replace(beats, timing=SECONDS)):
+        codec = EventCodec.from_config(EventCodec.fit([score]).to_config())
+        assert codec.decode(codec.encode(score)).timing == score.timing
+    with pytest.raises(ValueError, match=r"one timing\. Received: beats \(First\) and seconds"):
+        EventCodec.fit([beats, replace(beats, timing=SECONDS)])
+    with pytest.raises(ValueError, match="Unknown timing 'bars'"):
+        EventCodec(100, timing="bars")
 
 
 def test_a_grid_has_steps():

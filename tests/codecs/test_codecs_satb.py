@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from bach_tf.codecs import VELOCITIES, SatbCodec
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
-from bach_tf.score import Score
+from bach_tf.score import Part, Score
 
 LOWEST, HIGHEST = 36, 81
+
+PARTS = [Part(name) for name in ("soprano", "alto", "tenor", "bass")]
 
 
 @given(
@@ -87,7 +89,7 @@ def test_two_notes_of_a_voice_at_a_time_are_refused():
 
 def test_two_steps_by_hand():
     codec = SatbCodec(lowest=36, highest=81)
-    score = Score.from_grid([[67, 62, 59, 43], [67, 0, 81, 36]], velocity=VELOCITIES)
+    score = Score.from_grid([[67, 62, 59, 43], [67, 0, 81, 36]], velocity=VELOCITIES, parts=PARTS)
     ids = [1, 35, 30, 27, 11, 35, 3, 49, 4, 2]
     assert codec.vocab_size == 50
     assert codec.encode(score).tolist() == ids

@@ -170,7 +170,7 @@ def test_a_prepared_corpus_keeps_what_grids_cannot_say(tmp_path):
     about = {
         "title": "BWV 269: Aus meines Herzens Grunde, “é”",
         "key_signature": -3,
-        "time_signature": (3, 4),
+        "metres": ((0, 3, 4),),
         "upbeat": 4,
         "fermatas": (8, 20),
     }

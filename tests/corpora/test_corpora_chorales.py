@@ -134,7 +134,7 @@ def test_grace_notes_are_left_out_and_of_a_chord_one_note_is_sung():
 def test_the_upbeat_is_a_first_measure_that_is_too_short(pickup, upbeat):
     measure = part("Soprano", [(60, pickup or 3), (62, 3)], meter="3/4", pickup=pickup)
     bar = chorale_scores.first_bar(measure)
-    assert bar == {"time_signature": (3, 4), "upbeat": upbeat}
+    assert bar == {"metres": ((0, 3, 4),), "upbeat": upbeat}
 
 
 def test_a_part_without_measures_is_refused():
@@ -200,8 +200,8 @@ def test_reading_works_from_a_script_without_a_guard():
 
 def test_silence_of_all_voices_for_two_bars_is_an_interlude():
     rows = [[72, 64, 55, 43]] * 4
-    sung = Score.from_grid([*rows, *[[0] * 4] * 16, *rows], time_signature=(4, 4))
-    interrupted = Score.from_grid([*rows, *[[0] * 4] * 32, *rows], time_signature=(4, 4))
+    sung = Score.from_grid([*rows, *[[0] * 4] * 16, *rows], metres=((0, 4, 4),))
+    interrupted = Score.from_grid([*rows, *[[0] * 4] * 32, *rows], metres=((0, 4, 4),))
     assert not chorales.is_interrupted(sung)
     assert chorales.is_interrupted(interrupted)
 

@@ -36,7 +36,7 @@ def test_a_changed_piece_metre_or_split_is_another_content(tmp_path):
     one = prepared.content_hash(written(tmp_path / "one"))
     others = [
         prepared.content_hash(written(tmp_path / "note", train=61)),
-        prepared.content_hash(written(tmp_path / "metre", time_signature=(3, 4))),
+        prepared.content_hash(written(tmp_path / "metre", metres=((0, 3, 4),))),
     ]
     edited = shutil.copytree(tmp_path / "one", tmp_path / "edited")
     path = edited / "train" / "a.csv"

@@ -28,7 +28,7 @@ from bach_tf.corpora.preparation.midi_files import find_midi_files, read_midi_fi
 from bach_tf.corpora.preparation.splits import deal
 from bach_tf.formats.midi import read_midi, write_midi
 from bach_tf.formats.notes_csv import read_notes_csv, write_notes_csv
-from bach_tf.score import Score
+from bach_tf.score import TIMINGS, Part, Score
 
 SPLITS = ("train", "valid", "test")
 HEADER = b"onset,duration,pitch,velocity,voice\n"
@@ -151,6 +151,10 @@ NOTES = st.lists(
 )
 
 
+NUMBERS = st.none() | st.integers(0, 127)
+PARTS = st.lists(st.builds(Part, st.text(max_size=9), NUMBERS, NUMBERS, NUMBERS), max_size=2)
+
+
 @st.composite
 def scores(draw, steps_per_quarter):
     notes = draw(NOTES)
@@ -162,7 +166,10 @@ def scores(draw, steps_per_quarter):
         steps_per_quarter=steps_per_quarter,
         title=draw(st.text(max_size=10)),
         key_signature=draw(st.none() | st.integers(-7, 7)),
-        time_signature=draw(st.none() | st.tuples(st.integers(1, 12), st.integers(1, 16))),
+        timing=draw(st.sampled_from(TIMINGS)),
+        tempi=draw(st.sampled_from([(), [(0, 90)], [(4, 60.5), (250, 1e6 / 3)]])),
+        metres=draw(st.sampled_from([(), [(0, 4, 4)], [(2, 3, 8), (200, 12, 16)]])),
+        parts=draw(PARTS),
         upbeat=draw(st.integers(0, 9)),
         fermatas=tuple(draw(st.lists(st.integers(0, 250), max_size=3))),
     )
@@ -193,7 +200,7 @@ def test_a_prepared_list_of_notes_is_plain_files(tmp_path):
     )
     manifest = json.loads((tmp_path / "made/manifest.json").read_text())
     about = {name: manifest[name] for name in ("format", "layout", "steps_per_quarter")}
-    assert about == {"format": 2, "layout": "notes", "steps_per_quarter": 12}
+    assert about == {"format": prepared.FORMAT, "layout": "notes", "steps_per_quarter": 12}
     assert (manifest["pitch_range"], manifest["left_out"]) == ([60, 64], left_out)
     assert (manifest["pieces"][0]["length"], manifest["pieces"][0]["title"]) == (3, "Prelude")
 

@@ -118,7 +118,7 @@ def test_the_same_score_gives_the_same_picture(tmp_path):
         Score.from_grid(np.zeros((0, 1), int)),
         Score.from_grid([[0]] * 5),
         Score.from_grid([[60 + voice for voice in range(10)]] * 33),
-        Score.from_grid([[127, 1]] * 7, time_signature=(3, 32), upbeat=1, key_signature=-7),
+        Score.from_grid([[127, 1]] * 7, metres=((0, 3, 32),), upbeat=1, key_signature=-7),
     ],
 )
 def test_any_score_can_be_drawn(score, tmp_path, capfd):

@@ -2,6 +2,7 @@ import random
 import struct
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -14,12 +15,11 @@ from hypothesis.extra.numpy import arrays
 from bach_tf.formats.midi import (
     CHANNELS,
     CHURCH_ORGAN,
-    PERFORMANCE_TEMPO_QPM,
     read_midi,
     read_midi_seconds,
     write_midi,
 )
-from bach_tf.score import COLUMNS, Score
+from bach_tf.score import COLUMNS, PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score
 
 # Soprano: one G held for two steps, then a rest. Alto: C, then B to the end.
 TWO_VOICES = [[67, 60], [67, 59], [0, 59]]
@@ -50,7 +50,7 @@ GOLDEN = bytes.fromhex(
 
 
 def two_voices():
-    about = {"title": "two", "key_signature": -1, "time_signature": (3, 4)}
+    about = {"title": "two", "key_signature": -1, "metres": ((0, 3, 4),)}
     return Score.from_grid(TWO_VOICES, velocity=(90, 70), **about)
 
 
@@ -226,6 +226,22 @@ def test_a_key_signature_has_at_most_seven_sharps_or_flats(write, sharps):
 # There and back.
 
 
+def places(steps, *what):
+    """Return a strategy for tempi or metres, one at least."""
+    one = st.tuples(st.integers(0, steps), *what)
+    return st.lists(one, min_size=1, max_size=4, unique_by=lambda place: place[0]).map(sorted)
+
+
+NUMBERS = st.integers(0, 127)
+PARTS = st.builds(
+    Part,
+    name=st.sampled_from(["", "Soprano", "Flöte 2"]),
+    program=NUMBERS,
+    volume=st.none() | NUMBERS,
+    pan=st.none() | NUMBERS,
+)
+
+
 @given(st.data())
 def test_score_to_file_and_back(data):
     steps, voices = data.draw(st.integers(1, 24)), data.draw(st.integers(1, 5))
@@ -241,7 +257,10 @@ def test_score_to_file_and_back(data):
         velocity=data.draw(st.lists(st.integers(1, 127), min_size=voices, max_size=voices)),
         title="piece",
         key_signature=data.draw(st.none() | st.integers(-7, 7)),
-        time_signature=data.draw(st.sampled_from([(4, 4), (3, 8), (2, 2)])),
+        tempi=data.draw(places(steps, st.integers(4, 240))),
+        # No bar of these is shorter than a step.
+        metres=data.draw(places(steps, st.integers(4, 12), st.sampled_from([2, 4, 8, 16]))),
+        parts=data.draw(st.lists(PARTS, min_size=voices, max_size=voices)),
         steps_per_quarter=per_quarter,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -260,8 +279,37 @@ def test_score_to_file_and_back(data):
 def test_the_golden_file_is_read(read):
     score = read(GOLDEN)
     assert score == Score.from_grid(
-        TWO_VOICES, velocity=(90, 70), title="piece", key_signature=-1, time_signature=(3, 4)
+        TWO_VOICES,
+        velocity=(90, 70),
+        title="piece",
+        key_signature=-1,
+        tempi=[(0, 90)],
+        metres=[(0, 3, 4)],
+        parts=[Part("soprano", CHURCH_ORGAN), Part("voice 2", CHURCH_ORGAN)],
     )
+
+
+def test_what_is_asked_for_takes_the_place_of_what_the_score_says(write, read):
+    said = {"tempi": [(0, 60), (2, 120)], "parts": [Part("one", 40, pan=0), Part("two", 41)]}
+    score = replace(two_voices(), **said)
+    asked = {"tempo_qpm": 75, "program": 6, "voice_names": ["upper"]}
+    again = read(write(score, **asked).read_bytes())
+    assert again.tempi == ((0, 75),)
+    assert again.parts == (Part("upper", 6, pan=0), Part("two", 6))
+
+
+def test_tempi_and_metres_stand_at_their_places(read):
+    # Of two tempi at a tick the last holds, and one between two steps moves to the nearest.
+    tempi = f"00 {FAST} 00 {SLOW} 8345 {FAST}"
+    score = read(file_bytes(f"{tempi} 00 ff5804 03021808 00 903c50 8360 803c40"))
+    assert score.tempi == ((0, 75), (4, 150))
+    assert score.metres == ((4, 3, 4),)
+
+
+def test_a_part_has_the_first_instrument_volume_and_place_of_its_channel(read):
+    chosen = "00 c028 00 b00764 00 b00a20 00 c029 00 b00701"
+    notes = "00 903c50 00 913c50 60 803c40 00 813c40"
+    assert read(file_bytes(f"{chosen} {notes}")).parts == (Part("", 40, 100, 32), Part("", 40))
 
 
 def test_notes_move_to_the_nearest_step_and_last_one_at_least(read):
@@ -527,6 +575,7 @@ def test_a_step_is_eight_milliseconds_at_the_tempo_of_performances(read):
     score = read(file_bytes(f"00 {SLOW} 00 903c50 8360 803c40"), read_midi_seconds)
     assert PERFORMANCE_TEMPO_QPM == 75
     assert (score.steps_per_quarter, score.length, score.time_signature) == (100, 100, None)
+    assert (score.timing, score.tempi) == (SECONDS, ())
     assert notes_of(score) == [(0, 100, 60, 0, 80)]
 
 
@@ -634,10 +683,10 @@ def test_a_performance_to_file_and_back(data):
     # A pitch of its own for each voice, so that none ends a note of another.
     rows = zip(*(data.draw(pitches) for _ in range(voices)))
     grid = [[pitch and pitch + voice for voice, pitch in enumerate(row)] for row in rows]
-    score = Score.from_grid(grid, steps_per_quarter=100, title="piece")
+    score = Score.from_grid(grid, steps_per_quarter=100, timing=SECONDS, title="piece")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        write_midi(score, path, tempo_qpm=PERFORMANCE_TEMPO_QPM)
+        write_midi(score, path)
         played = read_midi_seconds(path)
     assert (played.length, played.steps_per_quarter) == (score.length, 100)
     sounding = {note[:3] + note[4:] for note in notes_of(score)}

@@ -124,7 +124,7 @@ def test_four_parts_with_names_clefs_and_bars(tmp_path):
         [CHORD_OF_FOUR] * 8 + [[71, 67, 62, 55]] * 12,
         title="Two chords",
         key_signature=-1,
-        time_signature=(3, 4),
+        metres=((0, 3, 4),),
         upbeat=4,
     )
     path = written(score, tmp_path, voice_names=("Soprano", "Alto"), tempo_qpm=72, program=52)
@@ -155,7 +155,7 @@ def test_real_chorales_are_read_back(tmp_path, real_data, monkeypatch):
     pieces = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))["valid"]
     for number, score in enumerate(pieces[:12]):
         # As the corpus has them, and as if they had other bars.
-        about = {"time_signature": (3, 4), "upbeat": number} if number % 2 else {}
+        about = {"metres": ((0, 3, 4),), "upbeat": number} if number % 2 else {}
         score = replace(score, **about)
         notes, stream = read_back(written(score, tmp_path))
         assert notes == notes_of(score)
@@ -346,7 +346,7 @@ def test_meters_and_grids(tmp_path, time_signature, steps_per_quarter):
     score = Score.from_grid(
         np.repeat(pitches, lengths)[:, None],
         steps_per_quarter=steps_per_quarter,
-        time_signature=time_signature,
+        metres=[(0, *time_signature)],
         upbeat=1,
     )
     notes, stream = read_back(written(score, tmp_path), steps_per_quarter)
@@ -361,8 +361,8 @@ def test_meters_and_grids(tmp_path, time_signature, steps_per_quarter):
         Score.from_grid(np.zeros((0, 1), int)),
         Score.from_grid([[0]] * 5),
         Score.from_grid([[60 + voice for voice in range(10)]] * 33),
-        Score.from_grid([[127, 0]] * 7, time_signature=(3, 128), upbeat=200, key_signature=7),
-        Score.from_grid([[60]], upbeat=3, time_signature=(3, 4)),
+        Score.from_grid([[127, 0]] * 7, metres=((0, 3, 128),), upbeat=200, key_signature=7),
+        Score.from_grid([[60]], upbeat=3, metres=((0, 3, 4),)),
     ],
 )
 def test_any_score_can_be_written(score, tmp_path):

@@ -88,7 +88,7 @@ def labels(ticks):
 
 
 def test_bars_are_numbered_from_the_first_whole_one():
-    axes = drawn(Score.from_grid([[60]] * 40, time_signature=(3, 4), upbeat=4))
+    axes = drawn(Score.from_grid([[60]] * 40, metres=((0, 3, 4),), upbeat=4))
     assert labels(axes.get_xticklabels()) == ["1", "2", "3"]
     assert axes.get_xticks().tolist() == [1, 4, 7]
     assert axes.get_xlabel() == "bar"
@@ -100,7 +100,7 @@ def test_numbers_of_bars_do_not_touch():
 
 
 def test_a_performance_is_measured_in_seconds():
-    score = Score.from_grid([[60]] * 1250, steps_per_quarter=100)  # ten seconds
+    score = Score.from_grid([[60]] * 1250, steps_per_quarter=100, timing="seconds")  # ten of them
     axes = drawn(score, tempo_qpm=75)
     assert axes.get_xlabel() == "seconds"
     assert labels(axes.get_xticklabels())[:3] == ["0", "1", "2"]
@@ -129,7 +129,7 @@ def test_any_name_can_be_drawn(name, tmp_path, capfd):
     [
         Score.from_grid(np.zeros((0, 1), int)),
         Score.from_grid([[0]] * 5),
-        Score.from_grid([[60]], upbeat=1, time_signature=(3, 4), title="One"),
+        Score.from_grid([[60]], upbeat=1, metres=((0, 3, 4),), title="One"),
         Score.from_grid([[60 + voice for voice in range(10)]] * 4000),
     ],
 )

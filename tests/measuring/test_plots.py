@@ -130,7 +130,7 @@ def test_the_highest_of_notes_that_begin_together_makes_the_interval():
 
 def test_lengths_of_a_performance_are_rounded_to_a_scale():
     grid = [[60]] * 100 + [[62]] * 110 + [[64]] * 140 + [[65]] * 48
-    lengths = MEASURES["length"](Score.from_grid(grid, steps_per_quarter=100))
+    lengths = MEASURES["length"](Score.from_grid(grid, steps_per_quarter=100, timing="seconds"))
     assert [float(length) for length in lengths] == pytest.approx([1, 1, 2**0.5, 0.5])
 
 
@@ -188,7 +188,8 @@ def test_wide_intervals_and_rare_lengths_are_drawn_together(tmp_path, figures):
 
 
 def test_lengths_of_a_performance_are_in_milliseconds(tmp_path, figures):
-    scores = [Score.from_grid([[60]] * 100 + [[62]] * 50, steps_per_quarter=100)]
+    about = {"steps_per_quarter": 100, "timing": "seconds"}
+    scores = [Score.from_grid([[60]] * 100 + [[62]] * 50, **about)]
     write_distributions(
         {"train": scores, "valid": scores}, scores, tmp_path / "a.png", tempo_qpm=75
     )

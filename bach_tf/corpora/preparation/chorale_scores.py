@@ -191,16 +191,16 @@ def key_signature(parts: list) -> int | None:
 
 
 def first_bar(part) -> dict:
-    """Return `time_signature` and `upbeat`: the steps of a first measure that is too short."""
+    """Return `metres` and `upbeat`: the steps of a first measure that is too short."""
     measure = part.getElementsByClass("Measure").first()
     if measure is None:
         raise ValueError("Expected a part in measures. Received: one without")
     signature = measure.timeSignature
     if signature is None:
-        return {"time_signature": None, "upbeat": 0}
+        return {"metres": (), "upbeat": 0}
     steps = first_step(measure.highestTime)
     bar = first_step(signature.barDuration.quarterLength)
     return {
-        "time_signature": (signature.numerator, signature.denominator),
+        "metres": ((0, signature.numerator, signature.denominator),),
         "upbeat": steps if steps < bar else 0,
     }

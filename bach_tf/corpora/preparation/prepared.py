@@ -22,7 +22,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +42,20 @@ from bach_tf.formats.grid_csv import (
 )
 from bach_tf.formats.notes_csv import HEADER as NOTE_COLUMNS
 from bach_tf.formats.notes_csv import read_notes_csv, write_notes_csv
-from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 2  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+FORMAT = 3  # raise it when a layout or what the corpora hold changes: caches are rebuilt
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # to put a new copy in its place while other processes do so too
 FEW_REASONS = 3  # how many of the pieces that are left out are named
 
 # The fields of a score that neither layout can hold and the manifest keeps.
-ABOUT = ("title", "key_signature", "time_signature", "upbeat", "fermatas")
+ABOUT = (
+    "timing", "title", "key_signature", "tempi", "metres", "upbeat", "fermatas", "parts",
+)  # fmt: skip
+UNHEARD = ("title", "tempi", "parts")  # of them, what no training reads
 
 Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
 
@@ -181,6 +184,7 @@ def read_split(folder: Path, split: str) -> list[Score]:
     for entry in _entries_of(manifest, split):
         about = {name: entry[name] for name in (*ABOUT, "length") if name in entry}
         about["steps_per_quarter"] = manifest["steps_per_quarter"]
+        about["parts"] = [Part(**part) for part in about.get("parts", ())]
         scores.append(read(folder / entry["file"], **about))
     return scores
 
@@ -229,7 +233,7 @@ def content_hash(folder: Path) -> str:
     """Return the SHA-256 of what a training reads of a prepared corpus.
 
     It is of the pieces in each split and of what the manifest says about them. When and where
-    the corpus was prepared, the titles and what was left out do not count.
+    the corpus was prepared, titles, tempi, parts and what was left out do not count.
 
     Args:
         folder: a prepared corpus.
@@ -247,7 +251,7 @@ def content_hash(folder: Path) -> str:
         total.update(json.dumps(about).encode())
         for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
             # The bytes that are there: a user may have edited a file since it was prepared.
-            kept = entry | {"sha256": sha256_of(folder / entry["file"]), "title": None}
+            kept = entry | dict.fromkeys(UNHEARD) | {"sha256": sha256_of(folder / entry["file"])}
             total.update(json.dumps(kept, sort_keys=True).encode())
     except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -329,6 +333,7 @@ def _entry(file: str, sha256: str, score: Score) -> dict:
     """Return what the manifest says about a piece in either layout."""
     pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
     about = {name: getattr(score, name) for name in ABOUT}
+    about["parts"] = [asdict(part) for part in score.parts]
     return {"file": file, "sha256": sha256, "pitch_range": [min(pitches), max(pitches)], **about}
 
 

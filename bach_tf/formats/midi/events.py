@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +28,7 @@ MAGIC = b"MThd"  # what every MIDI file begins with
 
 FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute
 SUSTAIN_PEDAL = 64  # the controller
+PART_CONTROLLERS = {7: "volume", 10: "pan"}
 PEDAL_DOWN = 64  # the lowest value at which it holds the notes
 
 # Major keys from seven flats to seven sharps: the names that a key signature may have.
@@ -174,17 +175,46 @@ def pedal_spans(file: mido.MidiFile, ticks: int) -> dict[int, list[tuple[int, in
     return spans
 
 
-def time_signature(file: mido.MidiFile, steps_per_quarter: int) -> tuple[int, int] | None:
-    """Return the first time signature that can be, with bars of at least a step of the grid.
+def metres(file: mido.MidiFile, steps_per_quarter: int) -> list[tuple[int, int, int]]:
+    """Return the time signatures that can be, with bars of at least a step of the grid.
 
     A file can also say 0/4, 4 over the 255th power of 2, or 1/64, where steps are sixteenths.
+
+    Returns:
+        tick, beats and note value of each; of those at one tick the first.
     """
-    for message in chain.from_iterable(file.tracks):
+    found = {}
+    for tick, message in merged(file):
         if message.type == "time_signature":
             beats, value = message.numerator, message.denominator
             if value <= SHORTEST_BEAT and 4 * steps_per_quarter * beats >= value:
-                return beats, value
-    return None
+                found.setdefault(tick, (tick, beats, value))
+    return list(found.values())
+
+
+def tempi(file: mido.MidiFile) -> list[tuple[int, float]]:
+    """Return tick and quarters a minute of each tempo; those of MIDI where the file says none."""
+    found = {
+        # The microseconds of a file are whole: 90 quarters a minute come back as 89.99996.
+        tick: (tick, round(mido.tempo2bpm(message.tempo), 3))
+        for tick, message in merged(file)
+        if message.type == "set_tempo" and message.tempo > 0
+    }
+    return list(found.values()) or [(0, mido.tempo2bpm(FIRST_TEMPO))]
+
+
+def first_choices(
+    messages: Iterable[mido.Message | mido.MetaMessage],
+) -> dict[int, dict[str, int]]:
+    """Return the program, volume and pan that each channel is given first: the fields of `Part`."""
+    choices = defaultdict(dict)
+    for message in messages:
+        if message.type == "program_change":
+            choices[message.channel].setdefault("program", message.program)
+        elif message.type == "control_change" and message.control in PART_CONTROLLERS:
+            name = PART_CONTROLLERS[message.control]
+            choices[message.channel].setdefault(name, message.value)
+    return choices
 
 
 def key_signature(file: mido.MidiFile) -> int | None:

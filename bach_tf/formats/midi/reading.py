@@ -15,23 +15,31 @@ import mido
 from bach_tf.formats.midi.events import (
     PERCUSSION,
     clock_of,
+    first_choices,
     key_signature,
     last_tick,
+    merged,
+    metres,
     notes_by_channel,
     open_midi,
     pedal_spans,
-    time_signature,
+    tempi,
 )
-from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.score import (
+    MOST_VOICES,
+    PERFORMANCE_TEMPO_QPM,
+    SECONDS,
+    STEPS_PER_QUARTER,
+    Part,
+    Score,
+    move_places,
+)
 
 # Hours; a damaged file can claim to last for years.
 LONGEST_QUARTERS = 25_000
 LONGEST_SECONDS = 6 * 3600
-MOST_VOICES = 256  # that a score can number
 
-# Expressive timing: at this tempo a hundredth of a quarter is a step of exactly 8 ms.
-PERFORMANCE_TEMPO_QPM = 75
-STEPS_PER_SECOND = 125
+STEPS_PER_SECOND = 125  # of performances: 8 ms each
 MICROSECONDS = 1_000_000  # in a second
 
 
@@ -39,8 +47,9 @@ def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
     """Read a score; notes are moved to the nearest step of the grid.
 
     Each channel of each track that has notes or chooses an instrument is a voice, in the order
-    of the file. Percussion is left out. A note that is never released ends with its track, and
-    one that is struck again in its voice ends there.
+    of the file, and has its part's name, first instrument, volume and pan. Percussion is left out.
+    A note that is never released ends with its track, and one that is struck again in its voice
+    ends there. Tempi and metres are kept with their places, the key signature is the first.
 
     Args:
         path: of the file.
@@ -64,23 +73,45 @@ def to_score(file: mido.MidiFile, path: Path, steps_per_quarter: int = STEPS_PER
             f"{path.name}: expected at most {LONGEST_QUARTERS} quarters, got a longer file"
         )
     voices = [
-        notes
+        (track, channel, notes)
         for track in file.tracks
         for channel, notes in sorted(notes_by_channel(track).items())
         if channel != PERCUSSION
     ]
     if len(voices) > MOST_VOICES:
         raise ValueError(f"{path.name}: expected at most {MOST_VOICES} voices, got {len(voices)}")
-    notes = [(*note, voice) for voice, notes in enumerate(voices) for note in notes]
+
+    def to_step(tick: int) -> int:
+        return round(tick * steps_per_quarter / file.ticks_per_beat)
+
+    notes = [(*note, voice) for voice, (*_, notes) in enumerate(voices) for note in notes]
     return _score(
         notes,
         ticks,
-        lambda tick: round(tick * steps_per_quarter / file.ticks_per_beat),
+        to_step,
         steps_per_quarter=steps_per_quarter,
         title=path.stem,
-        time_signature=time_signature(file, steps_per_quarter),
+        tempi=move_places(tempi(file), to_step),
+        metres=move_places(metres(file, steps_per_quarter), to_step),
         key_signature=key_signature(file),
+        parts=_parts(file, [(track, channel) for track, channel, _ in voices]),
     )
+
+
+def _parts(file: mido.MidiFile, voices: list[tuple[mido.MidiTrack, int]]) -> list[Part]:
+    """Return the part of each voice, a channel of a track.
+
+    What a track does not choose holds as another one chooses it for its channel; a channel
+    without an instrument has the first of the file.
+    """
+    anywhere = first_choices(message for _, message in merged(file))
+    first = next(iter(_programs(file)), None)
+    parts = []
+    for track, channel in voices:
+        name = next((message.name for message in track if message.type == "track_name"), "")
+        here = {"program": first} | anywhere[channel] | first_choices(track)[channel]
+        parts.append(Part(name.strip(), **here))
+    return parts
 
 
 def read_midi_seconds(path: Path, steps_per_second: int = STEPS_PER_SECOND) -> Score:
@@ -96,7 +127,7 @@ def read_midi_seconds(path: Path, steps_per_second: int = STEPS_PER_SECOND) -> S
 
     Returns:
         A score that sounds as the file does at `PERFORMANCE_TEMPO_QPM`: with 100 steps a
-        quarter for 125 steps a second. Its bars mean nothing, and the time signature is `None`.
+        quarter for 125 steps a second. It has the first instrument, and no tempi or metres.
 
     Raises:
         ValueError: not a MIDI file, a damaged one, one that does not count in beats, or one
@@ -132,14 +163,26 @@ def to_performance(
         if channel != PERCUSSION
         for start, end, pitch, velocity in notes
     ]
+    programs = _programs(file)
     return _score(
         notes,
         ticks,
         lambda tick: round(clock(tick) * steps_per_second / per_second),
         steps_per_quarter=steps_per_quarter,
+        timing=SECONDS,
         title=path.stem,
         key_signature=key_signature(file),
+        parts=[Part(program=program) for program in programs[:1]],
     )
+
+
+def _programs(file: mido.MidiFile) -> list[int]:
+    """Return the instruments that a file chooses, percussion left out, in the order of time."""
+    return [
+        message.program
+        for _, message in merged(file)
+        if message.type == "program_change" and message.channel != PERCUSSION
+    ]
 
 
 def _score(notes: list[tuple], ticks: int, to_step: Callable[[int], int], **about) -> Score:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import mido
 
-from bach_tf.formats.midi.events import MAJOR_KEYS, PERCUSSION
-from bach_tf.score import Score
+from bach_tf.formats.midi.events import MAJOR_KEYS, PART_CONTROLLERS, PERCUSSION
+from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
 from bach_tf.theory.instruments import check_style
 
 TICKS_PER_QUARTER = 480  # about: a whole number of ticks a step
 TEMPO_QPM = 90.0
+SLOWEST_TEMPO = 0xFFFFFF  # microseconds a quarter
 CHURCH_ORGAN = 19
 CHANNELS = [channel for channel in range(16) if channel != PERCUSSION]
 
@@ -21,20 +24,22 @@ def write_midi(
     score: Score,
     path: Path,
     *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
+    tempo_qpm: float | None = None,
+    program: int | None = None,
     voice_names: Sequence[str] = (),
 ) -> None:
     """Write a score, each note held until its end: a track for the tempo, one for each voice.
 
-    An upbeat and fermatas have no place in a MIDI file and are lost.
+    Tempi, metres, and the names, instruments, volumes and places of the parts are written too. An
+    upbeat and fermatas have no place in a MIDI file and are lost.
 
     Args:
         score: at most 15 voices.
         path: of the file.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument of all voices, 0..127.
-        voice_names: of the tracks; "voice 1" and so on where there are none.
+        tempo_qpm: quarter notes a minute; as the score says when `None`, or `TEMPO_QPM`.
+        program: General MIDI instrument of all voices, 0..127; that of each part when `None`, or
+            `CHURCH_ORGAN`.
+        voice_names: of the tracks; those of the parts where there are none, or "voice 1" and so on.
 
     Raises:
         ValueError: too many voices, or a tempo or program outside what MIDI can say.
@@ -44,32 +49,46 @@ def write_midi(
     """
     if score.voices > len(CHANNELS):
         raise ValueError(f"Expected at most {len(CHANNELS)} voices. Received: {score.voices}")
-    check_style(tempo_qpm, program)
+    tempi = score.tempi if tempo_qpm is None else [(0, tempo_qpm)]
+    tempi = tempi or [(0, PERFORMANCE_TEMPO_QPM if score.timing == SECONDS else TEMPO_QPM)]
+    check_style(tempi[0][1], 0 if program is None else program)
     ticks_per_step = max(1, TICKS_PER_QUARTER // score.steps_per_quarter)
     file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_step * score.steps_per_quarter)
-    file.tracks.append(_conductor_track(score, tempo_qpm, ticks_per_step))
+    file.tracks.append(_conductor_track(score, tempi, ticks_per_step))
     for voice in range(score.voices):
-        name = voice_names[voice] if voice < len(voice_names) else f"voice {voice + 1}"
-        file.tracks.append(_voice_track(score, voice, name, program, ticks_per_step))
+        part = score.parts[voice] if voice < len(score.parts) else Part(f"voice {voice + 1}")
+        if voice < len(voice_names):
+            part = replace(part, name=voice_names[voice])
+        if program is not None:
+            part = replace(part, program=program)
+        file.tracks.append(_voice_track(score, voice, part, ticks_per_step))
     file.save(path)
 
 
-def _conductor_track(score: Score, tempo_qpm: float, ticks_per_step: int) -> mido.MidiTrack:
-    beats, value = score.time_signature or (4, 4)
+def _conductor_track(score: Score, tempi: Sequence[Tempo], ticks_per_step: int) -> mido.MidiTrack:
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("track_name", name=_latin(score.title)))
-    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo_qpm)))
-    track.append(mido.MetaMessage("time_signature", numerator=beats, denominator=value))
+    placed = [(step, _tempo(qpm)) for step, qpm in tempi]
+    for step, beats, value in score.metres or [(0, 4, 4)]:
+        metre = mido.MetaMessage("time_signature", numerator=beats, denominator=value)
+        placed.append((step, metre))
     if score.key_signature is not None:
         key = MAJOR_KEYS[score.key_signature + 7]
-        track.append(mido.MetaMessage("key_signature", key=key))
-    track.append(mido.MetaMessage("end_of_track", time=score.length * ticks_per_step))
+        placed.append((0, mido.MetaMessage("key_signature", key=key)))
+    now = 0
+    for step, message in sorted(placed, key=itemgetter(0)):
+        track.append(message.copy(time=(step - now) * ticks_per_step))
+        now = step
+    track.append(mido.MetaMessage("end_of_track", time=(score.length - now) * ticks_per_step))
     return track
 
 
-def _voice_track(
-    score: Score, voice: int, name: str, program: int, ticks_per_step: int
-) -> mido.MidiTrack:
+def _tempo(qpm: float) -> mido.MetaMessage:
+    """Return a tempo, or the one nearest to it that a MIDI file can hold."""
+    return mido.MetaMessage("set_tempo", tempo=min(max(1, mido.bpm2tempo(qpm)), SLOWEST_TEMPO))
+
+
+def _voice_track(score: Score, voice: int, part: Part, ticks_per_step: int) -> mido.MidiTrack:
     channel = CHANNELS[voice]
     mine = score.voice == voice
     columns = (score.onset, score.duration, score.pitch, score.velocity)
@@ -79,8 +98,14 @@ def _voice_track(
         events.append((onset, True, pitch, velocity))
         events.append((onset + duration, False, pitch, 64))
     track = mido.MidiTrack()
-    track.append(mido.MetaMessage("track_name", name=_latin(name)))
+    track.append(mido.MetaMessage("track_name", name=_latin(part.name)))
+    program = CHURCH_ORGAN if part.program is None else part.program
     track.append(mido.Message("program_change", channel=channel, program=program))
+    for control, name in PART_CONTROLLERS.items():
+        value = getattr(part, name)
+        if value is not None:
+            message = mido.Message("control_change", channel=channel, control=control, value=value)
+            track.append(message)
     now = 0
     for step, struck, pitch, velocity in sorted(events):
         kind, time = "note_on" if struck else "note_off", (step - now) * ticks_per_step

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter
-from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.score import BEATS, STEPS_PER_QUARTER, Score, move_places
 
 LAYOUTS = ("parts", "closed")
 CLOSED_VOICES = 4
@@ -84,7 +84,7 @@ def on_grid(score: Score) -> Score:
     Notes are moved to the nearest sixteenth, and last one at least. Of those of one pitch and
     voice that then begin together the longest is left; one that is struck again ends there.
     """
-    if score.steps_per_quarter in GRIDS:
+    if score.timing == BEATS and score.steps_per_quarter in GRIDS:
         return score
     columns = (score.onset, score.duration, score.pitch, score.voice, score.velocity)
     strikes = defaultdict(dict)  # {(pitch, voice): {start: (end, velocity)}}
@@ -109,6 +109,8 @@ def on_grid(score: Score) -> Score:
         velocity=velocity,
         length=length,
         steps_per_quarter=STEPS_PER_QUARTER,
+        tempi=move_places(score.tempi, lambda step: _sixteenth(step, score)),
+        metres=move_places(score.metres, lambda step: _sixteenth(step, score)),
         upbeat=_sixteenth(score.upbeat, score),
         fermatas=tuple(_sixteenth(step, score) for step in score.fermatas),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +46,7 @@ def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
         >>> opening(Score.from_grid([[60]] * 9), tempo_qpm=60, seconds=1.0).duration.tolist()
         [4]
     """
-    steps = math.ceil(seconds * tempo_qpm / 60 * score.steps_per_quarter)
-    if score.length <= steps:
-        return score
-    heard = score.onset < steps
-    columns = {
-        name: getattr(score, name)[heard] for name in ("onset", "pitch", "voice", "velocity")
-    }
-    duration = np.minimum(score.duration[heard], steps - columns["onset"])
-    fermatas = tuple(step for step in score.fermatas if step < steps)
-    return replace(score, **columns, duration=duration, length=steps, fermatas=fermatas)
+    return score.opening(math.ceil(seconds * tempo_qpm / 60 * score.steps_per_quarter))
 
 
 def as_sound(score: Score, preset: Preset) -> np.ndarray:

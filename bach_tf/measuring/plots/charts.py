@@ -11,8 +11,8 @@ import numpy as np
 
 from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.measuring.plots.curves import percent
-from bach_tf.measuring.plots.shares import FINEST_GRID, MEASURES, Shares, shares_of, total_variation
-from bach_tf.score import Score
+from bach_tf.measuring.plots.shares import MEASURES, Shares, shares_of, total_variation
+from bach_tf.score import SECONDS, Score
 from bach_tf.theory.note_names import note_name
 
 CORPUS, GENERATED = COLOURS[1], COLOURS[0]
@@ -75,7 +75,7 @@ def write_distributions(
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     panels = figure.subplot_mosaic([["pitch", "pitch"], ["interval", "length"]])
-    performed = generated[0].steps_per_quarter > FINEST_GRID
+    performed = generated[0].timing == SECONDS
     milliseconds = 60_000 / tempo_qpm if performed else None  # in a quarter
     for name in MEASURES:
         _draw_measure(panels[name], name, splits, generated, milliseconds)

@@ -9,9 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from bach_tf.score import Score
+from bach_tf.score import BEATS, Score
 
-FINEST_GRID = 24  # steps in a quarter; on a finer one lengths are those of hands, not of notation
 BINS_PER_DOUBLING = 2
 
 Shares = dict[int | Fraction, float]  # of each value; they add up to 1
@@ -39,11 +38,11 @@ def intervals(score: Score) -> list[int]:
 def lengths(score: Score) -> list[Fraction]:
     """Return how long each note is, in quarters.
 
-    On the fine grid of performances it is the nearest of a scale with two lengths in a doubling:
-    1, 1.4, 2, 2.8 and so on.
+    In a performance they are those of hands, not of notation: each is the nearest of a scale with
+    two lengths in a doubling, 1, 1.4, 2, 2.8 and so on.
     """
     steps = score.steps_per_quarter
-    if steps <= FINEST_GRID:
+    if score.timing == BEATS:
         return [Fraction(duration, steps) for duration in score.duration.tolist()]
     bins = np.rint(BINS_PER_DOUBLING * np.log2(score.duration / steps))
     return [Fraction(2 ** (number / BINS_PER_DOUBLING)) for number in bins.tolist()]
