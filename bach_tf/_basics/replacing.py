@@ -36,9 +36,11 @@ def replaced(path: Path) -> Iterator[Path]:
         yield scratch
         _flush(scratch)
         os.replace(scratch, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             scratch.unlink()
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(path)  # a write that fails does not say where
         raise
     _flush_folder(path.parent)
 

@@ -158,7 +158,8 @@ def _check_lengths(folder: Path, there: Path) -> None:
     """Raise `OSError` for names that are too long below the folder that there is."""
     longest = {"PC_NAME_MAX": LONGEST_NAME, "PC_PATH_MAX": LONGEST_PATH}
     if there.is_dir() and hasattr(os, "pathconf"):
-        longest = {name: os.pathconf(there, name) for name in longest}
+        limits = {name: os.pathconf(there, name) for name in longest}
+        longest |= {name: limit for name, limit in limits.items() if limit > 0}  # -1: none
     parts = [len(os.fsencode(part)) for part in folder.parts]
     path = len(os.fsencode(folder)) + ROOM
     if max(parts, default=0) > longest["PC_NAME_MAX"] or path > longest["PC_PATH_MAX"]:

@@ -111,13 +111,13 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
     """
     preset, codec = load_settings(folder)
     longer = preset if epochs is None else replace(preset, epochs=epochs)
-    with locked(folder / CHECKPOINT):
+    with full_disk_named(folder), locked(folder / CHECKPOINT):
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
         # The checkpoint has the weights; where none is written yet, they are drawn as at first.
         with weights_drawn_from(preset.seed):
             run = Run(folder, preset, codec, build_model(preset, codec))
-        return (run if longer == preset else replace_preset(run, longer)), corpus
+        return replace(run, preset=longer), corpus
 
 
 def train(
@@ -163,7 +163,8 @@ def fit(
             checkpoint that is damaged.
         OSError: the run's folder cannot be written.
     """
-    with locked(run.folder / CHECKPOINT), full_disk_named(run.folder):
+    with full_disk_named(run.folder), locked(run.folder / CHECKPOINT):
+        replace_preset(run, run.preset)  # one that goes on may have another last epoch
         _fit(run, batches, validation, verbose, callbacks)
     load_weights(run)
     return read_outcome(run)

@@ -15,9 +15,10 @@ import pytest
 from conftest import TINY_SPLITS, score_of
 
 from bach_tf import learning
+from bach_tf._basics.replacing import replaced
 from bach_tf.codecs import SatbCodec
 from bach_tf.corpora.preparation.prepared import write_prepared
-from bach_tf.learning import runs
+from bach_tf.learning import fitting, runs
 from bach_tf.learning.corpus_record import CORPUS
 from bach_tf.learning.fitting import compile_model
 from bach_tf.learning.locks import locked
@@ -453,3 +454,32 @@ def test_a_full_disk_leaves_no_half_of_a_new_run(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         make_run(tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_when_a_run_is_resumed_names_the_run(stopped, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bach_tf.learning.fitting.prepare_corpus", full)
+    with pytest.raises(OSError, match=r"run cannot be written: .*--resume \S*run$"):
+        fitting.resume_run(stopped.folder)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '\S*settings.json'"),
+        replaced(tmp_path / "settings.json"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_another_last_epoch_is_written_by_the_training_that_has_the_lock(
+    stopped, tiny_folder, monkeypatch
+):
+    """Else a second process could change it after the first has begun."""
+    monkeypatch.setattr("bach_tf.learning.fitting.prepare_corpus", lambda preset: tiny_folder)
+    before = bytes_of(stopped, "preset.json")
+    run, corpus = fitting.resume_run(stopped.folder, epochs=4)
+    assert bytes_of(stopped, "preset.json") == before
+    assert fitting.train(run, corpus, verbose=0).epochs == 4
+    assert runs.load_run(stopped.folder).preset.epochs == 4
