@@ -131,3 +131,20 @@ def test_imports_leave_the_environment_alone():
     code = f"import os; before = dict(os.environ); import {rooms}; print(before == os.environ)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
+
+
+MODEL_FILES = [path for path in FILES if room_of(path) == "models"]
+
+
+@pytest.mark.parametrize("path", MODEL_FILES, ids=name_of)
+def test_models_are_pure_keras_but_for_what_is_faster_on_a_cpu(path):
+    names = {name.split(".")[0] for name in imported(ast.walk(ast.parse(path.read_bytes())))}
+    assert not names & {"tensorflow", "jax", "torch"} or path.parent.name == "cpu"
+
+
+def test_what_is_faster_on_a_cpu_is_imported_where_it_is_used_alone():
+    """Other backends of Keras may stand in an environment without TensorFlow."""
+    for path in MODEL_FILES:
+        names = imported(at_module_level(ast.parse(path.read_bytes())))
+        inside = [name for name in names if name.startswith("bach_tf.models.cpu.")]
+        assert path.parent.name == "cpu" or inside == []

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from bach_tf.models.base import NextTokenModel
-from bach_tf.models.cpu.recurrence import LSTM
 from bach_tf.models.layers import CausalConv, Dropout
+from bach_tf.models.recurrence import LSTM
 
 
 class ConvLSTM(NextTokenModel):

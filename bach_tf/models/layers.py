@@ -6,8 +6,9 @@ import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
+
+from bach_tf.models import cpu
 
 QUERIES = 64  # that attend at a time: fewer are as fast, and more operations
 
@@ -46,19 +47,12 @@ class Dropout(keras.layers.Dropout):
 
 
 def _kept(shape, rate: float, seed_generator):
-    """Return which numbers of a shape are kept: bool, true for a share of `1 - rate`.
+    """Return which numbers of a shape are kept: bool, true for a share of `1 - rate`."""
+    if cpu.enabled():
+        from bach_tf.models.cpu.dropout import kept
 
-    With TensorFlow four chances of 16 bits are cut from each number drawn: drawing them takes
-    the time.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return keras.random.uniform(shape, seed=seed_generator) >= rate
-    size = tf.math.reduce_prod(tf.stack(shape))
-    drawn = tf.random.stateless_uniform(
-        ((size + 3) // 4,), seed_generator.next(), minval=None, maxval=None, dtype=tf.int64
-    )
-    chances = tf.reshape(tf.bitcast(drawn, tf.int16), (-1,))[:size]
-    return tf.reshape(chances, shape) >= round(rate * 2**16) - 2**15
+        return kept(shape, rate, seed_generator)
+    return keras.random.uniform(shape, seed=seed_generator) >= rate
 
 
 def gelu(x):

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from bach_tf.models.base import NextTokenModel
-from bach_tf.models.cpu.recurrence import GRU, LSTM
 from bach_tf.models.layers import Dropout
+from bach_tf.models.recurrence import GRU, LSTM
 
 
 class StackedGRU(NextTokenModel):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bach_tf.models import recurrence as layers
 from bach_tf.models.cpu import recurrence
 
 KINDS = ("GRU", "LSTM")
@@ -12,7 +13,7 @@ KINDS = ("GRU", "LSTM")
 
 def pair(kind, units=6, features=5, **options):
     """Return our layer and Keras' with the same weights, none of them zero."""
-    ours = getattr(recurrence, kind)(units, return_sequences=True, **options)
+    ours = getattr(layers, kind)(units, return_sequences=True, **options)
     theirs = getattr(keras.layers, kind)(units, return_sequences=True, **options)
     numbers = np.random.default_rng(0)
     for layer in (ours, theirs):

@@ -1,1 +1,24 @@
-"""What TensorFlow's own operations make faster on a CPU, with the same numbers."""
+"""What TensorFlow's own operations make faster on a CPU, with the same numbers.
+
+The models are written in `keras.ops` and run on every backend of Keras. Where the backend is
+TensorFlow, they train with what stands here: the steps of recurrent layers and the random bits of
+dropout. `use(False)`, or `BACH_TF_CPU=0` in the environment, switches that off.
+"""
+
+from __future__ import annotations
+
+import os
+
+import keras
+
+_switch = {"on": os.environ.get("BACH_TF_CPU", "1") != "0"}
+
+
+def use(on: bool) -> None:
+    """Switch what stands here on or off, for all that is traced from now on."""
+    _switch["on"] = on
+
+
+def enabled() -> bool:
+    """Return whether the models use what stands here."""
+    return _switch["on"] and keras.backend.backend() == "tensorflow"

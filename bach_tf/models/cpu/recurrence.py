@@ -1,4 +1,4 @@
-"""Recurrent layers that train faster on a CPU than Keras' own, with the same weights and numbers.
+"""The training step of recurrent layers, faster on a CPU than Keras' own, with the same numbers.
 
 Keras lets TensorFlow derive the gradient of its loop, which then multiplies the inputs of every
 step by themselves and adds up the gradient of the whole recurrent kernel at every step. Here both
@@ -18,44 +18,29 @@ import tensorflow as tf
 LARGE = 180_000
 
 
-class GRU(keras.layers.GRU):
-    """Keras' gated recurrent unit, with a training step of its own on a CPU.
+def gru_outputs(layer: keras.layers.GRU, inputs, states, mask, training: bool):
+    """Return the outputs of a gated recurrent unit in a plain training step; else `None`.
 
-    The weights, their names, the dropout's masks and the numbers are those of Keras (to rounding).
-    What is not a plain training step is left to Keras: other backends than TensorFlow, a GPU,
-    inference, recurrent dropout, masks, states returned, other activations than the default.
+    Args:
+        layer: with weights.
+        inputs: float32 `(B, T, I)`.
+        states: of one tensor, float32 `(B, U)`.
+        mask: as Keras gives it to the layer.
+        training: whether this is a training step.
 
-    Source: K. Cho et al. 2014 (arXiv 1406.1078), with the reset behind the product.
-
-    Example:
-        >>> tuple(GRU(8, return_sequences=True)(tf.zeros((2, 5, 3)), training=True).shape)
-        (2, 5, 8)
+    Returns:
+        float32 `(B, T, U)`.
     """
-
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Return the last output, all outputs and the last states, as Keras' method does."""
-        if not _is_plain(self, mask, training) or not self.reset_after:
-            return super().inner_loop(sequences, initial_state, mask, training=training)
-        outputs = _in_halves(gru_window, self, sequences, initial_state)
-        return outputs[:, -1], outputs, []  # no states: they are asked for elsewhere alone
+    if not _is_plain(layer, mask, training) or not layer.reset_after:
+        return None
+    return _in_halves(gru_window, layer, inputs, states)
 
 
-class LSTM(keras.layers.LSTM):
-    """Keras' long short-term memory, with a training step of its own on a CPU: see `GRU`.
-
-    Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 1997.
-
-    Example:
-        >>> tuple(LSTM(8, return_sequences=True)(tf.zeros((2, 5, 3)), training=True).shape)
-        (2, 5, 8)
-    """
-
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Return the last output, all outputs and the last states, as Keras' method does."""
-        if not _is_plain(self, mask, training):
-            return super().inner_loop(sequences, initial_state, mask, training=training)
-        outputs = _in_halves(lstm_window, self, sequences, initial_state)
-        return outputs[:, -1], outputs, []
+def lstm_outputs(layer: keras.layers.LSTM, inputs, states, mask, training: bool):
+    """Return the outputs of a long short-term memory, as `gru_outputs` does; two states."""
+    if not _is_plain(layer, mask, training):
+        return None
+    return _in_halves(lstm_window, layer, inputs, states)
 
 
 def _is_plain(layer: keras.layers.RNN, mask, training: bool) -> bool:
@@ -63,7 +48,6 @@ def _is_plain(layer: keras.layers.RNN, mask, training: bool) -> bool:
     defaults = (keras.activations.tanh, keras.activations.sigmoid)
     return (
         bool(training)
-        and keras.backend.backend() == "tensorflow"
         and not tf.config.list_physical_devices("GPU")
         and mask is None
         and not (layer.recurrent_dropout or layer.go_backwards or layer.unroll)
