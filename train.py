@@ -2,17 +2,14 @@
 
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from bach_tf import cli as console
 from bach_tf._basics.choices import choose
 from bach_tf.cli.quiet import silence_libraries
-from bach_tf.corpora import CORPORA, corpus_of
+from bach_tf.corpora import CORPORA, corpus_for
 from bach_tf.learning.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
-from bach_tf.recipes import PRESETS, Preset, on_corpus, override
-
-DRAWS_A_BAR = "chorales"  # a corpus that shows itself how far it is: two bars would fight
+from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +33,7 @@ def train(args: Namespace, talk: console.Talk) -> None:
     if args.summary:
         show_layers(preset, folder, talk)
         return
-    moves = preset is not None and preset.corpus != DRAWS_A_BAR
+    moves = preset is not None and not CORPORA[preset.music.corpus].shows_progress
     with talk.status("Preparing the corpus", moves=moves):
         if folder:
             run, corpus = learning.resume_run(folder, args.epochs)
@@ -57,12 +54,11 @@ def train(args: Namespace, talk: console.Talk) -> None:
 def make_preset(args: Namespace) -> Preset:
     """Return the preset that the arguments ask for."""
     preset = choose(PRESETS, args.model or console.DEFAULT_MODEL, "model")
-    corpus = args.corpus or corpus_of(args.data_dir, preset.corpus)
-    choose(CORPORA, corpus, "corpus")
+    corpus = args.corpus or corpus_for(args.data_dir, preset.music.corpus)
     preset = on_corpus(preset, corpus)
     given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
     given = {name: value for name, value in given.items() if value is not None}
-    return override(replace(preset, **given), args.set)
+    return override(changed(preset, **given), args.set)
 
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: console.Talk) -> None:

@@ -15,7 +15,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.cli.quiet import silence_libraries
@@ -26,7 +25,7 @@ if __name__ == "__main__":
 from bach_tf.corpora.preparation.prepared import MANIFEST, read_manifest
 from bach_tf.learning import make_batches, make_codec, prepare_corpus
 from bach_tf.learning.pipeline import TrainingBatches, load_split
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
 
@@ -105,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.memory_of:
         print(json.dumps(memory_of(Path(args.memory_of))))
         return 0
-    preset = replace(PRESETS["gru"], corpus=args.corpus, data_dir=args.data_dir)
+    preset = changed(PRESETS["gru"], corpus=args.corpus, data_dir=args.data_dir)
     begin = time.perf_counter()
     try:
         corpus = prepare_corpus(preset)

@@ -15,7 +15,6 @@ import argparse
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.cli.quiet import silence_libraries
@@ -27,7 +26,7 @@ import keras
 
 from bach_tf import learning
 from bach_tf.learning.runs import create_run
-from bach_tf.recipes import PRESETS, Preset, override
+from bach_tf.recipes import PRESETS, Preset, changed, override
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import SMALL
 
@@ -37,7 +36,7 @@ MINUTES = 20.0
 # 0.3 on their inputs, Adam at 0.01, power scheduling over 40 epochs, and nothing besides.
 GERON = (
     "model.units=None", "model.input_dropout=0.3", "model.dropout=0.0", "learning_rate=0.01",
-    "decay_epochs=40", "window=64", "shift=64", "batch_size=32", "transpose=(0, 0)",
+    "decay_epochs=40", "window=64", "stride=64", "batch_size=32", "transpose=(0, 0)",
 )  # fmt: skip
 
 
@@ -65,10 +64,10 @@ class Until(keras.callbacks.Callback):
 
 def presets_of_four_voices(corpus: str, data_dir: str | None) -> dict[str, Preset]:
     """Return the settings of each row: those of chorales, and the recipe for GRUs as it was."""
-    rows = {name: each for name, each in PRESETS.items() if each.codec == "satb"}
+    rows = {name: each for name, each in PRESETS.items() if each.music.codec == "satb"}
     rows["gru, its recipe's settings"] = override(PRESETS["gru"], GERON)
     return {
-        name: replace(preset, corpus=corpus, data_dir=data_dir) for name, preset in rows.items()
+        name: changed(preset, corpus=corpus, data_dir=data_dir) for name, preset in rows.items()
     }
 
 
@@ -108,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.only and name not in args.only:
             continue
         if args.quick:
-            preset = override(preset, ("epochs=1", *SMALL[preset.architecture]))
+            preset = override(preset, ("epochs=1", *SMALL[preset.model.architecture]))
         try:
             print(row_of(name, preset, args.minutes), flush=True)
         except (ValueError, OSError) as error:

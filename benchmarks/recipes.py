@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bach_tf.cli.quiet import silence_libraries
@@ -24,7 +24,7 @@ if __name__ == "__main__":
 from bach_tf import learning
 from bach_tf.learning.runs import RUNS, Run
 from bach_tf.measuring.evaluation import evaluate_ngrams, evaluate_run
-from bach_tf.recipes import PRESETS, Preset, override
+from bach_tf.recipes import PRESETS, Preset, changed, override
 from benchmarks.machine import describe_machine
 
 ORDER = 3  # of the n-gram model that is printed beside
@@ -50,7 +50,7 @@ class Recipe:
 
 
 CELLO_OWN = (
-    "encoding.rhythm=False", "encoding.max_notes=1000", "window=20", "shift=1", "batch_size=64",
+    "encoding.rhythm=False", "encoding.max_notes=1000", "window=20", "stride=1", "batch_size=64",
     "transpose=(0, 0)", "model.units=256", "model.layers=1", "model.dense=[256]",
     "learning_rate=0.001", "schedule=constant", "context=20", "epochs=30",
 )  # fmt: skip
@@ -72,8 +72,9 @@ RECIPES = (
     Recipe(
         "mozart-own", "mozart", "accuracy above 60 % on windows",
         (
-            "encoding.rhythm=False", "encoding.fewest=1", "split=windows", "window=100", "shift=20",
-            "batch_size=128", "transpose=(0, 0)", "model.units=256", "model.dense=[256, 256]",
+            "encoding.rhythm=False", "encoding.fewest=1", "split=windows", "window=100",
+            "stride=20", "batch_size=128", "transpose=(0, 0)", "model.units=256",
+            "model.dense=[256, 256]",
             "model.batch_norm=True", "model.dropout=0.0", "optimizer=rmsprop",
             "learning_rate=0.001", "schedule=constant", "clip_norm=5.0", "epochs=30",
         ),
@@ -114,11 +115,11 @@ HEADER = (
 def make_preset(recipe: Recipe, data_dir: str | None, *, quick: bool) -> Preset:
     """Return the settings of a row, shrunk where it is to be quick."""
     preset = PRESETS[recipe.preset]
-    preset = replace(preset, corpus=recipe.corpus or preset.corpus)
-    if preset.corpus not in ("chorales", "folk"):  # those come with music21
-        preset = replace(preset, data_dir=data_dir)
+    preset = changed(preset, corpus=recipe.corpus or preset.music.corpus)
+    if preset.music.corpus not in ("chorales", "folk"):  # those come with music21
+        preset = changed(preset, data_dir=data_dir)
     preset = override(preset, recipe.changes)
-    return override(preset, ("epochs=1", *SMALL[preset.architecture])) if quick else preset
+    return override(preset, ("epochs=1", *SMALL[preset.model.architecture])) if quick else preset
 
 
 def trained(name: str, preset: Preset) -> tuple[Run, Path]:
@@ -136,7 +137,7 @@ def measure(recipe: Recipe, run: Run, corpus: Path) -> tuple[str, ...]:
     """Return the cells of a row."""
     preset, outcome = run.preset, learning.read_outcome(run)
     valid, test = (evaluate_run(run, corpus, split) for split in ("valid", "test"))
-    by_pieces = preset.split == "pieces"
+    by_pieces = preset.training.split == "pieces"
     ngram = f"{evaluate_ngrams(run, corpus, 'test')[ORDER]['nll']:.3f}" if by_pieces else "(leak)"
     seen = outcome.epochs * learning.training_batches(preset, run.codec, corpus).tokens
     return (

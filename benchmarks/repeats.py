@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         run = load_trained_run(find_run(args.run))
-        corpus = choose(CORPORA, args.corpus, "corpus")(args.data_dir)
+        corpus = choose(CORPORA, args.corpus, "corpus").prepare(args.data_dir)
         rows = measure(run, load_split(corpus, args.split, run.codec).arrays())
     except (ValueError, OSError) as error:
         print(f"repeats: {error}", file=sys.stderr)

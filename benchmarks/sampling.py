@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bach_tf.cli.quiet import silence_libraries
@@ -33,7 +33,7 @@ import numpy as np
 from bach_tf.codecs import SatbCodec
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import SHIPPED, build_model
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 
 NOTES = 800
@@ -84,7 +84,7 @@ def seconds_in_turns(calls: dict[str, Callable[[], object]]) -> dict[str, list[f
 
 def make_sampler(preset_name: str) -> Sampler:
     """Return a sampler of a preset's model with fresh weights."""
-    preset = replace(PRESETS[preset_name], seed=0)
+    preset = changed(PRESETS[preset_name], seed=0)
     return Sampler(build_model(preset, CODEC), CODEC)
 
 

@@ -19,7 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bach_tf.cli.quiet import silence_libraries
 
@@ -34,7 +34,7 @@ from bach_tf.learning.callbacks import precision_callbacks
 from bach_tf.learning.fitting import compile_model
 from bach_tf.learning.pipeline import without_tuning
 from bach_tf.learning.runs import build_model
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from benchmarks.machine import Worker, answer_requests, describe_machine, peak_memory_mb
 
 CODEC = SatbCodec(lowest=36, highest=81)
@@ -82,7 +82,7 @@ def make_ids(case: Case) -> np.ndarray:
 def our_training(case: Case) -> Callable[[int], object]:
     """Return a function that trains our model for so many batches."""
     preset = PRESETS[case.preset]
-    preset = replace(preset, model={**preset.model, **case.model})
+    preset = changed(preset, model={**preset.model.settings, **case.model})
     model = build_model(preset, CODEC)
     compile_model(model, preset)
     ids = make_ids(case)
@@ -102,8 +102,8 @@ def torch_training(case: Case) -> Callable[[int], object] | None:
     except ImportError:
         return None
     preset = PRESETS[case.preset]
-    settings = {**preset.model, **case.model}
-    model = torch_models.twin_of(preset.architecture, CODEC.vocab_size, settings)
+    settings = {**preset.model.settings, **case.model}
+    model = torch_models.twin_of(preset.model.architecture, CODEC.vocab_size, settings)
     bfloat16 = bool(precision_callbacks(preset))  # both sides multiply alike
     return torch_models.make_training(model, make_ids(case), bfloat16)
 

@@ -1,6 +1,5 @@
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import settings
 from bach_tf.codecs import SatbCodec
 from bach_tf.corpora import chorales
 from bach_tf.corpora.preparation import prepared
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
@@ -138,11 +137,11 @@ def trained_run(tmp_path_factory, tiny_folder):
     from bach_tf import learning  # import TensorFlow
     from bach_tf.learning import runs
 
-    preset = replace(
+    preset = changed(
         PRESETS["gru"],
-        model={**PRESETS["gru"].model, "units": 12, "layers": 2},
+        model={**PRESETS["gru"].model.settings, "units": 12, "layers": 2},
         window=8,
-        shift=8,
+        stride=8,
         batch_size=4,
         epochs=4,
     )

@@ -35,9 +35,9 @@ def measure(args: argparse.Namespace, talk: Talk) -> None:
     with talk.loading():
         from bach_tf.measuring import evaluation as likelihood
     run = load_trained_run(found)
-    corpus, data_dir = args.corpus or run.preset.corpus, args.data_dir
-    if data_dir is None and corpus == run.preset.corpus and run.preset.data_dir:
-        data_dir = Path(run.preset.data_dir)
+    corpus, data_dir = args.corpus or run.preset.music.corpus, args.data_dir
+    if data_dir is None and corpus == run.preset.music.corpus and run.preset.music.data_dir:
+        data_dir = Path(run.preset.music.data_dir)
     folder = choose(CORPORA, corpus, "corpus")(data_dir)
     if args.generated is not None:
         how = (args.generated, args.temperature, args.seed)
@@ -45,7 +45,7 @@ def measure(args: argparse.Namespace, talk: Talk) -> None:
         return
     measures = likelihood.evaluate_run(run, folder, args.split)
     # Split windows would leak into an n-gram model too: it would know them by heart.
-    by_pieces = run.preset.split == "pieces"
+    by_pieces = run.preset.training.split == "pieces"
     ngrams = likelihood.evaluate_ngrams(run, folder, args.split) if by_pieces else {}
     talk.say(f"{run.folder} on {corpus}, {args.split} split, {likelihood.describe(run)}")
     talk.say(likelihood.format_measures(measures))

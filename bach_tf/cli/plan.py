@@ -47,8 +47,8 @@ def plan(args: Namespace) -> Job:
     folder = find_run(args.run, recipe=args.model)
     preset, codec = load_settings(folder)
     style = {
-        "tempo_qpm": preset.tempo_qpm if args.tempo is None else args.tempo,
-        "program": preset.program if program is None else program,
+        "tempo_qpm": preset.music.tempo_qpm if args.tempo is None else args.tempo,
+        "program": preset.music.program if program is None else program,
         "voice_names": codec.part_names,
     }
     check_style(style["tempo_qpm"], style["program"])
@@ -69,9 +69,9 @@ def _wishes(preset, codec, args: Namespace) -> dict:
         ValueError: several pieces that would be the same, or a piece that may end nowhere.
     """
     how = {
-        "length": steps_of(codec, args.length, args.bars, preset.length),
-        "min_length": steps_of(codec, None, args.min_bars, preset.min_length),
-        "temperature": preset.temperature if args.temperature is None else args.temperature,
+        "length": steps_of(codec, args.length, args.bars, preset.music.length),
+        "min_length": steps_of(codec, None, args.min_bars, preset.music.min_length),
+        "temperature": preset.music.temperature if args.temperature is None else args.temperature,
         "num_outputs": args.num_outputs,
         "top_k": args.top_k,
         "top_p": args.top_p,

@@ -42,8 +42,10 @@ def draw(args: argparse.Namespace, talk: Talk) -> None:
     write_training_curve(history, curve, name)
     talk.say(str(curve))
     splits, generated = talk.interruptible(lambda: both_sides(run, args))
-    title = f"{run.preset.corpus} corpus, and {args.pieces} new pieces by {name}"
-    write_distributions(splits, generated, shares, tempo_qpm=run.preset.tempo_qpm, title=title)
+    title = f"{run.preset.music.corpus} corpus, and {args.pieces} new pieces by {name}"
+    write_distributions(
+        splits, generated, shares, tempo_qpm=run.preset.music.tempo_qpm, title=title
+    )
     talk.say(str(shares))
 
 
@@ -79,11 +81,11 @@ def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
     }
     generated = generate(
         run,
-        length=preset.length,
-        temperature=preset.temperature if args.temperature is None else args.temperature,
+        length=preset.music.length,
+        temperature=preset.music.temperature if args.temperature is None else args.temperature,
         seed=args.seed,
         num_outputs=args.pieces,
-        min_length=preset.min_length,
+        min_length=preset.music.min_length,
     )
     return splits, generated
 

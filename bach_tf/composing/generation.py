@@ -162,7 +162,7 @@ def make_prompt(
     if primer is None:
         return np.array([run.codec.START], np.int32)
     if primer == FROM_CORPUS:
-        return _passage_of_corpus(run, seed, length or run.preset.window)
+        return _passage_of_corpus(run, seed, length or run.preset.music.window)
     return read_prompt(run.codec, primer, length)
 
 
@@ -182,7 +182,7 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     tokens_per_step = len(run.codec.may_follow)
     steps = (len(piece) - 2) // tokens_per_step
     length = min(length, steps)
-    every = math.lcm(tokens_per_step, run.preset.model.get("period", 1))
+    every = math.lcm(tokens_per_step, run.preset.model.settings.get("period", 1))
     last = tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
     # The first id is what stands before the passage, as in a training window.

@@ -1,14 +1,14 @@
-"""Corpora: each finds or builds a prepared folder of pieces.
+"""Corpora: each finds or builds a prepared folder of pieces, and says what music it holds.
 
-`CORPORA` maps a name to `prepare(data_dir: Path | None) -> Path`. `read_prepared` reads any
-such folder back as `{split: [Score]}`.
+`CORPORA` maps a name to a `Corpus`. `read_prepared` reads any prepared folder back as
+`{split: [Score]}`.
 """
 
 from pathlib import Path
 
-from bach_tf._basics.files import list_files
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
-from bach_tf.corpora.preparation.midi_files import ENDINGS
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import MUSIC_SETTINGS, Music
 from bach_tf.corpora.preparation.prepared import (
     piece_paths,
     read_manifest,
@@ -16,35 +16,46 @@ from bach_tf.corpora.preparation.prepared import (
     read_split,
 )
 
-CORPORA = {
-    "chorales": chorales.prepare,
-    "jsb": jsb.prepare,
-    "folk": folk.prepare,
-    "cello": cello.prepare,
-    "mozart": mozart.prepare,
-    "performance": performance.prepare,
-    "folder": folder.prepare,
+CORPORA: dict[str, Corpus] = {
+    "chorales": chorales.CORPUS,
+    "jsb": jsb.CORPUS,
+    "folk": folk.CORPUS,
+    "cello": cello.CORPUS,
+    "mozart": mozart.CORPUS,
+    "performance": performance.CORPUS,
+    "folder": folder.CORPUS,
 }
 
 
-def corpus_of(data_dir: str | None, own: str) -> str:
+def corpus_for(data_dir: str | Path | None, own: str) -> str:
     """Return the corpus that a folder given without a name belongs to.
 
     Args:
         data_dir: the user's, if any.
-        own: the corpus of the model. Where that is of four-part chorales, which come in no folder,
-            it is a corpus of the user's own: of performances where MIDI files lie there, of
-            grids where not.
+        own: the corpus of the model. Where that comes in no folder, it is a corpus of the user's
+            own: one whose files lie there, or else one of the model's kind of music.
+
+    Example:
+        >>> corpus_for(None, "folk"), corpus_for("absent", "chorales")
+        ('folk', 'folder')
     """
-    if data_dir is None or own != "chorales":
+    corpus = CORPORA[own]
+    if data_dir is None or corpus.endings:
         return own
-    has_midi = Path(data_dir).is_dir() and list_files(Path(data_dir), ENDINGS).paths
-    return "performance" if has_midi else "folder"
+    of_users = {name: each for name, each in CORPORA.items() if each.of_users}
+    # First those of another kind, which another model would be named for: MIDI files that lie
+    # beside grids are performances.
+    names = sorted(of_users, key=lambda name: of_users[name].music.is_like(corpus.music))
+    found = [name for name in names if of_users[name].has_files_in(Path(data_dir))]
+    return [*found, *names[::-1]][0]
 
 
 __all__ = [
     "CORPORA",
-    "corpus_of",
+    "MUSIC_SETTINGS",
+    "Corpus",
+    "Music",
+    "corpus_for",
     "piece_paths",
     "read_manifest",
     "read_prepared",

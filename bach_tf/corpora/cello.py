@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.downloads import Archive
-from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
 from bach_tf.formats.midi import read_midi
 from bach_tf.score import Score
 
@@ -20,6 +22,7 @@ ARCHIVE = Archive(
 )
 SHARES = (0.8, 0.1, 0.1)  # of the movements: of six whole suites there are too few
 GRID = 12  # steps a quarter: sixteenths and triplets, where 98 % of the notes begin
+CELLO = 42  # General MIDI program, counted from 0
 # "BWV1007_05_MenuetI": the suite, the dance, and which of two.
 MOVEMENT = re.compile(r"(BWV)(\d+)_\d+_([A-Za-z]+?)(I*)")
 
@@ -73,3 +76,20 @@ def dances_of(name: str) -> str:
     """
     match = MOVEMENT.fullmatch(name)
     return name if match is None else f"{match[2]} {match[3]}"
+
+
+CORPUS = Corpus(
+    prepare=prepare,
+    music=Music(
+        corpus="cello",
+        codec="pitches",
+        encoding={"rhythm": True, "max_notes": None, "longest_quarters": 8},
+        period=3,  # the interval from the note before, the pitch, the duration
+        window=32,
+        stride=16,
+        length=200,
+        program=CELLO,
+        tempo_qpm=72.0,
+    ),
+    endings=ENDINGS,
+)

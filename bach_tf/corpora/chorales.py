@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf._basics.cores import usable_cores
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import CHORALES
 from bach_tf.corpora.preparation.chorale_scores import SOPRANO, chorale_files, read_chorale
 from bach_tf.corpora.preparation.prepared import Collection, Pieces
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
@@ -227,3 +229,6 @@ def _with_progress(results: Iterable, total: int) -> Iterable:
     text = f"{text}, about 40 s of work for {processes()} processes ..."
     console.print(text, soft_wrap=True, highlight=False)
     return results
+
+
+CORPUS = Corpus(prepare=prepare, music=CHORALES, shows_progress=True)

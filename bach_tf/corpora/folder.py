@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bach_tf._basics.files import list_files
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import CHORALES
 from bach_tf.corpora.preparation.naming import untaken_names
 from bach_tf.corpora.preparation.prepared import SPLITS, Collection, Pieces, hash_of_files
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
@@ -108,3 +111,19 @@ def _read_files(paths: list[Path]) -> dict[str, Score]:
         name: Score.from_grid(read_grid_csv(path), title=path.stem)
         for name, path in zip(names, paths)
     }
+
+
+def _ensure_valid(data_dir: Path) -> None:
+    """Validate a user's folder, as `bach_tf.corpora.validation` does, which reads it by this."""
+    from bach_tf.corpora.validation import ensure_valid
+
+    ensure_valid(data_dir)
+
+
+CORPUS = Corpus(
+    prepare=prepare,
+    music=replace(CHORALES, corpus="folder"),
+    endings=ENDINGS,
+    of_users=True,
+    validate=_ensure_valid,
+)

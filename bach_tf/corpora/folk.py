@@ -17,6 +17,8 @@ import numpy as np
 
 from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import is_hidden, list_files, read_limited
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.archives import read_zip, sha256_of_archive
 from bach_tf.corpora.preparation.embedded import embedded_files
 from bach_tf.corpora.preparation.naming import untaken_names
@@ -35,6 +37,7 @@ MOST_UNREADABLE = 0.1  # of the tunes; with more, they are not what this reads
 MOST_BYTES = 1_000_000  # of a file of many tunes
 MOST_TUNE_BYTES = 100_000  # of a file of one, which has a hundredth of it
 ENDINGS = (".krn",)
+CHOIR = 52  # General MIDI program, counted from 0
 MAJOR_THIRD, MINOR_THIRD = 4, 3
 
 
@@ -242,3 +245,20 @@ def _found_kern(name: str, content: bytes) -> Found:
     text = decode(content)
     number = KERN_NUMBER.search(text)
     return Found(name, number[2] if number else "", text)
+
+
+CORPUS = Corpus(
+    prepare=prepare,
+    music=Music(
+        corpus="folk",
+        codec="melody",
+        period=16,  # a bar of four quarters
+        window=64,
+        stride=32,
+        temperature=0.6,
+        min_length=32,
+        program=CHOIR,
+        tempo_qpm=100.0,
+    ),
+    endings=ENDINGS,
+)

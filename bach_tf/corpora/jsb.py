@@ -6,10 +6,13 @@ The split of N. Boulanger-Lewandowski et al. 2012 (arXiv 1206.6392), as CSV grid
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from bach_tf._basics.choices import shortened
-from bach_tf.corpora.folder import read_split_folders
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.folder import ENDINGS, read_split_folders
+from bach_tf.corpora.music import CHORALES
 from bach_tf.corpora.preparation.downloads import Archive, is_archive, unpacked
 from bach_tf.corpora.preparation.prepared import Collection, Pieces
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
@@ -73,3 +76,6 @@ def _grids_hash(pieces: Pieces) -> str:
             digest.update(f"{split}/{name}\n".encode())
             digest.update(score.to_grid(len(VOICES)).astype("<i4").tobytes())
     return digest.hexdigest()
+
+
+CORPUS = Corpus(prepare=prepare, music=replace(CHORALES, corpus="jsb"), endings=ENDINGS)

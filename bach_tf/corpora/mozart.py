@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.downloads import Archive
-from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
 from bach_tf.formats.midi import read_midi
 
 ARCHIVE = Archive(
@@ -24,6 +26,7 @@ SHARES = (0.7, 0.15, 0.15)
 # Sixteenths and triplets: 98 % of the notes begin on it. On a grid twice as fine all do, but the
 # other 2 % are ornaments and fast runs, of which no two notes of a pitch fall together here.
 GRID = 12
+PIANO = 0  # General MIDI program, counted from 0
 
 
 def prepare(data_dir: Path | None = None) -> Path:
@@ -44,3 +47,21 @@ def prepare(data_dir: Path | None = None) -> Path:
     """
     read = partial(read_midi, steps_per_quarter=GRID)
     return prepare_midi("mozart", data_dir, ARCHIVE, read, SHARES)
+
+
+CORPUS = Corpus(
+    prepare=prepare,
+    music=Music(
+        corpus="mozart",
+        codec="chords",
+        encoding={"rhythm": True, "fewest": 2, "longest_quarters": 8},
+        period=3,  # the interval from the chord before, the chord, the duration
+        window=64,
+        stride=64,
+        context=128,
+        length=500,
+        program=PIANO,
+        tempo_qpm=120.0,
+    ),
+    endings=ENDINGS,
+)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.corpora.mozart import ARCHIVE, SHARES
-from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.mozart import ARCHIVE, PIANO, SHARES
+from bach_tf.corpora.music import Music
+from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
 from bach_tf.formats.midi import read_midi_seconds
 
 
@@ -25,3 +27,21 @@ def prepare(data_dir: Path | None = None) -> Path:
         >>> folder = prepare(Path("my_recordings"))  # doctest: +SKIP
     """
     return prepare_midi("performance", data_dir, ARCHIVE, read_midi_seconds, SHARES)
+
+
+CORPUS = Corpus(
+    prepare=prepare,
+    music=Music(
+        corpus="performance",
+        codec="events",
+        encoding={"longest_quarters": 5},
+        window=192,
+        stride=192,
+        context=384,
+        length=1500,
+        program=PIANO,
+        tempo_qpm=75.0,
+    ),
+    endings=ENDINGS,
+    of_users=True,
+)

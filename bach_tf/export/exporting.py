@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
@@ -20,6 +19,7 @@ from bach_tf.export.run_folder import write_run
 from bach_tf.export.saved_model import write_saved_model
 from bach_tf.export.tokens import describe_tokens
 from bach_tf.learning.runs import CODEC, PRESET, Run
+from bach_tf.recipes import changed
 
 ASSETS, TOKENS = "assets", "tokens.json"
 # Each writes its files into a folder that holds `assets/`, tries them, and says what they are.
@@ -72,7 +72,7 @@ def write_assets(run: Run, folder: Path) -> None:
     assets.mkdir(parents=True)
     shutil.copy(run.folder / CODEC, assets / CODEC)
     # Without the folder of the corpus, which is one of this machine.
-    _write_json(assets / PRESET, replace(run.preset, data_dir=None).to_config())
+    _write_json(assets / PRESET, changed(run.preset, data_dir=None).to_config())
     about = describe_tokens(run.codec, run.preset)
     _write_json(assets / TOKENS, about)
     (folder / "README.txt").write_text(README.format(**about), encoding="utf-8")

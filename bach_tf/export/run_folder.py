@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,6 +13,7 @@ from bach_tf._basics.replacing import sha256_of
 from bach_tf.export.inference import check_logits
 from bach_tf.learning.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
 from bach_tf.learning.weight_files import keep_checksum
+from bach_tf.recipes import changed
 
 FOLDER = "run"
 
@@ -36,7 +36,7 @@ def write_run(run: Run, folder: Path) -> str:
     for name in (CODEC, HISTORY):
         if (run.folder / name).exists():
             shutil.copy(run.folder / name, small / name)
-    preset = replace(run.preset, data_dir=None)  # which names a folder of this machine
+    preset = changed(run.preset, data_dir=None)  # which names a folder of this machine
     text = json.dumps(preset.to_config(), indent=1) + "\n"
     (small / PRESET).write_text(text, encoding="utf-8")
     _halve(run.folder / WEIGHTS, small / WEIGHTS)

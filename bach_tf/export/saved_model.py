@@ -148,7 +148,7 @@ def checks(prompt, length, num_outputs, temperature, top_p, top_k, vocab_size: i
 
 def least_length(run: Run) -> int:
     """Return the ids before which the pieces of a run do not end, as its preset says."""
-    return run.preset.min_length * len(run.codec.may_follow)
+    return run.preset.music.min_length * len(run.codec.may_follow)
 
 
 def _check(condition, message: str, *received):

@@ -72,7 +72,7 @@ class Bfloat16(keras.callbacks.Callback):
 
 def precision_callbacks(preset: Preset) -> list[keras.callbacks.Callback]:
     """Return what multiplies in bfloat16 where the preset asks for it and the processor can."""
-    return [Bfloat16()] if preset.bfloat16 and has_bfloat16() else []
+    return [Bfloat16()] if preset.training.bfloat16 and has_bfloat16() else []
 
 
 def _multiply_in_bfloat16(on: bool) -> None:

@@ -49,10 +49,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.former = None  # the state that was last on the disk, and whole
         self.plateau = Plateau(run.preset)
         self.early_stopping = keras.callbacks.EarlyStopping(
-            monitor=MONITOR, mode="min", patience=run.preset.patience
+            monitor=MONITOR, mode="min", patience=run.preset.training.patience
         )
         # Puts the averages of the weights in their place as long as something is measured.
-        self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.average else []
+        self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.training.average else []
 
     @property
     def stopped(self) -> bool:
@@ -160,8 +160,10 @@ class Checkpoint(keras.callbacks.Callback):
         """Find the plateaus' factor of an older version, which lowered the rate itself."""
         preset, epoch = self.run.preset, self.state["epoch"]
         factor = 1.0
-        if preset.schedule != "cosine" and epoch:  # which may have had another number of epochs
-            rate = current_rate(self.run.model) / preset.learning_rate
+        if (
+            preset.training.schedule != "cosine" and epoch
+        ):  # which may have had another number of epochs
+            rate = current_rate(self.run.model) / preset.training.learning_rate
             factor = min(1.0, rate / rate_of_epoch(preset, epoch))
         self.plateau.factor = factor
 

@@ -11,7 +11,6 @@ from bach_tf._basics.choices import choose
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.corpora.validation import ensure_valid
 from bach_tf.learning.pipeline import (
     Pieces,
     TrainingBatches,
@@ -32,11 +31,11 @@ def prepare_corpus(preset: Preset) -> Path:
     Raises:
         ValueError: an unknown corpus, or one that cannot be read or is not sound.
     """
-    prepare = choose(CORPORA, preset.corpus, "corpus")
-    data_dir = None if preset.data_dir is None else Path(preset.data_dir)
-    if preset.corpus == "folder" and data_dir is not None and data_dir.is_dir():
-        ensure_valid(data_dir)
-    return prepare(data_dir)
+    corpus = choose(CORPORA, preset.music.corpus, "corpus")
+    data_dir = None if preset.music.data_dir is None else Path(preset.music.data_dir)
+    if corpus.validate and data_dir is not None and data_dir.is_dir():
+        corpus.validate(data_dir)
+    return corpus.prepare(data_dir)
 
 
 def make_codec(preset: Preset, corpus: Path):
@@ -45,23 +44,23 @@ def make_codec(preset: Preset, corpus: Path):
     Raises:
         ValueError: an unknown codec, or pieces that it cannot hold.
     """
-    splits = SPLITS if preset.split == "windows" else ["train"]
+    splits = SPLITS if preset.training.split == "windows" else ["train"]
     scores = [score for split in splits for score in read_split(corpus, split)]
-    codec = choose(CODECS, preset.codec, "codec")
-    return codec.fit(scores, transpose=preset.transpose, **preset.encoding)
+    codec = choose(CODECS, preset.music.codec, "codec")
+    return codec.fit(scores, transpose=preset.music.transpose, **preset.music.encoding)
 
 
 def make_windowing(preset: Preset) -> Windowing:
     """Return how a preset's training pieces become batches.
 
     Raises:
-        ValueError: a window, shift, batch or transposition that cannot be.
+        ValueError: a window, stride, batch or transposition that cannot be.
     """
     return Windowing(
-        window=preset.window,
-        shift=preset.shift,
-        batch_size=preset.batch_size,
-        transpose=preset.transpose,
+        window=preset.music.window,
+        stride=preset.music.stride,
+        batch_size=preset.training.batch_size,
+        transpose=preset.music.transpose,
     )
 
 
@@ -71,19 +70,19 @@ def check_model(preset: Preset, codec) -> None:
     A window must begin where places in a bar are named as at the beginning of a piece.
     """
     tokens = len(codec.may_follow)
-    wanted = choose(MODELS, preset.architecture, "model").tokens_per_step
+    wanted = choose(MODELS, preset.model.architecture, "model").tokens_per_step
     if wanted not in (None, tokens):
         raise ValueError(
-            f"The model {preset.architecture!r} reads steps of {wanted} tokens, those of four "
-            f"voices. Received: the codec {preset.codec!r}, whose steps have {tokens}. Choose "
-            "another --model or another --corpus."
+            f"The model {preset.model.architecture!r} reads steps of {wanted} tokens, those of "
+            f"four voices. Received: the codec {preset.music.codec!r}, whose steps have {tokens}. "
+            "Choose another --model or another --corpus."
         )
-    shift, period = preset.shift * tokens, preset.model.get("period", 1)
-    if shift % period:
+    stride, period = preset.music.stride * tokens, preset.model.settings.get("period", 1)
+    if stride % period:
         raise ValueError(
-            "`shift` must be a multiple of `model.period` in tokens. Received: "
-            f"shift={preset.shift}, which are {shift} tokens, and model.period={period}. "
-            "Choose another shift, or a period that divides it."
+            "`stride` must be a multiple of `model.period` in tokens. Received: "
+            f"stride={preset.music.stride}, which are {stride} tokens, and model.period={period}. "
+            "Choose another stride, or a period that divides it."
         )
 
 
@@ -95,7 +94,9 @@ def make_batches(
     Raises:
         ValueError: no piece, or as `make_windowing`.
     """
-    return TrainingBatches(pieces, codec, make_windowing(preset), seed=preset.seed, keep=keep)
+    return TrainingBatches(
+        pieces, codec, make_windowing(preset), seed=preset.training.seed, keep=keep
+    )
 
 
 def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data.Dataset:
@@ -104,14 +105,14 @@ def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data
     Raises:
         ValueError: nothing to measure, or a piece that the codec cannot hold.
     """
-    if preset.split == "windows":
+    if preset.training.split == "windows":
         pieces, windowing = load_all(corpus, codec), make_windowing(preset)
-        windows = split_windows(pieces, codec, windowing, preset.seed)[split]
+        windows = split_windows(pieces, codec, windowing, preset.training.seed)[split]
         return last_step_batches(pieces, codec, windowing, windows)
     pieces = load_split(corpus, split, codec)
     if not len(pieces):
         raise ValueError(f"Expected at least one piece in the split {split!r}. Received: none")
-    return evaluation_batches(pieces, codec, preset.evaluation_batch, preset.context)
+    return evaluation_batches(pieces, codec, preset.training.evaluation_batch, preset.music.context)
 
 
 def training_batches(preset: Preset, codec, corpus: Path) -> TrainingBatches:
@@ -120,8 +121,8 @@ def training_batches(preset: Preset, codec, corpus: Path) -> TrainingBatches:
     Raises:
         ValueError: as `make_batches`, or a piece that the codec cannot hold.
     """
-    if preset.split == "windows":
+    if preset.training.split == "windows":
         pieces = load_all(corpus, codec)
-        windows = split_windows(pieces, codec, make_windowing(preset), preset.seed)
+        windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)
         return make_batches(preset, pieces, codec, windows["train"])
     return make_batches(preset, load_split(corpus, "train", codec), codec)

@@ -47,7 +47,7 @@ from bach_tf.learning.runs import (
     replace_preset,
 )
 from bach_tf.learning.seeds import weights_drawn_from
-from bach_tf.recipes import Preset
+from bach_tf.recipes import Preset, changed
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
 FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
@@ -87,7 +87,7 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     """
     # Mistakes are said before the corpus is built and a folder made.
     make_windowing(preset)
-    choose(OPTIMIZERS, preset.optimizer, "optimizer")
+    choose(OPTIMIZERS, preset.training.optimizer, "optimizer")
     rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
@@ -110,12 +110,12 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
             or cannot be read any more.
     """
     preset, codec = load_settings(folder)
-    longer = preset if epochs is None else replace(preset, epochs=epochs)
+    longer = preset if epochs is None else changed(preset, epochs=epochs)
     with full_disk_named(folder), locked(folder / CHECKPOINT):
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
         # The checkpoint has the weights; where none is written yet, they are drawn as at first.
-        with weights_drawn_from(preset.seed):
+        with weights_drawn_from(preset.training.seed):
             run = Run(folder, preset, codec, build_model(preset, codec))
         return replace(run, preset=longer), corpus
 
@@ -183,7 +183,7 @@ def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
                 batches.dataset(first_epoch),
                 steps_per_epoch=batches.steps_per_epoch,
                 initial_epoch=first_epoch,
-                epochs=preset.epochs,
+                epochs=preset.training.epochs,
                 validation_data=validation,
                 callbacks=callbacks,
                 shuffle=False,  # the batches are shuffled already
@@ -195,19 +195,19 @@ def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
     if not (run.folder / WEIGHTS).exists():
         raise ValueError(
             "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
-            f"--set learning_rate={preset.learning_rate / 10:g}"
+            f"--set learning_rate={preset.training.learning_rate / 10:g}"
         )
 
 
 def compile_model(model: keras.Model, preset: Preset) -> None:
     """Give the model its optimiser, loss and metrics; padding counts in none of them."""
     model.compile(
-        optimizer=choose(OPTIMIZERS, preset.optimizer, "optimizer")(
-            preset.learning_rate * rate_of_epoch(preset, 0),
-            weight_decay=preset.weight_decay or None,
-            global_clipnorm=preset.clip_norm,
-            use_ema=preset.average > 0,
-            ema_momentum=preset.average,
+        optimizer=choose(OPTIMIZERS, preset.training.optimizer, "optimizer")(
+            preset.training.learning_rate * rate_of_epoch(preset, 0),
+            weight_decay=preset.training.weight_decay or None,
+            global_clipnorm=preset.training.clip_norm,
+            use_ema=preset.training.average > 0,
+            ema_momentum=preset.training.average,
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
@@ -228,7 +228,7 @@ def _callbacks(
     """Return the callbacks in the order in which they must see the end of an epoch."""
     preset = run.preset
     return [
-        ReseedDropout(preset.seed),
+        ReseedDropout(preset.training.seed),
         Stopwatch(),  # before those that write the logs
         RateSchedule(preset, checkpoint.plateau),  # before the plateau of this epoch is found
         StopOnNaN(),
@@ -273,7 +273,7 @@ def read_outcome(run: Run) -> Outcome:
         best_epoch=int(best["epoch"]) + 1,
         best_nll=best[MONITOR],
         seconds=sum(row.get("seconds", 0.0) for row in rows),
-        stopped=_why_stopped(rows, run.preset.epochs, state.get("stopped", False)),
+        stopped=_why_stopped(rows, run.preset.training.epochs, state.get("stopped", False)),
     )
 
 

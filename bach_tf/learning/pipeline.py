@@ -135,7 +135,7 @@ class Windowing:
     Args:
         window: steps in a window. A step is as many tokens as the codec's period: four for
             four voices, one elsewhere.
-        shift: steps from the start of a window to the start of the next; at most `window`.
+        stride: steps from the start of a window to the start of the next; at most `window`.
         batch_size: windows in a batch.
         transpose: the lowest and the highest shift, in semitones.
 
@@ -144,18 +144,18 @@ class Windowing:
     """
 
     window: int
-    shift: int
+    stride: int
     batch_size: int
     transpose: tuple[int, int] = (0, 0)
 
     def __post_init__(self):
-        for name in ("window", "shift", "batch_size"):
+        for name in ("window", "stride", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
-        if self.shift > self.window:
+        if self.stride > self.window:
             raise ValueError(
-                "`shift` must be at most `window`, or tokens between the windows are never "
-                f"seen. Received: shift={self.shift}, window={self.window}"
+                "`stride` must be at most `window`, or tokens between the windows are never "
+                f"seen. Received: stride={self.stride}, window={self.window}"
             )
         if not self.transpose[0] <= 0 <= self.transpose[1]:
             raise ValueError(
@@ -200,8 +200,8 @@ class TrainingBatches:
             raise ValueError("Expected at least one piece to train on. Received: none")
         self.windowing = windowing
         self.seed = seed
-        self.length, shift = _in_tokens(windowing, codec)
-        starts, piece = _window_starts(pieces, self.length, shift)
+        self.length, stride = _in_tokens(windowing, codec)
+        starts, piece = _window_starts(pieces, self.length, stride)
         if keep is not None:
             starts, piece = starts[keep], piece[keep]
         self.windows = starts.size
@@ -312,8 +312,8 @@ def last_step_batches(
 
     Yields what `evaluation_batches` does.
     """
-    length, shift = _in_tokens(windowing, codec)
-    starts, piece = _window_starts(pieces, length, shift)
+    length, stride = _in_tokens(windowing, codec)
+    starts, piece = _window_starts(pieces, length, stride)
     starts = starts[windows]
     ends = np.minimum(starts + length + 1, pieces.ends[piece[windows]])
     # Windows begin at steps. A step may have one token alone, the end of a piece.
@@ -338,9 +338,9 @@ def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> 
 
 
 def _in_tokens(windowing: Windowing, codec) -> tuple[int, int]:
-    """Return the length and the shift of the windows in tokens."""
+    """Return the length and the stride of the windows in tokens."""
     tokens_per_step = len(codec.may_follow)
-    return windowing.window * tokens_per_step, windowing.shift * tokens_per_step
+    return windowing.window * tokens_per_step, windowing.stride * tokens_per_step
 
 
 def _cut(ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, length) -> tf.Tensor:
@@ -354,7 +354,7 @@ def _example(ids: tf.Tensor, weights: tf.Tensor):
     return ids[:, :-1], ids[:, 1:], weights
 
 
-def _window_starts(pieces: Pieces, length: int, shift: int) -> tuple[np.ndarray, np.ndarray]:
+def _window_starts(pieces: Pieces, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the first token and the piece of each window, int64 `(W,)` both.
 
     The last window of a piece is the first one that reaches its last target.
@@ -362,7 +362,7 @@ def _window_starts(pieces: Pieces, length: int, shift: int) -> tuple[np.ndarray,
     starts, piece = [], []
     for number, (start, end) in enumerate(zip(pieces.starts, pieces.ends)):
         beyond_first = max(end - start - 1 - length, 0)
-        offsets = np.arange(-(-beyond_first // shift) + 1) * shift
+        offsets = np.arange(-(-beyond_first // stride) + 1) * stride
         starts.append(start + offsets)
         piece.append(np.full(offsets.size, number))
     return np.concatenate(starts).astype(np.int64), np.concatenate(piece).astype(np.int64)

@@ -14,8 +14,10 @@ MONITOR = "val_nll"
 LEAST_GAIN = 1e-4  # nats a token by which validation must get better to count
 SCHEDULES: dict[str, Callable[[Preset, int], float]] = {
     "constant": lambda preset, epoch: 1.0,
-    "cosine": lambda preset, epoch: (1 + math.cos(math.pi * min(epoch / preset.epochs, 1))) / 2,
-    "power": lambda preset, epoch: 1 / (1 + epoch / preset.decay_epochs),
+    "cosine": lambda preset, epoch: (
+        (1 + math.cos(math.pi * min(epoch / preset.training.epochs, 1))) / 2
+    ),
+    "power": lambda preset, epoch: 1 / (1 + epoch / preset.training.decay_epochs),
 }
 
 
@@ -33,9 +35,9 @@ def rate_of_epoch(preset: Preset, epoch: int, plateaus: float = 1.0) -> float:
     Raises:
         ValueError: an unknown schedule.
     """
-    warmth = min(1.0, (epoch + 1) / (preset.warmup_epochs + 1))
-    share = choose(SCHEDULES, preset.schedule, "schedule")(preset, epoch)
-    return warmth * max(share * plateaus, preset.floor)
+    warmth = min(1.0, (epoch + 1) / (preset.training.warmup_epochs + 1))
+    share = choose(SCHEDULES, preset.training.schedule, "schedule")(preset, epoch)
+    return warmth * max(share * plateaus, preset.training.floor)
 
 
 class Plateau(keras.callbacks.Callback):
@@ -55,10 +57,12 @@ class Plateau(keras.callbacks.Callback):
             self.best, self.wait = float(logs[MONITOR]), 0
             return
         self.wait += 1
-        if self.wait >= self.preset.plateau_patience:
+        if self.wait >= self.preset.training.plateau_patience:
             self.wait = 0
             # Below the floor it would not be felt, and in the end it would be 0.
-            self.factor = max(self.factor * self.preset.plateau_factor, self.preset.floor)
+            self.factor = max(
+                self.factor * self.preset.training.plateau_factor, self.preset.training.floor
+            )
 
 
 class RateSchedule(keras.callbacks.Callback):
@@ -71,7 +75,7 @@ class RateSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: D102
         share = rate_of_epoch(self.preset, epoch, self.plateau.factor)
-        self.model.optimizer.learning_rate = self.preset.learning_rate * share
+        self.model.optimizer.learning_rate = self.preset.training.learning_rate * share
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         logs["learning_rate"] = current_rate(self.model)

@@ -24,9 +24,10 @@ def read_settings(folder: Path) -> tuple[Preset, Codec]:
             names the file and the setting.
     """
     preset, codec = read_preset(folder), read_codec(folder)
-    if not isinstance(codec, CODECS[preset.codec]):
+    if not isinstance(codec, CODECS[preset.music.codec]):
         raise ValueError(
-            f"{folder / CODEC}: expected the codec of {PRESET}, {preset.codec!r}, got another one"
+            f"{folder / CODEC}: expected the codec of {PRESET}, {preset.music.codec!r}, "
+            "got another one"
         )
     return preset, codec
 

@@ -77,11 +77,12 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     """
     if name is not None:
         check_run_name(name, runs)
-    with weights_drawn_from(preset.seed):
+    with weights_drawn_from(preset.training.seed):
         model = build_model(preset, codec)
-    folder = _make_folder(runs, name or preset.recipe or preset.architecture, dated=name is None)
+    base = name or preset.recipe or preset.model.architecture
+    folder = _make_folder(runs, base, dated=name is None)
     try:
-        replace_json(folder / CODEC, {"name": preset.codec, **codec.to_config()})
+        replace_json(folder / CODEC, {"name": preset.music.codec, **codec.to_config()})
         replace_json(folder / PRESET, preset.to_config())
     except BaseException:  # a full disk: half a run would not open
         shutil.rmtree(folder, ignore_errors=True)
@@ -326,9 +327,11 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     Raises:
         ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
     """
-    check_size(preset.model, codec.vocab_size)
+    check_size(preset.model.settings, codec.vocab_size)
     from bach_tf.models import MODELS
 
-    model = choose(MODELS, preset.architecture, "model")(codec.vocab_size, **preset.model)
+    model = choose(MODELS, preset.model.architecture, "model")(
+        codec.vocab_size, **preset.model.settings
+    )
     model.build((1, 2))
     return model

@@ -96,7 +96,7 @@ def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
     """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`."""
     preset, codec = run.preset, run.codec
     batches = measured_batches(preset, codec, corpus, split)
-    whole = preset.split == "pieces" and preset.context is None
+    whole = preset.training.split == "pieces" and preset.music.context is None
     return evaluate(run.model, codec, batches, codec.steps_per_bar or 1 if whole else 1)
 
 
@@ -138,11 +138,11 @@ def compare_generated(
         raise ValueError(f"Expected a run that writes four voices. Received: {run.folder}")
     written = generate(
         run,
-        length=preset.length,
-        temperature=preset.temperature if temperature is None else temperature,
+        length=preset.music.length,
+        temperature=preset.music.temperature if temperature is None else temperature,
         seed=seed,
         num_outputs=pieces,
-        min_length=preset.min_length,
+        min_length=preset.music.min_length,
     )
     splits = read_prepared(corpus)
     train = splits.pop("train")
@@ -185,11 +185,11 @@ def format_ngrams(measures: dict[int, dict[str, float]]) -> str:
 def describe(run: Run) -> str:
     """Return in words how a run is measured."""
     preset = run.preset
-    if preset.split == "windows":
+    if preset.training.split == "windows":
         return (
-            f"last steps of windows of {preset.window} steps, split at random: most of them "
+            f"last steps of windows of {preset.music.window} steps, split at random: most of them "
             "were seen in training, so compare this with figures measured in the same way alone"
         )
-    if preset.context is None:
+    if preset.music.context is None:
         return "whole pieces, not transposed"
-    return f"{preset.context // 2} to {preset.context} steps of context, not transposed"
+    return f"{preset.music.context // 2} to {preset.music.context} steps of context, not transposed"

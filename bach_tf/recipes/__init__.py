@@ -1,7 +1,8 @@
 """What `--model NAME` means."""
 
-from bach_tf.recipes.changes import on_corpus, override
-from bach_tf.recipes.preset import Preset
+from bach_tf.corpora.music import Music
+from bach_tf.recipes.changes import changed, on_corpus, override
+from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
 from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS, check_size
 
@@ -9,7 +10,11 @@ __all__ = [
     "ARCHITECTURES",
     "PRESETS",
     "SETTINGS",
+    "Model",
+    "Music",
     "Preset",
+    "Training",
+    "changed",
     "check_size",
     "on_corpus",
     "override",

@@ -1,52 +1,75 @@
-"""A recipe with other settings, or for other music."""
+"""A preset with other settings, or for other music."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
+from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import Settings, kind_of
 from bach_tf.codecs import CODECS
-from bach_tf.recipes.preset import Preset
-from bach_tf.recipes.presets import PERIODS, PRESETS
+from bach_tf.corpora import CORPORA, Music
+from bach_tf.recipes.preset import Model, Preset, Training
+from bach_tf.recipes.presets import PRESETS
 from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS
 
 GROUPS = ("model", "encoding")  # settings of the preset that are settings themselves
-FOUR_VOICES = {"chorales", "jsb", "folder"}  # corpora of grids
-# What a preset takes over from another one when it is used on that one's corpus.
-OF_THE_MUSIC = (
-    "codec", "encoding", "window", "shift", "transpose", "context",
-    "temperature", "length", "min_length", "program", "tempo_qpm",
-)  # fmt: skip
 
 
 def on_corpus(preset: Preset, corpus: str) -> Preset:
     """Return the preset for another corpus.
 
-    Where that is music of another kind, all that depends on the kind comes from the recipe that is
-    made for it: the codec, the windows, the instrument.
+    Where both corpora carry the same kind of music, the preset keeps its own windows; where not,
+    it takes the corpus's music: the codec, the windows, the instrument.
 
     Args:
         preset: left as it is.
         corpus: a name in `CORPORA`.
 
+    Raises:
+        ValueError: an unknown corpus.
+
     Example:
-        >>> on_corpus(PRESETS["transformer"], "folk").codec
+        >>> on_corpus(PRESETS["transformer"], "folk").music.codec
         'melody'
     """
-    if corpus == preset.corpus or {corpus, preset.corpus} <= FOUR_VOICES:
-        return replace(preset, corpus=corpus)
-    own = "chorales" if corpus in FOUR_VOICES else corpus
-    recipe = next((each for each in PRESETS.values() if each.corpus == own), preset)
-    kind = {name: getattr(recipe, name) for name in OF_THE_MUSIC}
-    model = preset.model
-    period = PERIODS.get(recipe.codec, 1)
+    music = choose(CORPORA, corpus, "corpus").music
+    if music.is_like(CORPORA[preset.music.corpus].music):
+        return replace(preset, music=replace(preset.music, corpus=corpus))
+    settings = preset.model.settings
+    period = ARCHITECTURES[preset.model.architecture].get("period")
     # A model of four voices keeps its own: that it cannot read this codec is said in training.
-    if "period" in model and not period % ARCHITECTURES[preset.architecture]["period"].multiple_of:
-        model = {**model, "period": period}
-    return replace(preset, **{**kind, "corpus": corpus, "model": model})
+    if period and not music.period % period.multiple_of:
+        settings = {**settings, "period": music.period}
+    return replace(preset, music=music, model=replace(preset.model, settings=settings))
+
+
+def changed(preset: Preset, **settings: Any) -> Preset:
+    """Return the preset with settings replaced by the names that `--set` knows them by.
+
+    Args:
+        preset: left as it is.
+        settings: those of `SETTINGS`, and `model` and `encoding`, a dict each.
+
+    Raises:
+        ValueError: an unknown name, a value out of bounds, or values that do not go with one
+            another.
+
+    Example:
+        >>> changed(PRESETS["gru"], window=96, epochs=3).training.epochs
+        3
+    """
+    for name in set(settings) - set(GROUPS):
+        kind_of(SETTINGS, name)
+    flat = {**preset.flat(), **settings}
+    return Preset(
+        recipe=flat["recipe"],
+        music=Music(**{field.name: flat[field.name] for field in fields(Music)}),
+        model=Model(flat["architecture"], flat["model"]),
+        training=Training(**{field.name: flat[field.name] for field in fields(Training)}),
+    )
 
 
 def override(preset: Preset, assignments: Sequence[str]) -> Preset:
@@ -61,10 +84,10 @@ def override(preset: Preset, assignments: Sequence[str]) -> Preset:
             or values that do not go with one another.
 
     Example:
-        >>> override(PRESETS["gru"], ["model.units=64", "window=96"]).model["units"]
+        >>> override(PRESETS["gru"], ["model.units=64", "window=96"]).model.settings["units"]
         64
     """
-    changes = {}
+    flat, changes = preset.flat(), {}
     # The codec and the architecture first: which other settings there are depends on them.
     for name, text in sorted(map(_split, assignments), key=lambda pair: "." in pair[0]):
         group, dot, setting = name.partition(".")
@@ -72,12 +95,12 @@ def override(preset: Preset, assignments: Sequence[str]) -> Preset:
             kind = kind_of(SETTINGS, name)
             changes[name] = kind.check(name, kind.read(text))
             continue
-        kind = kind_of(_kinds(group, {**vars(preset), **changes}), setting, prefix=f"{group}.")
-        settings = changes.get(group, getattr(preset, group))
+        kind = kind_of(_kinds(group, {**flat, **changes}), setting, prefix=f"{group}.")
+        settings = changes.get(group, flat[group])
         changes[group] = {**settings, setting: kind.check(name, kind.read(text))}
     if "architecture" in changes:
-        _check_architecture(preset, changes)
-    return replace(preset, **changes)
+        _check_architecture(preset.model, changes)
+    return changed(preset, **changes)
 
 
 def _split(assignment: str) -> tuple[str, str]:
@@ -94,14 +117,14 @@ def _kinds(group: str, settings: dict[str, Any]) -> Settings:
     return CODECS[settings["codec"]].ENCODING
 
 
-def _check_architecture(preset: Preset, changes: dict[str, Any]) -> None:
+def _check_architecture(model: Model, changes: dict[str, Any]) -> None:
     """Raise `ValueError` for an architecture that the model's settings are not of."""
     name = changes["architecture"]
-    strange = set(changes.get("model", preset.model)) - set(ARCHITECTURES[name])
+    strange = set(changes.get("model", model.settings)) - set(ARCHITECTURES[name])
     if strange:
-        recipes = [recipe for recipe, each in PRESETS.items() if each.architecture == name]
+        presets = [key for key, each in PRESETS.items() if each.model.architecture == name]
         raise ValueError(
             f"`architecture` {name!r} has no settings {', '.join(sorted(strange))}, which are "
-            f"those of {preset.architecture!r}. Choose a recipe that is made for it: "
-            f"--model {' or '.join(recipes)}"
+            f"those of {model.architecture!r}. Choose a recipe that is made for it: "
+            f"--model {' or '.join(presets)}"
         )

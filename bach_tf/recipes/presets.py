@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bach_tf.recipes.preset import Preset
+from bach_tf.corpora import CORPORA
+from bach_tf.recipes.preset import Model, Preset, Training
 
-# After how many tokens the places of a piece are alike: a bar of four voices or of a melody, a note
-# or chord with its interval and duration.
-PERIODS = {"satb": 64, "melody": 16, "pitches": 3, "chords": 3}
-PIANO, CELLO, CHOIR = 0, 42, 52  # General MIDI programs, counted from 0
+CHORALES = CORPORA["chorales"].music
 
 # Layers of 240 take 0.6 times the time of 256 on a CPU, whose caches powers of two suit badly.
-RECIPES = {
+_PRESETS = {
     # After the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15: its layers,
     # dropout of 0.3, Adam at 0.01 and power scheduling over 40 epochs. What is
     # changed follows short trials, one of each (8 minutes on busy cores, another gradient
@@ -22,134 +20,146 @@ RECIPES = {
     # Recurrent dropout of 0.1 makes an epoch 1.6 times as long (30 s instead of 19).
     # `units=None` gives the recipe's twice the vocabulary, 122 here.
     "gru": Preset(
-        corpus="chorales",
-        codec="satb",
-        architecture="gru",
-        model={
-            "units": 160,
-            "layers": 3,
-            "input_dropout": 0.1,
-            "recurrent_dropout": 0.0,
-            "dropout": 0.2,
-            "l2": 0.0,
-            "layer_norm": False,
-        },
-        window=64,
-        shift=64,
-        batch_size=32,
-        epochs=90,
-        learning_rate=0.006,
-        decay_epochs=15.0,
-        min_length=64,
+        music=CHORALES,
+        model=Model(
+            "gru",
+            {
+                "units": 160,
+                "layers": 3,
+                "input_dropout": 0.1,
+                "recurrent_dropout": 0.0,
+                "dropout": 0.2,
+                "l2": 0.0,
+                "layer_norm": False,
+            },
+        ),
+        training=Training(
+            batch_size=32,
+            epochs=90,
+            learning_rate=0.006,
+            decay_epochs=15.0,
+        ),
     ),
     # The other model of the same chapter, at its own sizes.
     "wavenet": Preset(
-        corpus="chorales",
-        codec="satb",
-        architecture="wavenet",
-        model={
-            "embedding": 5,
-            "filters": [32, 48, 64, 96],
-            "kernel_size": 2,
-            "units": 256,
-            "dropout": 0.0,
-        },
-        window=32,
-        shift=16,
-        batch_size=32,
-        epochs=20,
-        optimizer="nadam",
-        learning_rate=0.001,
-        min_length=64,
+        music=replace(
+            CHORALES,
+            window=32,
+            stride=16,
+        ),
+        model=Model(
+            "wavenet",
+            {
+                "embedding": 5,
+                "filters": [32, 48, 64, 96],
+                "kernel_size": 2,
+                "units": 256,
+                "dropout": 0.0,
+            },
+        ),
+        training=Training(
+            batch_size=32,
+            epochs=20,
+            optimizer="nadam",
+            learning_rate=0.001,
+        ),
     ),
     # Huang et al. 2018 (arXiv 1809.04281). Their own sizes, 5 layers of 256 with 8 heads and 1,024,
     # take 2.4 times as long on a CPU as these.
     "transformer": Preset(
-        corpus="chorales",
-        codec="satb",
-        architecture="transformer",
-        model={
-            "layers": 4,
-            "units": 192,
-            "heads": 6,
-            "feed_forward": 768,
-            "context": 256,
-            "period": PERIODS["satb"],
-            "dropout": 0.15,
-            "attention_dropout": 0.0,
-        },
-        window=64,
-        shift=32,
-        batch_size=16,
-        evaluation_batch=8,
-        epochs=30,
-        weight_decay=0.01,
-        learning_rate=0.001,
-        warmup_epochs=2,
-        schedule="cosine",
-        plateau_patience=30,
+        music=replace(
+            CHORALES,
+            stride=32,
+            min_length=0,
+        ),
+        model=Model(
+            "transformer",
+            {
+                "layers": 4,
+                "units": 192,
+                "heads": 6,
+                "feed_forward": 768,
+                "context": 256,
+                "period": CHORALES.period,
+                "dropout": 0.15,
+                "attention_dropout": 0.0,
+            },
+        ),
+        training=Training(
+            batch_size=16,
+            evaluation_batch=8,
+            epochs=30,
+            weight_decay=0.01,
+            learning_rate=0.001,
+            warmup_epochs=2,
+            schedule="cosine",
+            plateau_patience=30,
+        ),
     ),
     # Our own model of four voices: docs/chorale-model.md says how it came about. Many small batches
     # are worth more than their time: with 8 windows instead of 4 an epoch brings less.
     "chorale": Preset(
-        corpus="chorales",
-        codec="satb",
-        architecture="chorale",
-        model={
-            "layers": 4,
-            "units": 256,
-            "heads": 4,
-            "feed_forward": 1024,
-            "context": 256,
-            "decoder": 320,
-            "embedding": 64,
-            "period": 3 * PERIODS["satb"],  # bars of three quarters and of four begin with it
-            "lags": 48,
-            "dropout": 0.25,
-            "decoder_dropout": 0.25,
-            "note_dropout": 0.05,
-        },
-        window=256,
-        shift=192,
-        batch_size=4,
-        transpose=(-6, 6),
-        evaluation_batch=8,
-        epochs=64,
-        patience=64,
-        plateau_patience=64,
-        weight_decay=0.05,
-        learning_rate=0.001,
-        warmup_epochs=2,
-        schedule="cosine",
-        average=0.995,
-        bfloat16=True,
-        temperature=0.9,  # at which new pieces have the pitch-class entropy of Bach's
+        music=replace(
+            CHORALES,
+            window=256,
+            stride=192,
+            transpose=(-6, 6),
+            temperature=0.9,  # at which new pieces have the pitch-class entropy of Bach's
+            min_length=0,
+        ),
+        model=Model(
+            "chorale",
+            {
+                "layers": 4,
+                "units": 256,
+                "heads": 4,
+                "feed_forward": 1024,
+                "context": 256,
+                "decoder": 320,
+                "embedding": 64,
+                "period": 3 * CHORALES.period,  # bars of three quarters and of four begin with it
+                "lags": 48,
+                "dropout": 0.25,
+                "decoder_dropout": 0.25,
+                "note_dropout": 0.05,
+            },
+        ),
+        training=Training(
+            batch_size=4,
+            evaluation_batch=8,
+            epochs=64,
+            patience=64,
+            plateau_patience=64,
+            weight_decay=0.05,
+            learning_rate=0.001,
+            warmup_epochs=2,
+            schedule="cosine",
+            average=0.995,
+            bfloat16=True,
+        ),
     ),
     # V. Velardo, "Generating melodies with LSTM networks": a window of 64 sixteenths predicted the
     # one that follows. Here all places of a window predict the next, whose context is then
     # what the window holds before it.
     "folk": Preset(
-        corpus="folk",
-        codec="melody",
-        architecture="lstm",
-        model={
-            "embedding": 32,
-            "units": 128,
-            "layers": 1,
-            "dense": [],
-            "dropout": 0.2,
-            "batch_norm": False,
-        },
-        window=64,
-        shift=32,
-        batch_size=64,
-        epochs=60,
-        learning_rate=0.002,
-        schedule="cosine",
-        temperature=0.6,
-        min_length=32,
-        program=CHOIR,
-        tempo_qpm=100.0,
+        music=CORPORA["folk"].music,
+        model=Model(
+            "lstm",
+            {
+                "embedding": 32,
+                "units": 128,
+                "layers": 1,
+                "dense": [],
+                "dropout": 0.2,
+                "batch_norm": False,
+            },
+        ),
+        training=Training(
+            batch_size=64,
+            epochs=60,
+            learning_rate=0.002,
+            schedule="cosine",
+        ),
     ),
     # Next-note prediction on the cello suites, as tutorials do it: windows of 20 notes predicted
     # the one that follows, by one LSTM of 256 and a dense layer. They throw the rhythm away
@@ -157,85 +167,74 @@ RECIPES = {
     # The small batch is worth more than its time: 13 batches an epoch instead of 52 came to 1.237
     # nats in validation instead of 1.156.
     "cello": Preset(
-        corpus="cello",
-        codec="pitches",
-        encoding={"rhythm": True, "max_notes": None, "longest_quarters": 8},
-        architecture="lstm",
-        model={
-            "embedding": 64,
-            "units": 192,
-            "layers": 2,
-            "dense": [],
-            "dropout": 0.3,
-            "batch_norm": False,
-        },
-        window=32,
-        shift=16,
-        batch_size=16,
-        epochs=60,
-        plateau_patience=60,
-        learning_rate=0.003,
-        schedule="cosine",
-        length=200,
-        program=CELLO,
-        tempo_qpm=72.0,
+        music=CORPORA["cello"].music,
+        model=Model(
+            "lstm",
+            {
+                "embedding": 64,
+                "units": 192,
+                "layers": 2,
+                "dense": [],
+                "dropout": 0.3,
+                "batch_norm": False,
+            },
+        ),
+        training=Training(
+            batch_size=16,
+            epochs=60,
+            plateau_patience=60,
+            learning_rate=0.003,
+            schedule="cosine",
+        ),
     ),
     # Mozart's sonatas, chord by chord, as in "Foundations of Applied Mathematics" (Humpherys and
     # others, the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers
     # with batch normalisation, RMSprop at 0.001, a norm of at most 5, 30 epochs.
     "mozart": Preset(
-        corpus="mozart",
-        codec="chords",
-        encoding={"rhythm": True, "fewest": 2, "longest_quarters": 8},
-        architecture="lstm",
-        model={
-            "embedding": 64,
-            "units": 240,
-            "layers": 3,
-            "dense": [],
-            "dropout": 0.2,
-            "batch_norm": False,
-        },
-        window=64,
-        shift=64,
-        batch_size=32,
-        context=128,
-        evaluation_batch=64,
-        epochs=25,
-        plateau_patience=25,
-        learning_rate=0.003,
-        schedule="cosine",
-        length=500,
-        program=PIANO,
-        tempo_qpm=120.0,
+        music=CORPORA["mozart"].music,
+        model=Model(
+            "lstm",
+            {
+                "embedding": 64,
+                "units": 240,
+                "layers": 3,
+                "dense": [],
+                "dropout": 0.2,
+                "batch_norm": False,
+            },
+        ),
+        training=Training(
+            batch_size=32,
+            evaluation_batch=64,
+            epochs=25,
+            plateau_patience=25,
+            learning_rate=0.003,
+            schedule="cosine",
+        ),
     ),
     # Oore et al. 2018 (arXiv 1808.03715): three LSTMs of 512. A step is 8 ms at this tempo.
     "performance": Preset(
-        corpus="performance",
-        codec="events",
-        encoding={"longest_quarters": 5},
-        architecture="lstm",
-        model={
-            "embedding": 64,
-            "units": 240,
-            "layers": 3,
-            "dense": [],
-            "dropout": 0.2,
-            "batch_norm": False,
-        },
-        window=192,
-        shift=192,
-        batch_size=32,
-        context=384,
-        evaluation_batch=64,
-        epochs=25,
-        plateau_patience=25,
-        learning_rate=0.003,
-        schedule="cosine",
-        length=1500,
-        program=PIANO,
-        tempo_qpm=75.0,
+        music=CORPORA["performance"].music,
+        model=Model(
+            "lstm",
+            {
+                "embedding": 64,
+                "units": 240,
+                "layers": 3,
+                "dense": [],
+                "dropout": 0.2,
+                "batch_norm": False,
+            },
+        ),
+        training=Training(
+            batch_size=32,
+            evaluation_batch=64,
+            epochs=25,
+            plateau_patience=25,
+            learning_rate=0.003,
+            schedule="cosine",
+        ),
     ),
 }
 
-PRESETS = {name: replace(preset, recipe=name) for name, preset in RECIPES.items()}
+PRESETS = {name: replace(preset, recipe=name) for name, preset in _PRESETS.items()}

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bach_tf._basics.settings import Choice, Flag, Pair, Real, Settings, Several, Text, Whole
-from bach_tf.codecs import CODECS
-from bach_tf.corpora import CORPORA
-from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
+from bach_tf._basics.settings import Choice, Flag, Real, Settings, Several, Text, Whole
+from bach_tf.corpora import CORPORA, MUSIC_SETTINGS
 
 MOST_EPOCHS = 100_000
-MOST_STEPS = 100_000  # of a piece or a window: hours of music
 MOST_TOGETHER = 2**22  # steps of all windows of a batch: more than fits into the memory
 MOST_WINDOWS = 4096  # in a batch
 WIDEST = 8192  # layer
@@ -83,19 +80,10 @@ ARCHITECTURES: dict[str, Settings] = {
     },
 }
 
-# All other settings, but for `model` and `encoding`, which are settings themselves.
-SETTINGS: Settings = {
-    "recipe": Text(255, empty=True),
-    "corpus": Choice(CORPORA),
-    "codec": Choice(CODECS),
-    "architecture": Choice(ARCHITECTURES),
-    "data_dir": Text(4096, optional=True),
-    "window": Whole(1, MOST_STEPS),
-    "shift": Whole(1, MOST_STEPS),
+# Those of a training, whatever the model and the music.
+TRAINING_SETTINGS: Settings = {
     "batch_size": Whole(1, MOST_WINDOWS),
-    "transpose": Pair(Whole(-24, 0), Whole(0, 24)),
     "split": Choice(SPLITS),
-    "context": Whole(2, MOST_STEPS, optional=True),
     "evaluation_batch": Whole(1, MOST_WINDOWS),
     "epochs": Whole(1, MOST_EPOCHS),
     "patience": Whole(1, MOST_EPOCHS),
@@ -112,11 +100,16 @@ SETTINGS: Settings = {
     "average": Real(0, 1, below=True),
     "bfloat16": Flag(),
     "seed": Whole(0, SEEDS),
-    "temperature": Real(0, 100),
-    "length": Whole(1, MOST_STEPS),
-    "min_length": Whole(0, MOST_STEPS),
-    "program": Whole(0, len(PROGRAMS) - 1),
-    "tempo_qpm": Real(LOWEST_TEMPO, HIGHEST_TEMPO),
+}
+
+# All settings by the names that `train.py --set` takes, but for `model.NAME` and `encoding.NAME`,
+# which are those of the architecture and of the codec.
+SETTINGS: Settings = {
+    "recipe": Text(255, empty=True),
+    **MUSIC_SETTINGS,
+    "corpus": Choice(CORPORA),
+    "architecture": Choice(ARCHITECTURES),
+    **TRAINING_SETTINGS,
 }
 
 

@@ -3,7 +3,6 @@
 import inspect
 import json
 import math
-from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import Flag, Pair, Real, Several, Text, Whole, check_settings
 from bach_tf.codecs import CODECS, ChordCodec, PitchCodec
-from bach_tf.recipes import ARCHITECTURES, PRESETS, SETTINGS, Preset, override
+from bach_tf.recipes import ARCHITECTURES, PRESETS, SETTINGS, Preset, changed, override
 
 STRANGE = [
     None, -1, 0, 1, True, 2**31, 2**63, 10**400, 10**5000, 0.5, -0.0, math.nan, math.inf, -math.inf,
@@ -36,7 +35,11 @@ def deep(levels=100_000):
 
 def group_of(preset, name):
     """Return the kinds of the settings in a group."""
-    return ARCHITECTURES[preset.architecture] if name == "model" else CODECS[preset.codec].ENCODING
+    return (
+        ARCHITECTURES[preset.model.architecture]
+        if name == "model"
+        else CODECS[preset.music.codec].ENCODING
+    )
 
 
 def attempt(make, *args, **settings):
@@ -49,7 +52,7 @@ def attempt(make, *args, **settings):
 
 def is_within_bounds(preset):
     """Return whether all settings of a preset are their own usual form."""
-    config = preset.to_config()
+    config = preset.flat()
     groups = {name: config.pop(name) for name in ("model", "encoding")}
     return check_settings(SETTINGS, config) == config and all(
         check_settings(group_of(preset, name), settings) == settings
@@ -124,7 +127,7 @@ def test_what_came_is_shown_short_and_in_one_line():
 
 
 def test_every_setting_of_a_preset_has_bounds():
-    assert {setting.name for setting in fields(Preset)} == {*SETTINGS, "model", "encoding"}
+    assert set(PRESETS["gru"].flat()) == {*SETTINGS, "model", "encoding"}
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -170,13 +173,13 @@ def test_a_strange_value_is_refused_by_name_or_is_within_bounds(name):
         for value in STRANGE:
             _refused_or_within_bounds(preset, group, {group: value})
             for setting in group_of(preset, group):
-                settings = {**getattr(preset, group), setting: value}
+                settings = {**preset.flat()[group], setting: value}
                 _refused_or_within_bounds(preset, setting, {group: settings})
 
 
 def _refused_or_within_bounds(preset, setting, changes):
-    changed, message = attempt(replace, preset, **changes)
-    assert is_within_bounds(changed) if changed else setting in message
+    other, message = attempt(changed, preset, **changes)
+    assert is_within_bounds(other) if other else setting in message
     assert len(message) < 1000
 
 
@@ -189,8 +192,8 @@ def test_a_strange_text_is_refused_by_name_or_is_within_bounds(name, text):
     names = list(SETTINGS)
     names += [f"{group}.{s}" for group in ("model", "encoding") for s in group_of(preset, group)]
     for setting in names:
-        changed, message = attempt(override, preset, [f"{setting}={text}"])
-        assert is_within_bounds(changed) if changed else setting.split(".")[-1] in message
+        other, message = attempt(override, preset, [f"{setting}={text}"])
+        assert is_within_bounds(other) if other else setting.split(".")[-1] in message
 
 
 @given(JSON)
@@ -202,8 +205,13 @@ def test_any_json_is_no_preset(config):
 @given(st.sampled_from(sorted(PRESETS)), st.data())
 def test_a_preset_with_any_json_in_it_is_refused_or_within_bounds(name, data):
     config = PRESETS[name].to_config()
-    for setting in data.draw(st.sets(st.sampled_from(sorted(config)), min_size=1, max_size=3)):
-        config[setting] = data.draw(JSON)
+    places = [(group, key) for group in ("music", "model", "training") for key in config[group]]
+    places += [(group,) for group in config]
+    for group, *key in data.draw(st.sets(st.sampled_from(places), min_size=1, max_size=3)):
+        if key and isinstance(config[group], dict):
+            config[group] = {**config[group], key[0]: data.draw(JSON)}
+        elif not key:
+            config[group] = data.draw(JSON)
     preset, message = attempt(Preset.from_config, config)
     assert is_within_bounds(preset) if preset else len(message) < 1000
 

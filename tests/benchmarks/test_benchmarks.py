@@ -35,8 +35,8 @@ def test_the_pipeline_benchmark_says_what_is_wrong(home, capsys):
 def test_the_recipes_are_rows_of_one_table(tiny_csvs, home, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     chosen = (
-        recipes.Recipe("a", "gru", "0.58 / 0.58", ("window=8", "shift=8"), corpus="folder"),
-        recipes.Recipe("b", "wavenet", "0.656", ("window=8", "shift=8"), corpus="jsb"),
+        recipes.Recipe("a", "gru", "0.58 / 0.58", ("window=8", "stride=8"), corpus="folder"),
+        recipes.Recipe("b", "wavenet", "0.656", ("window=8", "stride=8"), corpus="jsb"),
     )
     monkeypatch.setattr(recipes, "RECIPES", chosen)
     assert recipes.main(["--quick", "--data-dir", str(tiny_csvs)]) == 0
@@ -64,7 +64,7 @@ def test_the_recipes_are_rows_of_one_table(tiny_csvs, home, tmp_path, monkeypatc
 def test_every_recipe_has_settings_that_exist():
     for recipe in recipes.RECIPES:
         for quick in (False, True):
-            assert recipes.make_preset(recipe, None, quick=quick).epochs >= 1
+            assert recipes.make_preset(recipe, None, quick=quick).training.epochs >= 1
 
 
 def cells_of(text):
@@ -232,10 +232,11 @@ def test_the_minutes_to_a_quality_are_rows_of_one_table(tiny_csvs, home, monkeyp
 
 def test_every_preset_of_four_voices_and_the_recipe_have_a_row(capsys):
     rows = quality.presets_of_four_voices("jsb", None)
-    own = {name for name, preset in PRESETS.items() if preset.codec == "satb"}
+    own = {name for name, preset in PRESETS.items() if preset.music.codec == "satb"}
     assert set(rows) == own | {"gru, its recipe's settings"}
     recipe = rows["gru, its recipe's settings"]
-    assert (recipe.model["units"], recipe.learning_rate, recipe.decay_epochs) == (None, 0.01, 40)
+    assert recipe.model.settings["units"] is None
+    assert (recipe.training.learning_rate, recipe.training.decay_epochs) == (0.01, 40)
     assert quality.main(["--only", "gruu"]) == 2
     assert "no preset 'gruu'. Choose from: gru, " in capsys.readouterr().err
 

@@ -109,7 +109,7 @@ def test_the_wavenet_in_pytorch_is_the_same():
 @pytest.mark.parametrize("name", ["chorale", "folk", "gru", "transformer", "wavenet"])
 def test_a_twin_learns(name):
     preset = PRESETS[name]
-    twin = torch_models.twin_of(preset.architecture, CODEC.vocab_size, preset.model)
+    twin = torch_models.twin_of(preset.model.architecture, CODEC.vocab_size, preset.model.settings)
     before = [weight.detach().clone() for weight in twin.parameters()]
     torch_models.make_training(twin, random_ids(1, 13))(1)
     changed = [not torch.equal(*pair) for pair in zip(before, twin.parameters())]

@@ -23,7 +23,7 @@ from bach_tf.learning import runs
 ROOT = Path(__file__).parents[2]
 SHRUNK = [
     "--set", "model.units=6", "--set", "model.layers=1",
-    "--set", "window=8", "--set", "shift=8", "--set", "batch_size=4",
+    "--set", "window=8", "--set", "stride=8", "--set", "batch_size=4",
 ]  # fmt: skip
 
 
@@ -387,17 +387,17 @@ def test_resuming_takes_no_other_settings(here, capsys):
 
 def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
     arguments = console.train_arguments(["--model", "transformer", "--data-dir", str(tmp_path)])
-    assert train.make_preset(arguments).corpus == "folder"
+    assert train.make_preset(arguments).music.corpus == "folder"
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "a.MID").touch()
     preset = train.make_preset(arguments)
-    assert (preset.corpus, preset.codec, preset.data_dir) == (
+    assert (preset.music.corpus, preset.music.codec, preset.music.data_dir) == (
         "performance",
         "events",
         str(tmp_path),
     )
     cello = console.train_arguments(["--model", "cello", "--data-dir", str(tmp_path)])
-    assert train.make_preset(cello).corpus == "cello"
+    assert train.make_preset(cello).music.corpus == "cello"
 
 
 def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):
@@ -435,9 +435,10 @@ def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeyp
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--seed", "9", "--epochs", "4"]
     assert train.main([*arguments, *SHRUNK]) == 0
     preset = json.loads(Path("tb_logs/b/preset.json").read_text())
-    assert (preset["seed"], preset["epochs"], preset["corpus"]) == (9, 4, "folder")
-    assert (preset["model"]["units"], preset["window"]) == (6, 8)
-    assert preset["data_dir"] == str(tiny_csvs)
+    music, training = preset["music"], preset["training"]
+    assert (training["seed"], training["epochs"], music["corpus"]) == (9, 4, "folder")
+    assert (preset["model"]["settings"]["units"], music["window"]) == (6, 8)
+    assert music["data_dir"] == str(tiny_csvs)
 
 
 def test_a_training_is_read_as_json(here, tiny_csvs, capfd):
@@ -476,4 +477,4 @@ def test_a_training_whose_reader_has_gone_finishes_its_epochs(here, tiny_csvs):
         errors = training.stderr.read()
     assert b"Traceback" not in errors
     assert len(Path("tb_logs/b/history.csv").read_text().splitlines()) == 4
-    assert runs.load_trained_run(Path("tb_logs/b")).preset.epochs == 3
+    assert runs.load_trained_run(Path("tb_logs/b")).preset.training.epochs == 3

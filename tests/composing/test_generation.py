@@ -18,7 +18,7 @@ from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
 from bach_tf.learning.pipeline import Pieces, load_split
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
 TEMPO_QPM = 100  # at which pieces are rendered here
@@ -135,7 +135,7 @@ def test_a_prompt_out_of_the_corpus_is_one_of_its_windows(trained_run, tiny_fold
     prompts = [generation.make_prompt(trained_run, "corpus", seed) for seed in range(12)]
     assert len({prompt.tobytes() for prompt in prompts}) > 5
     for prompt in prompts:
-        assert len(prompt) <= 1 + 4 * trained_run.preset.window
+        assert len(prompt) <= 1 + 4 * trained_run.preset.music.window
         assert any(
             np.array_equal(piece[start : start + len(prompt)], prompt)
             for piece in pieces
@@ -160,8 +160,8 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
     monkeypatch.setattr(
         "bach_tf.learning.pipeline.load_split", lambda *_: Pieces.from_arrays([piece])
     )
-    model = {**PRESETS["transformer"].model, "period": period}
-    preset = replace(trained_run.preset, architecture="transformer", model=model)
+    model = {**PRESETS["transformer"].model.settings, "period": period}
+    preset = changed(trained_run.preset, architecture="transformer", model=model)
     run = replace(trained_run, preset=preset)
     prompts = [generation.make_prompt(run, "corpus", seed, length=16) for seed in range(300)]
     drawn = {chords.index(run.codec.decode(p[1:]).to_grid(4)[0].tolist()) for p in prompts}

@@ -25,13 +25,13 @@ def test_they_are_a_small_run_folder_without_the_makers_paths(shipped):
     names = {"preset.json", "codec.json", "model.weights.h5", "checksums.json", "history.csv"}
     assert names == set(files)
     assert sum(files.values()) <= MOST_BYTES
-    assert (shipped.preset.corpus, shipped.preset.recipe) == ("jsb", "chorale")
-    assert shipped.preset.data_dir is None
+    assert (shipped.preset.music.corpus, shipped.preset.recipe) == ("jsb", "chorale")
+    assert shipped.preset.music.data_dir is None
 
 
 def test_their_history_says_what_they_came_to(shipped):
     history = pd.read_csv(shipped.folder / runs.HISTORY)
-    assert len(history) == shipped.preset.epochs
+    assert len(history) == shipped.preset.training.epochs
     assert history["val_nll"].min() <= 0.365
 
 
@@ -47,7 +47,7 @@ def test_a_fresh_installation_writes_a_chorale_at_once(tmp_path, monkeypatch, ca
 
 
 def test_they_reach_what_the_documentation_says(shipped, real_data, home):
-    corpus = CORPORA["jsb"](real_data / "jsb_chorales.tgz")
+    corpus = CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz")
     measures = evaluation.evaluate_run(shipped, corpus, "valid")
     history = pd.read_csv(shipped.folder / runs.HISTORY)
     # In half precision; what the training kept was in float32.

@@ -28,7 +28,7 @@ NOT_FOR_MIDI = {
 
 
 def test_a_run_is_opened_with_one_model_that_is_never_called(trained_run, monkeypatch):
-    kind = MODELS[trained_run.preset.architecture]
+    kind = MODELS[trained_run.preset.model.architecture]
     built, called = [], []
     build, call = kind.build, kind.call
     monkeypatch.setattr(kind, "build", lambda self, *a: built.append(build(self, *a)))

@@ -720,7 +720,7 @@ def test_every_corpus_is_tested():
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_corpus_splits_without_overlap(name, home, request):
-    made = CORPORA[name](request.getfixturevalue(SOURCES[name]))
+    made = CORPORA[name].prepare(request.getfixturevalue(SOURCES[name]))
     assert made.parent == home
     assert prepared.is_intact(made)
     scores = read_prepared(made)

@@ -394,7 +394,7 @@ def test_titles_and_groups_of_the_suites():
 def test_a_folder_of_ones_own(name, home, tmp_path, capsys):
     mine = write_files(tmp_path / "mine", [f"{number}.mid" for number in range(20)])
     broken("text", mine)
-    made = CORPORA[name](mine)
+    made = CORPORA[name].prepare(mine)
     assert made.parent == home
     assert made.name.startswith(f"{name}-")
     assert "1 of 21 files left out: text.mid: expected a MIDI file" in capsys.readouterr().err
@@ -408,15 +408,17 @@ def test_a_folder_of_ones_own(name, home, tmp_path, capsys):
         str(number) for number in range(20)
     )
 
-    assert CORPORA[name](mine) == made
+    assert CORPORA[name].prepare(mine) == made
     (mine / "text.mid").unlink()
-    assert CORPORA[name](mine) != made
+    assert CORPORA[name].prepare(mine) != made
     assert capsys.readouterr().err == ""
 
 
 def test_dances_in_pairs_are_in_one_split(home, tmp_path):
     pairs = [f"BWV{1000 + suite}_05_Menuet{which}" for suite in range(12) for which in ("I", "II")]
-    made = CORPORA["cello"](write_files(tmp_path / "mine", [f"{name}.mid" for name in pairs]))
+    made = CORPORA["cello"].prepare(
+        write_files(tmp_path / "mine", [f"{name}.mid" for name in pairs])
+    )
     for read in read_prepared(made).values():
         suites = Counter(score.title.partition(":")[0] for score in read)
         assert set(suites.values()) == {2}
@@ -426,7 +428,7 @@ def test_the_same_sonatas_are_in_the_same_splits(home, tmp_path):
     mine = write_files(tmp_path / "mine", [f"{number}.mid" for number in range(20)])
     splits = [
         {split: [score.title for score in read] for split, read in read_prepared(made).items()}
-        for made in (CORPORA["mozart"](mine), CORPORA["performance"](mine))
+        for made in (CORPORA["mozart"].prepare(mine), CORPORA["performance"].prepare(mine))
     ]
     assert splits[0] == splits[1]
 
@@ -436,7 +438,7 @@ def test_expressive_timing_is_kept(home, tmp_path):
     mine.mkdir()
     for number in range(3):  # at 60 quarters a minute a sixteenth is a quarter of a second
         write_midi(piece(number + 1), mine / f"{number}.mid", tempo_qpm=60)
-    (score,) = read_prepared(CORPORA["performance"](mine))["train"]
+    (score,) = read_prepared(CORPORA["performance"].prepare(mine))["train"]
     assert score.onset.tolist() == [0, 31, 62]
     assert score.length == round(3 * 0.25 * 125)
 
@@ -446,13 +448,13 @@ def test_mistakes_in_the_folder(name, home, tmp_path):
     with pytest.raises(
         ValueError, match=rf"absent does not exist\. Expected .* MIDI files .* {name!r}"
     ):
-        CORPORA[name](tmp_path / "absent")
+        CORPORA[name].prepare(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"Expected MIDI files .* in .*empty, got none"):
-        CORPORA[name](tmp_path / "empty")
+        CORPORA[name].prepare(tmp_path / "empty")
     write_files(tmp_path / "two", ["a.mid", "b.mid"])
     with pytest.raises(ValueError, match=r"at least 3 MIDI files to split, got 2\."):
-        CORPORA[name](tmp_path / "two")
+        CORPORA[name].prepare(tmp_path / "two")
     assert not home.exists() or not any(home.iterdir())
 
 
@@ -489,13 +491,13 @@ def members(tmp_path):
 def test_the_archive_or_its_folder_is_the_corpus(name, home, small_archive, members):
     path = small_archive(name, members)
     for source in (path, path.parent):
-        assert CORPORA[name](source) == home / name
+        assert CORPORA[name].prepare(source) == home / name
         assert sum(map(len, read_prepared(home / name).values())) == 10
         shutil.rmtree(home)
     # Unpacked it is the user's own.
     with tarfile.open(path) as tar:
         tar.extractall(path.parent / "unpacked", filter="data")
-    assert CORPORA[name](path.parent / "unpacked").name.startswith(f"{name}-")
+    assert CORPORA[name].prepare(path.parent / "unpacked").name.startswith(f"{name}-")
 
 
 @pytest.mark.parametrize("name", ["mozart", "performance"])
@@ -509,13 +511,13 @@ def test_a_download_is_kept_in_the_cache(name, home, monkeypatch, small_archive,
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     for _ in range(2):
-        assert CORPORA[name]() == home / name
+        assert CORPORA[name].prepare() == home / name
     assert asked == [(MOZART.url, "mozart_sonatas.tar.gz", home / "downloads")]
 
 
 def test_the_cached_suites_need_no_folder(home, small_archive, members):
-    made = CORPORA["cello"](small_archive("cello", members))
-    assert CORPORA["cello"]() == made
+    made = CORPORA["cello"].prepare(small_archive("cello", members))
+    assert CORPORA["cello"].prepare() == made
 
 
 @pytest.mark.parametrize("name", ["mozart", "performance"])
@@ -528,7 +530,7 @@ def test_without_a_network_it_says_what_to_do(name, home, monkeypatch, error):
     with pytest.raises(
         ValueError, match=rf"Could not download {MOZART.url} \({error.__name__}\)"
     ) as e:
-        CORPORA[name]()
+        CORPORA[name].prepare()
     assert "--data-dir mozart_sonatas.tar.gz" in str(e.value)
     assert "--data-dir FOLDER" in str(e.value)
     assert not (home / name).exists()
@@ -536,7 +538,7 @@ def test_without_a_network_it_says_what_to_do(name, home, monkeypatch, error):
 
 def test_the_suites_cannot_be_downloaded_and_it_says_what_to_do(home):
     with pytest.raises(ValueError, match=r"^cello_suites\.tar\.gz has no public address\.") as e:
-        CORPORA["cello"]()
+        CORPORA["cello"].prepare()
     for part in (
         "cs1-1pre.mid and the 35 more",
         "http://www.jsbach.net/midi/",
@@ -553,7 +555,7 @@ def test_another_file_is_not_the_archive(name, home, tmp_path):
     wrong.write_bytes(b"<html>404</html>")
     for source in (wrong, tmp_path):
         with pytest.raises(ValueError, match=rf"{archive.name}: .* SHA-256 {archive.sha256}, got"):
-            CORPORA[name](source)
+            CORPORA[name].prepare(source)
     assert not home.exists()
 
 
@@ -561,7 +563,7 @@ def test_an_archive_that_reaches_out_writes_nothing(home, tmp_path, small_archiv
     path = small_archive("mozart", {**members, "../../evil.mid": b"x"})
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=r"inside the folder, got '\.\./\.\./evil\.mid'"):
-        CORPORA["mozart"](path)
+        CORPORA["mozart"].prepare(path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -579,7 +581,7 @@ def test_an_archive_that_reaches_out_writes_nothing(home, tmp_path, small_archiv
 def test_the_real_archives(real_data, home, capsys, name, pieces, notes, lowest, highest):
     if not (real_data / MIDI_CORPORA[name].name).is_file():
         pytest.skip(f"no {MIDI_CORPORA[name].name} in BACH_TF_TEST_DATA")
-    made = CORPORA[name](real_data)
+    made = CORPORA[name].prepare(real_data)
     assert made == home / name
     assert capsys.readouterr().err == ""  # nothing is left out
     read = read_prepared(made)

@@ -12,7 +12,6 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,7 +36,7 @@ from bach_tf.learning.pipeline import Pieces, evaluation_batches
 from bach_tf.learning.runs import create_run, load_trained_run, save_weights
 from bach_tf.measuring.evaluation import evaluate
 from bach_tf.models import MODELS, NextTokenModel
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
 ROOT = Path(__file__).parents[2]
@@ -53,8 +52,8 @@ for shallow in ("gru", "transformer"):
 
 def make_run(name, folder):
     """Return a small run of four voices whose weights are drawn, not learned."""
-    preset = replace(PRESETS["gru"], architecture=name, model=SETTINGS[name], length=12)
-    run = create_run(replace(preset, min_length=2, data_dir="mine"), CODEC, name, runs=folder)
+    preset = changed(PRESETS["gru"], architecture=name, model=SETTINGS[name], length=12)
+    run = create_run(changed(preset, min_length=2, data_dir="mine"), CODEC, name, runs=folder)
     numbers = np.random.default_rng(3)
     for variable in run.model.weights:  # so far apart that ids are drawn of different chances
         variable.assign(variable + numbers.normal(0, 0.3, variable.shape) ** 2)
@@ -232,7 +231,7 @@ def test_what_goes_with_a_model_is_plain_text(exported):
         for name in ("codec", "preset", "tokens")
     )
     assert codec == {"name": "satb", **CODEC.to_config()}
-    assert type(run.preset).from_config(preset) == replace(run.preset, data_dir=None)
+    assert type(run.preset).from_config(preset) == changed(run.preset, data_dir=None)
     assert about == describe_tokens(CODEC, run.preset)
     assert 'signatures["generate"]' in (folder / "README.txt").read_text()
 
@@ -249,7 +248,7 @@ def test_tokens_of_four_voices_by_hand():
     ]
     assert about["voices"] == ["soprano", "alto", "tenor", "bass"]
     assert (about["steps_after"], about["legato"]) == ([0, 0, 0, 1], True)
-    assert about["defaults"]["length"] == 4 * PRESETS["gru"].length
+    assert about["defaults"]["length"] == 4 * PRESETS["gru"].music.length
 
 
 def codec_cases():
@@ -465,7 +464,7 @@ def test_a_run_is_handed_on_at_half_the_size(tmp_path):
     (run.folder / "history.csv").write_text("epoch,val_nll\n0,1.5\n")
     export_run(run, ["run"], output=tmp_path / "out")
     small = load_trained_run(tmp_path / "out" / "lstm" / "run")
-    assert small.preset == replace(run.preset, data_dir=None)
+    assert small.preset == changed(run.preset, data_dir=None)
     assert small.codec.to_config() == run.codec.to_config()
     assert (small.folder / "history.csv").read_text() == "epoch,val_nll\n0,1.5\n"
     for half, whole in zip(small.model.get_weights(), run.model.get_weights()):

@@ -129,7 +129,7 @@ def test_any_score_can_be_drawn(score, tmp_path, capfd):
 
 def test_a_real_chorale_is_one_picture(tmp_path, real_data, monkeypatch):
     monkeypatch.setenv("BACH_TF_HOME", str(tmp_path))
-    score = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))["valid"][0]
+    score = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))["valid"][0]
     picture = drawn(score, tmp_path)
     assert len(picture.findall(f"{SVG}svg")) == 1
     assert height_of(picture) < 1500

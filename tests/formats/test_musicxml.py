@@ -152,7 +152,7 @@ def test_every_tiny_piece_is_read_back(tmp_path, tiny_pieces):
 
 def test_real_chorales_are_read_back(tmp_path, real_data, monkeypatch):
     monkeypatch.setenv("BACH_TF_HOME", str(tmp_path))
-    pieces = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))["valid"]
+    pieces = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))["valid"]
     for number, score in enumerate(pieces[:12]):
         # As the corpus has them, and as if they had other bars.
         about = {"metres": ((0, 3, 4),), "upbeat": number} if number % 2 else {}

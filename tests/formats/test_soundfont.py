@@ -57,7 +57,7 @@ def test_a_note_has_its_frequency(program, pitch):
 
 def test_the_held_chord_of_a_real_chorale_has_its_frequencies(real_data, tmp_path, monkeypatch):
     monkeypatch.setenv("BACH_TF_HOME", str(tmp_path))
-    score = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))["valid"][0]
+    score = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))["valid"][0]
     write_wav(score, tmp_path / "a.wav", tempo_qpm=QUARTER_A_SECOND)
     samples = left_and_right(tmp_path / "a.wav")
     assert len(samples) == (score.length / 4 + 1) * SAMPLE_RATE

@@ -24,7 +24,7 @@ CODEC = SatbCodec(lowest=31, highest=87)
 
 
 def windowing(**changes):
-    return Windowing(**{"window": 8, "shift": 4, "batch_size": 4, "transpose": (-5, 6)} | changes)
+    return Windowing(**{"window": 8, "stride": 4, "batch_size": 4, "transpose": (-5, 6)} | changes)
 
 
 def epoch(batches, number=0):
@@ -71,7 +71,7 @@ def test_a_pitch_without_an_id_names_the_file(tiny_folder):
 
 def test_every_training_token_is_seen_and_none_twice_when_windows_do_not_overlap(arrays):
     batches = TrainingBatches(
-        Pieces.from_arrays(arrays), CODEC, windowing(shift=8, transpose=(0, 0)), seed=0
+        Pieces.from_arrays(arrays), CODEC, windowing(stride=8, transpose=(0, 0)), seed=0
     )
     _, targets, weights = epoch(batches)
     seen = np.sort(targets[weights > 0])
@@ -79,15 +79,15 @@ def test_every_training_token_is_seen_and_none_twice_when_windows_do_not_overlap
     np.testing.assert_array_equal(weights > 0, targets != PAD)
 
 
-@pytest.mark.parametrize("shift", [1, 3, 8])
-def test_overlapping_windows_reach_every_target(arrays, shift):
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_overlapping_windows_reach_every_target(arrays, stride):
     # Ids that name their own position show which targets have been seen.
     numbered = [np.arange(1, ids.size + 1) for ids in arrays]
     codec = SatbCodec()
     batches = TrainingBatches(
         Pieces.from_arrays([ids % (codec.vocab_size - 1) + 1 for ids in numbered]),
         codec,
-        windowing(shift=shift, transpose=(0, 0)),
+        windowing(stride=stride, transpose=(0, 0)),
         seed=0,
     )
     _, targets, weights = epoch(batches)
@@ -145,7 +145,7 @@ def test_an_epoch_is_the_same_whether_it_is_reached_or_started_from(pieces):
 def test_transposition_moves_a_whole_piece_and_draws_every_shift():
     ids = np.array([1, *([40, 33, 28, 20] * 12), 2])
     batches = TrainingBatches(
-        Pieces.from_arrays([ids]), CODEC, windowing(window=13, shift=13), seed=0
+        Pieces.from_arrays([ids]), CODEC, windowing(window=13, stride=13), seed=0
     )
     shifts = []
     for _, targets, _ in batches.dataset().take(120).as_numpy_iterator():
@@ -206,8 +206,8 @@ def test_batches_have_static_window_length(pieces):
     [
         ({"window": 0}, "`window` must be at least 1. Received: 0"),
         ({"batch_size": 0}, "`batch_size` must be at least 1"),
-        ({"shift": 0}, "`shift` must be at least 1"),
-        ({"shift": 9}, "`shift` must be at most `window`"),
+        ({"stride": 0}, "`stride` must be at least 1"),
+        ({"stride": 9}, "`stride` must be at most `window`"),
         ({"transpose": (1, 6)}, "`transpose` must be"),
     ],
 )
@@ -244,21 +244,21 @@ def test_an_epochs_tokens_are_those_that_count(pieces):
 
 
 def test_split_windows_are_dealt_out_once(pieces):
-    parts = split_windows(pieces, CODEC, windowing(shift=1), seed=0)
+    parts = split_windows(pieces, CODEC, windowing(stride=1), seed=0)
     windows = np.concatenate(list(parts.values()))
-    total = TrainingBatches(pieces, CODEC, windowing(shift=1), seed=0).windows
+    total = TrainingBatches(pieces, CODEC, windowing(stride=1), seed=0).windows
     np.testing.assert_array_equal(np.sort(windows), np.arange(total))
     assert [len(part) / total for part in parts.values()] == pytest.approx(
         [0.7, 0.15, 0.15], abs=0.03
     )
-    other = split_windows(pieces, CODEC, windowing(shift=1), seed=1)
+    other = split_windows(pieces, CODEC, windowing(stride=1), seed=1)
     assert not np.array_equal(parts["valid"], other["valid"])
 
 
 def test_kept_windows_are_all_that_an_epoch_has(arrays):
     pieces, keep = Pieces.from_arrays([max(arrays, key=len)]), np.array([0, 3])
     batches = TrainingBatches(
-        pieces, CODEC, windowing(shift=1, transpose=(0, 0)), seed=0, keep=keep
+        pieces, CODEC, windowing(stride=1, transpose=(0, 0)), seed=0, keep=keep
     )
     inputs, _, _ = epoch(batches)
     starts = sorted(row.tolist() for row in inputs)
@@ -267,7 +267,7 @@ def test_kept_windows_are_all_that_an_epoch_has(arrays):
 
 def test_of_split_windows_the_last_step_counts(arrays):
     pieces, windows = Pieces.from_arrays([max(arrays, key=len)]), np.array([0, 2])
-    batches = last_step_batches(pieces, CODEC, windowing(shift=1), windows)
+    batches = last_step_batches(pieces, CODEC, windowing(stride=1), windows)
     expected = [pieces.ids[4 * n :][29:33] for n in windows]
     np.testing.assert_array_equal(measured(batches), np.sort(expected, axis=None))
 
@@ -276,11 +276,11 @@ def test_the_end_of_a_piece_is_a_last_step_that_does_not_count():
     codec = CODECS["melody"].fit([Score.from_grid([[60]])])
     ids = codec.encode(Score.from_grid([[60]] * 6))
     pieces = Pieces.from_arrays([ids])
-    batches = last_step_batches(pieces, codec, windowing(window=4, shift=1), np.array([0, 3]))
+    batches = last_step_batches(pieces, codec, windowing(window=4, stride=1), np.array([0, 3]))
     np.testing.assert_array_equal(measured(batches), [ids[4]])
     whole = Pieces.from_arrays([CODEC.encode(Score.from_grid([[67, 62, 59, 43]] * 8))])
     assert whole.ids.size == 34  # a start, four voices at 8 steps, an end
-    assert measured(last_step_batches(whole, CODEC, windowing(shift=1), np.array([1]))).size == 0
+    assert measured(last_step_batches(whole, CODEC, windowing(stride=1), np.array([1]))).size == 0
 
 
 def test_all_splits_together(tiny_folder):

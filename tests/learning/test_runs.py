@@ -4,7 +4,6 @@ import os
 import random
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +13,10 @@ import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.learning import runs, weight_files
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=50, highest=80)
-PRESET = replace(PRESETS["gru"], model={**PRESETS["gru"].model, "units": 4, "layers": 1})
+PRESET = changed(PRESETS["gru"], model={**PRESETS["gru"].model.settings, "units": 4, "layers": 1})
 
 
 def weights_of(run):
@@ -25,7 +24,7 @@ def weights_of(run):
 
 
 def make(tmp_path, name, **changes):
-    run = runs.create_run(replace(PRESET, **changes), CODEC, name, runs=tmp_path)
+    run = runs.create_run(changed(PRESET, **changes), CODEC, name, runs=tmp_path)
     runs.save_weights(run)
     return run
 
@@ -46,7 +45,9 @@ def test_settings_are_text_that_a_person_can_read(tmp_path):
         "highest": 80,
         "ranges": None,
     }
-    assert json.loads((tmp_path / "a" / "preset.json").read_text())["model"]["units"] == 4
+    assert (
+        json.loads((tmp_path / "a" / "preset.json").read_text())["model"]["settings"]["units"] == 4
+    )
 
 
 def test_fresh_weights_follow_the_seed(tmp_path):
@@ -66,7 +67,7 @@ def test_the_newest_run_is_the_one_whose_weights_are(tmp_path):
 
 def test_the_newest_run_of_a_recipe(tmp_path):
     make(tmp_path, "a")
-    folk = replace(PRESET, recipe="folk")
+    folk = changed(PRESET, recipe="folk")
     runs.save_weights(runs.create_run(folk, CODEC, "b", runs=tmp_path))
     assert runs.newest_run(tmp_path, recipe="gru") == tmp_path / "a"
     assert runs.newest_run(tmp_path, recipe="folk") == tmp_path / "b"
@@ -132,8 +133,8 @@ def test_runs_without_a_name_do_not_collide(tmp_path):
 
 def test_replaced_settings_stay(tmp_path):
     run = make(tmp_path, "a")
-    runs.replace_preset(run, replace(run.preset, epochs=7))
-    assert runs.load_run(tmp_path / "a").preset.epochs == 7
+    runs.replace_preset(run, changed(run.preset, epochs=7))
+    assert runs.load_run(tmp_path / "a").preset.training.epochs == 7
 
 
 def test_no_scratch_files_are_left(tmp_path):
@@ -169,7 +170,7 @@ def test_a_folder_that_is_no_run(tmp_path):
 # What a hand-edited file may hold, and what is then said of it.
 EDITED = [
     ("preset.json", b"{", "expected settings in JSON, got: "),
-    ("preset.json", b"{}", "The setting `corpus` is missing"),
+    ("preset.json", b"{}", "The setting `music` is missing"),
     ("preset.json", b"[" * 100_000, "nested too deeply"),
     ("preset.json", b'{"model": ' * 100_000, "nested too deeply"),
     ("preset.json", b"\xff\xfe{}", "expected text in UTF-8"),
@@ -241,26 +242,35 @@ def test_a_file_of_settings_is_not_read_whole_before_its_size_is_looked_at(tmp_p
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("window", "wide", r"`window` must be a whole number in 1\.\.100000\. Received: 'wide'"),
-        ("seed", True, "`seed` must be a whole number in 0..2147483647. Received: True"),
-        ("tempo_qpm", float("nan"), "`tempo_qpm` must be a number in 4..1000. Received: nan"),
-        ("transpose", [0], "`transpose` must be a pair"),
-        ("model", {"units": 10**12}, "`model.units` must be .* Received: 1000000000000"),
-        ("model", [], "`model` must be names and values"),
-        ("codec", None, "Unknown codec None"),
-        ("encoding", {"rhythm": 1}, "Unknown setting 'encoding.rhythm'"),
+        ("music", [], r"Expected `music` as settings, as \{...\}. Received: \[\]"),
+        (
+            "music.window",
+            "wide",
+            r"`window` must be a whole number in 1\.\.100000\. Received: 'wide'",
+        ),
+        ("training.seed", True, "`seed` must be a whole number in 0..2147483647. Received: True"),
+        ("music.tempo_qpm", float("nan"), "`tempo_qpm` must be a number in 4..1000. Received: nan"),
+        ("music.transpose", [0], "`transpose` must be a pair"),
+        ("model.settings", {"units": 10**12}, "`model.units` must be .* Received: 1000000000000"),
+        ("model.settings", [], "`model` must be names and values"),
+        ("music.codec", None, "Unknown codec None"),
+        ("music.encoding", {"rhythm": 1}, "Unknown setting 'encoding.rhythm'"),
     ],
 )
 def test_a_setting_of_a_run_that_cannot_be_is_named(tmp_path, setting, value, message):
     settings_alone(tmp_path / "a")
     path = tmp_path / "a" / "preset.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), setting: value}))
+    config = json.loads(path.read_text())
+    group, _, name = setting.partition(".")
+    path.write_text(
+        json.dumps({**config, group: {**config[group], name: value} if name else value})
+    )
     with pytest.raises(ValueError, match=f"preset.json: {message}"):
         runs.load_run(tmp_path / "a")
 
 
 def test_weights_of_absurd_size_are_never_allocated():
-    preset = replace(PRESET, model={"units": 8192, "layers": 1})
+    preset = changed(PRESET, model={"units": 8192, "layers": 1})
     with pytest.raises(ValueError, match=r"`model` must have at most .* and 100000 tokens"):
         runs.build_model(preset, SimpleNamespace(vocab_size=100_000))
 
@@ -312,7 +322,7 @@ def test_weights_with_a_flipped_byte_are_refused(tmp_path):
 
 def test_weights_of_another_model_are_told_from_damaged_ones(tmp_path):
     run = make(tmp_path, "a")
-    make(tmp_path, "b", model={**PRESET.model, "units": 5})
+    make(tmp_path, "b", model={**PRESET.model.settings, "units": 5})
     shutil.copy(tmp_path / "b" / "model.weights.h5", tmp_path / "a")
     with pytest.raises(ValueError, match=r"a/model.weights.h5: .* those of another model"):
         runs.load_run(tmp_path / "a")
@@ -420,7 +430,7 @@ def test_a_full_disk_leaves_the_former_settings(tmp_path, monkeypatch):
         write_text(path, text[:100], **how)
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    settings = replace(run.preset, epochs=7)
+    settings = changed(run.preset, epochs=7)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
         with pytest.raises(OSError, match="No space left"):
@@ -437,7 +447,7 @@ def test_a_run_without_weights_says_how_to_get_them(tmp_path):
 
 def test_an_unknown_architecture_lists_the_choices(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown architecture 'gnu'. Choose from: .*gru"):
-        runs.create_run(replace(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
+        runs.create_run(changed(PRESET, architecture="gnu"), CODEC, "a", runs=tmp_path)
     assert not (tmp_path / "a").exists()
 
 

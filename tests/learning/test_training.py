@@ -21,7 +21,7 @@ from bach_tf.learning.fitting import compile_model
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.rates import RateSchedule
 from bach_tf.measuring import evaluation
-from bach_tf.recipes import PRESETS, on_corpus
+from bach_tf.recipes import PRESETS, changed, on_corpus
 from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
@@ -50,9 +50,10 @@ SMALL = {
 def small(name="gru", **changes):
     """Return a preset shrunk so that an epoch takes a moment."""
     preset = PRESETS[name]
-    model = {**preset.model, **SMALL[name]}
-    return replace(
-        preset, **{"model": model, "window": 8, "shift": 8, "batch_size": 4, "epochs": 2, **changes}
+    model = {**preset.model.settings, **SMALL[name]}
+    return changed(
+        preset,
+        **{"model": model, "window": 8, "stride": 8, "batch_size": 4, "epochs": 2, **changes},
     )
 
 
@@ -112,7 +113,9 @@ def test_the_loss_goes_down_and_the_outcome_is_the_best_epoch(trained):
 
 def test_the_rate_follows_the_power_schedule(trained):
     run, _ = trained
-    expected = run.preset.learning_rate / (1 + np.arange(6) / run.preset.decay_epochs)
+    expected = run.preset.training.learning_rate / (
+        1 + np.arange(6) / run.preset.training.decay_epochs
+    )
     np.testing.assert_allclose(history(run)["learning_rate"], expected, rtol=1e-5)
 
 
@@ -210,7 +213,7 @@ def test_early_stopping_and_plateau_wait_and_remember_when_resumed(tmp_path, tin
     state = json.loads((run.folder / "checkpoint" / "state.json").read_text())
     assert not state["stopped"]
     resumed = runs.load_run(run.folder)
-    resumed = runs.replace_preset(resumed, replace(resumed.preset, epochs=50))
+    resumed = runs.replace_preset(resumed, changed(resumed.preset, epochs=50))
     outcome = fit(resumed, tiny_folder)
     rows = history(resumed)
     waited = len(rows) - outcome.best_epoch
@@ -225,7 +228,7 @@ def test_the_loss_does_not_count_padding(tmp_path, tiny_folder):
     # A window far longer than the pieces adds padding and nothing else.
     model = {"units": 8, "input_dropout": 0.0, "dropout": 0.0}
     short, long = (
-        make_run(tmp_path, f"w{window}", model=model, window=window, shift=window, epochs=1)
+        make_run(tmp_path, f"w{window}", model=model, window=window, stride=window, epochs=1)
         for window in (60, 200)
     )
     for run in (short, long):
@@ -288,13 +291,13 @@ def test_every_preset_trains_measures_and_generates(
     name, tmp_path, tiny_csvs, midi_files, kern_files, home, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    corpus = PRESETS[name].corpus
+    corpus = PRESETS[name].music.corpus
     data = {"chorales": tiny_csvs, "folk": kern_files}.get(corpus, midi_files)
     preset = small(
         name,
         corpus="folder" if corpus == "chorales" else corpus,
         data_dir=str(data),
-        context=PRESETS[name].context and 8,
+        context=PRESETS[name].music.context and 8,
         evaluation_batch=4,
     )
     run, folder = learning.start_run(preset, "mine")
@@ -304,7 +307,7 @@ def test_every_preset_trains_measures_and_generates(
     assert again == folder
     outcome = learning.train(resumed, again, verbose=0)
     assert outcome.epochs == 3
-    assert runs.load_run(run.folder).preset.epochs == 3
+    assert runs.load_run(run.folder).preset.training.epochs == 3
     measures = evaluation.evaluate_run(resumed, folder, "valid")
     assert measures["nll"] == pytest.approx(outcome.best_nll, abs=1e-4)
     prompt = generation.make_prompt(resumed, "corpus", 0)
@@ -315,7 +318,7 @@ def test_every_preset_trains_measures_and_generates(
         )
         if len(score):
             break
-    write_midi(score, tmp_path / "a.mid", program=preset.program)
+    write_midi(score, tmp_path / "a.mid", program=preset.music.program)
     assert sorted(read_midi(tmp_path / "a.mid", score.steps_per_quarter).pitch) == sorted(
         score.pitch
     )
@@ -325,9 +328,13 @@ def test_every_preset_trains_measures_and_generates(
 def test_the_transformer_trains_on_midi_files(corpus, tmp_path, midi_files, home, monkeypatch):
     monkeypatch.chdir(tmp_path)
     preset = on_corpus(PRESETS["transformer"], corpus)
-    model = {**preset.model, **SMALL["transformer"], "period": preset.model["period"]}
-    preset = replace(preset, model=model, window=9, shift=9, context=9, epochs=1)
-    run, folder = learning.start_run(replace(preset, data_dir=str(midi_files)), "mine")
+    model = {
+        **preset.model.settings,
+        **SMALL["transformer"],
+        "period": preset.model.settings["period"],
+    }
+    preset = changed(preset, model=model, window=9, stride=9, context=9, epochs=1)
+    run, folder = learning.start_run(changed(preset, data_dir=str(midi_files)), "mine")
     assert learning.train(run, folder, verbose=0).epochs == 1
     (score,) = generation.generate(run, length=30, temperature=1.0, seed=0, min_length=30)
     assert score.steps_per_quarter == run.codec.steps_per_quarter
@@ -343,7 +350,7 @@ def test_a_preset_fits_its_codec_to_the_training_split(tmp_path, tiny_csvs, home
 
 def test_windows_can_be_split_as_some_recipes_do(tmp_path, tiny_csvs, home, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    preset = small(corpus="folder", data_dir=str(tiny_csvs), split="windows", shift=1)
+    preset = small(corpus="folder", data_dir=str(tiny_csvs), split="windows", stride=1)
     run, folder = learning.start_run(preset, "leaky")
     windows = learning.training_batches(preset, run.codec, folder).windows
     held_out = learning.measured_batches(preset, run.codec, folder, "valid")
@@ -360,8 +367,8 @@ def test_windows_can_be_split_as_some_recipes_do(tmp_path, tiny_csvs, home, monk
 def test_places_must_be_the_same_in_every_window(tmp_path, tiny_csvs, home, monkeypatch):
     monkeypatch.chdir(tmp_path)
     preset = small("transformer", corpus="folder", data_dir=str(tiny_csvs))
-    preset = replace(preset, model={**preset.model, "period": 24})
-    with pytest.raises(ValueError, match=r"multiple of `model.period` .*shift=8, .* 32 tokens"):
+    preset = changed(preset, model={**preset.model.settings, "period": 24})
+    with pytest.raises(ValueError, match=r"multiple of `model.period` .*stride=8, .* 32 tokens"):
         learning.start_run(preset)
 
 
@@ -413,9 +420,9 @@ def test_whether_a_processor_has_bfloat16_is_read_from_its_flags(flags, has, tmp
 def test_averages_go_on_as_if_a_training_had_not_been_stopped(tmp_path, tiny_folder):
     whole, parts = (make_run(tmp_path, name, average=0.9, epochs=4) for name in ("one", "two"))
     fit(whole, tiny_folder)
-    fit(runs.replace_preset(parts, replace(parts.preset, epochs=2)), tiny_folder)
+    fit(runs.replace_preset(parts, changed(parts.preset, epochs=2)), tiny_folder)
     again = runs.load_run(parts.folder)
-    again = runs.replace_preset(again, replace(again.preset, epochs=4))
+    again = runs.replace_preset(again, changed(again.preset, epochs=4))
     fit(again, tiny_folder)
     np.testing.assert_allclose(weights_of(again), weights_of(whole), atol=1e-6)
 
@@ -439,7 +446,9 @@ def test_a_training_follows_warm_up_and_cosine(tmp_path, tiny_folder):
     run = make_run(tmp_path, schedule="cosine", warmup_epochs=1, epochs=4, weight_decay=0.01)
     fit(run, tiny_folder)
     preset = run.preset
-    expected = [preset.learning_rate * learning.rate_of_epoch(preset, epoch) for epoch in range(4)]
+    expected = [
+        preset.training.learning_rate * learning.rate_of_epoch(preset, epoch) for epoch in range(4)
+    ]
     np.testing.assert_allclose(history(run)["learning_rate"], expected, rtol=1e-5)
 
 

@@ -24,14 +24,14 @@ from bach_tf.learning.fitting import compile_model
 from bach_tf.learning.locks import locked
 from bach_tf.learning.rates import Plateau
 from bach_tf.models import MODELS, NextTokenModel
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=31, highest=87)
-PRESET = replace(
+PRESET = changed(
     PRESETS["gru"],
-    model={**PRESETS["gru"].model, "units": 4},
+    model={**PRESETS["gru"].model.settings, "units": 4},
     window=8,
-    shift=8,
+    stride=8,
     batch_size=64,  # an epoch is one batch
 )
 
@@ -62,7 +62,7 @@ def bigram():
 
 
 def make_run(tmp_path, name="run", **changes):
-    return runs.create_run(replace(PRESET, **changes), CODEC, name, runs=tmp_path)
+    return runs.create_run(changed(PRESET, **changes), CODEC, name, runs=tmp_path)
 
 
 def go_on(run, corpus, *, epochs=None, callbacks=()):
@@ -70,7 +70,7 @@ def go_on(run, corpus, *, epochs=None, callbacks=()):
     preset, codec = runs.load_settings(run.folder)
     again = runs.Run(run.folder, preset, codec, runs.build_model(preset, codec))
     if epochs:
-        again = runs.replace_preset(again, replace(preset, epochs=epochs))
+        again = runs.replace_preset(again, changed(preset, epochs=epochs))
     return learning.train(again, corpus, verbose=0, callbacks=callbacks)
 
 
@@ -143,21 +143,21 @@ def test_a_finished_cosine_that_goes_on_has_the_rates_of_the_new_total(tmp_path,
 
 
 def test_sixty_more_epochs_begin_at_half_the_rate():
-    preset = replace(PRESET, schedule="cosine", learning_rate=0.002, epochs=120)
-    rate = preset.learning_rate * learning.rate_of_epoch(preset, 61)
+    preset = changed(PRESET, schedule="cosine", learning_rate=0.002, epochs=120)
+    rate = preset.training.learning_rate * learning.rate_of_epoch(preset, 61)
     assert rate == pytest.approx(9.7e-4, abs=1e-5)
 
 
 def test_the_factor_of_plateaus_is_kept_apart_from_the_schedule():
-    preset = replace(PRESET, schedule="cosine", epochs=4, plateau_patience=2, plateau_factor=0.5)
+    preset = changed(PRESET, schedule="cosine", epochs=4, plateau_patience=2, plateau_factor=0.5)
     plateau = Plateau(preset)
     for loss in (1.0, 0.9, 0.89995, 0.9, 0.9, 0.9):  # too small a gain is none
         plateau.on_epoch_end(0, {"val_nll": loss})
     assert plateau.factor == 0.25
     assert learning.rate_of_epoch(preset, 2, plateau.factor) == pytest.approx(0.5 * 0.25)
-    assert learning.rate_of_epoch(preset, 4, plateau.factor) == preset.floor
-    plateau.factor = preset.floor
-    assert learning.rate_of_epoch(replace(preset, epochs=8), 4, 1.0) == pytest.approx(0.5)
+    assert learning.rate_of_epoch(preset, 4, plateau.factor) == preset.training.floor
+    plateau.factor = preset.training.floor
+    assert learning.rate_of_epoch(changed(preset, epochs=8), 4, 1.0) == pytest.approx(0.5)
 
 
 def test_a_plateau_is_remembered_when_a_training_goes_on(tmp_path, tiny_folder):
@@ -166,7 +166,7 @@ def test_a_plateau_is_remembered_when_a_training_goes_on(tmp_path, tiny_folder):
     whole, parts = (make_run(tmp_path, name, epochs=4, **settings) for name in ("one", "two"))
     learning.train(whole, tiny_folder, verbose=0)
     learning.train(
-        runs.replace_preset(parts, replace(parts.preset, epochs=2)), tiny_folder, verbose=0
+        runs.replace_preset(parts, changed(parts.preset, epochs=2)), tiny_folder, verbose=0
     )
     go_on(parts, tiny_folder, epochs=4)
     assert rows_of(parts, "learning_rate") == rows_of(whole, "learning_rate")
@@ -178,7 +178,7 @@ def test_a_plateau_of_an_older_version_is_found_in_the_rate(tmp_path, tiny_folde
     run = make_run(tmp_path, epochs=2, **settings)
     learning.train(run, tiny_folder, verbose=0)
     # Older versions lowered the optimiser's rate itself, after the epoch.
-    due = run.preset.learning_rate * learning.rate_of_epoch(run.preset, 2)
+    due = run.preset.training.learning_rate * learning.rate_of_epoch(run.preset, 2)
     state = json.loads((run.folder / "checkpoint" / "state.json").read_text())
     del state["counters"]["plateau"]["factor"], state["best_epoch"]
     (run.folder / "checkpoint" / "state.json").write_text(json.dumps(state))
@@ -226,7 +226,7 @@ def test_a_resumed_run_looks_at_its_corpus_before_it_changes_anything(tmp_path, 
     message = r"run has changed .*missing pieces: 1 \(train/rests\); new pieces: 1 \(train/added\)"
     with pytest.raises(ValueError, match=message):
         learning.resume_run(run.folder, epochs=9)
-    assert runs.load_run(run.folder).preset.epochs == 1
+    assert runs.load_run(run.folder).preset.training.epochs == 1
 
 
 def test_a_run_of_an_older_version_keeps_the_corpus_it_goes_on_with(stopped, tiny_folder):
@@ -482,4 +482,4 @@ def test_another_last_epoch_is_written_by_the_training_that_has_the_lock(
     run, corpus = fitting.resume_run(stopped.folder, epochs=4)
     assert bytes_of(stopped, "preset.json") == before
     assert fitting.train(run, corpus, verbose=0).epochs == 4
-    assert runs.load_run(stopped.folder).preset.epochs == 4
+    assert runs.load_run(stopped.folder).preset.training.epochs == 4

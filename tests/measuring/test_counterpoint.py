@@ -503,7 +503,7 @@ def test_a_table_stands_side_by_side():
 def bach(real_data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BACH_TF_HOME", str(tmp_path_factory.mktemp("home")))
-        pieces = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))
+        pieces = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))
     training = pieces["train"]
     return {
         split: measure(scores, None if split == "train" else training)

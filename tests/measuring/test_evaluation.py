@@ -97,7 +97,7 @@ def test_a_place_where_nothing_stands_has_no_likelihood():
 
 def test_split_windows_measure_every_voice(tiny_folder):
     pieces = load_split(tiny_folder, "train", CODEC)
-    windowing = Windowing(window=4, shift=4, batch_size=2)
+    windowing = Windowing(window=4, stride=4, batch_size=2)
     numbers = split_windows(pieces, CODEC, windowing, seed=0)["train"]
     batches = last_step_batches(pieces, CODEC, windowing, numbers)
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
@@ -187,7 +187,7 @@ def test_nothing_to_measure():
 def test_the_canonical_test_split_has_75600_tokens(real_data, home, tmp_path):
     from bach_tf.corpora import CORPORA
 
-    folder = CORPORA["jsb"](real_data / "jsb_chorales.tgz")
+    folder = CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz")
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
     sizes = {}
     for split in ("train", "valid", "test"):

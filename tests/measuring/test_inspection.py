@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +10,7 @@ from bach_tf import learning
 from bach_tf.codecs import ChordCodec, EventCodec, MelodyCodec, PitchCodec, SatbCodec
 from bach_tf.learning import runs
 from bach_tf.measuring import inspection
-from bach_tf.recipes import PRESETS, override
+from bach_tf.recipes import PRESETS, changed, override
 from bach_tf.score import Score
 
 CODEC = SatbCodec(31, 87)
@@ -30,9 +28,9 @@ RATE = inspection.FRAMES_PER_SECOND
 
 def small(name="gru", **changes):
     """Return a preset shrunk so that an epoch takes a moment."""
-    model = {**PRESETS["gru"].model, "units": 8, "layers": 1}
-    shape = {"model": model, "window": 8, "shift": 8, "batch_size": 4, "epochs": 4}
-    return replace(PRESETS[name], **{**shape, **changes})
+    model = {**PRESETS["gru"].model.settings, "units": 8, "layers": 1}
+    shape = {"model": model, "window": 8, "stride": 8, "batch_size": 4, "epochs": 4}
+    return changed(PRESETS[name], **{**shape, **changes})
 
 
 def make_run(folder, name="run", **changes):
@@ -81,7 +79,9 @@ def test_losses_and_accuracy_of_both_splits_share_a_chart_beside_the_rate(inspec
         assert plugins(train_events)[tag] == plugins(validation)[tag] == "scalars"
         assert tensors(train_events, tag)[0] == tensors(validation, tag)[0] == [0, 1, 2, 3]
     _, rates = tensors(train_events, "epoch_learning_rate")
-    expected = [run.preset.learning_rate * learning.rate_of_epoch(run.preset, e) for e in range(4)]
+    expected = [
+        run.preset.training.learning_rate * learning.rate_of_epoch(run.preset, e) for e in range(4)
+    ]
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
 
 
@@ -182,7 +182,7 @@ def test_a_resumed_training_goes_on_and_says_nothing_twice(inspected, tmp_path, 
     run = make_run(tmp_path, epochs=2)
     train(run, tiny_folder)
     again = runs.load_run(run.folder)
-    again = runs.replace_preset(again, replace(again.preset, epochs=4))
+    again = runs.replace_preset(again, changed(again.preset, epochs=4))
     train(again, tiny_folder)
     np.testing.assert_allclose(weights_of(again), weights_of(whole), atol=1e-6)
     events = events_of(run.folder)
@@ -205,12 +205,12 @@ def test_the_same_weights_make_the_same_sample(inspected):
 
 @pytest.mark.parametrize("name", ["folk", "cello", "mozart", "performance"])
 def test_any_codec_has_samples(name, tmp_path):
-    codec = CODECS[PRESETS[name].codec]
+    codec = CODECS[PRESETS[name].music.codec]
     preset = small(name, architecture="gru", length=200)
     run = runs.create_run(preset, codec, name, runs=tmp_path)
     (watching,) = inspection.callbacks(run)
-    score = inspection.opening(watching.compose(), preset.tempo_qpm)
-    assert score.length / score.steps_per_quarter * 60 / preset.tempo_qpm <= 20.1
+    score = inspection.opening(watching.compose(), preset.music.tempo_qpm)
+    assert score.length / score.steps_per_quarter * 60 / preset.music.tempo_qpm <= 20.1
     sound = inspection.as_sound(score, preset)
     assert sound.shape[1] <= 21.1 * RATE
     assert inspection.as_picture(score, preset, codec.part_names).dtype == np.uint8
@@ -272,12 +272,14 @@ def test_the_summary_of_a_recipe_can_be_read():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_of_every_recipe_has_all_shapes_and_weights(name):
-    preset, codec = PRESETS[name], CODECS[PRESETS[name].codec]
+    preset, codec = PRESETS[name], CODECS[PRESETS[name].music.codec]
     text = inspection.summarise(preset, codec)
     rows = text.splitlines()[3:-2]
-    tokens = preset.window * len(codec.may_follow)
+    tokens = preset.music.window * len(codec.may_follow)
     assert all("(" in row for row in rows), "each layer is called and has a shape"
-    assert text.splitlines()[0].endswith(f"({preset.batch_size}, {tokens}, {codec.vocab_size})")
+    assert text.splitlines()[0].endswith(
+        f"({preset.training.batch_size}, {tokens}, {codec.vocab_size})"
+    )
     assert "None" not in text
     outer = [row for row in rows if not row.startswith(" ")]
     numbers = [row.split()[-1].replace(",", "") for row in outer]

@@ -270,7 +270,7 @@ def test_measures_use_the_phase_of_each_voice():
 
 def test_measures_of_the_canonical_chorales(real_data, home):
     codec = SatbCodec(31, 87)
-    scores = read_prepared(CORPORA["jsb"](real_data / "jsb_chorales.tgz"))
+    scores = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))
     train, valid = (
         [codec.encode(score) for score in scores[split]] for split in ("train", "valid")
     )

@@ -1,7 +1,6 @@
 """The contract of every entry of `MODELS`."""
 
 import json
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ from keras import ops
 from bach_tf.codecs import SatbCodec
 from bach_tf.learning.runs import build_model
 from bach_tf.models import MODELS
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=55, highest=70)  # a vocabulary of 20
 
@@ -197,5 +196,5 @@ def test_every_preset_builds_and_survives_json(name):
     preset = PRESETS[name]
     again = type(preset).from_config(json.loads(json.dumps(preset.to_config())))
     assert again == preset
-    model = build_model(replace(preset, seed=1), CODEC)
+    model = build_model(changed(preset, seed=1), CODEC)
     assert model.count_params() > 0

@@ -1,19 +1,19 @@
 import pytest
 
 from bach_tf.corpora import CORPORA
-from bach_tf.recipes import PRESETS, Preset, on_corpus, override
+from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
 GRU = PRESETS["gru"]
 
 
 def test_override_replaces_settings_of_the_preset_and_of_the_model():
     preset = override(GRU, ["model.units=64", "window=96", "learning_rate=1", "transpose=(-2, 3)"])
-    assert preset.model["units"] == 64
-    assert preset.window == 96
-    assert preset.learning_rate == 1.0
-    assert isinstance(preset.learning_rate, float)
-    assert preset.transpose == (-2, 3)
-    assert preset.model["layers"] == GRU.model["layers"]
+    assert preset.model.settings["units"] == 64
+    assert preset.music.window == 96
+    assert preset.training.learning_rate == 1.0
+    assert isinstance(preset.training.learning_rate, float)
+    assert preset.music.transpose == (-2, 3)
+    assert preset.model.settings["layers"] == GRU.model.settings["layers"]
 
 
 def test_override_leaves_the_preset_as_it_was():
@@ -31,7 +31,7 @@ def test_override_leaves_the_preset_as_it_was():
         ("model=3", "Unknown setting 'model'"),
         ("window=wide", "`window` must be a whole number in 1..100000. Received: 'wide'"),
         ("window=2.5", "`window` must be a whole number"),
-        ("window=32", "`shift` must be at most `window`.* Received: shift=64, window=32"),
+        ("window=32", "`stride` must be at most `window`.* Received: stride=64, window=32"),
         ("model.layer_norm=1", "`model.layer_norm` must be True or False. Received: 1"),
         ("encoding.rhythms=1", "Unknown setting 'encoding.rhythms'"),
         ("split=bars", "Unknown split 'bars'. Choose from: pieces, windows."),
@@ -90,25 +90,28 @@ def test_heads_share_the_width_evenly():
 
 def test_what_may_be_none_may_be_set_so():
     preset = override(GRU, ["context=64", "data_dir=None", "model.units=None"])
-    assert (preset.context, preset.data_dir, preset.model["units"]) == (64, None, None)
-    assert override(preset, ["context=None"]).context is None
+    assert (preset.music.context, preset.music.data_dir) == (64, None)
+    assert preset.model.settings["units"] is None
+    assert override(preset, ["context=None"]).music.context is None
 
 
 def test_the_order_of_assignments_does_not_matter():
     one = override(GRU, ["encoding.rhythm=false", "codec=pitches"])
     assert one == override(GRU, ["codec=pitches", "encoding.rhythm=False"])
-    assert one.encoding == {"rhythm": False}
+    assert one.music.encoding == {"rhythm": False}
 
 
 def test_a_preset_of_another_version_is_refused():
-    with pytest.raises(ValueError, match="Unknown settings colour in a run's preset"):
-        Preset.from_config({**GRU.to_config(), "colour": "red"})
+    config = GRU.to_config()
+    config["music"]["colour"] = "red"
+    with pytest.raises(ValueError, match=r"Unknown settings music\.colour in a run's preset"):
+        Preset.from_config(config)
 
 
 def test_override_reaches_the_encoding():
     preset = override(PRESETS["mozart"], ["encoding.rhythm=False"])
-    assert preset.encoding == {**PRESETS["mozart"].encoding, "rhythm": False}
-    assert PRESETS["mozart"].encoding["rhythm"]
+    assert preset.music.encoding == {**PRESETS["mozart"].music.encoding, "rhythm": False}
+    assert PRESETS["mozart"].music.encoding["rhythm"]
 
 
 def test_every_preset_knows_its_own_name():
@@ -116,29 +119,28 @@ def test_every_preset_knows_its_own_name():
 
 
 def test_another_corpus_of_the_same_kind_changes_nothing_else():
-    assert on_corpus(GRU, "jsb") == Preset.from_config({**GRU.to_config(), "corpus": "jsb"})
+    assert on_corpus(GRU, "jsb") == changed(GRU, corpus="jsb")
     assert on_corpus(GRU, "chorales") == GRU
 
 
 def test_a_corpus_of_another_kind_brings_its_codec_windows_and_instrument():
-    mozart, preset = PRESETS["mozart"], on_corpus(PRESETS["transformer"], "mozart")
-    assert (preset.recipe, preset.architecture) == ("transformer", "transformer")
-    assert (preset.corpus, preset.codec, preset.encoding) == ("mozart", "chords", mozart.encoding)
-    assert (preset.window, preset.program) == (mozart.window, mozart.program)
-    assert preset.learning_rate == PRESETS["transformer"].learning_rate
-    assert preset.model["period"] == 3  # interval, chord, duration
+    mozart, preset = CORPORA["mozart"].music, on_corpus(PRESETS["transformer"], "mozart")
+    assert (preset.recipe, preset.model.architecture) == ("transformer", "transformer")
+    assert preset.music == mozart
+    assert preset.training.learning_rate == PRESETS["transformer"].training.learning_rate
+    assert preset.model.settings["period"] == 3  # interval, chord, duration
     back = on_corpus(preset, "jsb")
-    assert (back.codec, back.model["period"]) == ("satb", 64)
+    assert (back.music.codec, back.model.settings["period"]) == ("satb", 64)
 
 
 @pytest.mark.parametrize("corpus", ["folk", "cello", "mozart", "performance", "jsb", "folder"])
 def test_the_transformers_places_fit_every_corpus(corpus):
     preset = on_corpus(PRESETS["transformer"], corpus)
-    tokens_per_step = {"satb": 4, "pitches": 3, "chords": 3}.get(preset.codec, 1)
-    assert preset.shift * tokens_per_step % preset.model["period"] == 0
+    tokens_per_step = {"satb": 4, "pitches": 3, "chords": 3}.get(preset.music.codec, 1)
+    assert preset.music.stride * tokens_per_step % preset.model.settings["period"] == 0
 
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_preset_may_be_named_with_every_corpus(name, corpus):
-    assert on_corpus(PRESETS[name], corpus).corpus == corpus
+    assert on_corpus(PRESETS[name], corpus).music.corpus == corpus

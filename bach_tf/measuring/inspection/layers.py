@@ -23,7 +23,7 @@ def trace(model: keras.Model, preset: Preset, codec) -> tf.Graph:
         preset: says how large a batch is.
         codec: says how many tokens a step is.
     """
-    shape = (preset.batch_size, preset.window * len(codec.may_follow))
+    shape = (preset.training.batch_size, preset.music.window * len(codec.may_follow))
     call = tf.function(lambda ids: model(ids, training=False))
     return call.get_concrete_function(tf.TensorSpec(shape, tf.int32, name="ids")).graph
 
@@ -52,7 +52,8 @@ def summarise(preset: Preset, codec) -> str:
     rows = [("layer", "kind", "output", "weights", "number"), *_rows(model, shapes)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [_line(row, widths) for row in rows]
-    windows = f"{preset.batch_size} windows of {preset.window * len(codec.may_follow)} tokens"
+    tokens = preset.music.window * len(codec.may_follow)
+    windows = f"{preset.training.batch_size} windows of {tokens} tokens"
     title = f"{type(model).__name__}: {windows} to logits {tuple(logits.shape)}"
     return "\n".join([title, "", *lines, "", _total(model)])
 

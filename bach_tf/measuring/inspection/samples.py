@@ -29,9 +29,9 @@ def steps_of_opening(preset: Preset, codec) -> int:
         codec: says what a step is.
     """
     if codec.steps_per_bar is None:
-        return preset.length
-    bars = SECONDS * preset.tempo_qpm / 60 / 4
-    return min(math.ceil(bars * codec.steps_per_bar), preset.length)
+        return preset.music.length
+    bars = SECONDS * preset.music.tempo_qpm / 60 / 4
+    return min(math.ceil(bars * codec.steps_per_bar), preset.music.length)
 
 
 def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
@@ -59,7 +59,7 @@ def as_sound(score: Score, preset: Preset) -> np.ndarray:
     Returns:
         float32 `(1, frames, 1)` in -1..1, of `FRAMES_PER_SECOND`.
     """
-    sound = synthesise(score, tempo_qpm=preset.tempo_qpm, program=preset.program)
+    sound = synthesise(score, tempo_qpm=preset.music.tempo_qpm, program=preset.music.program)
     pairs = sound[: len(sound) // 2 * 2].reshape(-1, 2, 2)  # (F, 2 in time, left and right)
     return pairs.mean(axis=(1, 2))[None, :, None]
 
@@ -77,5 +77,5 @@ def as_picture(score: Score, preset: Preset, voice_names: Sequence[str] = ()) ->
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roll.png"
-        write_piano_roll(score, path, tempo_qpm=preset.tempo_qpm, voice_names=voice_names)
+        write_piano_roll(score, path, tempo_qpm=preset.music.tempo_qpm, voice_names=voice_names)
         return tf.io.decode_png(path.read_bytes()).numpy()[None]

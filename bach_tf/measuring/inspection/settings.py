@@ -19,7 +19,7 @@ def flat_settings(preset: Preset) -> dict:
         >>> flat_settings(PRESETS["gru"])["model.units"]
         160
     """
-    config = preset.to_config()
+    config = preset.flat()
     groups = {
         f"{group}.{name}": value for group in GROUPS for name, value in config.pop(group).items()
     }

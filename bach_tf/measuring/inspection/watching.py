@@ -92,8 +92,8 @@ class Inspection(keras.callbacks.Callback):
         (ids,) = self.sampler.sample(
             [codec.START],
             length=tokens,
-            temperature=preset.temperature,
-            seed=preset.seed,
+            temperature=preset.music.temperature,
+            seed=preset.training.seed,
             min_length=tokens,  # an early end leaves little to hear
             allowed=codec.may_write,
         )
@@ -111,7 +111,7 @@ class Inspection(keras.callbacks.Callback):
 
     def _write_sample(self) -> None:
         preset = self.run.preset
-        score = opening(self.compose(), preset.tempo_qpm)
+        score = opening(self.compose(), preset.music.tempo_qpm)
         sound, picture = (
             as_sound(score, preset),
             as_picture(score, preset, self.run.codec.part_names),
