@@ -1,0 +1,99 @@
+"""A piece as a notebook shows it: the engraved score, and a player."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bach_tf.formats.sound.soundfont import HOW_TO_INSTALL
+from bach_tf.formats.sound.writing import check_encoder
+from bach_tf.score import Score
+
+if TYPE_CHECKING:
+    from bach_tf._api.piece import Piece
+
+# A notebook keeps all that it shows in its file: 8 bars of four voices are 100 kB, and 20 seconds
+# of sound half a megabyte.
+MOST_BARS, MOST_SECONDS = 32, 60
+OPUS = ".opus"
+
+
+def show(piece: Piece) -> str:
+    """Return a piece as HTML: its engraved score, a player, and what is left out of them.
+
+    Where one of them cannot be made, such as sound without the extra `sound`, a sentence says so
+    in its place.
+
+    Args:
+        piece: of any length; what is shown ends after `MOST_BARS` and `MOST_SECONDS`.
+
+    Example:
+        >>> from bach_tf.score import Score
+        >>> from bach_tf._api import Piece
+        >>> "<svg" in show(Piece(Score.from_grid([[67, 60]])))
+        True
+    """
+    parts = [
+        _or_reason(_engraved, piece, MOST_BARS * piece.score.steps_per_bar, f"{MOST_BARS} bars"),
+        _or_reason(_player, piece, _steps_in(piece, MOST_SECONDS), f"{MOST_SECONDS} seconds"),
+    ]
+    return f'<div style="color: black; background: white">{"".join(parts)}</div>'
+
+
+def _or_reason(make, piece: Piece, steps: int, shown: str) -> str:
+    """Return what `make` returns of so many steps, or a sentence why it cannot."""
+    longer = piece.score.length > steps
+    piece = replace(piece, score=_opening(piece.score, steps)) if longer else piece
+    try:
+        made = make(piece)
+    except ValueError as error:
+        return f"<p>{escape(str(error))}</p>"
+    return made + (f"<p>The first {shown} of the piece.</p>" if longer else "")
+
+
+def _engraved(piece: Piece) -> str:
+    return f'<div style="overflow: auto">{_written(piece, ".svg").decode("utf-8")}</div>'
+
+
+def _player(piece: Piece) -> str:
+    try:
+        check_encoder(OPUS)
+    except ValueError:
+        raise ValueError(
+            f"No player: it needs soundfile. {HOW_TO_INSTALL} Without it there is "
+            'piece.save("piece.wav").'
+        ) from None
+    sound = base64.b64encode(_written(piece, OPUS)).decode("ascii")
+    return f'<audio controls src="data:audio/ogg;base64,{sound}"></audio>'
+
+
+def _written(piece: Piece, ending: str) -> bytes:
+    """Return the bytes of a file with the piece."""
+    with tempfile.TemporaryDirectory() as folder:
+        return piece.save(Path(folder) / f"piece{ending}").read_bytes()
+
+
+def _steps_in(piece: Piece, seconds: int) -> int:
+    return int(seconds * piece.tempo_qpm / 60 * piece.score.steps_per_quarter)
+
+
+def _opening(score: Score, steps: int) -> Score:
+    """Return the first steps of a score; notes that go on are cut."""
+    kept = np.flatnonzero(score.onset < steps)
+    onset = score.onset[kept]
+    return replace(
+        score,
+        onset=onset,
+        duration=np.minimum(score.duration[kept], steps - onset),
+        pitch=score.pitch[kept],
+        voice=score.voice[kept],
+        velocity=score.velocity[kept],
+        length=steps,
+        fermatas=tuple(step for step in score.fermatas if step < steps),
+    )

@@ -1,0 +1,138 @@
+"""How a run or a piece is come by: trained, loaded, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bach_tf._api.piece import Piece
+from bach_tf._api.run import Run
+from bach_tf._basics.choices import choose
+from bach_tf.corpora import CORPORA, corpus_of
+from bach_tf.formats.reading import GRIDS, read_piece
+from bach_tf.learning import runs
+from bach_tf.recipes import PRESETS, Preset, on_corpus, override
+
+DEFAULT_MODEL = "gru"
+
+
+def train(
+    model: str | None = None,
+    *,
+    corpus: str | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    set: Mapping[str, Any] | None = None,
+    run_name: str | None = None,
+    resume: Run | str | Path | None = None,
+    verbose: int = 1,
+) -> Run:
+    """Train a model on a corpus; return the run, with the weights of its best epoch.
+
+    The arguments are those of the command line. What is not given, the preset says.
+
+    Args:
+        model: a preset, one of `bach_tf.recipes.PRESETS`; "gru" when `None`.
+        corpus: a name in `bach_tf.corpora.CORPORA`; the model's own when `None`.
+        data_dir: where the corpus is read from, such as a folder of your own pieces.
+        epochs: at most this many.
+        seed: of everything that is random: the weights, the order of the windows, the
+            transpositions and the dropout. The caller's generators are left alone.
+        set: other settings by their names, such as `{"model.units": 64, "window": 96}`.
+        run_name: of the folder in `tb_logs`; the preset's name and the time when `None`.
+        resume: a run to go on with, as it began; then only `epochs` may be given too.
+        verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
+
+    Raises:
+        ValueError: an unknown name, a setting out of bounds, a corpus that cannot be read, or
+            `resume` with arguments of a new run.
+
+    Example:
+        >>> import bach_tf as bt
+        >>> run = bt.train("gru", epochs=10)  # doctest: +SKIP
+        >>> run = bt.train("folk", set={"model.units": 64}, run_name="small")  # doctest: +SKIP
+    """
+    if resume is not None:
+        fresh = (model, corpus, data_dir, seed, set, run_name)
+        if any(value is not None for value in fresh):
+            raise ValueError("`resume` goes on as the run began: it takes only `epochs` beside it.")
+        return _fit_resumed(resume, epochs, verbose)
+    preset = _preset_of(model or DEFAULT_MODEL, corpus, data_dir, epochs, seed, set or {})
+    if run_name is not None:
+        runs.check_run_name(run_name)
+    from bach_tf import learning
+
+    return _fit(*learning.start_run(preset, run_name), verbose)
+
+
+def load(run: str | Path | None = None) -> Run:
+    """Open a trained run.
+
+    Args:
+        run: its folder, the name of one in `tb_logs`, or "pretrained" for the weights that come
+            with the package. The newest run in `tb_logs` when `None`, or the weights that come
+            with the package where there is none.
+
+    Raises:
+        ValueError: there is no such run, it has no weights yet, or its files cannot be read.
+
+    Example:
+        >>> import bach_tf as bt
+        >>> bt.load("pretrained").preset.recipe
+        'chorale'
+    """
+    return Run.of(runs.load_trained_run(runs.find_run(run)))
+
+
+def read(path: str | Path, grid: str = "auto") -> Piece:
+    """Read a piece from a file.
+
+    Args:
+        path: its ending says the format, such as `.mid` or `.csv`.
+        grid: of a MIDI file: one of `bach_tf.formats.reading.GRIDS`. "auto" takes the coarsest on
+            which its notes begin.
+
+    Raises:
+        ValueError: an unknown ending or grid, no such file, or one that cannot be read.
+
+    Example:
+        >>> import bach_tf as bt
+        >>> bt.read("hymn.mid").score.voices  # doctest: +SKIP
+        4
+    """
+    return Piece.of(read_piece(Path(path), choose(GRIDS, grid, "grid")))
+
+
+def _preset_of(model, corpus, data_dir, epochs, seed, settings: Mapping[str, Any]) -> Preset:
+    """Return the preset that is asked for."""
+    preset = choose(PRESETS, model, "model")
+    data_dir = None if data_dir is None else str(data_dir)
+    corpus = corpus or corpus_of(data_dir, preset.corpus)
+    choose(CORPORA, corpus, "corpus")
+    preset = on_corpus(preset, corpus)
+    given = {"data_dir": data_dir, "epochs": epochs, "seed": seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    return override(
+        replace(preset, **given), [f"{name}={value}" for name, value in settings.items()]
+    )
+
+
+def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:
+    folder = run.folder if isinstance(run, runs.Run) else runs.find_run(run)
+    if runs.run_name(folder) == runs.SHIPPED:
+        raise ValueError("The weights that came with bach_tf are not to be changed.")
+    from bach_tf import learning
+
+    return _fit(*learning.resume_run(folder, epochs), verbose)
+
+
+def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:
+    """Train a run that is begun, and show TensorBoard what the command line shows it."""
+    from bach_tf import learning
+    from bach_tf.measuring import inspection
+
+    learning.train(run, corpus, verbose=verbose, callbacks=inspection.callbacks(run))
+    return Run.of(run)

@@ -1,0 +1,268 @@
+"""A trained run with all that can be done with it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from bach_tf._api.piece import Piece
+from bach_tf._basics.choices import choose
+from bach_tf.composing.primers import steps_of
+from bach_tf.corpora import CORPORA
+from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.export import EXPORTED, check_formats
+from bach_tf.learning import runs
+from bach_tf.score import Score
+from bach_tf.theory.instruments import check_style, find_program
+
+if TYPE_CHECKING:
+    from bach_tf.composing.sampling import Sampler
+    from bach_tf.measuring.likelihood import LogLikelihood, Scorer
+
+Primer = str | Path | Piece | Score
+
+
+class Run(runs.Run):
+    """A trained run, as `bach_tf.train` and `bach_tf.load` return it.
+
+    What it compiles it keeps: the first piece takes seconds, each further one what the notes
+    take.
+
+    Args:
+        folder: where it is.
+        preset: its settings.
+        codec: scores to ids and back.
+        model: with the weights of the best epoch.
+
+    Example:
+        >>> import bach_tf as bt
+        >>> bt.load("pretrained")
+        Run('pretrained': chorale on jsb, 4,044,929 weights)
+    """
+
+    @classmethod
+    def of(cls, run: runs.Run) -> Run:
+        """Return a run that a room has opened."""
+        return cls(run.folder, run.preset, run.codec, run.model)
+
+    def __repr__(self) -> str:
+        weights = self.model.count_params()
+        about = f"{self.preset.recipe} on {self.preset.corpus}, {weights:,} weights"
+        return f"Run({runs.run_name(self.folder)!r}: {about})"
+
+    @overload
+    def generate(self, *, num_outputs: None = None, **how: Any) -> Piece: ...
+
+    @overload
+    def generate(self, *, num_outputs: int, **how: Any) -> list[Piece]: ...
+
+    def generate(
+        self,
+        *,
+        num_outputs: int | None = None,
+        bars: int | None = None,
+        length: int | None = None,
+        min_bars: int | None = None,
+        seed: int | None = None,
+        temperature: float | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        primer: Primer | None = None,
+        primer_length: int | None = None,
+        tempo: float | None = None,
+        program: int | str | None = None,
+    ) -> Piece | list[Piece]:
+        """Write a new piece, or several. The arguments are those of the command line.
+
+        Args:
+            num_outputs: how many pieces are returned as a list, and be it one; a single piece,
+                in no list, when `None`. Piece `n` depends on the seed and on `n` alone.
+            bars: of four quarters, at most; the model may end a piece earlier.
+            length: instead, in steps of the codec; the preset's when both are `None`.
+            min_bars: before which no piece ends; as the preset says when `None`.
+            seed: the same seed gives the same pieces; a fresh one is drawn when `None`. The
+                caller's generators are left alone.
+            temperature: above 1 is more daring, 0 takes the likeliest notes; the preset's when
+                `None`.
+            top_k: restrict sampling to so many of the most probable tokens; 0 for all.
+            top_p: restrict sampling to the most probable tokens that have this share.
+            primer: how pieces begin: a piece, a file, tokens separated by spaces, or "corpus" for
+                a passage of the training split.
+            primer_length: of the primer, only so many steps.
+            tempo: quarter notes a minute; the preset's when `None`.
+            program: General MIDI instrument, by name or 0..127; the preset's when `None`.
+
+        Raises:
+            ValueError: an argument out of bounds, or that does not fit the others or the run.
+
+        Example:
+            >>> import bach_tf as bt
+            >>> run = bt.load("pretrained")
+            >>> run.generate(bars=16, seed=1).save("chorale.mid")  # doctest: +SKIP
+            >>> warm, cold = run.generate(num_outputs=2, temperature=0.8)  # doctest: +SKIP
+        """
+        from bach_tf.composing import generation
+
+        style = self._style(tempo, program)
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        wanted = 1 if num_outputs is None else num_outputs
+        temperature = self.preset.temperature if temperature is None else temperature
+        if wanted > 1 and (temperature == 0 or top_k == 1):
+            raise ValueError(
+                f"Temperature 0 and `top_k` 1 always take the likeliest note: the {wanted} pieces "
+                "would be the same. Leave out `num_outputs`, or choose others."
+            )
+        prompt = self._prompt(primer, seed, primer_length)
+        batches = generation.generate_batches(
+            self,
+            **self._lengths(length, bars, min_bars),
+            temperature=temperature,
+            seed=seed,
+            num_outputs=wanted,
+            prompt=prompt,
+            top_k=top_k,
+            top_p=top_p,
+            sampler=self._sampler,
+        )
+        style["primer_steps"] = generation.primer_steps(self.codec, prompt)
+        scores = (generation.decode_piece(self.codec, ids) for batch in batches for ids in batch)
+        pieces = [Piece(score, **style) for score in scores]
+        return pieces[0] if num_outputs is None else pieces
+
+    def log_likelihood(self, piece: Piece | Score) -> LogLikelihood:
+        """Return how likely the model finds a piece, by token, in nats.
+
+        It is exact: the logarithm of the model's probability of each token, given all before it
+        in the piece. Minus the mean over a split is what `evaluate` calls `nll`, unless the
+        preset measures with a shorter `context`.
+
+        Args:
+            piece: on the grid of the run's codec.
+
+        Raises:
+            ValueError: music that the codec cannot hold.
+
+        Example:
+            >>> import bach_tf as bt
+            >>> from bach_tf.score import Score
+            >>> run = bt.load("pretrained")
+            >>> likely = run.log_likelihood(Score.from_grid([[67, 62, 59, 43]] * 4))
+            >>> likely.tokens[:4], likely.nats.shape
+            (('G4', 'D4', 'B3', 'G2'), (16,))
+        """
+        return self._scorer.score(_score_of(piece))
+
+    def evaluate(
+        self,
+        split: str = "test",
+        corpus: str | None = None,
+        data_dir: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """Measure the likelihood of a split of a corpus.
+
+        Args:
+            split: "train", "valid" or "test".
+            corpus: a name in `bach_tf.corpora.CORPORA`; the one the run was trained on when
+                `None`.
+            data_dir: where it is read from.
+
+        Returns:
+            `nll` in nats a token, `perplexity`, `accuracy`, `tokens` and more, as
+            `bach_tf.measuring.evaluation.evaluate` returns them.
+
+        Raises:
+            ValueError: an unknown split or corpus, or a piece that the codec cannot hold.
+
+        Example:
+            >>> import bach_tf as bt
+            >>> bt.load("pretrained").evaluate(corpus="jsb")["nll"]  # doctest: +SKIP
+            0.3519
+        """
+        choose(dict.fromkeys(SPLITS), split, "split")
+        corpus = self.preset.corpus if corpus is None else corpus
+        prepare = choose(CORPORA, corpus, "corpus")
+        if data_dir is None and corpus == self.preset.corpus:
+            data_dir = self.preset.data_dir
+        from bach_tf.measuring import evaluation
+
+        folder = prepare(None if data_dir is None else Path(data_dir))
+        return evaluation.evaluate_run(self, folder, split)
+
+    def export(
+        self, formats: str | Sequence[str] = "saved_model", folder: str | Path | None = None
+    ) -> Path:
+        """Write the run for programs that know nothing of bach_tf; return the new folder.
+
+        Args:
+            formats: names in `bach_tf.export.FORMATS`, as a list or with commas between them.
+            folder: that is made; when `None`, one of the run's name in `exported`.
+
+        Raises:
+            ValueError: an unknown format, a folder that exists already, a missing package, or a
+                model that a format cannot hold.
+
+        Example:
+            >>> import bach_tf as bt
+            >>> bt.load("pretrained").export(["onnx", "keras"], "chorales")  # doctest: +SKIP
+            PosixPath('chorales')
+        """
+        names = check_formats(formats if isinstance(formats, str) else ",".join(formats))
+        folder = EXPORTED / self.folder.resolve().name if folder is None else Path(folder)
+        from bach_tf.export import exporting
+
+        exporting.export_run(self, names, output=folder.parent, name=folder.name)
+        return folder
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        from bach_tf.composing.sampling import Sampler
+
+        return Sampler(self.model, self.codec)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        from bach_tf.measuring.likelihood import Scorer
+
+        return Scorer(self.model, self.codec)
+
+    def _style(self, tempo: float | None, program: int | str | None) -> dict[str, Any]:
+        """Return how a piece is to sound, checked before a note is composed."""
+        style = {
+            "tempo_qpm": self.preset.tempo_qpm if tempo is None else tempo,
+            "program": self.preset.program if program is None else find_program(str(program)),
+        }
+        check_style(**style)
+        return {**style, "voice_names": self.codec.part_names}
+
+    def _lengths(
+        self, length: int | None, bars: int | None, min_bars: int | None
+    ) -> dict[str, int]:
+        """Return the most and the fewest steps of a piece."""
+        most = steps_of(self.codec, length, bars, self.preset.length)
+        fewest = steps_of(self.codec, None, min_bars, self.preset.min_length)
+        if min_bars is not None and fewest > most:
+            raise ValueError(
+                f"`min_bars` must not be longer than the piece. Received: min_bars={min_bars}, and "
+                f"{most} steps, which are {most / self.codec.steps_per_bar:g} bars"
+            )
+        return {"length": most, "min_length": fewest}
+
+    def _prompt(self, primer: Primer | None, seed: int, length: int | None) -> np.ndarray:
+        """Return the ids with which pieces begin: int32 `(1 + P,)`."""
+        from bach_tf.composing.generation import make_prompt
+
+        if not isinstance(primer, Piece | Score):
+            return make_prompt(self, None if primer is None else str(primer), seed, length)
+        if length is not None and length < 1:
+            raise ValueError(f"`primer_length` must be at least 1. Received: {length}")
+        prompt = self.codec.encode(_score_of(primer))[:-1]
+        return prompt if length is None else prompt[: 1 + length * len(self.codec.may_follow)]
+
+
+def _score_of(piece: Piece | Score) -> Score:
+    return piece.score if isinstance(piece, Piece) else piece

@@ -1,0 +1,77 @@
+"""How likely a model finds one piece, token by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.models import NextTokenModel
+from bach_tf.score import Score
+
+IDS = tf.TensorSpec([1, None], tf.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class LogLikelihood:
+    """The log-likelihood of a piece: that of its tokens, of which none is left out but the end.
+
+    Args:
+        tokens: their names in the codec.
+        nats: float32 `(T,)`, the logarithm of each one's probability, given all before it.
+
+    Example:
+        >>> likely = LogLikelihood(("C4", "D4"), np.array([-0.5, -1.5], np.float32))
+        >>> likely
+        LogLikelihood(2 tokens, -2.000 nats, -1.0000 a token)
+    """
+
+    tokens: tuple[str, ...]
+    nats: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """That of the whole piece, in nats."""
+        return float(self.nats.sum(dtype=np.float64))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __repr__(self) -> str:
+        mean = self.total / max(len(self), 1)
+        return f"LogLikelihood({len(self)} tokens, {self.total:.3f} nats, {mean:.4f} a token)"
+
+
+class Scorer:
+    """Measures pieces with a model; compiled at the first of them, and kept for the next ones.
+
+    Args:
+        model: gives the logits.
+        codec: says which ids count, and what they are called.
+
+    Example:
+        >>> Scorer(run.model, run.codec).score(score).total  # doctest: +SKIP
+        -312.4
+    """
+
+    def __init__(self, model: NextTokenModel, codec):
+        self.model = model
+        self.codec = codec
+        self._nats = tf.function(self._measure, input_signature=[IDS], autograph=False)
+
+    def score(self, score: Score) -> LogLikelihood:
+        """Return the log-likelihood of a piece.
+
+        Raises:
+            ValueError: music that the codec cannot hold.
+        """
+        ids = self.codec.encode(score)  # (1 + T,)
+        nats = self._nats(ids[None]).numpy()[0]
+        counted = self.codec.counted[ids[1:]]
+        tokens = tuple(self.codec.tokens[token] for token in ids[1:][counted])
+        return LogLikelihood(tokens, nats[counted])
+
+    def _measure(self, ids):
+        logits = self.model(ids[:, :-1], training=False)  # (1, T, V)
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(ids[:, 1:], logits)
