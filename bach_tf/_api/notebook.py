@@ -9,11 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bach_tf.formats.sound.soundfont import HOW_TO_INSTALL
 from bach_tf.formats.sound.writing import check_encoder
-from bach_tf.score import Score
 
 if TYPE_CHECKING:
     from bach_tf._api.piece import Piece
@@ -49,7 +46,7 @@ def show(piece: Piece) -> str:
 def _or_reason(make, piece: Piece, steps: int, shown: str) -> str:
     """Return what `make` returns of so many steps, or a sentence why it cannot."""
     longer = piece.score.length > steps
-    piece = replace(piece, score=_opening(piece.score, steps)) if longer else piece
+    piece = replace(piece, score=piece.score.opening(steps)) if longer else piece
     try:
         made = make(piece)
     except ValueError as error:
@@ -81,19 +78,3 @@ def _written(piece: Piece, ending: str) -> bytes:
 
 def _steps_in(piece: Piece, seconds: int) -> int:
     return int(seconds * piece.tempo_qpm / 60 * piece.score.steps_per_quarter)
-
-
-def _opening(score: Score, steps: int) -> Score:
-    """Return the first steps of a score; notes that go on are cut."""
-    kept = np.flatnonzero(score.onset < steps)
-    onset = score.onset[kept]
-    return replace(
-        score,
-        onset=onset,
-        duration=np.minimum(score.duration[kept], steps - onset),
-        pitch=score.pitch[kept],
-        voice=score.voice[kept],
-        velocity=score.velocity[kept],
-        length=steps,
-        fermatas=tuple(step for step in score.fermatas if step < steps),
-    )

@@ -42,7 +42,7 @@ class Run(runs.Run):
     Example:
         >>> import bach_tf as bt
         >>> bt.load("pretrained")
-        Run('pretrained': chorale on jsb, 4,044,929 weights)
+        Run('pretrained': chorale on jsb, 4,901,986 weights)
     """
 
     @classmethod

@@ -46,7 +46,6 @@ from bach_tf.learning.runs import (
     load_weights,
     replace_preset,
 )
-from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.recipes import Preset, changed
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
@@ -115,8 +114,7 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
         # The checkpoint has the weights; where none is written yet, they are drawn as at first.
-        with weights_drawn_from(preset.training.seed):
-            run = Run(folder, preset, codec, build_model(preset, codec))
+        run = Run(folder, preset, codec, build_model(preset, codec))
         return replace(run, preset=longer), corpus
 
 

@@ -77,8 +77,7 @@ def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS
     """
     if name is not None:
         check_run_name(name, runs)
-    with weights_drawn_from(preset.training.seed):
-        model = build_model(preset, codec)
+    model = build_model(preset, codec)
     base = name or preset.recipe or preset.model.architecture
     folder = _make_folder(runs, base, dated=name is None)
     try:
@@ -322,7 +321,7 @@ def save_weights(run: Run) -> None:
 
 
 def build_model(preset: Preset, codec) -> NextTokenModel:
-    """Return the model of a preset with fresh weights.
+    """Return the model of a preset with fresh weights, which are drawn from its seed.
 
     Raises:
         ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
@@ -330,8 +329,8 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     check_size(preset.model.settings, codec.vocab_size)
     from bach_tf.models import MODELS
 
-    model = choose(MODELS, preset.model.architecture, "model")(
-        codec.vocab_size, **preset.model.settings
-    )
-    model.build((1, 2))
+    kind = choose(MODELS, preset.model.architecture, "model")
+    with weights_drawn_from(preset.training.seed):
+        model = kind(codec.vocab_size, **preset.model.settings)
+        model.build((1, 2))
     return model
