@@ -73,7 +73,7 @@ def test_its_names_are_listed_and_others_are_none():
 
 def test_a_piece_is_what_the_rooms_write_for_the_same_seed(run, piece):
     (expected,) = generation.generate(
-        run, length=16, temperature=1.0, seed=3, min_length=run.preset.min_length
+        run, length=16, temperature=1.0, seed=3, min_length=run.preset.music.min_length
     )
     assert piece.score == expected
     assert piece.tempo_qpm == 90
@@ -204,7 +204,7 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
     tiny_csvs, tmp_path, monkeypatch, home, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    small = {"model.units": 4, "model.layers": 1, "window": 8, "shift": 8}
+    small = {"model.units": 4, "model.layers": 1, "window": 8, "stride": 8}
     how = {"data_dir": tiny_csvs, "epochs": 1, "set": small}
     run = bt.train("gru", **how, run_name="mine")
     assert "nll" in capsys.readouterr().out  # Keras' bar

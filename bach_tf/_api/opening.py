@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bach_tf._api.piece import Piece
 from bach_tf._api.run import Run
 from bach_tf._basics.choices import choose
-from bach_tf.corpora import CORPORA, corpus_of
+from bach_tf.corpora import corpus_for
 from bach_tf.formats.reading import GRIDS, read_piece
 from bach_tf.learning import runs
-from bach_tf.recipes import PRESETS, Preset, on_corpus, override
+from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
 DEFAULT_MODEL = "gru"
 
@@ -110,14 +109,12 @@ def _preset_of(model, corpus, data_dir, epochs, seed, settings: Mapping[str, Any
     """Return the preset that is asked for."""
     preset = choose(PRESETS, model, "model")
     data_dir = None if data_dir is None else str(data_dir)
-    corpus = corpus or corpus_of(data_dir, preset.corpus)
-    choose(CORPORA, corpus, "corpus")
+    corpus = corpus or corpus_for(data_dir, preset.music.corpus)
     preset = on_corpus(preset, corpus)
     given = {"data_dir": data_dir, "epochs": epochs, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
-    return override(
-        replace(preset, **given), [f"{name}={value}" for name, value in settings.items()]
-    )
+    assignments = [f"{name}={value}" for name, value in settings.items()]
+    return override(changed(preset, **given), assignments)
 
 
 def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:

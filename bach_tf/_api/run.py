@@ -52,7 +52,7 @@ class Run(runs.Run):
 
     def __repr__(self) -> str:
         weights = self.model.count_params()
-        about = f"{self.preset.recipe} on {self.preset.corpus}, {weights:,} weights"
+        about = f"{self.preset.recipe} on {self.preset.music.corpus}, {weights:,} weights"
         return f"Run({runs.run_name(self.folder)!r}: {about})"
 
     @overload
@@ -111,7 +111,7 @@ class Run(runs.Run):
         style = self._style(tempo, program)
         seed = secrets.randbelow(2**31) if seed is None else seed
         wanted = 1 if num_outputs is None else num_outputs
-        temperature = self.preset.temperature if temperature is None else temperature
+        temperature = self.preset.music.temperature if temperature is None else temperature
         if wanted > 1 and (temperature == 0 or top_k == 1):
             raise ValueError(
                 f"Temperature 0 and `top_k` 1 always take the likeliest note: the {wanted} pieces "
@@ -184,13 +184,13 @@ class Run(runs.Run):
             0.3519
         """
         choose(dict.fromkeys(SPLITS), split, "split")
-        corpus = self.preset.corpus if corpus is None else corpus
-        prepare = choose(CORPORA, corpus, "corpus")
-        if data_dir is None and corpus == self.preset.corpus:
-            data_dir = self.preset.data_dir
+        corpus = self.preset.music.corpus if corpus is None else corpus
+        source = choose(CORPORA, corpus, "corpus")
+        if data_dir is None and corpus == self.preset.music.corpus:
+            data_dir = self.preset.music.data_dir
         from bach_tf.measuring import evaluation
 
-        folder = prepare(None if data_dir is None else Path(data_dir))
+        folder = source.prepare(None if data_dir is None else Path(data_dir))
         return evaluation.evaluate_run(self, folder, split)
 
     def export(
@@ -233,8 +233,8 @@ class Run(runs.Run):
     def _style(self, tempo: float | None, program: int | str | None) -> dict[str, Any]:
         """Return how a piece is to sound, checked before a note is composed."""
         style = {
-            "tempo_qpm": self.preset.tempo_qpm if tempo is None else tempo,
-            "program": self.preset.program if program is None else find_program(str(program)),
+            "tempo_qpm": self.preset.music.tempo_qpm if tempo is None else tempo,
+            "program": self.preset.music.program if program is None else find_program(str(program)),
         }
         check_style(**style)
         return {**style, "voice_names": self.codec.part_names}
@@ -243,8 +243,8 @@ class Run(runs.Run):
         self, length: int | None, bars: int | None, min_bars: int | None
     ) -> dict[str, int]:
         """Return the most and the fewest steps of a piece."""
-        most = steps_of(self.codec, length, bars, self.preset.length)
-        fewest = steps_of(self.codec, None, min_bars, self.preset.min_length)
+        most = steps_of(self.codec, length, bars, self.preset.music.length)
+        fewest = steps_of(self.codec, None, min_bars, self.preset.music.min_length)
         if min_bars is not None and fewest > most:
             raise ValueError(
                 f"`min_bars` must not be longer than the piece. Received: min_bars={min_bars}, and "
