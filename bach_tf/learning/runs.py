@@ -31,7 +31,7 @@ from bach_tf.codecs import Codec
 from bach_tf.learning.run_files import CODEC, PRESET, read_settings
 from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.learning.weight_files import read_weights, write_weights
-from bach_tf.recipes import PRESETS, Preset, check_size
+from bach_tf.recipes import PRESETS, Preset, check_size, count_weights
 
 # Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ RUNS = Path("tb_logs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained" / "chorale"  # the weights that are shipped
 SHIPPED = "pretrained"  # what they are called where a run is named
 WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
+BYTES_OF_A_WEIGHT = 2  # at least: shipped weights have 16 bits
+LEEWAY = 8  # by which the count of weights may be wrong
+SMALL_BYTES = 2**20  # of weights: those are made at once, whatever the file holds
 CHECKPOINT = "checkpoint"  # the folder of what a training goes on from
 SHOWN = 8  # runs in a message
 FOLDER_NAME = Text(200)  # beside which a number and an ending must fit into 255 bytes
@@ -120,10 +123,28 @@ def load_run(folder: Path) -> Run:
         ValueError: it is not a run folder, or its files cannot be read.
     """
     preset, codec = load_settings(folder)
+    trained = (folder / WEIGHTS).exists()
+    if trained:
+        _check_fits(folder, preset, codec)
     run = Run(folder, preset, codec, build_model(preset, codec))
-    if (folder / WEIGHTS).exists():
+    if trained:
         load_weights(run)
     return run
+
+
+def _check_fits(folder: Path, preset: Preset, codec) -> None:
+    """Raise `ValueError` where a file cannot hold the weights of its settings.
+
+    Somebody has edited the settings: without this a model of gigabytes would be made first.
+    """
+    expected = count_weights(preset.model.settings, codec.vocab_size)
+    bytes_there = (folder / WEIGHTS).stat().st_size
+    if expected * BYTES_OF_A_WEIGHT > LEEWAY * max(bytes_there, SMALL_BYTES):
+        raise ValueError(
+            f"{folder / PRESET}: expected the settings of the weights beside it, got those of "
+            f"about {expected:,} weights, which {WEIGHTS} of {bytes_there:,} bytes cannot hold. "
+            "Put back the settings it was trained with."
+        )
 
 
 def load_settings(folder: Path) -> tuple[Preset, Codec]:

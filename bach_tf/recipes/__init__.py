@@ -4,7 +4,7 @@ from bach_tf.corpora.music import Music
 from bach_tf.recipes.changes import changed, on_corpus, override
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
-from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS, check_size
+from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS, check_size, count_weights
 
 __all__ = [
     "ARCHITECTURES",
@@ -16,6 +16,7 @@ __all__ = [
     "Training",
     "changed",
     "check_size",
+    "count_weights",
     "on_corpus",
     "override",
 ]

@@ -116,8 +116,7 @@ SETTINGS: Settings = {
 def check_size(model: dict[str, Any], vocab_size: int = 0) -> None:
     """Raise `ValueError` for a model that no memory could hold, before its weights are made.
 
-    Each width may be wide and each depth deep, but not all of them together. Counted is a square
-    of the widest layer for each layer; gates make that a few times as many.
+    Each width may be wide and each depth deep, but not all of them together.
 
     Args:
         model: the settings of an architecture.
@@ -126,13 +125,26 @@ def check_size(model: dict[str, Any], vocab_size: int = 0) -> None:
     Example:
         >>> check_size({"units": 192, "layers": 4}, vocab_size=61)
     """
+    weights = count_weights(model, vocab_size)
+    if weights > LARGEST_MODEL:
+        raise ValueError(
+            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: settings that make "
+            f"about {weights:,}"
+        )
+
+
+def count_weights(model: dict[str, Any], vocab_size: int = 0) -> int:
+    """Return about how many weights a model has, from its settings alone.
+
+    Counted is a square of the widest layer for each layer, and a row for each token: of the models
+    here that is between a fifth and twice of what they have.
+
+    Args:
+        model: the settings of an architecture.
+        vocab_size: number of ids, where it is known.
+    """
     lists = [width for value in model.values() if isinstance(value, list) for width in value]
     names = ("units", "embedding", "feed_forward", "decoder")
     widest = max([1, *lists, *(model.get(name) or 1 for name in names)])
     layers = (model.get("layers", 1) + len(lists)) * model.get("kernel_size", 1)
-    weights = layers * widest**2 + vocab_size * widest
-    if weights > LARGEST_MODEL:
-        raise ValueError(
-            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: {layers} layers of "
-            f"{widest}, and {vocab_size} tokens, which make {weights:,}"
-        )
+    return layers * widest**2 + vocab_size * widest

@@ -231,6 +231,18 @@ def test_a_hand_edited_run_does_not_block_the_others(
         runs.find_run("absent")
 
 
+def test_settings_of_far_more_weights_than_the_file_holds_are_refused_at_once(
+    tmp_path, trained_run, monkeypatch
+):
+    edited = shutil.copytree(trained_run.folder, tmp_path / "edited")
+    text = (edited / "preset.json").read_text()
+    assert '"units": 12' in text
+    (edited / "preset.json").write_text(text.replace('"units": 12', '"units": 8000'))
+    monkeypatch.setattr(runs, "build_model", lambda *_: pytest.fail("a model of gigabytes"))
+    with pytest.raises(ValueError, match=r"preset.json: .*about 128,488,000 weights, which"):
+        runs.load_run(edited)
+
+
 def test_a_file_of_settings_is_not_read_whole_before_its_size_is_looked_at(tmp_path):
     settings_alone(tmp_path / "a")
     with (tmp_path / "a" / "preset.json").open("wb") as file:
@@ -271,7 +283,7 @@ def test_a_setting_of_a_run_that_cannot_be_is_named(tmp_path, setting, value, me
 
 def test_weights_of_absurd_size_are_never_allocated():
     preset = changed(PRESET, model={"units": 8192, "layers": 1})
-    with pytest.raises(ValueError, match=r"`model` must have at most .* and 100000 tokens"):
+    with pytest.raises(ValueError, match=r"`model` must have at most .* make about 886,308,864"):
         runs.build_model(preset, SimpleNamespace(vocab_size=100_000))
 
 
