@@ -2,6 +2,7 @@
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 
 from bach_tf import cli as console
 from bach_tf.cli.quiet import import_tensorflow, silence_libraries
@@ -34,6 +35,7 @@ def compose(args: Namespace, talk: console.Talk) -> None:
         status(f"Composing with {name}")
         batches = generation.generate_batches(run, **job.how)
         given = generation.primer_steps(run.codec, job.how["prompt"])
+        rendition = replace(job.rendition, primer_steps=given)
         names = PieceNames(args.output)
         with pieces.kept_if_stopped():
             while (batch := talk.interruptible(lambda: next(batches, None))) is not None:
@@ -41,10 +43,8 @@ def compose(args: Namespace, talk: console.Talk) -> None:
                     status(f"Writing piece {pieces.begun + 1} of {pieces.wanted}")
                     score = generation.decode_piece(run.codec, ids)
                     with names.reserve() as stem:
-                        files = write_piece(
-                            score, stem, job.endings, primer_steps=given, **job.style
-                        )
-                    pieces.add(ids, score, files, run.codec, job.style["tempo_qpm"])
+                        files = write_piece(score, stem, job.endings, rendition)
+                    pieces.add(ids, score, files, run.codec, rendition.tempo_qpm)
                 status(f"Composing with {name}")
     seed = job.how["seed"]
     record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}

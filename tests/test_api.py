@@ -20,7 +20,7 @@ import bach_tf as bt
 from bach_tf.composing import generation
 from bach_tf.corpora import read_split
 from bach_tf.export import saved_model
-from bach_tf.formats import RENDERERS
+from bach_tf.formats import WRITERS
 from bach_tf.formats.sound import writing
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
@@ -77,7 +77,7 @@ def test_a_piece_is_what_the_rooms_write_for_the_same_seed(run, piece):
     )
     assert piece.score == expected
     assert piece.tempo_qpm == 90
-    assert piece.voice_names == run.codec.part_names
+    assert tuple(part.name for part in piece.score.parts) == run.codec.part_names
 
 
 def test_one_piece_or_a_list_of_them(run):
@@ -128,21 +128,22 @@ def test_a_primer_is_a_piece_a_score_or_a_file(run, tmp_path, kind):
     primer = {"piece": given, "score": given.score, "path": path, "text": str(path)}[kind]
     made = run.generate(length=16, seed=1, primer=primer)
     np.testing.assert_array_equal(made.score.to_grid(4)[:4], CHORD)
-    assert made.primer_steps == 4
+    assert made.rendition.primer_steps == 4
     short = run.generate(length=16, seed=1, primer=primer, primer_length=2)
-    assert short.primer_steps == 2
+    assert short.rendition.primer_steps == 2
 
 
 def test_the_tempo_and_the_instrument_are_those_that_are_asked_for(run, tmp_path):
     made = run.generate(length=8, seed=1, tempo=60, program="cello")
     path = made.save(tmp_path / "cello.mid")
     read = bt.read(str(path))
-    assert (read.tempo_qpm, read.program) == (60, 42)
+    assert read.tempo_qpm == 60
+    assert {part.program for part in read.score.parts} == {42}
     with pytest.raises(ValueError, match="tempo"):
         run.generate(length=8, tempo=0)
 
 
-@pytest.mark.parametrize("ending", RENDERERS)
+@pytest.mark.parametrize("ending", WRITERS)
 def test_a_piece_is_saved_by_the_ending_of_a_text_or_a_path(piece, tmp_path, ending):
     path = tmp_path / f"new/piece{ending}"
     assert piece.save(str(path)) == path

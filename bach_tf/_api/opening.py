@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bach_tf import formats
 from bach_tf._api.piece import Piece
 from bach_tf._api.run import Run
 from bach_tf._basics.choices import choose
 from bach_tf.corpora import corpus_for
-from bach_tf.formats.reading import GRIDS, read_piece
+from bach_tf.formats.reading import GRIDS
 from bach_tf.learning import runs
 from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
@@ -102,7 +103,7 @@ def read(path: str | Path, grid: str = "auto") -> Piece:
         >>> bt.read("hymn.mid").score.voices  # doctest: +SKIP
         4
     """
-    return Piece.of(read_piece(Path(path), choose(GRIDS, grid, "grid")))
+    return Piece.of(formats.read(Path(path), choose(GRIDS, grid, "grid")))
 
 
 def _preset_of(model, corpus, data_dir, epochs, seed, settings: Mapping[str, Any]) -> Preset:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bach_tf._api import notebook
-from bach_tf.formats import SOUNDS, WITH_PRIMER, reading, render
+from bach_tf.formats import reading, write
 
 
 @dataclass(frozen=True, repr=False)
@@ -15,20 +15,14 @@ class Piece(reading.Piece):
     """A piece that was written or read. In a notebook it shows its score and a player.
 
     Args:
-        score: the notes.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument, 0..127.
-        voice_names: where they are known.
-        programs: the instrument of each voice, where they are known.
-        primer_steps: how much of the beginning was given, and not made by a model.
+        score: what there is to know of the music.
+        rendition: how it is to be written, where that is not as the score says.
 
     Example:
         >>> from bach_tf.score import Score
         >>> Piece(Score.from_grid([[67, 60]] * 16, title="A chord"))
         Piece('A chord': 1 bar, 2 notes, 2 voices, 90 quarters a minute)
     """
-
-    primer_steps: int = 0
 
     @classmethod
     def of(cls, piece: reading.Piece) -> Piece:
@@ -39,13 +33,14 @@ class Piece(reading.Piece):
         """Write the piece in the format of the path's ending; return the path.
 
         Args:
-            path: its ending is one of `bach_tf.formats.RENDERERS`: `.mid`, `.wav`, `.opus`,
+            path: its ending is one of `bach_tf.formats.WRITERS`: `.mid`, `.wav`, `.opus`,
                 `.musicxml`, `.svg`, `.pdf`, `.png`, `.csv`. Folders on the way are made.
-            **how: what the writer of the format takes beside, such as `tuning="werckmeister3"`
-                for sound.
+            **how: fields of `bach_tf.formats.rendition.Rendition` that are to be others than those
+                of the piece, such as `tuning="werckmeister3"` for sound.
 
         Raises:
-            ValueError: an unknown ending, or a piece that the format cannot hold.
+            ValueError: an unknown ending, a wish that cannot be, or a piece that the format cannot
+                hold.
 
         Example:
             >>> from bach_tf.score import Score
@@ -54,13 +49,13 @@ class Piece(reading.Piece):
             PosixPath('two.mid')
         """
         path = Path(path)
-        render(self.score, path, **{**self._style(path.suffix), **how})
+        write(self.score, path, replace(self.rendition, **how))
         return path
 
-    def _style(self, ending: str) -> dict[str, Any]:
-        names = ["tempo_qpm", "program", "voice_names"]
-        names += ["programs"] * (ending in SOUNDS) + ["primer_steps"] * (ending in WITH_PRIMER)
-        return {name: getattr(self, name) for name in names}
+    @property
+    def tempo_qpm(self) -> float:
+        """Quarter notes a minute at which the piece begins."""
+        return self.rendition.tempo_of(self.score)
 
     def __repr__(self) -> str:
         score = self.score

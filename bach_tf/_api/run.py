@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -16,9 +17,10 @@ from bach_tf.composing.primers import steps_of
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
+from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.score import Score
-from bach_tf.theory.instruments import check_style, find_program
+from bach_tf.theory.instruments import find_program
 
 if TYPE_CHECKING:
     from bach_tf.composing.sampling import Sampler
@@ -108,7 +110,7 @@ class Run(runs.Run):
         """
         from bach_tf.composing import generation
 
-        style = self._style(tempo, program)
+        rendition = self._rendition(tempo, program)
         seed = secrets.randbelow(2**31) if seed is None else seed
         wanted = 1 if num_outputs is None else num_outputs
         temperature = self.preset.music.temperature if temperature is None else temperature
@@ -129,9 +131,10 @@ class Run(runs.Run):
             top_p=top_p,
             sampler=self._sampler,
         )
-        style["primer_steps"] = generation.primer_steps(self.codec, prompt)
+        given = generation.primer_steps(self.codec, prompt)
+        rendition = replace(rendition, primer_steps=given)
         scores = (generation.decode_piece(self.codec, ids) for batch in batches for ids in batch)
-        pieces = [Piece(score, **style) for score in scores]
+        pieces = [Piece(score, rendition) for score in scores]
         return pieces[0] if num_outputs is None else pieces
 
     def log_likelihood(self, piece: Piece | Score) -> LogLikelihood:
@@ -230,14 +233,13 @@ class Run(runs.Run):
 
         return Scorer(self.model, self.codec)
 
-    def _style(self, tempo: float | None, program: int | str | None) -> dict[str, Any]:
+    def _rendition(self, tempo: float | None, program: int | str | None) -> Rendition:
         """Return how a piece is to sound, checked before a note is composed."""
-        style = {
-            "tempo_qpm": self.preset.music.tempo_qpm if tempo is None else tempo,
-            "program": self.preset.music.program if program is None else find_program(str(program)),
-        }
-        check_style(**style)
-        return {**style, "voice_names": self.codec.part_names}
+        music = self.preset.music
+        return Rendition(
+            tempo_qpm=music.tempo_qpm if tempo is None else tempo,
+            program=music.program if program is None else find_program(str(program)),
+        )
 
     def _lengths(
         self, length: int | None, bars: int | None, min_bars: int | None

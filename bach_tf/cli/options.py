@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.corpora import CORPORA
-from bach_tf.formats import RENDERERS
+from bach_tf.formats import WRITERS
 from bach_tf.recipes import PRESETS, SETTINGS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
 
@@ -105,7 +105,7 @@ def generate_parser() -> Parser:
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--tempo", type=tempi, metavar="QPM", help="quarter notes a minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
-    endings = ",".join(ending.removeprefix(".") for ending in RENDERERS)
+    endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", default="mid", metavar="LIST", help=f"of: {endings}")
     add("--output", type=Path, default=Path("generated"), metavar="FOLDER", help="for the files")
     _add_output_options(parser, quiet="print the names of the files alone")

@@ -12,8 +12,9 @@ import numpy as np
 from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer, read_prompt, steps_of
 from bach_tf.formats import check_formats, check_room_in
 from bach_tf.formats.files import check_folder
+from bach_tf.formats.rendition import Rendition
 from bach_tf.learning.runs import find_run, load_settings
-from bach_tf.theory.instruments import check_style, find_program
+from bach_tf.theory.instruments import find_program
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,13 @@ class Job:
         run: the folder.
         how: what `generate_batches` takes; without a prompt where the corpus gives it.
         endings: of the files.
-        style: what `render` takes.
+        rendition: how they are to be written.
     """
 
     run: Path
     how: dict
     endings: list[str]
-    style: dict
+    rendition: Rendition
 
 
 def plan(args: Namespace) -> Job:
@@ -46,20 +47,18 @@ def plan(args: Namespace) -> Job:
         find_primer(args.primer)
     folder = find_run(args.run, recipe=args.model)
     preset, codec = load_settings(folder)
-    style = {
-        "tempo_qpm": preset.music.tempo_qpm if args.tempo is None else args.tempo,
-        "program": preset.music.program if program is None else program,
-        "voice_names": codec.part_names,
-    }
-    check_style(style["tempo_qpm"], style["program"])
+    rendition = Rendition(
+        tempo_qpm=preset.music.tempo_qpm if args.tempo is None else args.tempo,
+        program=preset.music.program if program is None else program,
+    )
     how = _wishes(preset, codec, args)
-    check_room_in(endings, codec, how["length"], style["tempo_qpm"])
+    check_room_in(endings, codec, how["length"], rendition.tempo_qpm)
     if args.primer != FROM_CORPUS:
         how["prompt"] = np.array([codec.START], np.int32)
         if args.primer is not None:
             how["prompt"] = read_prompt(codec, args.primer, args.primer_length)
         check_room(codec, how["prompt"], how["length"])
-    return Job(folder, how, endings, style)
+    return Job(folder, how, endings, rendition)
 
 
 def _wishes(preset, codec, args: Namespace) -> dict:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.process import begin
 from bach_tf.cli.parser import USER_MISTAKE, Parser, real
 from bach_tf.cli.talk import Talk, complain, run_program
-from bach_tf.formats import RENDERERS, SOUNDS, check_formats, render
-from bach_tf.formats.reading import GRIDS, READERS, Piece, read_piece
-from bach_tf.formats.sound.synthesis import (
+from bach_tf.formats import READERS, WRITERS, check_formats, read, write
+from bach_tf.formats.reading import GRIDS
+from bach_tf.formats.rendition import SYNTHESISERS, Rendition
+from bach_tf.score import Score
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
+from bach_tf.theory.tunings import (
     CONCERT_PITCH_HZ,
     HIGHEST_REFERENCE_HZ,
     LOWEST_REFERENCE_HZ,
     TUNINGS,
 )
-from bach_tf.formats.sound.writing import SYNTHESISERS, check_sound
-from bach_tf.theory.instruments import find_program
 
 PROGRAM = "python -m bach_tf.cli.render"
-SLOWEST_QPM, FASTEST_QPM = 4, 1000
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,16 +41,16 @@ def render_files(args: argparse.Namespace, talk: Talk) -> int:
         ValueError: an argument that is wrong; nothing is written.
     """
     endings = check_formats(args.format)
-    check_sound(args.synthesiser, args.tuning, args.reference)
+    rendition = _rendition(args)
     grid = choose(GRIDS, args.grid, "grid")
-    program = None if args.program is None else find_program(args.program)
     plan = _plan(args, endings)
     bad = 0
     for file, paths in plan.items():
         try:
-            piece = _changed(read_piece(file, grid), args.tempo, program)
+            score = read(file, grid).score
+            _check_tempo(score, rendition)
             for path in paths:
-                _render(piece, path, args)
+                write(score, path, rendition)
                 talk.say(str(path))
         except ValueError as error:
             complain(PROGRAM, error if file.name in str(error) else f"{file}: {error}")
@@ -61,32 +60,26 @@ def render_files(args: argparse.Namespace, talk: Talk) -> int:
     return USER_MISTAKE if bad else 0
 
 
-def _changed(piece: Piece, tempo_qpm: float | None, program: int | None) -> Piece:
-    """Return a piece with the tempo and the instrument that are asked for.
+def _rendition(args: argparse.Namespace) -> Rendition:
+    """Return how the pieces are to be written: as their files say, but for what is asked for."""
+    return Rendition(
+        tempo_qpm=args.tempo,
+        program=None if args.program is None else find_program(args.program),
+        synthesiser=args.synthesiser,
+        tuning=args.tuning,
+        reference_hz=args.reference,
+    )
 
-    Raises:
-        ValueError: the file has a tempo that cannot be.
-    """
-    if tempo_qpm is not None:
-        piece = replace(piece, tempo_qpm=tempo_qpm)
-    if not SLOWEST_QPM <= piece.tempo_qpm <= FASTEST_QPM:
+
+def _check_tempo(score: Score, rendition: Rendition) -> None:
+    """Raise `ValueError` where a file has a tempo that cannot be."""
+    try:
+        rendition.tempo_of(score)
+    except ValueError:
         raise ValueError(
-            f"expected a tempo of {SLOWEST_QPM}..{FASTEST_QPM} quarters a minute, got "
-            f"{piece.tempo_qpm:g}. Choose one with --tempo"
-        )
-    return piece if program is None else replace(piece, program=program, programs=())
-
-
-def _render(piece: Piece, path: Path, args: argparse.Namespace) -> None:
-    style = {name: getattr(piece, name) for name in ("tempo_qpm", "program", "voice_names")}
-    if path.suffix in SOUNDS:
-        style |= {
-            "programs": piece.programs,
-            "synthesiser": args.synthesiser,
-            "tuning": args.tuning,
-            "reference_hz": args.reference,
-        }
-    render(piece.score, path, **style)
+            f"expected a tempo of {LOWEST_TEMPO}..{HIGHEST_TEMPO} quarters a minute, got "
+            f"{score.tempi[0][1]:g}. Choose one with --tempo"
+        ) from None
 
 
 def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]]:
@@ -135,10 +128,10 @@ def rendering_parser() -> Parser:
     add = parser.add_argument
     files = ".mid or .csv files, or a folder of them"
     add("files", type=Path, nargs="+", metavar="FILE", help=files)
-    formats = ", ".join(ending.removeprefix(".") for ending in RENDERERS)
+    formats = ", ".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", required=True, metavar="LIST", help=f"of: {formats}")
     add("--output", type=Path, metavar="FOLDER", help="that of the file by default")
-    tempo = real(SLOWEST_QPM, FASTEST_QPM)
+    tempo = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--tempo", type=tempo, metavar="QPM", help="quarter notes a minute; as in the file")
     add("--program", metavar="NAME", help="General MIDI name or 0..127; as in the file")
     synthesisers = f"one of: {', '.join(SYNTHESISERS)}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -15,28 +14,14 @@ import numpy as np
 
 from bach_tf._basics.choices import choose, shortened
 from bach_tf.codecs import parse_tokens
-from bach_tf.formats.grid_csv import read_grid_csv
-from bach_tf.formats.midi import read_midi, read_midi_seconds
-from bach_tf.score import BEATS, PERFORMANCE_TEMPO_QPM, SECONDS, Score
+from bach_tf.formats import READERS, read
+from bach_tf.formats.reading import Grid
+from bach_tf.score import Score
 
 FROM_CORPUS = "corpus"  # a primer that is cut out of the corpus at random
 # Ends a file's name and no token: a chord of notes may end as ".Eb4".
 FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
-
-
-def read_timed_midi(path: Path, steps_per_quarter: int, timing: str) -> Score:
-    """Read a MIDI file on a grid of beats or of seconds."""
-    if timing == SECONDS:
-        return read_midi_seconds(path, steps_per_quarter * PERFORMANCE_TEMPO_QPM // 60)
-    return read_midi(path, steps_per_quarter)
-
-
-PRIMERS: dict[str, Callable[[Path, int, str], Score]] = {
-    ".csv": lambda path, *_: Score.from_grid(read_grid_csv(path), title=path.stem),
-    ".mid": read_timed_midi,
-    ".midi": read_timed_midi,
-}
 
 
 def read_prompt(codec, primer: str, length: int | None = None) -> np.ndarray:
@@ -55,7 +40,7 @@ def read_prompt(codec, primer: str, length: int | None = None) -> np.ndarray:
     if path is None:
         prompt = _typed_prompt(codec, primer)
     else:
-        prompt = codec.encode(read_primer(path, codec.steps_per_quarter, codec.timing))[:-1]
+        prompt = codec.encode(read_primer(path, Grid(codec.steps_per_quarter, codec.timing)))[:-1]
     return prompt if length is None else prompt[: 1 + length * len(codec.may_follow)]
 
 
@@ -74,19 +59,18 @@ def find_primer(primer: str) -> Path | None:
     return path
 
 
-def read_primer(path: Path, steps_per_quarter: int, timing: str = BEATS) -> Score:
-    """Read the beginning of a piece from a CSV grid or a MIDI file.
+def read_primer(path: Path, grid: Grid) -> Score:
+    """Read the beginning of a piece from a file.
 
     Args:
         path: of the file.
-        steps_per_quarter: the grid of a MIDI file.
-        timing: whether that counts "beats" or "seconds".
+        grid: of a file that has none of its own.
 
     Raises:
         ValueError: another ending, no such file, or a file that cannot be read.
     """
     _check_primer(path)
-    return PRIMERS[path.suffix.lower()](path, steps_per_quarter, timing)
+    return read(path, grid).score
 
 
 def check_room(codec, prompt: np.ndarray, length: int) -> None:
@@ -136,14 +120,14 @@ def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:
 
 def _check_primer(path: Path) -> None:
     """Raise `ValueError` unless there is such a file, of a kind that can be read."""
-    said, endings = shortened(str(path)), ", ".join(PRIMERS)
+    said, endings = shortened(str(path)), ", ".join(READERS)
     if _is_file(path):
         try:
-            choose(PRIMERS, path.suffix.lower(), "kind of primer")
+            choose(READERS, path.suffix.lower(), "kind of primer")
         except ValueError as error:
             raise ValueError(f"{said}: {error}") from None
         return
-    if path.suffix.lower() in PRIMERS or not path.is_dir():
+    if path.suffix.lower() in READERS or not path.is_dir():
         near = _near_names(path)
         hint = f" Did you mean {near}?" if near else ""
         raise ValueError(
@@ -164,7 +148,7 @@ def _near_names(path: Path) -> str:
     """Return the files beside a missing one whose names come close, in words."""
     try:
         beside = islice(path.parent.iterdir(), NEIGHBOURS)
-        names = [file.name for file in beside if file.suffix.lower() in PRIMERS]
+        names = [file.name for file in beside if file.suffix.lower() in READERS]
     except OSError:
         return ""
     near = difflib.get_close_matches(path.name[:255], names, n=2)
@@ -176,7 +160,7 @@ def _typed_prompt(codec, text: str) -> np.ndarray:
     try:
         prompt = parse_tokens(codec, text)
     except ValueError as error:
-        endings = ", ".join(PRIMERS)
+        endings = ", ".join(READERS)
         raise ValueError(
             f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
         ) from None

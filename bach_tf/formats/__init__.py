@@ -1,62 +1,102 @@
-"""A file ending -> the writer of that format."""
+"""A file ending -> what reads that format, and what writes it."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
-from bach_tf.formats.chorale_csv import check_csv_grid, write_chorale_csv
+from bach_tf.formats.chorale_csv import check_csv_grid, read_chorale_csv, write_chorale_csv
 from bach_tf.formats.engraving import write_pdf, write_svg
-from bach_tf.formats.midi import TEMPO_QPM, write_midi
+from bach_tf.formats.midi import write_midi
+from bach_tf.formats.midi.pieces import read_midi_piece
 from bach_tf.formats.musicxml import write_musicxml
 from bach_tf.formats.piano_roll import write_piano_roll
+from bach_tf.formats.reading import Grid, Piece
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.formats.sound.synthesis import LONGEST_SECONDS
 from bach_tf.formats.sound.writing import check_encoder, write_opus, write_wav
 from bach_tf.score import Score
-from bach_tf.theory.instruments import check_style
 
-# Each takes (score, path, tempo_qpm=..., program=..., voice_names=...).
-RENDERERS: dict[str, Callable[..., None]] = {
-    ".mid": write_midi,
-    ".wav": write_wav,
-    ".opus": write_opus,
-    ".ogg": write_opus,
-    ".musicxml": write_musicxml,
-    ".svg": write_svg,
-    ".pdf": write_pdf,
-    ".png": write_piano_roll,
-    ".csv": write_chorale_csv,
+
+@dataclass(frozen=True)
+class Writer:
+    """What writes a format, and what is to be known of it before there is a score.
+
+    Args:
+        write: takes the score, the path and the rendition.
+        is_sound: whether it plays the piece, which may then be of an hour at most.
+        check_ready: takes the ending; raises `ValueError` where a package is missing.
+        check_grid: takes the steps in a quarter; raises `ValueError` where the format has others.
+    """
+
+    write: Callable[[Score, Path, Rendition], None]
+    is_sound: bool = False
+    check_ready: Callable[[str], None] | None = None
+    check_grid: Callable[[int], None] | None = None
+
+
+READERS: dict[str, Callable[[Path, Grid | None], Piece]] = {
+    ".csv": read_chorale_csv,
+    ".mid": read_midi_piece,
+    ".midi": read_midi_piece,
 }
-SOUNDS = (".wav", ".opus", ".ogg")  # these also take (programs=..., synthesiser=..., tuning=...)
-ENCODED = (".opus", ".ogg")  # these need the extra `sound`
+WRITERS: dict[str, Writer] = {
+    ".mid": Writer(write_midi),
+    ".wav": Writer(write_wav, is_sound=True),
+    ".opus": Writer(write_opus, is_sound=True, check_ready=check_encoder),
+    ".ogg": Writer(write_opus, is_sound=True, check_ready=check_encoder),
+    ".musicxml": Writer(write_musicxml),
+    ".svg": Writer(write_svg),
+    ".pdf": Writer(write_pdf),
+    ".png": Writer(write_piano_roll),
+    ".csv": Writer(write_chorale_csv, check_grid=check_csv_grid),
+}
 SCRATCH = ".writing-"  # begins the name of the folder in which a file is written
-WITH_PRIMER = (".png",)  # these also take (primer_steps=...)
 
 
-def render(score: Score, path: Path, *, primer_steps: int = 0, **style) -> None:
+def read(path: Path, grid: Grid | None = None) -> Piece:
+    """Read a piece.
+
+    Args:
+        path: its ending is one of `READERS`.
+        grid: one of `reading.GRIDS`, for a file that has none of its own. `None` for the coarsest
+            on which its notes begin; where they begin on none it is a performance, in seconds.
+
+    Raises:
+        ValueError: another ending, no such file, or one that cannot be read.
+
+    Example:
+        >>> piece = read(Path("prelude.mid"))  # doctest: +SKIP
+    """
+    reader = choose(READERS, path.suffix.lower(), "kind of piece")
+    if not path.is_file():
+        raise ValueError(f"No file {path}.")
+    return reader(path, grid)
+
+
+def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write a score in the format of the path's ending.
 
     Args:
         score: the piece.
-        path: its ending is one of `RENDERERS`.
-        primer_steps: how much of the beginning was given, and not made by a model. The pictures
-            that can do so show it, see `WITH_PRIMER`.
-        **style: `tempo_qpm`, `program` and `voice_names`, as `write_midi` takes them, and what
-            the writer of the format takes beside them, such as the tuning of `write_wav`.
+        path: its ending is one of `WRITERS`.
+        rendition: how it is to be written.
 
     Raises:
-        ValueError: an unknown ending, or a score or style that the format cannot hold; the
-            message names the file.
+        ValueError: an unknown ending, or a score that the format cannot hold; the message names
+            the file.
+
+    Example:
+        >>> write(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
     """
-    write = choose(RENDERERS, path.suffix, "format")
-    if path.suffix in WITH_PRIMER:
-        style["primer_steps"] = primer_steps
+    writer = choose(WRITERS, path.suffix, "format")
     try:
-        check_style(style.get("tempo_qpm", TEMPO_QPM), style.get("program", 0))
-        _write_whole(lambda whole: write(score, whole, **style), path)
+        rendition.tempo_of(score)  # one that cannot be is refused by every format
+        _write_whole(lambda whole: writer.write(score, whole, rendition), path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -82,9 +122,9 @@ def check_formats(formats: str) -> list[str]:
     """
     endings = [f".{name.strip().removeprefix('.').lower()}" for name in formats.split(",")]
     for ending in endings:
-        choose(RENDERERS, ending, "format")
-        if ending in ENCODED:
-            check_encoder(ending)
+        writer = choose(WRITERS, ending, "format")
+        if writer.check_ready is not None:
+            writer.check_ready(ending)
     return list(dict.fromkeys(endings))
 
 
@@ -98,12 +138,14 @@ def check_room_in(endings: Sequence[str], codec, steps: int, tempo_qpm: float) -
         tempo_qpm: quarter notes a minute.
 
     Raises:
-        ValueError: a grid that CSV cannot hold, or sound that may be longer than an hour.
+        ValueError: a grid that a format cannot hold, or sound that may be longer than an hour.
     """
-    if ".csv" in endings:
-        check_csv_grid(codec.steps_per_quarter)
+    for ending in endings:
+        check_grid = WRITERS[ending].check_grid
+        if check_grid is not None:
+            check_grid(codec.steps_per_quarter)
     quarters = 0 if codec.steps_per_bar is None else 4 * steps / codec.steps_per_bar
-    sounds = [ending for ending in endings if ending in SOUNDS]
+    sounds = [ending for ending in endings if WRITERS[ending].is_sound]
     if sounds and quarters * 60 / tempo_qpm > LONGEST_SECONDS:
         raise ValueError(
             f"{', '.join(sounds)}: expected sound of at most {LONGEST_SECONDS} s, got pieces of up "

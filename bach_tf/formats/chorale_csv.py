@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bach_tf.formats.grid_csv import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
     VOICES,
+    read_grid_csv,
     write_grid_csv,
 )
-from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.formats.reading import Grid, Piece
+from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 
-def write_chorale_csv(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float = 0.0,
-    program: int = 0,
-    voice_names: Sequence[str] = (),
-) -> None:
+def write_chorale_csv(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write the pitches of four voices at each sixteenth: `note0,note1,note2,note3`.
 
     Only pitches and silences are kept, and a repeated note becomes one that is held.
@@ -29,9 +24,7 @@ def write_chorale_csv(
     Args:
         score: at most four voices, each of one note at a time, on sixteenths.
         path: of the file.
-        tempo_qpm: ignored.
-        program: ignored.
-        voice_names: ignored: the columns are soprano, alto, tenor and bass.
+        rendition: ignored; the columns are soprano, alto, tenor and bass, whatever the parts.
 
     Raises:
         ValueError: a score of another kind.
@@ -53,6 +46,23 @@ def write_chorale_csv(
     except ValueError as error:
         raise ValueError(f"No CSV grid can hold this score: {error}. Choose another.") from None
     write_grid_csv(path, grid)
+
+
+def read_chorale_csv(path: Path, grid: Grid | None = None) -> Piece:
+    """Read the pitches of four voices at each sixteenth.
+
+    Args:
+        path: of the file.
+        grid: ignored: rows are sixteenths.
+
+    Raises:
+        ValueError: as `read_grid_csv`.
+
+    Example:
+        >>> piece = read_chorale_csv(Path("chorale.csv"))  # doctest: +SKIP
+    """
+    parts = [Part(name) for name in VOICES]
+    return Piece(Score.from_grid(read_grid_csv(path), title=path.stem, parts=parts))
 
 
 def check_csv_grid(steps_per_quarter: int) -> None:

@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from bach_tf._basics.choices import shortened
-from bach_tf.formats import RENDERERS, render
+from bach_tf.formats import WRITERS, write
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
 
 MIDI = ".mid"  # holds every piece
@@ -31,7 +32,7 @@ class PieceNames:
 
     Example:
         >>> with PieceNames(Path("generated")).reserve() as stem:  # doctest: +SKIP
-        ...     write_midi(score, stem.with_name(stem.name + ".mid"))
+        ...     write(score, stem.with_name(stem.name + ".mid"))
     """
 
     def __init__(self, folder: Path):
@@ -67,7 +68,7 @@ class PieceNames:
         except FileExistsError:
             return False
         # Another process may have held it, written and let go since the folder was listed.
-        if any((self.folder / f"{name}{ending}").exists() for ending in RENDERERS):
+        if any((self.folder / f"{name}{ending}").exists() for ending in WRITERS):
             self._holder(name).rmdir()
             return False
         return True
@@ -86,7 +87,9 @@ class Written:
     errors: dict[Path, Exception] = field(default_factory=dict)
 
 
-def write_piece(score: Score, stem: Path, endings: Sequence[str], **style) -> Written:
+def write_piece(
+    score: Score, stem: Path, endings: Sequence[str], rendition: Rendition = PLAIN
+) -> Written:
     """Write a piece in several formats, of which each may fail alone.
 
     MIDI comes first. Where no format could be written, MIDI is tried, so that no piece is lost.
@@ -95,14 +98,14 @@ def write_piece(score: Score, stem: Path, endings: Sequence[str], **style) -> Wr
         score: the piece.
         stem: the path without an ending.
         endings: of the formats.
-        **style: as `render` takes it.
+        rendition: how it is to be written.
     """
     written = Written()
 
     def attempt(ending: str) -> None:
         path = stem.with_name(stem.name + ending)
         try:
-            render(score, path, **style)
+            write(score, path, rendition)
             written.paths.append(path)
         except Exception as error:  # a fault of ours in one format does not cost the others
             written.errors[path] = error

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import SECONDS, Score
-from bach_tf.theory.instruments import check_style
 from bach_tf.theory.note_names import note_name
 
 # Told apart by most eyes, also in grey: M. Okabe and K. Ito's palette (2008).
@@ -39,28 +39,18 @@ BLACK = {1, 3, 6, 8, 10}  # pitch classes
 NAMED = (({0, 2, 4, 5, 7, 9, 11}, 0.12), ({0, 4, 7}, 0.045), ({0}, 0.0))
 
 
-def write_piano_roll(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float = 90.0,
-    program: int = 0,
-    voice_names: Sequence[str] = (),
-    primer_steps: int = 0,
-) -> None:
+def write_piano_roll(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Draw a score as a piano roll.
 
     Bars of four quarters, or of the score's own time signature, are told apart by lines and
-    numbered; a performance has seconds instead. Notes are named at the left.
+    numbered; a performance has seconds instead. Notes are named at the left, and several voices in
+    a legend.
 
     Args:
         score: the piece.
         path: of the picture; its ending says the format, such as `.png`.
-        tempo_qpm: quarter notes a minute, of a performance.
-        program: ignored.
-        voice_names: for the legend; "voice 1" and so on where there are none. A single voice
-            needs no legend.
-        primer_steps: how much of the beginning was given: it is veiled and says so.
+        rendition: says the tempo of a performance, and how much of the beginning was given: that is
+            shaded and says so.
 
     Raises:
         ValueError: a tempo outside what MIDI can say.
@@ -68,11 +58,9 @@ def write_piano_roll(
     Example:
         >>> write_piano_roll(Score.from_grid([[67, 60]]), Path("two.png"))  # doctest: +SKIP
     """
-    check_style(tempo_qpm)
-    names = [
-        (voice_names[voice] if voice < len(voice_names) else "") or f"voice {voice + 1}"
-        for voice in range(score.voices)
-    ]
+    tempo_qpm = rendition.tempo_of(score)
+    parts = rendition.parts_of(score)
+    names = [part.name or f"voice {number}" for number, part in enumerate(parts, start=1)]
     quarters = max(score.length / score.steps_per_quarter, 1)
     lowest, highest = _pitches(score)
     figure, axes = _paper(quarters, highest - lowest + 1, score.title, names)
@@ -83,8 +71,8 @@ def write_piano_roll(
     else:
         _draw_bars(axes, score, quarters)
     drawn = [_draw_voice(axes, score, voice) for voice in range(score.voices)]
-    if primer_steps > 0:
-        _veil(axes, min(primer_steps / score.steps_per_quarter, quarters))
+    if rendition.primer_steps > 0:
+        _veil(axes, min(rendition.primer_steps / score.steps_per_quarter, quarters))
     if len(names) > 1:
         _draw_legend(axes, drawn, names)
     with warnings.catch_warnings():

@@ -70,27 +70,3 @@ def find_program(text: str) -> int:
         return close[0]
     choices = ", ".join(PROGRAMS[number] for number in close) or "a number 0..127 or a name"
     raise ValueError(f"No single General MIDI program '{shortened(text)}'. Choose from: {choices}.")
-
-
-def check_style(tempo_qpm: float, program: int = 0) -> None:
-    """Check what every format needs, whether it holds it or not.
-
-    Args:
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument.
-
-    Raises:
-        ValueError: a tempo or program outside what MIDI can say.
-
-    Example:
-        >>> check_style(90.0, 19)
-    """
-    if not LOWEST_TEMPO <= tempo_qpm <= HIGHEST_TEMPO:
-        raise ValueError(
-            f"`tempo_qpm` must be in {LOWEST_TEMPO}..{HIGHEST_TEMPO}. "
-            f"Received: {shortened(tempo_qpm)}"
-        )
-    if not 0 <= program < len(PROGRAMS):
-        raise ValueError(
-            f"`program` must be in 0..{len(PROGRAMS) - 1}. Received: {shortened(program)}"
-        )

@@ -199,10 +199,10 @@ def test_pieces_that_came_out_the_same_are_said(a_run, capsys):
 
 
 def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkeypatch, capsys):
-    def fail(score, path, **style):
+    def fail(score, path, rendition):
         raise ValueError("no ink")
 
-    monkeypatch.setitem(rendering.RENDERERS, ".png", fail)
+    monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(fail))
     arguments = ["--length", "8", "--num-outputs", "2", "--seed", "1", "--format", "png,mid"]
     assert generate.main([*arguments, "--json"]) == 2
     captured = capsys.readouterr()
@@ -217,7 +217,7 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
 
 
 def test_our_own_fault_in_a_format_costs_no_piece_and_keeps_its_traceback(a_run, monkeypatch):
-    monkeypatch.setitem(rendering.RENDERERS, ".png", lambda *_, **__: 1 / 0)
+    monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(lambda *_: 1 / 0))
     with pytest.raises(ZeroDivisionError):
         generate.main(["--length", "8", "--num-outputs", "2", "--format", "png,mid"])
     assert len(list(Path("generated").iterdir())) == 2
@@ -226,12 +226,12 @@ def test_our_own_fault_in_a_format_costs_no_piece_and_keeps_its_traceback(a_run,
 def test_a_full_disk_ends_the_work_and_names_the_pieces_that_are_kept(a_run, monkeypatch, capsys):
     written = []
 
-    def fill(score, path, **style):
+    def fill(score, path, rendition):
         if written:
             raise OSError(28, "No space left on device")
         written.append(path.write_text("a piece"))
 
-    monkeypatch.setitem(rendering.RENDERERS, ".mid", fill)
+    monkeypatch.setitem(rendering.WRITERS, ".mid", rendering.Writer(fill))
     assert generate.main(["--length", "8", "--num-outputs", "9"]) == 2
     kept = f"generated/{date.today()}_1.mid"
     said = capsys.readouterr().err
@@ -265,7 +265,7 @@ def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, ca
 
 def test_the_primer_is_told_to_what_draws_it(a_run, monkeypatch):
     given = []
-    monkeypatch.setattr(files, "render", lambda *_, primer_steps, **__: given.append(primer_steps))
+    monkeypatch.setattr(files, "write", lambda *call: given.append(call[-1].primer_steps))
     assert generate.main(["--primer_pitches", "[72, 67, 64, 48]", "--num_steps", "8"]) == 0
     assert given == [1]
 

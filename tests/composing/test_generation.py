@@ -11,15 +11,17 @@ from musicxml_reader import notes_of, read_back
 
 from bach_tf.codecs import CODECS, EventCodec
 from bach_tf.composing import generation, primers
-from bach_tf.formats import RENDERERS, check_formats, render
+from bach_tf.formats import WRITERS, check_formats, write
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
 from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.piano_roll import COLOURS
+from bach_tf.formats.reading import Grid
+from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
 from bach_tf.learning.pipeline import Pieces, load_split
 from bach_tf.recipes import PRESETS, changed
-from bach_tf.score import Score
+from bach_tf.score import Part, Score
 
 TEMPO_QPM = 100  # at which pieces are rendered here
 PRIMER = [[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 2
@@ -81,7 +83,7 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
     write_grid_csv(tmp_path / "a.csv", score.to_grid())
     write_midi(score, tmp_path / "a.mid")
     for path in (tmp_path / "a.csv", tmp_path / "a.mid"):
-        assert primers.read_primer(path, 4).to_grid(4).tolist() == PRIMER
+        assert primers.read_primer(path, Grid(4)).to_grid(4).tolist() == PRIMER
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_a_bad_primer_says_what_is_wrong(tmp_path, name, message):
     (tmp_path / "bad.mid").write_text("no music")
     (tmp_path / "sound.wav").write_text("no music")
     with pytest.raises(ValueError, match=message):
-        primers.read_primer(tmp_path / name, 4)
+        primers.read_primer(tmp_path / name, Grid(4))
 
 
 def test_prompts_are_files_tokens_or_cut_out_of_the_corpus(trained_run, tmp_path, monkeypatch):
@@ -315,11 +317,12 @@ def rgb(code):
     return [int(code[i : i + 2], 16) for i in (1, 3, 5)]
 
 
-@pytest.mark.parametrize("ending", RENDERERS)
+@pytest.mark.parametrize("ending", WRITERS)
 def test_every_renderers_file_opens_again_with_the_same_notes(ending, tmp_path, tiny_pieces):
     for score in tiny_pieces:
         path = tmp_path / "new" / f"a{ending}"
-        render(score, path, tempo_qpm=TEMPO_QPM, program=6, voice_names=("one", "two"))
+        named = replace(score, parts=[Part("one"), Part("two")])
+        write(named, path, Rendition(tempo_qpm=TEMPO_QPM, program=6))
         SAME_NOTES[ending](path, score)
 
 
@@ -333,7 +336,8 @@ def test_formats_are_endings_with_or_without_a_dot():
 
 
 def test_the_style_reaches_the_file(tmp_path):
-    render(Score.from_grid([[60]]), tmp_path / "a.mid", tempo_qpm=120, program=6, voice_names=["x"])
+    score = Score.from_grid([[60]], parts=[Part("x")])
+    write(score, tmp_path / "a.mid", Rendition(tempo_qpm=120, program=6))
     file = mido.MidiFile(tmp_path / "a.mid")
     assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [500_000]
     assert [m.program for m in file.tracks[1] if m.type == "program_change"] == [6]
@@ -342,4 +346,4 @@ def test_the_style_reaches_the_file(tmp_path):
 
 def test_an_unknown_ending_lists_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown format '.doc'. Choose from: .csv, .mid, "):
-        render(Score.from_grid([[60]]), tmp_path / "a.doc")
+        write(Score.from_grid([[60]]), tmp_path / "a.doc")

@@ -28,6 +28,7 @@ from bach_tf.corpora.preparation.midi_files import find_midi_files, read_midi_fi
 from bach_tf.corpora.preparation.splits import deal
 from bach_tf.formats.midi import read_midi, write_midi
 from bach_tf.formats.notes_csv import read_notes_csv, write_notes_csv
+from bach_tf.formats.rendition import Rendition
 from bach_tf.score import TIMINGS, Part, Score
 
 SPLITS = ("train", "valid", "test")
@@ -327,7 +328,7 @@ def test_no_good_file_is_too_few(tmp_path):
 def test_a_copy_is_left_out_whatever_its_name(tmp_path):
     write_files(tmp_path, ["a.mid", "b.mid", "c.mid"])
     shutil.copy(tmp_path / "b.mid", tmp_path / "copy.mid")
-    write_midi(piece(0, title="another title"), tmp_path / "d.midi", tempo_qpm=60)
+    write_midi(piece(0, title="another title"), tmp_path / "d.midi", Rendition(tempo_qpm=60))
     read, left_out = read_midi_files(find_midi_files(tmp_path), read_midi)
     assert set(read) == {"a", "b", "c"}
     assert left_out == {
@@ -437,7 +438,7 @@ def test_expressive_timing_is_kept(home, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     for number in range(3):  # at 60 quarters a minute a sixteenth is a quarter of a second
-        write_midi(piece(number + 1), mine / f"{number}.mid", tempo_qpm=60)
+        write_midi(piece(number + 1), mine / f"{number}.mid", Rendition(tempo_qpm=60))
     (score,) = read_prepared(CORPORA["performance"].prepare(mine))["train"]
     assert score.onset.tolist() == [0, 31, 62]
     assert score.length == round(3 * 0.25 * 125)

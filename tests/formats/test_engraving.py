@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,14 +10,19 @@ from bach_tf.formats.engraving import pdf, svg, verovio_pages, write_pdf, write_
 from bach_tf.formats.engraving.drawing import draw_page
 from bach_tf.formats.engraving.svg import WIDTH
 from bach_tf.formats.musicxml import to_musicxml
-from bach_tf.score import Score
+from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.score import Part, Score
 
+AT_72 = Rendition(tempo_qpm=72)
 SVG = "{http://www.w3.org/2000/svg}"
 CHORALE = [[72, 67, 64, 48]] * 4 + [[71, 65, 62, 55]] * 4
 
 
-def drawn(score, tmp_path, **style):
-    write_svg(score, tmp_path / "a.svg", **style)
+PARTS = [Part(name) for name in "SATB"]
+
+
+def drawn(score, tmp_path, rendition=PLAIN):
+    write_svg(score, tmp_path / "a.svg", rendition)
     return ElementTree.parse(tmp_path / "a.svg").getroot()
 
 
@@ -35,7 +41,7 @@ def height_of(picture):
 
 
 def test_four_voices_stand_on_two_staves(tmp_path):
-    picture = drawn(Score.from_grid(CHORALE), tmp_path, voice_names=("S", "A", "T", "B"))
+    picture = drawn(Score.from_grid(CHORALE, parts=PARTS), tmp_path)
     assert len(of_class(picture, "system")) == 1
     assert len(of_class(picture, "staff")) == 2
     assert len(of_class(picture, "layer")) == 4
@@ -66,7 +72,7 @@ def test_a_single_voice_has_one_staff(tmp_path):
 
 def test_the_title_and_the_tempo_are_read(tmp_path):
     title = "Wachet auf & <mehr> \x07"
-    words = text_of(drawn(Score.from_grid(CHORALE, title=title), tmp_path, tempo_qpm=72))
+    words = text_of(drawn(Score.from_grid(CHORALE, title=title), tmp_path, Rendition(tempo_qpm=72)))
     assert words[:5] == ["Wachet", "auf", "&", "<mehr>", "?"]
     assert "72" in words
 
@@ -139,19 +145,20 @@ def test_a_real_chorale_is_one_picture(tmp_path, real_data, monkeypatch):
 
 def test_a_style_that_cannot_be(tmp_path):
     with pytest.raises(ValueError, match=r"`program` must be in 0..127. Received: 128"):
-        write_svg(Score.from_grid([[60]]), tmp_path / "a.svg", program=128)
+        write_svg(Score.from_grid([[60]]), tmp_path / "a.svg", Rendition(program=128))
     with pytest.raises(ValueError, match=r"`tempo_qpm` must be in 4..1000. Received: 1"):
-        write_svg(Score.from_grid([[60]]), tmp_path / "a.svg", tempo_qpm=1)
+        write_svg(Score.from_grid([[60]]), tmp_path / "a.svg", Rendition(tempo_qpm=1))
     assert not (tmp_path / "a.svg").exists()
 
 
 def test_a_single_voice_has_a_name_only_where_one_is_given(tmp_path):
     assert "voice" not in text_of(drawn(Score.from_grid([[60]] * 4), tmp_path))
-    assert "flute" in text_of(drawn(Score.from_grid([[60]] * 4), tmp_path, voice_names=["flute"]))
+    flute = Score.from_grid([[60]] * 4, parts=[Part("flute")])
+    assert "flute" in text_of(drawn(flute, tmp_path))
 
 
 def test_the_note_of_the_tempo_is_an_outline(tmp_path):
-    drawn(Score.from_grid(CHORALE), tmp_path, tempo_qpm=72)
+    drawn(Score.from_grid(CHORALE), tmp_path, Rendition(tempo_qpm=72))
     text = (tmp_path / "a.svg").read_text()
     assert "font-face" not in text
     assert verovio_pages.MUSIC_FONT not in text
@@ -163,12 +170,11 @@ def test_the_note_of_the_tempo_is_an_outline(tmp_path):
 
 
 def test_a_last_bar_does_not_stand_alone(monkeypatch):
-    style = {"tempo_qpm": 90, "program": 19, "voice_names": ()}
     score = Score.from_grid(([[72, 67, 64, 48]] * 4 + [[74, 67, 62, 47]] * 4) * 12)
     alone = verovio_pages._leaves_a_bar_alone
-    assert not alone(verovio_pages.engrave(score, svg.PAGE, **style)[-1])
+    assert not alone(verovio_pages.engrave(score, svg.PAGE, PLAIN)[-1])
     monkeypatch.setattr(verovio_pages, "SPACINGS", verovio_pages.SPACINGS[:1])
-    assert alone(verovio_pages.engrave(score, svg.PAGE, **style)[-1])
+    assert alone(verovio_pages.engrave(score, svg.PAGE, PLAIN)[-1])
 
 
 # Pages to print.
@@ -208,13 +214,13 @@ def test_any_title_can_be_printed(title, tmp_path, capfd):
 
 
 def figure_of(score):
-    style = {"tempo_qpm": 72, "program": 19, "voice_names": ("S", "A", "T", "B")}
-    return draw_page(verovio_pages.engrave(score, pdf.PAGE, **style)[0], width_inches=8.27)
+    page = verovio_pages.engrave(replace(score, parts=PARTS), pdf.PAGE, AT_72)[0]
+    return draw_page(page, width_inches=8.27)
 
 
 def test_all_that_verovio_draws_is_on_the_page():
     score = Score.from_grid(CHORALE, title="One")
-    page = verovio_pages.engrave(score, pdf.PAGE, tempo_qpm=72, program=19, voice_names=())[0]
+    page = verovio_pages.engrave(score, pdf.PAGE, AT_72)[0]
     shapes = re.findall(r"<(use|rect|polygon|polyline|ellipse)\b", page)
     defined = page[page.index("<defs>") : page.index("</defs>")].count("<path")
     hidden = page.count("placeholder systemMilestone")  # each with one ellipse that none sees
@@ -237,8 +243,7 @@ def test_what_is_printed_lies_within_the_margins():
 
 
 def test_staff_lines_are_where_verovio_has_them():
-    style = {"tempo_qpm": 72, "program": 19, "voice_names": ()}
-    page = verovio_pages.engrave(Score.from_grid([[60]] * 16), pdf.PAGE, **style)[0]
+    page = verovio_pages.engrave(Score.from_grid([[60]] * 16), pdf.PAGE, AT_72)[0]
     margin = pdf.MARGIN_MM * pdf.TENTHS * 10
     found = re.findall(r'<path d="M(\d+) (\d+) L(\d+) (\d+)" stroke-width="', page)
     expected = {tuple(margin + int(number) for number in line) for line in found}

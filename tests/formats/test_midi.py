@@ -14,11 +14,11 @@ from hypothesis.extra.numpy import arrays
 
 from bach_tf.formats.midi import (
     CHANNELS,
-    CHURCH_ORGAN,
     read_midi,
     read_midi_seconds,
     write_midi,
 )
+from bach_tf.formats.rendition import CHURCH_ORGAN, Rendition
 from bach_tf.score import COLUMNS, PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score
 
 # Soprano: one G held for two steps, then a rest. Alto: C, then B to the end.
@@ -52,6 +52,10 @@ GOLDEN = bytes.fromhex(
 def two_voices():
     about = {"title": "two", "key_signature": -1, "metres": ((0, 3, 4),)}
     return Score.from_grid(TWO_VOICES, velocity=(90, 70), **about)
+
+
+def named(score, *names):
+    return replace(score, parts=[Part(name) for name in names])
 
 
 def tracks_of(path):
@@ -92,7 +96,7 @@ def write(tmp_path):
 
     def write_score(score, **style):
         path = tmp_path / "written.mid"
-        write_midi(score, path, **style)
+        write_midi(score, path, Rendition(**style))
         return path
 
     return write_score
@@ -102,9 +106,9 @@ def write(tmp_path):
 
 
 def test_golden_file(write):
-    path = write(two_voices(), tempo_qpm=90, voice_names=["soprano"])
+    path = write(named(two_voices(), "soprano"), tempo_qpm=90)
     assert path.read_bytes() == GOLDEN
-    assert write(two_voices(), tempo_qpm=90, voice_names=["soprano"]).read_bytes() == GOLDEN
+    assert write(named(two_voices(), "soprano"), tempo_qpm=90).read_bytes() == GOLDEN
 
 
 def test_a_note_is_struck_where_the_pitch_changes_and_held_until_then(write):
@@ -151,7 +155,7 @@ def test_an_unknown_key_is_not_written_and_an_unknown_meter_is_four_fourths(writ
 def test_each_voice_has_a_named_track_a_channel_and_its_velocity(write):
     velocities = (92, 74, 75, 84)
     score = Score.from_grid([[72, 67, 64, 48]], velocity=velocities)
-    _, *tracks = tracks_of(write(score, voice_names=["Sopran", "Alt"], program=6))
+    _, *tracks = tracks_of(write(named(score, "Sopran", "Alt"), program=6))
     messages = [[message for _, message in track] for track in tracks]
     assert [track[0].name for track in messages] == ["Sopran", "Alt", "voice 3", "voice 4"]
     assert [(track[1].channel, track[1].program) for track in messages] == [
@@ -179,7 +183,7 @@ def test_the_church_organ_plays_unless_told_otherwise(write):
 
 
 def test_names_beyond_latin_letters_are_written_as_far_as_they_go(write):
-    path = write(Score.from_grid([[60]], title="Ach Gött, 神"), voice_names=["ñ→"])
+    path = write(named(Score.from_grid([[60]], title="Ach Gött, 神"), "ñ→"))
     assert [track[0][1].name for track in tracks_of(path)] == ["Ach Gött, ?", "ñ?"]
 
 
@@ -292,10 +296,11 @@ def test_the_golden_file_is_read(read):
 def test_what_is_asked_for_takes_the_place_of_what_the_score_says(write, read):
     said = {"tempi": [(0, 60), (2, 120)], "parts": [Part("one", 40, pan=0), Part("two", 41)]}
     score = replace(two_voices(), **said)
-    asked = {"tempo_qpm": 75, "program": 6, "voice_names": ["upper"]}
-    again = read(write(score, **asked).read_bytes())
+    again = read(write(score, tempo_qpm=75, program=6).read_bytes())
     assert again.tempi == ((0, 75),)
-    assert again.parts == (Part("upper", 6, pan=0), Part("two", 6))
+    assert again.parts == (Part("one", 6, pan=0), Part("two", 6))
+    assert read(write(score, programs=[7]).read_bytes()).parts[0].program == 7
+    assert read(write(score).read_bytes()).parts == tuple(said["parts"])
 
 
 def test_tempi_and_metres_stand_at_their_places(read):

@@ -11,10 +11,11 @@ from musicxml_reader import notes_of, read_back
 
 from bach_tf.corpora import CORPORA, read_prepared
 from bach_tf.formats.midi import read_midi_seconds, write_midi
-from bach_tf.formats.musicxml import LAYOUTS, to_musicxml, write_musicxml
+from bach_tf.formats.musicxml import to_musicxml, write_musicxml
 from bach_tf.formats.musicxml.parts import on_grid
 from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter, split, symbols_of
-from bach_tf.score import Score
+from bach_tf.formats.rendition import LAYOUTS, Rendition
+from bach_tf.score import Part, Score
 
 SIXTEENTH = QUARTER // 4
 CHORD_OF_FOUR = [72, 67, 64, 48]
@@ -22,12 +23,12 @@ CHORD_OF_FOUR = [72, 67, 64, 48]
 
 def written(score, tmp_path, **style):
     path = tmp_path / "a.musicxml"
-    write_musicxml(score, path, **style)
+    write_musicxml(score, path, Rendition(**style))
     return path
 
 
 def elements(score, tag, **style):
-    return list(ElementTree.fromstring(to_musicxml(score, **style).encode()).iter(tag))
+    return list(ElementTree.fromstring(to_musicxml(score, Rendition(**style)).encode()).iter(tag))
 
 
 def texts(score, tag, **style):
@@ -126,8 +127,9 @@ def test_four_parts_with_names_clefs_and_bars(tmp_path):
         key_signature=-1,
         metres=((0, 3, 4),),
         upbeat=4,
+        parts=[Part("Soprano"), Part("Alto")],
     )
-    path = written(score, tmp_path, voice_names=("Soprano", "Alto"), tempo_qpm=72, program=52)
+    path = written(score, tmp_path, tempo_qpm=72, program=52)
     notes, stream = read_back(path)
     assert notes == notes_of(score)
     assert [part.partName for part in stream.parts] == ["Soprano", "Alto", "voice 3", "voice 4"]
@@ -233,8 +235,9 @@ def test_a_wide_voice_of_a_keyboard_has_two_staves(tmp_path):
 
 
 def test_two_staves_of_two_voices(tmp_path):
-    score = Score.from_grid([CHORD_OF_FOUR] * 4 + [[71, 67, 62, 55]] * 4, fermatas=(4,))
-    style = {"layout": "closed", "voice_names": ("S", "A", "T", "B")}
+    rows = [CHORD_OF_FOUR] * 4 + [[71, 67, 62, 55]] * 4
+    score = Score.from_grid(rows, fermatas=(4,), parts=[Part(name) for name in "SATB"])
+    style = {"layout": "closed"}
     assert texts(score, "part-name", **style) == ["S\nA", "T\nB"]
     assert texts(score, "sign", **style) == ["G", "F"]
     # The alto's two notes are one, held.
@@ -330,7 +333,7 @@ def test_a_real_performance_is_read_back(tmp_path):
         length=4000,
         steps_per_quarter=100,
     )
-    write_midi(score, tmp_path / "a.mid", tempo_qpm=75)
+    write_midi(score, tmp_path / "a.mid", Rendition(tempo_qpm=75))
     score = read_midi_seconds(tmp_path / "a.mid")
     notes, _ = read_back(written(score, tmp_path, program=40))
     assert notes == notes_of(on_grid(score))
@@ -392,6 +395,6 @@ def test_the_same_score_gives_the_same_text():
 )
 def test_a_style_that_cannot_be(style, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        write_musicxml(Score.from_grid([[60]]), tmp_path / "a.musicxml", **style)
+        write_musicxml(Score.from_grid([[60]]), tmp_path / "a.musicxml", Rendition(**style))
     assert not Path(tmp_path / "a.musicxml").exists()
     assert LAYOUTS == ("parts", "closed")

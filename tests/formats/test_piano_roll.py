@@ -3,7 +3,8 @@ import pytest
 from matplotlib.image import imread
 
 from bach_tf.formats.piano_roll import COLOURS, write_piano_roll
-from bach_tf.score import Score
+from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.score import Part, Score
 
 
 def boxes(path, colour):
@@ -16,8 +17,8 @@ def boxes(path, colour):
 
 def test_time_goes_to_the_right_and_pitch_up(tmp_path):
     # The second voice is lower, and begins later.
-    score = Score.from_grid([[72, 0]] * 8 + [[0, 60]] * 8)
-    write_piano_roll(score, tmp_path / "a.png", voice_names=("", ""))
+    score = Score.from_grid([[72, 0]] * 8 + [[0, 60]] * 8, parts=[Part(), Part()])
+    write_piano_roll(score, tmp_path / "a.png")
     left, right, top, bottom = boxes(tmp_path / "a.png", COLOURS[0])
     # The legend, at the right, repeats the colours: only the first voice's left edge is its own.
     later_left, _, _, lower_bottom = boxes(tmp_path / "a.png", COLOURS[1])
@@ -52,7 +53,7 @@ def test_a_primer_is_set_off_from_what_was_made(tmp_path):
     score = Score.from_grid([[60]] * 64)  # one note through four bars
     write_piano_roll(score, tmp_path / "a.png")
     whole = coloured(tmp_path / "a.png", COLOURS[0])
-    write_piano_roll(score, tmp_path / "b.png", primer_steps=16)
+    write_piano_roll(score, tmp_path / "b.png", Rendition(primer_steps=16))
     made = coloured(tmp_path / "b.png", COLOURS[0])
     assert made[-1] == whole[-1]
     assert made[0] - whole[0] == pytest.approx(len(whole) / 4, abs=3)
@@ -62,7 +63,7 @@ def test_a_primer_is_set_off_from_what_was_made(tmp_path):
 
 
 def test_a_primer_longer_than_the_piece(tmp_path):
-    write_piano_roll(Score.from_grid([[60]] * 16), tmp_path / "a.png", primer_steps=99)
+    write_piano_roll(Score.from_grid([[60]] * 16), tmp_path / "a.png", Rendition(primer_steps=99))
     assert len(coloured(tmp_path / "a.png", COLOURS[0])) == 0
 
 
@@ -74,12 +75,12 @@ def test_both_voices_of_a_unison_are_seen(tmp_path):
     assert second > 500
 
 
-def drawn(score, **style):
+def drawn(score, rendition=PLAIN):
     """Return the axes of a picture."""
     axes = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.figure.Figure.savefig", lambda self, path: axes.extend(self.axes))
-        write_piano_roll(score, None, **style)
+        write_piano_roll(score, None, rendition)
     return axes[0]
 
 
@@ -101,7 +102,7 @@ def test_numbers_of_bars_do_not_touch():
 
 def test_a_performance_is_measured_in_seconds():
     score = Score.from_grid([[60]] * 1250, steps_per_quarter=100, timing="seconds")  # ten of them
-    axes = drawn(score, tempo_qpm=75)
+    axes = drawn(score, Rendition(tempo_qpm=75))
     assert axes.get_xlabel() == "seconds"
     assert labels(axes.get_xticklabels())[:3] == ["0", "1", "2"]
     assert axes.get_xticks()[1] == pytest.approx(1.25)  # quarters
@@ -117,10 +118,10 @@ def test_notes_are_named_as_there_is_room():
 
 @pytest.mark.parametrize("name", ["_x", "$x^", "\u97f3", "\x07", "n" * 100])
 def test_any_name_can_be_drawn(name, tmp_path, capfd):
-    score = Score.from_grid([[60, 48]] * 16, title=name)
-    write_piano_roll(score, tmp_path / "a.png", voice_names=(name, "b"))
+    score = Score.from_grid([[60, 48]] * 16, title=name, parts=[Part(name), Part("b")])
+    write_piano_roll(score, tmp_path / "a.png")
     assert capfd.readouterr() == ("", "")
-    axes = drawn(score, voice_names=(name, "b"))
+    axes = drawn(score)
     assert labels(axes.get_legend().get_texts()) == [name, "b"]
 
 

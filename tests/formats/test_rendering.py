@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -11,14 +12,14 @@ import numpy as np
 import pytest
 
 from bach_tf.cli.render import main
-from bach_tf.formats import RENDERERS, render
+from bach_tf.formats import WRITERS, read, write
 from bach_tf.formats.chorale_csv import write_chorale_csv
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
-from bach_tf.formats.reading import read_piece
+from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE
 from bach_tf.formats.sound.writing import write_wav
-from bach_tf.score import Score
+from bach_tf.score import Part, Score
 
 ROOT = Path(__file__).parents[2]
 CHORALE = Score.from_grid([[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 4)
@@ -27,7 +28,7 @@ CHORALE = Score.from_grid([[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 4)
 @pytest.fixture
 def chorale(tmp_path):
     """A MIDI file of half a bar, at 60 quarters a minute, for harpsichord."""
-    write_midi(CHORALE, tmp_path / "a.mid", tempo_qpm=60, program=6)
+    write_midi(CHORALE, tmp_path / "a.mid", Rendition(tempo_qpm=60, program=6))
     return tmp_path / "a.mid"
 
 
@@ -37,7 +38,7 @@ def seconds_of(path):
 
 
 def test_all_formats_beside_the_file(chorale, capsys):
-    endings = [ending for ending in RENDERERS if ending != ".mid"]
+    endings = [ending for ending in WRITERS if ending != ".mid"]
     assert main([str(chorale), "--format", ",".join(endings)]) == 0
     written = [str(chorale.with_suffix(ending)) for ending in endings]
     assert capsys.readouterr() == ("\n".join(written) + "\n", "")
@@ -58,8 +59,9 @@ def test_tempo_and_instrument_are_those_of_the_file(chorale, tmp_path):
     assert main([str(chorale), "--format", "wav,mid", "--output", str(tmp_path / "new")]) == 0
     assert seconds_of(tmp_path / "new" / "a.wav") == 2 + 1
     assert (tmp_path / "new" / "a.mid").read_bytes() != b""
-    piece = read_piece(tmp_path / "new" / "a.mid")
-    assert (piece.tempo_qpm, piece.program) == (60, 6)
+    score = read(tmp_path / "new" / "a.mid").score
+    assert score.tempi == ((0, 60),)
+    assert {part.program for part in score.parts} == {6}
 
 
 def test_tuning_and_reference_reach_the_sound(chorale, tmp_path):
@@ -85,21 +87,22 @@ def test_the_synthesiser_reaches_the_sound(chorale, tmp_path):
 
 
 def test_each_voice_keeps_its_instrument_and_its_name(tmp_path):
-    write_midi(CHORALE, tmp_path / "a.mid", voice_names=("violin", "viola"))
+    named = replace(CHORALE, parts=[Part("violin"), Part("viola")])
+    write_midi(named, tmp_path / "a.mid")
     file = mido.MidiFile(tmp_path / "a.mid")
     for track, program in zip(file.tracks[1:], (40, 41, 42)):
         track[1] = track[1].copy(program=program)
     file.tracks[4].pop(1)  # the bass asks for none
     file.save(tmp_path / "a.mid")
-    piece = read_piece(tmp_path / "a.mid")
-    assert piece.voice_names == ("violin", "viola", "voice 3", "voice 4")
-    assert piece.programs == (40, 41, 42, 40)
+    parts = read(tmp_path / "a.mid").score.parts
+    assert [part.name for part in parts] == ["violin", "viola", "voice 3", "voice 4"]
+    assert [part.program for part in parts] == [40, 41, 42, 40]
     options = ["--format", "wav", "--output"]
     assert main([str(tmp_path / "a.mid"), *options, str(tmp_path / "1")]) == 0
     assert main([str(tmp_path / "a.mid"), *options, str(tmp_path / "2"), "--program", "40"]) == 0
     own, all_violin = ((tmp_path / folder / "a.wav").read_bytes() for folder in "12")
     assert own != all_violin
-    write_wav(CHORALE, tmp_path / "b.wav", tempo_qpm=90, programs=(40, 41, 42, 40))
+    write_wav(CHORALE, tmp_path / "b.wav", Rendition(tempo_qpm=90, programs=(40, 41, 42, 40)))
     assert own == (tmp_path / "b.wav").read_bytes()
 
 
@@ -126,12 +129,12 @@ def test_files_that_would_overwrite_each_other(chorale, tmp_path, capsys):
 
 
 def test_only_pictures_are_told_of_the_primer(tmp_path):
-    for ending in RENDERERS:
-        render(CHORALE, tmp_path / f"a{ending}", primer_steps=4, tempo_qpm=90, program=19)
-        render(CHORALE, tmp_path / f"b{ending}", tempo_qpm=90, program=19)
+    for ending in WRITERS:
+        write(CHORALE, tmp_path / f"a{ending}", Rendition(primer_steps=4, tempo_qpm=90, program=19))
+        write(CHORALE, tmp_path / f"b{ending}", Rendition(tempo_qpm=90, program=19))
     changed = [
         ending
-        for ending in RENDERERS
+        for ending in WRITERS
         if (tmp_path / f"a{ending}").read_bytes() != (tmp_path / f"b{ending}").read_bytes()
     ]
     assert {".png"} <= set(changed) <= {".png", ".opus", ".ogg"}  # Ogg numbers its streams anew
@@ -141,9 +144,9 @@ def test_a_csv_grid_is_read(tmp_path):
     write_grid_csv(tmp_path / "b.csv", CHORALE.to_grid())
     assert main([str(tmp_path / "b.csv"), "--format", "mid"]) == 0
     np.testing.assert_array_equal(read_midi(tmp_path / "b.mid").to_grid(), CHORALE.to_grid())
-    piece = read_piece(tmp_path / "b.csv")
-    assert piece.voice_names == ("soprano", "alto", "tenor", "bass")
-    assert piece.score.title == "b"
+    score = read(tmp_path / "b.csv").score
+    assert [part.name for part in score.parts] == ["soprano", "alto", "tenor", "bass"]
+    assert score.title == "b"
 
 
 def midi_of(path, steps_per_quarter, onsets):
@@ -157,7 +160,7 @@ def midi_of(path, steps_per_quarter, onsets):
         length=max(onsets) + 1,
         steps_per_quarter=steps_per_quarter,
     )
-    write_midi(score, path, tempo_qpm=75)
+    write_midi(score, path, Rendition(tempo_qpm=75))
     return path
 
 
@@ -172,9 +175,10 @@ def midi_of(path, steps_per_quarter, onsets):
     ],
 )
 def test_the_coarsest_grid_that_fits_is_taken(tmp_path, steps_per_quarter, onsets, grid):
-    piece = read_piece(midi_of(tmp_path / "a.mid", steps_per_quarter, onsets))
+    piece = read(midi_of(tmp_path / "a.mid", steps_per_quarter, onsets))
     assert piece.score.steps_per_quarter == grid
-    assert piece.tempo_qpm == 75
+    assert piece.score.timing == ("seconds" if grid == 100 else "beats")
+    assert piece.rendition.tempo_of(piece.score) == 75
     seconds = piece.score.onset / grid * 60 / 75
     expected = np.array(onsets) / steps_per_quarter * 60 / 75
     np.testing.assert_allclose(seconds, expected, atol=0.005)
@@ -192,8 +196,8 @@ def test_the_grid_can_be_chosen(tmp_path, capsys):
 def test_a_file_without_notes_or_tempo(tmp_path):
     mido.MidiFile().save(tmp_path / "empty.mid")
     assert main([str(tmp_path / "empty.mid"), "--format", "wav,musicxml,svg,png"]) == 0
-    piece = read_piece(tmp_path / "empty.mid")
-    assert (piece.tempo_qpm, piece.program, len(piece.score)) == (120, 19, 0)  # as MIDI says
+    score = read(tmp_path / "empty.mid").score
+    assert (score.tempi, score.parts, len(score)) == (((0, 120),), (), 0)  # as MIDI says
 
 
 @pytest.mark.parametrize(
@@ -260,7 +264,7 @@ def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, caps
         shutil.copy(chorale, folder / f"{name}.mid")
     (folder / "b.mid").write_text("no music")
     slow = mido.MidiFile(chorale)
-    slow.tracks[0].insert(0, mido.MetaMessage("set_tempo", tempo=0xFFFFFF))
+    slow.tracks[0].insert(2, mido.MetaMessage("set_tempo", tempo=0xFFFFFF))
     slow.save(folder / "c.mid")
     assert main([str(folder), "--format", "csv,png"]) == 2
     out, error = capsys.readouterr()

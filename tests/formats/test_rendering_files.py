@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from bach_tf import formats as rendering
-from bach_tf.formats import RENDERERS, check_room_in, files, render
+from bach_tf.formats import WRITERS, Writer, check_room_in, files, write
 from bach_tf.formats.files import PieceNames, check_folder, write_piece
 from bach_tf.formats.midi import read_midi
 from bach_tf.score import Score
@@ -38,11 +39,11 @@ def today(number):
 
 
 def failing(monkeypatch, ending, error):
-    def fail(score, path, **style):
+    def fail(score, path, rendition):
         path.write_text("half")
         raise error
 
-    monkeypatch.setitem(rendering.RENDERERS, ending, fail)
+    monkeypatch.setitem(rendering.WRITERS, ending, Writer(fail))
 
 
 def test_two_programs_in_a_folder_overwrite_no_piece_of_each_other(tmp_path):
@@ -100,17 +101,17 @@ def test_a_full_folder_is_listed_once(tmp_path, monkeypatch):
 def test_a_file_that_failed_or_was_stopped_leaves_nothing_behind(tmp_path, monkeypatch, error):
     failing(monkeypatch, ".mid", error)
     with pytest.raises(type(error)), PieceNames(tmp_path).reserve() as stem:
-        render(SCORE, stem.with_suffix(".mid"))
+        write(SCORE, stem.with_suffix(".mid"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_written_again_is_whole_at_any_time(tmp_path, monkeypatch):
     path = tmp_path / "a.mid"
-    render(SCORE, path)
+    write(SCORE, path)
     before = path.read_bytes()
     failing(monkeypatch, ".mid", OSError(28, "full"))
     with pytest.raises(OSError, match="full"):
-        render(SCORE, path)
+        write(SCORE, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -132,13 +133,13 @@ def test_a_piece_that_its_only_format_cannot_hold_is_written_as_midi(tmp_path):
     assert str(error).startswith(f"{path}: No CSV grid can hold this score")
 
 
-@pytest.mark.parametrize("ending", RENDERERS)
-@pytest.mark.parametrize("tempo", [0, -1, 2000, float("nan")])
+@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("tempo", [1, 3.9, 2000])
 def test_a_tempo_that_cannot_be_writes_no_format_and_names_the_file(tmp_path, ending, tempo):
     path = tmp_path / "new" / f"a{ending}"
     message = rf"{re.escape(str(path))}: `tempo_qpm` must be in 4\.\.1000\. Received: {tempo}"
     with pytest.raises(ValueError, match=message):
-        render(SCORE, path, tempo_qpm=tempo)
+        write(replace(SCORE, tempi=[(0, tempo)]), path)
     assert not path.parent.exists()
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from bach_tf.corpora import CORPORA, read_prepared
+from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound import soundfont
 from bach_tf.formats.sound.synthesis import PEAK, SAMPLE_RATE, frequencies, synthesise
-from bach_tf.formats.sound.writing import check_sound, make_sound, write_opus, write_wav
+from bach_tf.formats.sound.writing import make_sound, write_opus, write_wav
 from bach_tf.score import Score
 
 soundfile = pytest.importorskip("soundfile")
@@ -20,6 +21,7 @@ pytest.importorskip("pretty_midi")
 
 QUARTER_A_SECOND = 60.0  # tempo
 HARPSICHORD, ORGAN, VIOLIN, PIANO, FLUTE = 6, 19, 40, 0, 73
+ADDITIVE = Rendition(synthesiser="additive")
 CHORD = Score.from_grid([[72, 67, 64, 48]] * 16)
 
 
@@ -51,14 +53,14 @@ def without_packages(monkeypatch):
 @pytest.mark.parametrize("pitch", [60, 72])
 def test_a_note_has_its_frequency(program, pitch):
     note = Score.from_grid([[pitch]] * 8)
-    sound = soundfont.play(note, tempo_qpm=QUARTER_A_SECOND, program=program).sum(axis=1)
+    sound = soundfont.play(note, Rendition(tempo_qpm=QUARTER_A_SECOND, program=program)).sum(axis=1)
     assert abs(cents_off(sound[: 2 * SAMPLE_RATE], frequencies()[pitch])) < 12
 
 
 def test_the_held_chord_of_a_real_chorale_has_its_frequencies(real_data, tmp_path, monkeypatch):
     monkeypatch.setenv("BACH_TF_HOME", str(tmp_path))
     score = read_prepared(CORPORA["jsb"].prepare(real_data / "jsb_chorales.tgz"))["valid"][0]
-    write_wav(score, tmp_path / "a.wav", tempo_qpm=QUARTER_A_SECOND)
+    write_wav(score, tmp_path / "a.wav", Rendition(tempo_qpm=QUARTER_A_SECOND))
     samples = left_and_right(tmp_path / "a.wav")
     assert len(samples) == (score.length / 4 + 1) * SAMPLE_RATE
     assert np.abs(samples).max() == pytest.approx(PEAK, abs=1e-4)
@@ -74,7 +76,7 @@ def test_the_held_chord_of_a_real_chorale_has_its_frequencies(real_data, tmp_pat
 
 @pytest.mark.parametrize("program", [ORGAN, PIANO])
 def test_a_sound_is_as_long_and_as_loud_as_it_should_be(program):
-    sound = soundfont.play(CHORD, tempo_qpm=120, program=program)
+    sound = soundfont.play(CHORD, Rendition(tempo_qpm=120, program=program))
     assert sound.shape == (3 * SAMPLE_RATE, 2)
     assert np.abs(sound).max() == pytest.approx(PEAK)
     assert np.abs(sound[: SAMPLE_RATE // 5]).max() > 0.1
@@ -84,12 +86,13 @@ def test_a_sound_is_as_long_and_as_loud_as_it_should_be(program):
 
 def test_each_voice_has_its_instrument():
     low = Score.from_grid([[0, 48]] * 8)  # the first voice is silent
-    alone = soundfont.play(low, program=PIANO, programs=(FLUTE, ORGAN))
-    np.testing.assert_array_equal(alone, soundfont.play(low, program=ORGAN))
+    alone = soundfont.play(low, Rendition(program=PIANO, programs=(FLUTE, ORGAN)))
+    np.testing.assert_array_equal(alone, soundfont.play(low, Rendition(program=ORGAN)))
     np.testing.assert_array_equal(
-        soundfont.play(low, program=ORGAN, programs=(FLUTE,)), soundfont.play(low, program=ORGAN)
+        soundfont.play(low, Rendition(program=ORGAN, programs=(FLUTE,))),
+        soundfont.play(low, Rendition(program=ORGAN)),
     )
-    assert not np.array_equal(alone, soundfont.play(low, program=FLUTE))
+    assert not np.array_equal(alone, soundfont.play(low, Rendition(program=FLUTE)))
 
 
 def test_voices_stand_from_left_to_right():
@@ -116,12 +119,12 @@ def test_the_same_score_sounds_the_same():
 )
 def test_a_style_that_cannot_be(style, message):
     with pytest.raises(ValueError, match=message):
-        soundfont.play(CHORD, **style)
+        soundfont.play(CHORD, Rendition(**style))
 
 
 def test_what_cannot_be_played():
     with pytest.raises(ValueError, match=r"at most 3600 s .* Received: 3660 s at 90"):
-        soundfont.play(replace(CHORD, length=4 * 90 * 61), tempo_qpm=90)
+        soundfont.play(replace(CHORD, length=4 * 90 * 61), Rendition(tempo_qpm=90))
     with pytest.raises(ValueError, match=r"Expected at most 15 voices. Received: 16"):
         soundfont.play(Score.from_grid([[60] * 16]))
 
@@ -131,14 +134,16 @@ def test_what_cannot_be_played():
 
 def test_recorded_instruments_are_the_default():
     np.testing.assert_array_equal(make_sound(CHORD), soundfont.play(CHORD))
-    np.testing.assert_array_equal(make_sound(CHORD, "additive"), synthesise(CHORD))
+    np.testing.assert_array_equal(make_sound(CHORD, ADDITIVE), synthesise(CHORD))
 
 
 @pytest.mark.parametrize("tuned", [{"tuning": "werckmeister3"}, {"reference_hz": 415.0}])
 def test_another_tuning_is_for_the_additive_synthesiser(tuned):
-    np.testing.assert_array_equal(make_sound(CHORD, **tuned), synthesise(CHORD, **tuned))
+    np.testing.assert_array_equal(
+        make_sound(CHORD, Rendition(**tuned)), synthesise(CHORD, Rendition(**tuned))
+    )
     with pytest.raises(ValueError, match=r"equal temperament at 440 Hz. Received: tuning='"):
-        make_sound(CHORD, "soundfont", **tuned)
+        Rendition(synthesiser="soundfont", **tuned)
 
 
 def test_more_voices_than_channels_are_for_the_additive_synthesiser():
@@ -149,12 +154,12 @@ def test_more_voices_than_channels_are_for_the_additive_synthesiser():
 def test_without_the_packages_the_additive_synthesiser_is_taken(without_packages, tmp_path):
     assert soundfont.missing_packages() == ["midirenderer", "pretty_midi"]
     np.testing.assert_array_equal(make_sound(CHORD), synthesise(CHORD))
-    write_wav(CHORD, tmp_path / "a.wav", tempo_qpm=QUARTER_A_SECOND)
+    write_wav(CHORD, tmp_path / "a.wav", Rendition(tempo_qpm=QUARTER_A_SECOND))
     samples = left_and_right(tmp_path / "a.wav")
     assert len(samples) == 5 * SAMPLE_RATE
     assert abs(cents_off(samples[:, 0], frequencies()[48])) < 1
     with pytest.raises(ValueError, match=r"need midirenderer and pretty_midi, .* pip install 'ba"):
-        make_sound(CHORD, "soundfont")
+        make_sound(CHORD, Rendition(synthesiser="soundfont"))
     with pytest.raises(ValueError, match=r"\.opus needs soundfile, .* pip install 'bach_tf\[sound"):
         write_opus(CHORD, tmp_path / "a.opus")
     assert not (tmp_path / "a.opus").exists()
@@ -168,16 +173,16 @@ def test_nothing_of_the_extra_is_imported_without_need(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    make_sound(CHORD, "additive")
+    make_sound(CHORD, ADDITIVE)
 
 
 def test_a_synthesiser_that_is_none():
     with pytest.raises(ValueError, match=r"Unknown synthesiser 'fm'. Choose from: additive, auto"):
-        check_sound("fm", "equal", 440)
+        Rendition(synthesiser="fm")
     with pytest.raises(ValueError, match=r"Unknown tuning 'just'"):
-        check_sound("auto", "just", 440)
+        Rendition(tuning="just")
     with pytest.raises(ValueError, match=r"`reference_hz` must be in 300..600. Received: 44"):
-        check_sound("additive", "equal", 44)
+        Rendition(synthesiser="additive", reference_hz=44)
 
 
 # Opus.
@@ -185,8 +190,12 @@ def test_a_synthesiser_that_is_none():
 
 @pytest.mark.parametrize("synthesiser", ["soundfont", "additive"])
 def test_opus_sounds_as_the_wav_file_does(synthesiser, tmp_path):
-    write_opus(CHORD, tmp_path / "a.opus", tempo_qpm=QUARTER_A_SECOND, synthesiser=synthesiser)
-    write_wav(CHORD, tmp_path / "a.wav", tempo_qpm=QUARTER_A_SECOND, synthesiser=synthesiser)
+    write_opus(
+        CHORD, tmp_path / "a.opus", Rendition(tempo_qpm=QUARTER_A_SECOND, synthesiser=synthesiser)
+    )
+    write_wav(
+        CHORD, tmp_path / "a.wav", Rendition(tempo_qpm=QUARTER_A_SECOND, synthesiser=synthesiser)
+    )
     about = soundfile.info(tmp_path / "a.opus")
     assert (about.format, about.subtype, about.channels) == ("OGG", "OPUS", 2)
     opus, rate = soundfile.read(tmp_path / "a.opus")

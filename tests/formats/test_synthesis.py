@@ -5,17 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bach_tf.formats.sound.synthesis import (
-    PEAK,
-    SAMPLE_RATE,
-    TUNINGS,
-    frequencies,
-    save_wav,
-    synthesise,
-    timbre_of,
-    werckmeister3,
-)
+from bach_tf.formats.rendition import Rendition
+from bach_tf.formats.sound.synthesis import PEAK, SAMPLE_RATE, save_wav, synthesise, timbre_of
 from bach_tf.score import Score
+from bach_tf.theory.tunings import TUNINGS, frequencies, werckmeister3
 
 QUARTER_A_SECOND = 60.0  # tempo
 HARPSICHORD, ORGAN, VIOLIN, PIANO, VOICE = 6, 19, 40, 0, 52
@@ -26,7 +19,7 @@ def long_note(pitch, seconds=4, **about):
 
 
 def write_wav(score, path, **style):
-    save_wav(synthesise(score, **style), path)
+    save_wav(synthesise(score, Rendition(**style)), path)
 
 
 def cents(hertz, expected):
@@ -53,7 +46,9 @@ def loudness_db(sound):
 @pytest.mark.parametrize("program", [ORGAN, PIANO, VIOLIN, HARPSICHORD])
 @pytest.mark.parametrize(("pitch", "hertz"), [(69, 440.0), (60, 261.6256), (36, 65.4064)])
 def test_a_note_has_its_frequency_to_a_cent(program, pitch, hertz):
-    sound = synthesise(long_note(pitch), tempo_qpm=QUARTER_A_SECOND, program=program)[:, 0]
+    sound = synthesise(long_note(pitch), Rendition(tempo_qpm=QUARTER_A_SECOND, program=program))[
+        :, 0
+    ]
     assert abs(cents(fundamental(sound, hertz), hertz)) < 1
 
 
@@ -62,7 +57,8 @@ def test_a_note_has_its_frequency_to_a_cent(program, pitch, hertz):
 def test_notes_of_a_chord_have_the_frequencies_of_the_tuning(tuning, reference_hz):
     chord = Score.from_grid([[72, 67, 64, 48]] * 16)
     sound = synthesise(
-        chord, tempo_qpm=QUARTER_A_SECOND, tuning=tuning, reference_hz=reference_hz
+        chord,
+        Rendition(tempo_qpm=QUARTER_A_SECOND, tuning=tuning, reference_hz=reference_hz),
     ).sum(axis=1)
     hertz = frequencies(tuning, reference_hz)
     for pitch in (64, 48):  # the others fall together with harmonics of these
@@ -113,7 +109,7 @@ def test_a_file_is_as_long_and_as_loud_as_it_should_be(tmp_path, program):
 def test_nothing_clicks(program):
     # The second note ends while the first goes on; one step is shorter than some attacks.
     score = Score.from_grid([[69, 0], [69, 45], [69, 0], [0, 0], [57, 0]])
-    sound = synthesise(score, tempo_qpm=200, program=program)
+    sound = synthesise(score, Rendition(tempo_qpm=200, program=program))
     steps = np.abs(np.diff(sound, axis=0, prepend=np.zeros((1, 2))))
     # A sine of 440 Hz at full scale with its harmonics moves less; a jump moves at once.
     assert steps.max() < 0.35
@@ -123,14 +119,16 @@ def test_nothing_clicks(program):
 def test_velocity_is_loudness():
     score = Score.from_grid([[60]] * 8 + [[0]] * 8 + [[60]] * 8)
     score = replace(score, velocity=np.array([30, 120]))
-    sound = synthesise(score, tempo_qpm=QUARTER_A_SECOND)
+    sound = synthesise(score, Rendition(tempo_qpm=QUARTER_A_SECOND))
     soft, loud = (loudness_db(sound[s * SAMPLE_RATE : (s + 1) * SAMPLE_RATE]) for s in (0, 4))
     assert loud - soft == pytest.approx(40 * np.log10(120 / 30), abs=0.5)
 
 
 def decay_db(program):
     """Return by how much a note is softer after two seconds than after a half."""
-    sound = synthesise(long_note(60, seconds=3), tempo_qpm=QUARTER_A_SECOND, program=program)
+    sound = synthesise(
+        long_note(60, seconds=3), Rendition(tempo_qpm=QUARTER_A_SECOND, program=program)
+    )
     early, late = (sound[round(s * SAMPLE_RATE) :][: SAMPLE_RATE // 4] for s in (0.5, 2.0))
     return loudness_db(early) - loudness_db(late)
 
@@ -158,7 +156,7 @@ def test_voices_stand_from_left_to_right():
 
 
 def test_high_notes_have_no_harmonics_that_fold_back():
-    sound = synthesise(long_note(127, seconds=1), tempo_qpm=QUARTER_A_SECOND)[:, 0]
+    sound = synthesise(long_note(127, seconds=1), Rendition(tempo_qpm=QUARTER_A_SECOND))[:, 0]
     spectrum = np.abs(np.fft.rfft(sound))
     assert spectrum[:12_000].max() < 0.01 * spectrum.max()
 
@@ -179,7 +177,7 @@ def test_a_minute_of_four_voices_takes_seconds():
     rows = [[60 + (step * 5 + voice * 3) % 24 for voice in range(4)] for step in range(90)]
     score = Score.from_grid(np.repeat(rows, 4, axis=0))
     started = time.process_time()
-    sound = synthesise(score, tempo_qpm=90)
+    sound = synthesise(score, Rendition(tempo_qpm=90))
     assert len(sound) == 61 * SAMPLE_RATE
     assert time.process_time() - started < 3
 

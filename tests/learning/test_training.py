@@ -15,6 +15,7 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.composing import generation
 from bach_tf.corpora.preparation.prepared import read_split, write_prepared
 from bach_tf.formats.midi import read_midi, write_midi
+from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.learning.callbacks import ReseedDropout, has_bfloat16
 from bach_tf.learning.fitting import compile_model
@@ -269,7 +270,7 @@ def midi_files(tmp_path_factory):
     for number in range(12):
         scale = [48 + number + step for step in (0, 2, 4, 5, 7, 9, 11, 12)] * 2
         rows = [[pitch, 55 - number % 5] for pitch in scale for _ in range(1 + number % 2)]
-        write_midi(Score.from_grid(rows), folder / f"piece_{number}.mid", program=0)
+        write_midi(Score.from_grid(rows), folder / f"piece_{number}.mid", Rendition(program=0))
     return folder
 
 
@@ -318,7 +319,7 @@ def test_every_preset_trains_measures_and_generates(
         )
         if len(score):
             break
-    write_midi(score, tmp_path / "a.mid", program=preset.music.program)
+    write_midi(score, tmp_path / "a.mid", Rendition(program=preset.music.program))
     assert sorted(read_midi(tmp_path / "a.mid", score.steps_per_quarter).pitch) == sorted(
         score.pitch
     )

@@ -213,7 +213,7 @@ def test_any_codec_has_samples(name, tmp_path):
     assert score.length / score.steps_per_quarter * 60 / preset.music.tempo_qpm <= 20.1
     sound = inspection.as_sound(score, preset)
     assert sound.shape[1] <= 21.1 * RATE
-    assert inspection.as_picture(score, preset, codec.part_names).dtype == np.uint8
+    assert inspection.as_picture(score, preset).dtype == np.uint8
     inspection.write_embedding(run)
     names = (run.folder / "embedding_names.tsv").read_text().splitlines()
     assert len(names) == 1 + codec.vocab_size

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 from bach_tf.formats.engraving.verovio_pages import engrave
-from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
 
 WIDTH_MM, HEIGHT_MM, MARGIN_MM = 210, 297, 15
@@ -24,28 +23,19 @@ PAGE = {
 }
 
 
-def write_pdf(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    voice_names: Sequence[str] = (),
-) -> None:
+def write_pdf(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Print a score as engraved music on pages of A4, with Verovio and Matplotlib.
 
-    What `write_svg` says of voices and staves holds here too.
+    What `write_svg` says of voices, their names and staves holds here too.
 
     Args:
         score: the piece.
         path: of the file.
-        tempo_qpm: quarter notes a minute, shown at the beginning.
-        program: General MIDI instrument: with a keyboard a wide voice has two staves.
-        voice_names: beside the staves; where there are none, "voice 1" and so on, or nothing
-            for a single voice.
+        rendition: says the tempo, shown at the beginning, and the instruments: with a keyboard a
+            wide voice has two staves.
 
     Raises:
-        ValueError: a tempo or program outside what MIDI can say.
+        ValueError: a tempo outside what MIDI can say.
 
     Example:
         >>> write_pdf(Score.from_grid([[67, 60]]), Path("two.pdf"))  # doctest: +SKIP
@@ -54,7 +44,7 @@ def write_pdf(
 
     from bach_tf.formats.engraving.drawing import draw_page
 
-    pages = engrave(score, PAGE, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names)
+    pages = engrave(score, PAGE, rendition)
     # Without the time of day the same score gives the same file.
     about = {"Title": score.title, "Creator": "bach_tf", "CreationDate": None}
     with PdfPages(path, metadata=about) as file, warnings.catch_warnings():

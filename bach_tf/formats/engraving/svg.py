@@ -8,8 +8,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
 
 from bach_tf.formats.engraving.verovio_pages import engrave
-from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.formats.musicxml import legal_text
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
 
 WIDTH = 1050  # of the picture, in pixels
@@ -26,35 +26,27 @@ PAGE = {
 }
 
 
-def write_svg(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    voice_names: Sequence[str] = (),
-) -> None:
+def write_svg(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Draw a score as engraved music, with Verovio.
 
     Four voices of one note at a time stand on two staves, soprano and alto above, tenor and bass
-    below; others have a staff each. What `write_musicxml` says of bars, keys and grids holds
-    here too.
+    below; others have a staff each. The names of the parts stand beside them: where there are none,
+    "voice 1" and so on, or nothing for a single voice. What `write_musicxml` says of bars, keys and
+    grids holds here too.
 
     Args:
         score: the piece.
         path: of the picture.
-        tempo_qpm: quarter notes a minute, shown at the beginning.
-        program: General MIDI instrument: with a keyboard a wide voice has two staves.
-        voice_names: beside the staves; where there are none, "voice 1" and so on, or nothing
-            for a single voice.
+        rendition: says the tempo, shown at the beginning, and the instruments: with a keyboard a
+            wide voice has two staves.
 
     Raises:
-        ValueError: a tempo or program outside what MIDI can say.
+        ValueError: a tempo outside what MIDI can say.
 
     Example:
         >>> write_svg(Score.from_grid([[67, 60]]), Path("two.svg"))  # doctest: +SKIP
     """
-    pages = engrave(score, PAGE, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names)
+    pages = engrave(score, PAGE, rendition)
     path.write_text(_joined(score.title, pages), encoding="utf-8")
 
 

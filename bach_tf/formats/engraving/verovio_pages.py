@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bach_tf.formats.musicxml import to_musicxml
-from bach_tf.score import Score
+from bach_tf.formats.rendition import CLOSED, Rendition
+from bach_tf.score import Part, Score
 
 MUSIC_FONT, UNITS_PER_EM = "Leipzig", 1000
 OPTIONS = {
@@ -29,32 +30,22 @@ SYMBOL_IN_TEXT = re.compile(
 )
 
 
-def engrave(
-    score: Score,
-    options: dict[str, object],
-    *,
-    tempo_qpm: float,
-    program: int,
-    voice_names: Sequence[str],
-) -> list[str]:
+def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> list[str]:
     """Return each page as SVG.
 
     Args:
-        score: the piece.
+        score: the piece; a single voice needs no name.
         options: of Verovio, beside `OPTIONS`: the size of a page and its margins.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument.
-        voice_names: beside the staves; a single voice needs none.
+        rendition: says the tempo and the instruments.
 
     Raises:
-        ValueError: a tempo or program outside what MIDI can say.
+        ValueError: a tempo outside what MIDI can say.
     """
     import verovio  # loads its fonts
 
-    voice_names = voice_names or [""] * (score.voices == 1)
-    music = to_musicxml(
-        score, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names, layout="closed"
-    )
+    if score.voices == 1 and not score.parts:
+        score = replace(score, parts=[Part()])
+    music = to_musicxml(score, replace(rendition, layout=CLOSED))
     verovio.enableLog(verovio.LOG_OFF)  # it would tell the terminal of each odd bar
     engraver = verovio.toolkit()
     engraver.setOptions({**OPTIONS, **options})

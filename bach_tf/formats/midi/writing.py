@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
 import mido
 
 from bach_tf.formats.midi.events import MAJOR_KEYS, PART_CONTROLLERS, PERCUSSION
-from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
-from bach_tf.theory.instruments import check_style
+from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.score import Part, Score, Tempo
 
 TICKS_PER_QUARTER = 480  # about: a whole number of ticks a step
-TEMPO_QPM = 90.0
 SLOWEST_TEMPO = 0xFFFFFF  # microseconds a quarter
-CHURCH_ORGAN = 19
 CHANNELS = [channel for channel in range(16) if channel != PERCUSSION]
 
 
-def write_midi(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float | None = None,
-    program: int | None = None,
-    voice_names: Sequence[str] = (),
-) -> None:
+def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write a score, each note held until its end: a track for the tempo, one for each voice.
 
     Tempi, metres, and the names, instruments, volumes and places of the parts are written too. An
@@ -36,31 +26,23 @@ def write_midi(
     Args:
         score: at most 15 voices.
         path: of the file.
-        tempo_qpm: quarter notes a minute; as the score says when `None`, or `TEMPO_QPM`.
-        program: General MIDI instrument of all voices, 0..127; that of each part when `None`, or
-            `CHURCH_ORGAN`.
-        voice_names: of the tracks; those of the parts where there are none, or "voice 1" and so on.
+        rendition: says the tempo and the instruments.
 
     Raises:
-        ValueError: too many voices, or a tempo or program outside what MIDI can say.
+        ValueError: too many voices, or a tempo outside what MIDI can say.
 
     Example:
         >>> write_midi(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
     """
     if score.voices > len(CHANNELS):
         raise ValueError(f"Expected at most {len(CHANNELS)} voices. Received: {score.voices}")
-    tempi = score.tempi if tempo_qpm is None else [(0, tempo_qpm)]
-    tempi = tempi or [(0, PERFORMANCE_TEMPO_QPM if score.timing == SECONDS else TEMPO_QPM)]
-    check_style(tempi[0][1], 0 if program is None else program)
+    tempo_qpm = rendition.tempo_of(score)
+    follows = score.tempi and rendition.tempo_qpm is None
+    tempi = score.tempi if follows else [(0, tempo_qpm)]
     ticks_per_step = max(1, TICKS_PER_QUARTER // score.steps_per_quarter)
     file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_step * score.steps_per_quarter)
     file.tracks.append(_conductor_track(score, tempi, ticks_per_step))
-    for voice in range(score.voices):
-        part = score.parts[voice] if voice < len(score.parts) else Part(f"voice {voice + 1}")
-        if voice < len(voice_names):
-            part = replace(part, name=voice_names[voice])
-        if program is not None:
-            part = replace(part, program=program)
+    for voice, part in enumerate(rendition.parts_of(score)):
         file.tracks.append(_voice_track(score, voice, part, ticks_per_step))
     file.save(path)
 
@@ -99,8 +81,7 @@ def _voice_track(score: Score, voice: int, part: Part, ticks_per_step: int) -> m
         events.append((onset + duration, False, pitch, 64))
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("track_name", name=_latin(part.name)))
-    program = CHURCH_ORGAN if part.program is None else part.program
-    track.append(mido.Message("program_change", channel=channel, program=program))
+    track.append(mido.Message("program_change", channel=channel, program=part.program))
     for control, name in PART_CONTROLLERS.items():
         value = getattr(part, name)
         if value is not None:

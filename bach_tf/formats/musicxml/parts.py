@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter
+from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition
 from bach_tf.score import BEATS, STEPS_PER_QUARTER, Score, move_places
+from bach_tf.score import Part as Player
 
-LAYOUTS = ("parts", "closed")
 CLOSED_VOICES = 4
 MIDDLE_C = 60
 # A keyboard's part that goes below the first and above the second of these has two staves.
@@ -71,11 +72,13 @@ class Part:
         name: beside the first staff.
         clefs: of each staff: "G" or "F".
         lines: of all staves.
+        program: General MIDI instrument.
     """
 
     name: str
     clefs: tuple[str, ...]
     lines: tuple[Line, ...]
+    program: int
 
 
 def on_grid(score: Score) -> Score:
@@ -138,22 +141,21 @@ def bars_of(score: Score, meter: Meter) -> list[Bar]:
     return bars if length else [Bar(0, meter.bar, 0)]
 
 
-def parts_of(score: Score, names: Sequence[str], program: int, layout: str) -> list[Part]:
+def parts_of(score: Score, rendition: Rendition) -> list[Part]:
     """Return the parts in which a score is written.
 
     Args:
         score: on one of `GRIDS`.
-        names: of the voices.
-        program: General MIDI instrument: a keyboard's wide part has two staves.
-        layout: "parts" for a part each; "closed" for soprano and alto on one staff, tenor and
-            bass on another, if there are four voices of one note at a time.
+        rendition: says the instruments, of which keyboards have two staves for a wide part, and
+            the layout: "parts" for a part each; "closed" for soprano and alto on one staff, tenor
+            and bass on another, if there are four voices of one note at a time.
     """
-    names = [*names[: score.voices]]
-    names += [f"voice {number + 1}" for number in range(len(names), max(score.voices, 1))]
+    nobody = Player("voice 1", CHURCH_ORGAN if rendition.program is None else rendition.program)
+    players = rendition.parts_of(score) or [nobody]
     lines = [_lines(_notes(score, voice)) for voice in range(score.voices)]
-    if layout == "closed" and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
-        return [_two_on_a_staff(score, names, lines, upper) for upper in (0, 2)]
-    return [_own_part(score, names[voice], voice, program) for voice in range(len(names))]
+    if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
+        return [_two_on_a_staff(score, players, lines, upper) for upper in (0, 2)]
+    return [_own_part(score, player, voice) for voice, player in enumerate(players)]
 
 
 def _sings(lines: Sequence[Line]) -> bool:
@@ -161,27 +163,28 @@ def _sings(lines: Sequence[Line]) -> bool:
     return len(lines) == 1 and all(len(chord.pitches) == 1 for chord in lines[0].chords)
 
 
-def _two_on_a_staff(score: Score, names: Sequence[str], lines: Sequence, upper: int) -> Part:
+def _two_on_a_staff(score: Score, players: Sequence[Player], lines: Sequence, upper: int) -> Part:
     # One fermata stands above each system, where singers and congregation look for it.
     both = (
         replace(lines[upper][0], stem="up", fermatas=upper == 0),
         replace(lines[upper + 1][0], stem="down", fermatas=False),
     )
     clef = _clef(score.pitch[(score.voice == upper) | (score.voice == upper + 1)])
-    return Part(f"{names[upper]}\n{names[upper + 1]}", (clef,), both)
+    names = f"{players[upper].name}\n{players[upper + 1].name}"
+    return Part(names, (clef,), both, players[upper].program)
 
 
-def _own_part(score: Score, name: str, voice: int, program: int) -> Part:
+def _own_part(score: Score, player: Player, voice: int) -> Part:
     notes = _notes(score, voice)
     pitches = score.pitch[score.voice == voice]
     low, high = TWO_STAVES
     wide = len(notes) > 0 and pitches.min() < low and pitches.max() > high
-    if not (wide and program in KEYBOARDS):
-        return Part(name, (_clef(pitches),), tuple(_lines(notes)))
+    if not (wide and player.program in KEYBOARDS):
+        return Part(player.name, (_clef(pitches),), tuple(_lines(notes)), player.program)
     above = [note for note in notes if note[2] >= MIDDLE_C]
     below = [note for note in notes if note[2] < MIDDLE_C]
     lower = [replace(line, staff=1, fermatas=False) for line in _lines(below)]
-    return Part(name, ("G", "F"), (*_lines(above), *lower))
+    return Part(player.name, ("G", "F"), (*_lines(above), *lower), player.program)
 
 
 def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:

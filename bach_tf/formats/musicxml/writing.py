@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
-from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
 from bach_tf.formats.musicxml.elements import Page, add, add_bar
-from bach_tf.formats.musicxml.parts import LAYOUTS, Part, bars_of, meter_of, on_grid, parts_of
+from bach_tf.formats.musicxml.parts import Part, bars_of, meter_of, on_grid, parts_of
 from bach_tf.formats.musicxml.rhythm import QUARTER
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
-from bach_tf.theory.instruments import check_style
 from bach_tf.theory.keys import key_signature
 
 HEADER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -22,22 +21,15 @@ HEADER = """<?xml version="1.0" encoding="UTF-8"?>
 CLEF_LINES = {"G": 2, "F": 4}
 
 
-def write_musicxml(
-    score: Score,
-    path: Path,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    voice_names: Sequence[str] = (),
-    layout: str = "parts",
-) -> None:
+def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write a score as MusicXML 4.0, as notation programs read it.
 
-    There is a part for each voice, in bass clef where most of it is below middle C; with the
-    program of a keyboard a voice that is wide has two staves. Bars follow the time signature and
-    the upbeat, and the last one ends with the piece. Notes across bar lines and beats are tied;
-    those that sound together in a voice are chords or lines of their own. Without a key signature
-    one is estimated, and notes are named by it. Velocities are lost.
+    There is a part for each voice, called as the score says or "voice 1" and so on, in bass clef
+    where most of it is below middle C; with the program of a keyboard a voice that is wide has two
+    staves. Bars follow the first metre and the upbeat, and the last one ends with the piece. Notes
+    across bar lines and beats are tied; those that sound together in a voice are chords or lines of
+    their own. Without a key signature one is estimated, and notes are named by it. Velocities, and
+    changes of tempo and metre, are lost.
 
     A grid that note values cannot say, such as the 100 steps a quarter of performances, is moved
     to sixteenths, and its bars are those of 4/4 at the tempo of the file.
@@ -45,49 +37,33 @@ def write_musicxml(
     Args:
         score: the piece.
         path: of the file.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument of all voices, 0..127.
-        voice_names: of the parts; "voice 1" and so on where there are none.
-        layout: "parts", or "closed" for two staves if there are four voices of one note at a
-            time.
+        rendition: says the tempo, the instruments and the layout.
 
     Raises:
-        ValueError: a tempo or program outside what MIDI can say, or an unknown layout.
+        ValueError: a tempo outside what MIDI can say.
 
     Example:
         >>> write_musicxml(Score.from_grid([[67, 60]]), Path("two.musicxml"))  # doctest: +SKIP
     """
-    text = to_musicxml(
-        score, tempo_qpm=tempo_qpm, program=program, voice_names=voice_names, layout=layout
-    )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(to_musicxml(score, rendition), encoding="utf-8")
 
 
-def to_musicxml(
-    score: Score,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    voice_names: Sequence[str] = (),
-    layout: str = "parts",
-) -> str:
+def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
     """Return the MusicXML of a score, as `write_musicxml` writes it."""
-    check_style(tempo_qpm, program)
-    if layout not in LAYOUTS:
-        raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: {layout!r}")
+    tempo_qpm = rendition.tempo_of(score)
     score = on_grid(score)
-    parts = parts_of(score, voice_names, program, layout)
+    parts = parts_of(score, rendition)
     root = Element("score-partwise", version="4.0")
     if score.title:
         add(add(root, "work"), "work-title", score.title)
     add(add(add(root, "identification"), "encoding"), "software", "bach_tf")
-    _add_part_list(root, parts, program)
+    _add_part_list(root, parts)
     _add_measures(root, score, parts, tempo_qpm)
     indent(root)
     return HEADER + tostring(root, encoding="unicode") + "\n"
 
 
-def _add_part_list(root: Element, parts: Sequence[Part], program: int) -> None:
+def _add_part_list(root: Element, parts: Sequence[Part]) -> None:
     part_list = add(root, "part-list")
     if len(parts) > 1:
         group = add(part_list, "part-group", type="start", number=1)
@@ -98,7 +74,7 @@ def _add_part_list(root: Element, parts: Sequence[Part], program: int) -> None:
         one = add(part_list, "score-part", id=f"P{number}")
         add(one, "part-name", part.name)
         add(add(one, "score-instrument", id=f"P{number}-I1"), "instrument-name", part.name)
-        add(add(one, "midi-instrument", id=f"P{number}-I1"), "midi-program", program + 1)
+        add(add(one, "midi-instrument", id=f"P{number}-I1"), "midi-program", part.program + 1)
     if len(parts) > 1:
         add(part_list, "part-group", type="stop", number=1)
 

@@ -10,7 +10,6 @@ import io
 import math
 import tempfile
 import wave
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,13 +17,13 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM, write_midi
+from bach_tf.formats.midi import write_midi
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.formats.sound.synthesis import (
     SAMPLE_RATE,
     TAIL_SECONDS,
     normalised,
     places,
-    programs_of,
     seconds_per_step,
 )
 from bach_tf.score import Score
@@ -41,13 +40,7 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
-def play(
-    score: Score,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    programs: Sequence[int] = (),
-) -> np.ndarray:
+def play(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
 
     The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
@@ -56,23 +49,21 @@ def play(
 
     Args:
         score: at most 15 voices and an hour.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument, 0..127.
-        programs: of each voice, where they differ; `program` for those after the last one.
+        rendition: says the tempo and the instruments.
 
     Raises:
         ValueError: packages that are missing, a score that is too long, too many voices, or a
-            tempo or program that cannot be.
+            tempo that cannot be.
 
     Example:
-        >>> play(Score.from_grid([[67, 60]] * 4), tempo_qpm=60).shape  # doctest: +SKIP
+        >>> play(Score.from_grid([[67, 60]] * 4), Rendition(tempo_qpm=60)).shape  # doctest: +SKIP
         (96000, 2)
     """
-    soundfont, midi = _instruments_and_midi(score, tempo_qpm, program, programs)
+    soundfont, midi = _instruments_and_midi(score, rendition)
     from midirenderer import render_wave_from
 
     rendered = _samples(render_wave_from(soundfont, midi))
-    seconds = score.length * seconds_per_step(score, tempo_qpm) + TAIL_SECONDS
+    seconds = score.length * seconds_per_step(score, rendition) + TAIL_SECONDS
     sound = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
     sound[: len(rendered)] = rendered[: len(sound)]
     fade = round(FADE_SECONDS * SAMPLE_RATE)
@@ -80,23 +71,23 @@ def play(
     return normalised(sound)
 
 
-def _instruments_and_midi(
-    score: Score, tempo_qpm: float, program: int, programs: Sequence[int]
-) -> tuple[bytes, bytes]:
+def _instruments_and_midi(score: Score, rendition: Rendition) -> tuple[bytes, bytes]:
     """Return the soundfont, and the score as a MIDI file with a silent tail."""
     if missing := missing_packages():
         raise ValueError(
             f"Recorded instruments need {' and '.join(missing)}, which this Python does not have. "
             f"{HOW_TO_INSTALL} Without it there is the additive synthesiser."
         )
-    tail = math.ceil(TAIL_SECONDS / seconds_per_step(score, tempo_qpm))
-    instruments = programs_of(score, program, programs)
+    tail = math.ceil(TAIL_SECONDS / seconds_per_step(score, rendition))
+    longer = replace(score, length=score.length + tail)
+    # One tempo, as the other synthesiser has it; which MIDI channels say is said below.
+    plain = Rendition(tempo_qpm=rendition.tempo_of(score))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        write_midi(replace(score, length=score.length + tail), path, tempo_qpm=tempo_qpm)
+        write_midi(replace(longer, parts=()), path, plain)
         file = mido.MidiFile(path)
-    for track, instrument, place in zip(file.tracks[1:], instruments, places(score.voices)):
-        _place_voice(track, instrument, place)
+    for track, part, place in zip(file.tracks[1:], rendition.parts_of(score), places(score.voices)):
+        _place_voice(track, part.program, place)
     midi = io.BytesIO()
     file.save(file=midi)
     return _soundfont().read_bytes(), midi.getvalue()

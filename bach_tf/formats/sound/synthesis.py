@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import wave
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.choices import choose
-from bach_tf.formats.midi import CHURCH_ORGAN, TEMPO_QPM
+from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
-from bach_tf.theory.instruments import check_style
+from bach_tf.theory.tunings import frequencies
 
 SAMPLE_RATE = 48_000  # frames a second
 FULL_SCALE = 32_767  # of 16-bit samples
@@ -23,12 +21,6 @@ TAIL_SECONDS = 1.0  # after the last step
 LONGEST_SECONDS = 3600  # a score of an hour takes 1.3 GB while it is made
 FRAMES_AT_ONCE = 1 << 20  # that are turned into 16-bit samples
 
-CONCERT_PITCH_HZ = 440.0
-LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ = 300, 600
-REFERENCE_PITCH = 69  # the A above middle C
-OCTAVE_CENTS = 1200.0
-PURE_FIFTH = OCTAVE_CENTS * math.log2(3 / 2)  # cents
-COMMA = 12 * PURE_FIFTH - 7 * OCTAVE_CENTS  # by which twelve pure fifths pass seven octaves
 PLACES = 0.6  # how far from the middle the outer voices stand; 1 is one loudspeaker alone
 LOUDEST = 127  # velocity
 HIGHEST_PROGRAM = 127
@@ -79,60 +71,6 @@ UNLIKE_FAMILY = {
 }
 
 
-def equal_temperament() -> np.ndarray:
-    """Return the cents of the twelve pitch classes above C, a hundred each: float `(12,)`."""
-    return np.arange(12) * 100.0
-
-
-def werckmeister3() -> np.ndarray:
-    """Return the cents above C of the tuning that is called Werckmeister III: float `(12,)`.
-
-    Four fifths, C-G, G-D, D-A and B-F sharp, are a quarter of the Pythagorean comma narrow; the
-    others are pure. All keys can be played, and each has its own colour.
-
-    From A. Werckmeister, "Musicalische Temperatur" (Quedlinburg 1691): the first of his own
-    temperaments, number III among the tunings there.
-
-    Example:
-        >>> werckmeister3().round().astype(int).tolist()
-        [0, 90, 192, 294, 390, 498, 588, 696, 792, 888, 996, 1092]
-    """
-    narrow = {0, 7, 2, 11}  # the pitch classes on which the tempered fifths stand
-    cents = np.zeros(12)
-    for step in range(11):
-        below = step * 7 % 12
-        fifth = PURE_FIFTH - (COMMA / 4 if below in narrow else 0)
-        cents[(below + 7) % 12] = (cents[below] + fifth) % OCTAVE_CENTS
-    return cents
-
-
-TUNINGS = {"equal": equal_temperament, "werckmeister3": werckmeister3}
-
-
-def frequencies(tuning: str = "equal", reference_hz: float = CONCERT_PITCH_HZ) -> np.ndarray:
-    """Return the frequency of each MIDI pitch in hertz: float `(128,)`.
-
-    Args:
-        tuning: one of `TUNINGS`.
-        reference_hz: of the A above middle C: 440 today, 415 as baroque ensembles tune.
-
-    Raises:
-        ValueError: an unknown tuning, or a reference outside 300..600 Hz.
-
-    Example:
-        >>> frequencies()[[57, 69]].tolist()
-        [220.0, 440.0]
-    """
-    if not LOWEST_REFERENCE_HZ <= reference_hz <= HIGHEST_REFERENCE_HZ:
-        raise ValueError(
-            f"`reference_hz` must be in {LOWEST_REFERENCE_HZ}..{HIGHEST_REFERENCE_HZ}. "
-            f"Received: {reference_hz}"
-        )
-    octaves, classes = np.divmod(np.arange(128), 12)
-    cents = octaves * OCTAVE_CENTS + choose(TUNINGS, tuning, "tuning")()[classes]
-    return reference_hz * 2 ** ((cents - cents[REFERENCE_PITCH]) / OCTAVE_CENTS)
-
-
 def timbre_of(program: int) -> Timbre:
     """Return how a General MIDI program sounds.
 
@@ -144,15 +82,7 @@ def timbre_of(program: int) -> Timbre:
     return UNLIKE_FAMILY.get(program, FAMILIES[program // 8])
 
 
-def synthesise(
-    score: Score,
-    *,
-    tempo_qpm: float = TEMPO_QPM,
-    program: int = CHURCH_ORGAN,
-    programs: Sequence[int] = (),
-    tuning: str = "equal",
-    reference_hz: float = CONCERT_PITCH_HZ,
-) -> np.ndarray:
+def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
 
     The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
@@ -160,23 +90,18 @@ def synthesise(
 
     Args:
         score: the piece, of an hour at most.
-        tempo_qpm: quarter notes a minute.
-        program: General MIDI instrument, 0..127.
-        programs: of each voice, where they differ; `program` for those after the last one.
-        tuning: one of `TUNINGS`.
-        reference_hz: of the A above middle C.
+        rendition: says the tempo, the instruments and the tuning.
 
     Raises:
-        ValueError: a score that is too long, or a tempo, program, tuning or reference that
-            cannot be.
+        ValueError: a score that is too long, or of a tempo that cannot be.
 
     Example:
-        >>> synthesise(Score.from_grid([[67, 60]] * 4), tempo_qpm=60).shape
+        >>> synthesise(Score.from_grid([[67, 60]] * 4), Rendition(tempo_qpm=60)).shape
         (96000, 2)
     """
-    timbres = [timbre_of(one) for one in programs_of(score, program, programs)]
-    hertz = frequencies(tuning, reference_hz)
-    frames_per_step = seconds_per_step(score, tempo_qpm) * SAMPLE_RATE
+    timbres = [timbre_of(part.program) for part in rendition.parts_of(score)]
+    hertz = frequencies(rendition.tuning, rendition.reference_hz)
+    frames_per_step = seconds_per_step(score, rendition) * SAMPLE_RATE
     starts = np.rint(score.onset * frames_per_step).astype(int)
     held = np.rint(score.duration * frames_per_step).astype(int)
     frames = round(score.length * frames_per_step + TAIL_SECONDS * SAMPLE_RATE)
@@ -198,38 +123,17 @@ def normalised(sound: np.ndarray) -> np.ndarray:
     return sound * np.float32(PEAK / highest) if highest > 0 else sound
 
 
-def programs_of(score: Score, program: int, programs: Sequence[int] = ()) -> list[int]:
-    """Return the General MIDI instrument of each voice of a score.
-
-    Args:
-        score: the piece.
-        program: of the voices for which `programs` has none.
-        programs: of the first voices.
-
-    Raises:
-        ValueError: a program outside 0..127.
-
-    Example:
-        >>> programs_of(Score.from_grid([[67, 60, 48]]), 19, [40])
-        [40, 19, 19]
-    """
-    for one in (program, *programs):
-        if not 0 <= one <= HIGHEST_PROGRAM:
-            raise ValueError(f"`program` must be in 0..{HIGHEST_PROGRAM}. Received: {one}")
-    return [programs[v] if v < len(programs) else program for v in range(score.voices)]
-
-
-def seconds_per_step(score: Score, tempo_qpm: float) -> float:
+def seconds_per_step(score: Score, rendition: Rendition) -> float:
     """Return how long a step of a score lasts that is to be made into sound.
 
     Raises:
         ValueError: a tempo that cannot be, or a score of more than an hour.
 
     Example:
-        >>> seconds_per_step(Score.from_grid([[67]]), 60)
+        >>> seconds_per_step(Score.from_grid([[67]]), Rendition(tempo_qpm=60))
         0.25
     """
-    check_style(tempo_qpm)
+    tempo_qpm = rendition.tempo_of(score)
     seconds = 60 / tempo_qpm / score.steps_per_quarter
     if score.length * seconds > LONGEST_SECONDS:
         raise ValueError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from bach_tf.formats.piano_roll import write_piano_roll
+from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, synthesise
 from bach_tf.recipes import Preset
 from bach_tf.score import Score
@@ -59,23 +59,24 @@ def as_sound(score: Score, preset: Preset) -> np.ndarray:
     Returns:
         float32 `(1, frames, 1)` in -1..1, of `FRAMES_PER_SECOND`.
     """
-    sound = synthesise(score, tempo_qpm=preset.music.tempo_qpm, program=preset.music.program)
+    sound = synthesise(
+        score, Rendition(tempo_qpm=preset.music.tempo_qpm, program=preset.music.program)
+    )
     pairs = sound[: len(sound) // 2 * 2].reshape(-1, 2, 2)  # (F, 2 in time, left and right)
     return pairs.mean(axis=(1, 2))[None, :, None]
 
 
-def as_picture(score: Score, preset: Preset, voice_names: Sequence[str] = ()) -> np.ndarray:
+def as_picture(score: Score, preset: Preset) -> np.ndarray:
     """Return a piano roll, for `tf.summary.image`.
 
     Args:
         score: the piece.
         preset: says the tempo.
-        voice_names: for the legend.
 
     Returns:
         uint8 `(1, height, width, 4)`.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roll.png"
-        write_piano_roll(score, path, tempo_qpm=preset.music.tempo_qpm, voice_names=voice_names)
+        write_piano_roll(score, path, Rendition(tempo_qpm=preset.music.tempo_qpm))
         return tf.io.decode_png(path.read_bytes()).numpy()[None]

@@ -112,9 +112,6 @@ class Inspection(keras.callbacks.Callback):
     def _write_sample(self) -> None:
         preset = self.run.preset
         score = opening(self.compose(), preset.music.tempo_qpm)
-        sound, picture = (
-            as_sound(score, preset),
-            as_picture(score, preset, self.run.codec.part_names),
-        )
+        sound, picture = as_sound(score, preset), as_picture(score, preset)
         tf.summary.audio("sample/sound", sound, FRAMES_PER_SECOND, max_outputs=1, encoding="wav")
         tf.summary.image("sample/piano_roll", picture)
