@@ -26,9 +26,8 @@ import keras
 
 from bach_tf import learning
 from bach_tf.learning.runs import create_run
-from bach_tf.recipes import PRESETS, Preset, changed, override
+from bach_tf.recipes import PRESETS, Preset, changed, override, shrunk
 from benchmarks.machine import describe_machine
-from benchmarks.recipes import SMALL
 
 QUALITY = 0.60
 MINUTES = 20.0
@@ -107,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.only and name not in args.only:
             continue
         if args.quick:
-            preset = override(preset, ("epochs=1", *SMALL[preset.model.architecture]))
+            preset = changed(shrunk(preset), epochs=1)
         try:
             print(row_of(name, preset, args.minutes), flush=True)
         except (ValueError, OSError) as error:

@@ -24,7 +24,7 @@ if __name__ == "__main__":
 from bach_tf import learning
 from bach_tf.learning.runs import RUNS, Run
 from bach_tf.measuring.evaluation import evaluate_ngrams, evaluate_run
-from bach_tf.recipes import PRESETS, Preset, changed, override
+from bach_tf.recipes import PRESETS, Preset, changed, override, shrunk
 from benchmarks.machine import describe_machine
 
 ORDER = 3  # of the n-gram model that is printed beside
@@ -91,21 +91,6 @@ RECIPES = (
         corpus="jsb",
     ),
 )  # fmt: skip
-# What makes a model of each architecture small, for --quick.
-SMALL = {
-    "gru": ("model.units=8", "model.layers=1"),
-    "lstm": ("model.units=8", "model.layers=1", "model.embedding=8"),
-    "wavenet": ("model.units=8", "model.filters=[4, 4]"),
-    "chorale": (
-        "model.layers=1",
-        "model.units=8",
-        "model.heads=2",
-        "model.feed_forward=8",
-        "model.decoder=8",
-        "model.embedding=4",
-    ),
-    "transformer": ("model.layers=1", "model.units=8", "model.heads=2", "model.feed_forward=8"),
-}
 HEADER = (
     "recipe", "reported", "valid nats", "test nats", "test accuracy", f"order-{ORDER} test",
     "weights", "epochs", "minutes", "tokens/s",
@@ -119,7 +104,7 @@ def make_preset(recipe: Recipe, data_dir: str | None, *, quick: bool) -> Preset:
     if preset.music.corpus not in ("chorales", "folk"):  # those come with music21
         preset = changed(preset, data_dir=data_dir)
     preset = override(preset, recipe.changes)
-    return override(preset, ("epochs=1", *SMALL[preset.model.architecture])) if quick else preset
+    return changed(shrunk(preset), epochs=1) if quick else preset
 
 
 def trained(name: str, preset: Preset) -> tuple[Run, Path]:

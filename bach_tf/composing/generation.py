@@ -182,7 +182,7 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     tokens_per_step = len(run.codec.may_follow)
     steps = (len(piece) - 2) // tokens_per_step
     length = min(length, steps)
-    every = math.lcm(tokens_per_step, run.preset.model.settings.get("period", 1))
+    every = math.lcm(tokens_per_step, run.preset.model.period)
     last = tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
     # The first id is what stands before the passage, as in a training window.

@@ -23,7 +23,7 @@ def without_dropout(model: NextTokenModel) -> NextTokenModel:
 
     Example:
         >>> from bach_tf.models import MODELS
-        >>> model = MODELS["gru"](vocab_size=9, units=4)
+        >>> model = MODELS["gru"].load()(vocab_size=9, units=4)
         >>> _ = model(np.zeros((1, 2), np.int32))
         >>> without_dropout(model).get_config()["dropout"]
         0.0

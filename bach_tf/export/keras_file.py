@@ -14,7 +14,7 @@ FILE = "model.keras"
 
 
 def write_keras(run: Run, folder: Path) -> str:
-    """Write `model.keras`, which `keras.models.load_model` reads after `import bach_tf.models`.
+    """Write `model.keras`, for `keras.models.load_model` after `from bach_tf.models import *`.
 
     It holds arguments as JSON and weights as HDF5: no code, so that Keras loads it in its safe
     mode. Without bach_tf, `keras.layers.TFSMLayer` makes a layer of the SavedModel instead.
@@ -34,4 +34,6 @@ def write_keras(run: Run, folder: Path) -> str:
     largest = check_logits(
         run.model, lambda ids: np.asarray(again(ids)), run.codec.vocab_size, batch_size=2
     )
-    return f"to be loaded after `import bach_tf.models`; logits within {largest:.0e} of Keras"
+    return (
+        f"to be loaded after `from bach_tf.models import *`; logits within {largest:.0e} of Keras"
+    )

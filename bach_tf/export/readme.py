@@ -43,7 +43,7 @@ model.onnx
     ONNX: ids (B, T) -> logits (B, T, V). Batch and length are free.
 
 model.keras
-    Keras: keras.models.load_model("model.keras") after import bach_tf.models.
+    Keras: keras.models.load_model("model.keras") after from bach_tf.models import *
 
 run/
     A run folder of bach_tf, its weights in 16 bits: python generate.py --run FOLDER/run

@@ -77,7 +77,7 @@ def check_model(preset: Preset, codec) -> None:
             f"four voices. Received: the codec {preset.music.codec!r}, whose steps have {tokens}. "
             "Choose another --model or another --corpus."
         )
-    stride, period = preset.music.stride * tokens, preset.model.settings.get("period", 1)
+    stride, period = preset.music.stride * tokens, preset.model.period
     if stride % period:
         raise ValueError(
             "`stride` must be a multiple of `model.period` in tokens. Received: "

@@ -350,7 +350,7 @@ def build_model(preset: Preset, codec) -> NextTokenModel:
     check_size(preset.model.settings, codec.vocab_size)
     from bach_tf.models import MODELS
 
-    kind = choose(MODELS, preset.model.architecture, "model")
+    kind = choose(MODELS, preset.model.architecture, "model").load()
     with weights_drawn_from(preset.training.seed):
         model = kind(codec.vocab_size, **preset.model.settings)
         model.build((1, 2))

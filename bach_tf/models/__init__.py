@@ -1,28 +1,27 @@
-"""Models of the next token, written in Keras alone.
+"""Models of the next token, written in Keras alone, and what the house must know of each.
 
-`MODELS` names them. A test holds each to the contract of `NextTokenModel`.
+`MODELS` maps a name to an `Architecture`: one entry a model. The classes are imported when they are
+first used, so that the settings of a model can be checked without Keras.
 """
 
-from bach_tf.models.base import NextTokenModel
-from bach_tf.models.chorale import Chorale
-from bach_tf.models.conv_lstm import ConvLSTM
-from bach_tf.models.recurrent import StackedGRU, StackedLSTM
-from bach_tf.models.transformer import Transformer
+from __future__ import annotations
 
-MODELS = {
-    "chorale": Chorale,
-    "gru": StackedGRU,
-    "lstm": StackedLSTM,
-    "transformer": Transformer,
-    "wavenet": ConvLSTM,
+from importlib import import_module
+from typing import Any
+
+from bach_tf.models.architectures import MODELS, Architecture
+
+_HOMES = {"NextTokenModel": "base"} | {
+    entry.home.rpartition(":")[2]: entry.home.partition(":")[0].rpartition(".")[2]
+    for entry in MODELS.values()
 }
 
-__all__ = [
-    "MODELS",
-    "Chorale",
-    "ConvLSTM",
-    "NextTokenModel",
-    "StackedGRU",
-    "StackedLSTM",
-    "Transformer",
-]
+
+def __getattr__(name: str) -> Any:
+    """Return a class of the room (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+__all__ = ["MODELS", "Architecture", *sorted(_HOMES)]

@@ -16,13 +16,9 @@ class NextTokenModel(keras.Model):
     that does not grow with the number of tokens before it. Both use the same weights.
 
     Keras writes a model into a `.keras` file with the arguments that made it, which are plain
-    data, and `keras.models.load_model` makes it again from them, if `bach_tf.models` is imported.
-
-    `tokens_per_step` is set where a model reads steps of so many tokens, and so needs a codec
-    whose steps they are.
+    data, and `keras.models.load_model` makes it again from them, after
+    `from bach_tf.models import *`.
     """
-
-    tokens_per_step: int | None = None
 
     def __init_subclass__(cls, **options):
         """Let Keras find the class of a model in a file."""

@@ -57,8 +57,6 @@ class Chorale(NextTokenModel):
         (2, 8, 61)
     """
 
-    tokens_per_step = VOICES
-
     def __init__(
         self,
         vocab_size: int,

@@ -1,13 +1,12 @@
 """What `--model NAME` means."""
 
 from bach_tf.corpora.music import Music
-from bach_tf.recipes.changes import changed, on_corpus, override
+from bach_tf.recipes.changes import changed, on_corpus, override, shrunk
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
-from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS, check_size, count_weights
+from bach_tf.recipes.tables import SETTINGS, check_size, count_weights
 
 __all__ = [
-    "ARCHITECTURES",
     "PRESETS",
     "SETTINGS",
     "Model",
@@ -19,4 +18,5 @@ __all__ = [
     "count_weights",
     "on_corpus",
     "override",
+    "shrunk",
 ]

@@ -11,9 +11,10 @@ from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import Settings, kind_of
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, Music
+from bach_tf.models import MODELS
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
-from bach_tf.recipes.tables import ARCHITECTURES, SETTINGS
+from bach_tf.recipes.tables import SETTINGS
 
 GROUPS = ("model", "encoding")  # settings of the preset that are settings themselves
 
@@ -38,11 +39,10 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
     music = choose(CORPORA, corpus, "corpus").music
     if music.is_like(CORPORA[preset.music.corpus].music):
         return replace(preset, music=replace(preset.music, corpus=corpus))
-    settings = preset.model.settings
-    period = ARCHITECTURES[preset.model.architecture].get("period")
+    settings, model = preset.model.settings, MODELS[preset.model.architecture]
     # A model of four voices keeps its own: that it cannot read this codec is said in training.
-    if period and not music.period % period.multiple_of:
-        settings = {**settings, "period": music.period}
+    if model.period and not music.period % model.settings[model.period].multiple_of:
+        settings = {**settings, model.period: music.period}
     return replace(preset, music=music, model=replace(preset.model, settings=settings))
 
 
@@ -70,6 +70,20 @@ def changed(preset: Preset, **settings: Any) -> Preset:
         model=Model(flat["architecture"], flat["model"]),
         training=Training(**{field.name: flat[field.name] for field in fields(Training)}),
     )
+
+
+def shrunk(preset: Preset) -> Preset:
+    """Return the preset with a model so small that an epoch takes a moment, for tests.
+
+    Args:
+        preset: left as it is.
+
+    Example:
+        >>> shrunk(PRESETS["gru"]).model.settings["units"]
+        8
+    """
+    tiny = MODELS[preset.model.architecture].tiny
+    return changed(preset, model={**preset.model.settings, **tiny})
 
 
 def override(preset: Preset, assignments: Sequence[str]) -> Preset:
@@ -113,14 +127,14 @@ def _split(assignment: str) -> tuple[str, str]:
 def _kinds(group: str, settings: dict[str, Any]) -> Settings:
     """Return the settings that there are in a group."""
     if group == "model":
-        return ARCHITECTURES[settings["architecture"]]
+        return MODELS[settings["architecture"]].settings
     return CODECS[settings["codec"]].ENCODING
 
 
 def _check_architecture(model: Model, changes: dict[str, Any]) -> None:
     """Raise `ValueError` for an architecture that the model's settings are not of."""
     name = changes["architecture"]
-    strange = set(changes.get("model", model.settings)) - set(ARCHITECTURES[name])
+    strange = set(changes.get("model", model.settings)) - set(MODELS[name].settings)
     if strange:
         presets = [key for key, each in PRESETS.items() if each.model.architecture == name]
         raise ValueError(

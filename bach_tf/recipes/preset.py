@@ -8,8 +8,8 @@ from typing import Any
 from bach_tf._basics.messages import printable, shorten
 from bach_tf._basics.settings import check_settings
 from bach_tf.corpora import Music
+from bach_tf.models import MODELS
 from bach_tf.recipes.tables import (
-    ARCHITECTURES,
     MOST_TOGETHER,
     SETTINGS,
     TRAINING_SETTINGS,
@@ -35,7 +35,7 @@ class Model:
 
     def __post_init__(self):
         SETTINGS["architecture"].check("architecture", self.architecture)
-        kinds = ARCHITECTURES[self.architecture]
+        kinds = MODELS[self.architecture].settings
         settings = check_settings(kinds, self.settings, prefix="model.")
         object.__setattr__(self, "settings", settings)
         check_size(settings)
@@ -45,6 +45,11 @@ class Model:
                 "`model.units` must be a multiple of `model.heads`. Received: "
                 f"model.units={units}, model.heads={heads}"
             )
+
+    @property
+    def period(self) -> int:
+        """The number of tokens after which positions are alike to the model; 1 for any."""
+        return self.settings.get(MODELS[self.architecture].period, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,77 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from bach_tf._basics.settings import Choice, Flag, Real, Settings, Several, Text, Whole
+from bach_tf._basics.settings import Choice, Flag, Real, Settings, Text, Whole
 from bach_tf.corpora import CORPORA, MUSIC_SETTINGS
+from bach_tf.models import MODELS
 
 MOST_EPOCHS = 100_000
 MOST_TOGETHER = 2**22  # steps of all windows of a batch: more than fits into the memory
 MOST_WINDOWS = 4096  # in a batch
-WIDEST = 8192  # layer
-DEEPEST = 64  # layers
 LARGEST_MODEL = 2**28  # weights, as `check_size` counts them
 SEEDS = 2**31 - 1
 
 OPTIMIZERS = dict.fromkeys(("adam", "nadam", "rmsprop"))  # as `learning.OPTIMIZERS` has them
 SCHEDULES = dict.fromkeys(("constant", "cosine", "power"))  # as `learning.SCHEDULES` has them
 SPLITS = dict.fromkeys(("pieces", "windows"))
-
-UNITS = Whole(1, WIDEST)
-LAYERS = Whole(1, DEEPEST)
-DROPOUT = Real(0, 1, below=True)
-CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
-
-# The settings of each architecture of `MODELS`: the arguments of its class.
-ARCHITECTURES: dict[str, Settings] = {
-    "gru": {
-        "units": Whole(1, WIDEST, optional=True),  # `None`: twice the vocabulary
-        "layers": LAYERS,
-        "input_dropout": DROPOUT,
-        "recurrent_dropout": DROPOUT,
-        "dropout": DROPOUT,
-        "l2": Real(0, 1),
-        "layer_norm": Flag(),
-    },
-    "lstm": {
-        "embedding": UNITS,
-        "units": UNITS,
-        "layers": LAYERS,
-        "dense": Several(UNITS, 0, DEEPEST),
-        "dropout": DROPOUT,
-        "batch_norm": Flag(),
-    },
-    "wavenet": {
-        "embedding": UNITS,
-        "filters": Several(UNITS, 1, 16),  # the dilation doubles with each of them
-        "kernel_size": Whole(1, 64),
-        "units": UNITS,
-        "dropout": DROPOUT,
-    },
-    "transformer": {
-        "layers": LAYERS,
-        "units": UNITS,
-        "heads": Whole(1, 256),
-        "feed_forward": UNITS,
-        "context": CONTEXT,
-        "period": Whole(1, 65_536),
-        "dropout": DROPOUT,
-        "attention_dropout": DROPOUT,
-    },
-    "chorale": {
-        "layers": LAYERS,
-        "units": UNITS,
-        "heads": Whole(1, 256),
-        "feed_forward": UNITS,
-        "context": CONTEXT,
-        "decoder": UNITS,
-        "embedding": Whole(4, WIDEST),  # a quarter of it stands for a length
-        "period": Whole(4, 65_536, multiple_of=4),  # a step is four tokens
-        "lags": Whole(1, 1024),
-        "dropout": DROPOUT,
-        "decoder_dropout": DROPOUT,
-        "note_dropout": DROPOUT,
-    },
-}
 
 # Those of a training, whatever the model and the music.
 TRAINING_SETTINGS: Settings = {
@@ -108,7 +50,7 @@ SETTINGS: Settings = {
     "recipe": Text(255, empty=True),
     **MUSIC_SETTINGS,
     "corpus": Choice(CORPORA),
-    "architecture": Choice(ARCHITECTURES),
+    "architecture": Choice(MODELS),
     **TRAINING_SETTINGS,
 }
 

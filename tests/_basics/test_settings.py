@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import Flag, Pair, Real, Several, Text, Whole, check_settings
 from bach_tf.codecs import CODECS, ChordCodec, PitchCodec
-from bach_tf.recipes import ARCHITECTURES, PRESETS, SETTINGS, Preset, changed, override
+from bach_tf.models import MODELS
+from bach_tf.recipes import PRESETS, SETTINGS, Preset, changed, override
 
 STRANGE = [
     None, -1, 0, 1, True, 2**31, 2**63, 10**400, 10**5000, 0.5, -0.0, math.nan, math.inf, -math.inf,
@@ -36,7 +37,7 @@ def deep(levels=100_000):
 def group_of(preset, name):
     """Return the kinds of the settings in a group."""
     return (
-        ARCHITECTURES[preset.model.architecture]
+        MODELS[preset.model.architecture].settings
         if name == "model"
         else CODECS[preset.music.codec].ENCODING
     )
@@ -140,17 +141,15 @@ def test_every_setting_of_a_codec_has_bounds(name):
 
 def test_the_tables_are_those_of_the_registries():
     from bach_tf.learning import OPTIMIZERS, SCHEDULES
-    from bach_tf.models import MODELS
 
-    assert set(ARCHITECTURES) == set(MODELS)
     assert set(SETTINGS["optimizer"].table) == set(OPTIMIZERS)
     assert set(SETTINGS["schedule"].table) == set(SCHEDULES)
-    for name, model in MODELS.items():
-        arguments = dict(inspect.signature(model).parameters)
+    for model in MODELS.values():
+        arguments = dict(inspect.signature(model.load()).parameters)
         del arguments["vocab_size"]
-        assert set(ARCHITECTURES[name]) == set(arguments)
+        assert set(model.settings) == set(arguments)
         defaults = {key: argument.default for key, argument in arguments.items()}
-        assert check_settings(ARCHITECTURES[name], defaults).keys() == defaults.keys()
+        assert check_settings(model.settings, defaults).keys() == defaults.keys()
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -28,7 +28,7 @@ NOT_FOR_MIDI = {
 
 
 def test_a_run_is_opened_with_one_model_that_is_never_called(trained_run, monkeypatch):
-    kind = MODELS[trained_run.preset.model.architecture]
+    kind = MODELS[trained_run.preset.model.architecture].load()
     built, called = [], []
     build, call = kind.build, kind.call
     monkeypatch.setattr(kind, "build", lambda self, *a: built.append(build(self, *a)))
@@ -57,7 +57,7 @@ def test_a_first_piece_traces_the_step_once_and_rewrites_no_source(trained_run, 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_model_says_itself_what_its_layers_read(name):
-    assert "build" in vars(MODELS[name])  # or else it would have to be called
+    assert "build" in vars(MODELS[name].load())  # or else it would have to be called
 
 
 def test_a_midi_file_takes_no_more_imports_than_it_needs(trained_run, tmp_path):

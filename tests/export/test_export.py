@@ -45,7 +45,7 @@ CODEC = SatbCodec(31, 87)
 LENGTHS = (2, 21)
 FORMATS = ("saved_model", "litert", "onnx", "keras")
 # With fewer layers of one kind: each is converted as the others are.
-SETTINGS = {name: settings for name, (settings, _) in SMALL.items()}
+SETTINGS = {name: settings for name, (settings, *_) in SMALL.items()}
 for shallow in ("gru", "transformer"):
     SETTINGS[shallow] = SETTINGS[shallow] | {"layers": 1}
 
@@ -450,7 +450,9 @@ def test_the_command_says_what_it_has_written(small, tmp_path, capsys):
     arguments = ["--run", str(small.folder), "--output", str(tmp_path / "out")]
     assert main([*arguments, "--format", "keras", "--name", "mine"]) == 0
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("keras: to be loaded after `import bach_tf.models`; logits within")
+    assert first.startswith(
+        "keras: to be loaded after `from bach_tf.models import *`; logits within"
+    )
     assert last.startswith(f"{tmp_path / 'out' / 'mine'}, from {small.folder}: README.txt 2 kB, ")
     assert "model.keras" in last
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
@@ -552,7 +554,7 @@ def test_other_logits_than_those_of_keras_are_noticed(small):
 
 
 def test_without_dropout_nothing_is_drawn():
-    model = MODELS["gru"](9, units=4, recurrent_dropout=0.5)
+    model = MODELS["gru"].load()(9, units=4, recurrent_dropout=0.5)
     model(np.zeros((1, 2), np.int32))
     copy = without_dropout(model)
     ids = np.array([[1, 3, 5, 7]])

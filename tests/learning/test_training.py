@@ -22,36 +22,19 @@ from bach_tf.learning.fitting import compile_model
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.rates import RateSchedule
 from bach_tf.measuring import evaluation
-from bach_tf.recipes import PRESETS, changed, on_corpus
+from bach_tf.models import MODELS
+from bach_tf.recipes import PRESETS, changed, on_corpus, shrunk
 from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
 HALF_ROOT = math.sqrt(0.5)
-LSTM = {"embedding": 6, "units": 8, "layers": 1}
-SMALL = {
-    "gru": {"units": 8, "layers": 1},
-    "wavenet": {"units": 8, "filters": [6, 6]},
-    "transformer": {"layers": 2, "units": 8, "heads": 2, "feed_forward": 8, "period": 4},
-    "chorale": {
-        "layers": 1,
-        "units": 8,
-        "heads": 2,
-        "feed_forward": 8,
-        "decoder": 8,
-        "embedding": 4,
-        "period": 4,
-    },
-    "folk": LSTM,
-    "cello": LSTM,
-    "mozart": LSTM,
-    "performance": LSTM,
-}
 
 
 def small(name="gru", **changes):
     """Return a preset shrunk so that an epoch takes a moment."""
-    preset = PRESETS[name]
-    model = {**preset.model.settings, **SMALL[name]}
+    preset = shrunk(PRESETS[name])
+    period = MODELS[preset.model.architecture].period
+    model = {**preset.model.settings, **({period: 4} if period else {})}
     return changed(
         preset,
         **{"model": model, "window": 8, "stride": 8, "batch_size": 4, "epochs": 2, **changes},
@@ -331,7 +314,7 @@ def test_the_transformer_trains_on_midi_files(corpus, tmp_path, midi_files, home
     preset = on_corpus(PRESETS["transformer"], corpus)
     model = {
         **preset.model.settings,
-        **SMALL["transformer"],
+        **MODELS["transformer"].tiny,
         "period": preset.model.settings["period"],
     }
     preset = changed(preset, model=model, window=9, stride=9, context=9, epochs=1)

@@ -57,7 +57,7 @@ class Bigram(NextTokenModel):
 @pytest.fixture(scope="module", autouse=True)
 def bigram():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, "gru", Bigram)
+        patch.setitem(MODELS, "gru", replace(MODELS["gru"], home=f"{__name__}:Bigram"))
         yield
 
 

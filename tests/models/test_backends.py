@@ -26,7 +26,7 @@ from bach_tf.models import MODELS
 found = {}
 for number, (name, settings) in enumerate(json.loads(sys.argv[1])):
     keras.utils.set_random_seed(number)
-    model = MODELS[name](20, **settings)
+    model = MODELS[name].load()(20, **settings)
     model.build((1, 2))
     ids = np.random.default_rng(0).integers(1, 20, (2, 12), np.int32)
     whole = keras.ops.convert_to_numpy(model(ids, training=False))
@@ -76,7 +76,7 @@ def switch():
 def after_a_training_step(name):
     """Return the loss and the weights of a fresh model after one batch."""
     keras.utils.set_random_seed(1)
-    model = MODELS[name](VOCAB_SIZE, **BY_HEART[name])
+    model = MODELS[name].load()(VOCAB_SIZE, **BY_HEART[name])
     model.build((1, 2))
     ids = np.random.default_rng(0).integers(1, VOCAB_SIZE, (4, 9), np.int32)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -9,23 +9,27 @@ import numpy as np
 
 from bach_tf._basics.replacing import replace_text, replaced
 from bach_tf.learning.runs import Run
+from bach_tf.models import MODELS
 
 VECTORS, NAMES = "embedding.tsv", "embedding_names.tsv"
 NOTE = re.compile(r"([A-G]#?)(-?[0-9])")
 
 
 def write_embedding(run: Run) -> None:
-    """Write `run.model.embedding` and what each row is into the run's folder.
+    """Write the vectors of the ids and what each row is into the run's folder.
 
     A checkpoint of TensorFlow would do as well, but TensorBoard looks for the newest one under the
     name `checkpoint`, which in a run folder is something else; and tables can be read by anyone.
 
     Args:
-        run: of any codec.
+        run: of any codec. A model without such vectors writes none.
     """
+    name = MODELS[run.preset.model.architecture].embedding
+    if name is None:
+        return
     from tensorboard.plugins import projector
 
-    table = keras.ops.convert_to_numpy(run.model.embedding.embeddings)  # (V, E)
+    table = keras.ops.convert_to_numpy(getattr(run.model, name).embeddings)  # (V, E)
     with replaced(run.folder / VECTORS) as scratch:
         np.savetxt(scratch, table, fmt="%.5g", delimiter="\t")
     rows = ["token\tpitch class\toctave", *("\t".join(_name(token)) for token in run.codec.tokens)]

@@ -1,0 +1,133 @@
+"""What the house must know of each model, without Keras: where its class is, and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bach_tf._basics.settings import Flag, Real, Settings, Several, Whole
+
+if TYPE_CHECKING:
+    from bach_tf.models.base import NextTokenModel
+
+WIDEST = 8192  # layer
+DEEPEST = 64  # layers
+UNITS = Whole(1, WIDEST)
+LAYERS = Whole(1, DEEPEST)
+DROPOUT = Real(0, 1, below=True)
+CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """An entry of `MODELS`.
+
+    Args:
+        home: where its class is, a `NextTokenModel`: "module:name".
+        settings: what each argument of the class may be, but for `vocab_size`.
+        tiny: settings with which it is as small as still makes sense, for tests and `--quick`.
+            What is not named stays as it was.
+        tokens_per_step: set where it reads steps of so many tokens, and so needs a codec whose
+            steps they are.
+        period: the setting that says after how many tokens positions are alike, if it has one.
+        embedding: the attribute that holds the vectors of the ids, a Keras `Embedding`, if any.
+
+    Example:
+        >>> MODELS["chorale"].tokens_per_step
+        4
+    """
+
+    home: str
+    settings: Settings
+    tiny: dict[str, Any] = field(default_factory=dict)
+    tokens_per_step: int | None = None
+    period: str | None = None
+    embedding: str | None = "embedding"
+
+    def load(self) -> type[NextTokenModel]:
+        """Return the class, which is imported now."""
+        module, _, name = self.home.partition(":")
+        return getattr(import_module(module), name)
+
+
+MODELS: dict[str, Architecture] = {
+    "chorale": Architecture(
+        home="bach_tf.models.chorale:Chorale",
+        settings={
+            "layers": LAYERS,
+            "units": UNITS,
+            "heads": Whole(1, 256),
+            "feed_forward": UNITS,
+            "context": CONTEXT,
+            "decoder": UNITS,
+            "embedding": Whole(4, WIDEST),  # a quarter of it stands for a length
+            "period": Whole(4, 65_536, multiple_of=4),  # a step is four tokens
+            "lags": Whole(1, 1024),
+            "dropout": DROPOUT,
+            "decoder_dropout": DROPOUT,
+            "note_dropout": DROPOUT,
+        },
+        tiny={
+            "layers": 1,
+            "units": 16,
+            "heads": 2,
+            "feed_forward": 24,
+            "decoder": 16,
+            "embedding": 8,
+        },
+        tokens_per_step=4,
+        period="period",
+    ),
+    "gru": Architecture(
+        home="bach_tf.models.recurrent:StackedGRU",
+        settings={
+            "units": Whole(1, WIDEST, optional=True),  # `None`: twice the vocabulary
+            "layers": LAYERS,
+            "input_dropout": DROPOUT,
+            "recurrent_dropout": DROPOUT,
+            "dropout": DROPOUT,
+            "l2": Real(0, 1),
+            "layer_norm": Flag(),
+        },
+        tiny={"units": 8, "layers": 1},
+    ),
+    "lstm": Architecture(
+        home="bach_tf.models.recurrent:StackedLSTM",
+        settings={
+            "embedding": UNITS,
+            "units": UNITS,
+            "layers": LAYERS,
+            "dense": Several(UNITS, 0, DEEPEST),
+            "dropout": DROPOUT,
+            "batch_norm": Flag(),
+        },
+        tiny={"embedding": 6, "units": 8, "layers": 1},
+    ),
+    "transformer": Architecture(
+        home="bach_tf.models.transformer:Transformer",
+        settings={
+            "layers": LAYERS,
+            "units": UNITS,
+            "heads": Whole(1, 256),
+            "feed_forward": UNITS,
+            "context": CONTEXT,
+            "period": Whole(1, 65_536),
+            "dropout": DROPOUT,
+            "attention_dropout": DROPOUT,
+        },
+        tiny={"layers": 2, "units": 8, "heads": 2, "feed_forward": 8},
+        period="period",
+    ),
+    "wavenet": Architecture(
+        home="bach_tf.models.conv_lstm:ConvLSTM",
+        settings={
+            "embedding": UNITS,
+            "filters": Several(UNITS, 1, 16),  # the dilation doubles with each of them
+            "kernel_size": Whole(1, 64),
+            "units": UNITS,
+            "dropout": DROPOUT,
+        },
+        tiny={"units": 8, "filters": [6, 8, 8]},
+    ),
+}
