@@ -1,13 +1,12 @@
-"""From pieces to batches with tf.data: parse, encode, transpose, window, batch.
+"""From pieces to batches with tf.data: encode, transpose, window, batch.
 
-Pieces are parsed and encoded once and kept as one flat array of ids. An epoch is then a
+Pieces are encoded once, by their codec, and kept as one flat array of ids. An epoch is then a
 function of the seed and the epoch's number alone: the order of the windows and the shift of
 each piece are drawn from them, so that a training which resumes sees what it would have seen.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.cores import usable_cores
-from bach_tf.codecs import PAD, SatbCodec
-from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_manifest, read_split
-from bach_tf.formats.grid_csv import VOICES
+from bach_tf.codecs import PAD
+from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
+from bach_tf.score import Score
 
 PARALLEL = usable_cores()  # elements that are made at the same time; in the same order
 AHEAD = 2  # batches that are made while one is trained on
@@ -71,61 +70,24 @@ class Pieces:
 def load_split(folder: Path, split: str, codec) -> Pieces:
     """Return the pieces of one split of a prepared corpus.
 
-    Chorale grids are parsed and encoded in the graph; all else once in NumPy.
-
     Raises:
-        ValueError: a piece that the codec cannot hold.
+        ValueError: a piece that the codec cannot hold; the message names its file.
     """
-    if isinstance(codec, SatbCodec) and read_manifest(folder)["layout"] == "grid":
-        return load_grids(piece_paths(folder, split), codec)
-    return Pieces.from_arrays([codec.encode(score) for score in read_split(folder, split)])
+    paths, scores = piece_paths(folder, split), read_split(folder, split)
+    return Pieces.from_arrays([_encode(codec, *piece) for piece in zip(paths, scores)])
+
+
+def _encode(codec, path: Path, score: Score) -> np.ndarray:
+    try:
+        return codec.encode(score)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error} Train a new run on this corpus.") from None
 
 
 def load_all(folder: Path, codec) -> Pieces:
     """Return the pieces of all splits of a prepared corpus, as `load_split` does."""
     parts = [load_split(folder, split, codec) for split in SPLITS]
     return Pieces.from_arrays([ids for part in parts for ids in part.arrays()])
-
-
-def load_grids(paths: Sequence[Path], codec: SatbCodec) -> Pieces:
-    """Parse and encode chorale grids in the graph.
-
-    Args:
-        paths: files of a prepared corpus, which are known to be sound.
-        codec: covers all their pitches.
-
-    Raises:
-        ValueError: a pitch that has no id.
-    """
-    # As bytes: a name need not be text in UTF-8. A string even if there are none.
-    names = tf.constant([os.fsencode(path) for path in paths], tf.string)
-    dataset = (
-        tf.data.Dataset.from_tensor_slices(names)
-        .map(parse_grid, num_parallel_calls=PARALLEL)
-        .map(lambda grid: encode_grid(grid, codec), num_parallel_calls=PARALLEL)
-    )
-    arrays = list(without_tuning(dataset).as_numpy_iterator())
-    for path, ids in zip(paths, arrays):
-        if (ids == PAD).any():
-            raise ValueError(
-                f"{path.name}: expected pitches in {codec.lowest}..{codec.highest}, what the "
-                "codec of this run covers, got others. Train a new run on this corpus."
-            )
-    return Pieces.from_arrays(arrays)
-
-
-def parse_grid(path: tf.Tensor) -> tf.Tensor:
-    """Return the grid of a CSV file: int32 `(T, 4)`."""
-    lines = tf.strings.split(tf.io.read_file(path), "\n")[1:]
-    lines = tf.boolean_mask(lines, tf.strings.length(lines) > 0)
-    columns = tf.io.decode_csv(lines, [tf.constant([], tf.int32)] * len(VOICES))
-    return tf.stack(columns, axis=1)  # (T, 4)
-
-
-def encode_grid(grid: tf.Tensor, codec: SatbCodec) -> tf.Tensor:
-    """Return what `codec.encode` returns for the same piece: int32 `(1 + 4 T + 1,)`."""
-    ids = tf.reshape(tf.gather(codec.pitch_ids, grid), [-1])  # (4 T,)
-    return tf.concat([[codec.START], ids, [codec.END]], axis=0)
 
 
 @dataclass(frozen=True, kw_only=True)

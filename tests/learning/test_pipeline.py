@@ -1,12 +1,16 @@
+import io
 import os
+import shutil
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from bach_tf import learning
 from bach_tf.codecs import CODECS, PAD, SatbCodec
 from bach_tf.corpora.preparation.prepared import piece_paths, read_prepared, write_prepared
-from bach_tf.formats.grid_csv import write_grid_csv
 from bach_tf.learning.pipeline import (
     Pieces,
     TrainingBatches,
@@ -14,10 +18,10 @@ from bach_tf.learning.pipeline import (
     evaluation_batches,
     last_step_batches,
     load_all,
-    load_grids,
     load_split,
     split_windows,
 )
+from bach_tf.recipes import PRESETS
 from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
@@ -43,18 +47,38 @@ def arrays(pieces):
     return [pieces.ids[start:end] for start, end in zip(pieces.starts, pieces.ends)]
 
 
-def test_the_graph_encodes_as_the_codec_does(tiny_folder, arrays):
+def test_pieces_are_encoded_as_the_codec_does(tiny_folder, arrays):
     scores = read_prepared(tiny_folder)["train"]
     assert len(arrays) == len(scores)
     for ids, score in zip(arrays, scores):
         np.testing.assert_array_equal(ids, CODEC.encode(score))
 
 
-def test_the_graph_encodes_real_chorales_as_the_codec_does(chorales_folder):
-    scores = read_prepared(chorales_folder)["valid"]
-    pieces = load_split(chorales_folder, "valid", CODEC)
-    expected = np.concatenate([CODEC.encode(score) for score in scores])
-    np.testing.assert_array_equal(pieces.ids, expected)
+def test_a_file_is_parsed_once_to_fit_a_codec_and_to_train(tiny_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_folder, tmp_path / "made")
+    opened = Counter()
+    read = io.open
+
+    def counting(file, *args, **kwargs):
+        opened[Path(file)] += isinstance(file, str | os.PathLike)
+        return read(file, *args, **kwargs)
+
+    monkeypatch.setattr(io, "open", counting)
+    preset = PRESETS["gru"]
+    codec = learning.make_codec(preset, folder)
+    learning.training_batches(preset, codec, folder)
+    assert {path: opened[path] for path in piece_paths(folder, "train")} == dict.fromkeys(
+        piece_paths(folder, "train"), 1
+    )
+
+
+def test_a_file_that_has_changed_is_parsed_again(tiny_folder, tmp_path):
+    folder = shutil.copytree(tiny_folder, tmp_path / "made")
+    before = load_split(folder, "train", CODEC).ids.size
+    path = piece_paths(folder, "train")[0]
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[-1], ""]))
+    assert load_split(folder, "train", CODEC).ids.size == before + 4
 
 
 def test_no_iterator_waits_for_a_thread_that_tunes_it(pieces):
@@ -65,8 +89,8 @@ def test_no_iterator_waits_for_a_thread_that_tunes_it(pieces):
 
 def test_a_pitch_without_an_id_names_the_file(tiny_folder):
     paths = piece_paths(tiny_folder, "train")
-    with pytest.raises(ValueError, match=rf"{paths[0].name}: expected pitches in 60..61"):
-        load_grids(paths, SatbCodec(lowest=60, highest=61))
+    with pytest.raises(ValueError, match=rf"{paths[0].name}: Pitches must be in 60..61"):
+        load_split(tiny_folder, "train", SatbCodec(lowest=60, highest=61))
 
 
 def test_every_training_token_is_seen_and_none_twice_when_windows_do_not_overlap(arrays):
@@ -188,10 +212,10 @@ def test_the_end_of_a_piece_is_learned_but_not_measured(pieces):
         assert not weights.numpy()[targets.numpy() == CODEC.END].any()
 
 
-def test_the_files_are_parsed_in_the_graph(tmp_path):
-    path = tmp_path / "a.csv"
-    write_grid_csv(path, [[60, 0, 50, 40], [61, 57, 50, 40]])
-    ids = load_grids([path], CODEC).ids
+def test_the_ids_of_a_file(tmp_path):
+    score = Score.from_grid([[60, 0, 50, 40], [61, 57, 50, 40]])
+    write_prepared(tmp_path / "made", {"train": {"a": score}, "valid": {}, "test": {}})
+    ids = load_split(tmp_path / "made", "train", CODEC).ids
     assert ids.tolist() == [1, 33, 3, 23, 13, 34, 30, 23, 13, 2]
 
 

@@ -23,6 +23,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,18 @@ def read_prepared(folder: Path) -> dict[str, list[Score]]:
 
 
 def read_split(folder: Path, split: str) -> list[Score]:
-    """Read one split of a prepared corpus, as `read_prepared` does."""
+    """Read one split of a prepared corpus, as `read_prepared` does.
+
+    A split is parsed once in a process, as long as its files stay as they are.
+    """
+    files = [folder / MANIFEST, *piece_paths(folder, split)]
+    stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    return list(_parse_split(folder.absolute(), split, stamps))
+
+
+@lru_cache(maxsize=2)  # what is fitted and trained on, and what is measured
+def _parse_split(folder: Path, split: str, stamps: tuple) -> tuple[Score, ...]:
+    """Return the scores of a split; `stamps` say whether its files are still those."""
     manifest = read_manifest(folder)
     _, read = choose(LAYOUTS, manifest["layout"], "layout")
     scores = []
@@ -186,7 +198,7 @@ def read_split(folder: Path, split: str) -> list[Score]:
         about["steps_per_quarter"] = manifest["steps_per_quarter"]
         about["parts"] = [Part(**part) for part in about.get("parts", ())]
         scores.append(read(folder / entry["file"], **about))
-    return scores
+    return tuple(scores)
 
 
 def piece_paths(folder: Path, split: str) -> list[Path]:
