@@ -12,15 +12,11 @@ Nothing heavy is imported before it is used.
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from bach_tf._basics import process as _process
-
 if TYPE_CHECKING:
     from bach_tf._api import Piece, Run, load, read, train
 
 __version__ = "0.1.0"
 __all__ = ["Piece", "Run", "load", "read", "train"]
-
-_process.begin_if_run(__name__, scripts=("train.py", "generate.py"))
 
 
 def __getattr__(name: str) -> Any:

@@ -17,9 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from bach_tf._basics.process import begin
 from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
+    begin()  # Ctrl-C prints no traceback
     silence_libraries()  # before TensorFlow is imported
 
 from bach_tf.corpora.preparation.prepared import MANIFEST, read_manifest

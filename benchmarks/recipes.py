@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bach_tf._basics.process import begin
 from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
+    begin()  # Ctrl-C prints no traceback
     silence_libraries()  # before TensorFlow is imported
 
 from bach_tf import learning

@@ -21,9 +21,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bach_tf._basics.process import begin
 from bach_tf.cli.quiet import silence_libraries
 
 if __name__ == "__main__":
+    begin()  # Ctrl-C prints no traceback
     silence_libraries()  # before TensorFlow is imported
 
 import numpy as np

@@ -9,35 +9,14 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
 READABLE = "bach_tf.readable"  # the name of what writes characters that an encoding lacks
 PLAIN = {"━": "=", "…": "..."}  # what Keras' bar and rich's tables are drawn with
-# The folder that holds the package: this file is two folders further in.
-ROOT = os.path.abspath(os.path.join(__file__, *[os.pardir] * 3))  # noqa: PTH100, PTH118
 STANDARD = (0, 1, 2)  # input, output, errors
 _errors = 2  # where our own words about errors go
-
-
-def begin_if_run(package: str, scripts: Sequence[str] = ()) -> None:
-    """Begin a program where Python runs one of a package; do nothing where it is a library.
-
-    A package calls it when it is imported, before all that its programs import.
-
-    Args:
-        package: its name; `python -m package.NAME` is a program.
-        scripts: names of programs that stand beside the folder of the package.
-    """
-    asked = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
-    looking = sys.argv[:1] == ["-m"]  # until Python has found the program
-    if looking and asked and asked[0].startswith(f"{package}."):
-        begin()
-    script = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-    beside, name = os.path.split(os.path.abspath(script))  # noqa: PTH100 - without importing more
-    if name in scripts and beside == ROOT:
-        begin()
 
 
 def begin() -> None:

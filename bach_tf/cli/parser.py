@@ -28,23 +28,37 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         spellings: other programs' options, with dashes, that are read as ours.
+        check: is called with the arguments; the `ValueError` that it raises is said as any other
+            mistake.
         **about: what `argparse.ArgumentParser` takes.
 
     Example:
-        >>> parser = Parser(prog="generate.py", spellings={"--num-steps": "--length"})
+        >>> parser = Parser(prog="bach-tf generate", spellings={"--num-steps": "--length"})
         >>> _ = parser.add_argument("--length", type=int)
         >>> parser.parse_args(["--num_steps", "64"]).length
         64
     """
 
-    def __init__(self, *, spellings: Spellings | None = None, **about):
+    def __init__(
+        self,
+        *,
+        spellings: Spellings | None = None,
+        check: Callable[[argparse.Namespace], None] | None = None,
+        **about,
+    ):
         super().__init__(formatter_class=_format, **about)
         self.spellings = spellings or {}
+        self.check = check
 
     def parse_args(self, args=None, namespace=None):  # noqa: D102
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(self._about_unknown(unknown))
+        if self.check is not None:
+            try:
+                self.check(parsed)
+            except ValueError as error:
+                self.error(str(error))
         return parsed
 
     def parse_known_args(self, args=None, namespace=None):  # noqa: D102
@@ -68,10 +82,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and stop with the status of a user's mistake."""
-        command = self.prog if self.prog.startswith("python ") else f"python {self.prog}"
-        hint = f"All options: {command} --help"
+        hint = f"All options: {self.prog} --help"
         message = shortened(message, LONGEST_MESSAGE)
-        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n{hint}\n")
+        self.exit(USER_MISTAKE, f"{short_name(self.prog)}: {message}\n{hint}\n")
 
     def _about_unknown(self, arguments: Sequence[str]) -> str:
         options = [argument for argument in arguments if argument.startswith("-")]
@@ -85,6 +98,16 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {known[near[0]]}?" if near else ""
         return f"Unknown option {shortened(name)}.{hint}"
+
+
+def short_name(program: str) -> str:
+    """Return what messages call a program.
+
+    Example:
+        >>> short_name("python generate.py"), short_name("bach-tf generate")
+        ('generate.py', 'bach-tf generate')
+    """
+    return program.removeprefix("python ")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

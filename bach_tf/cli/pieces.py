@@ -1,4 +1,4 @@
-"""What generate.py says of the pieces that it has written."""
+"""What `bach-tf generate` says of the pieces that it has written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bach_tf._basics.choices import shortened
-from bach_tf.cli.options import GENERATE
 from bach_tf.cli.talk import Talk, complain
 from bach_tf.score import Score
 from bach_tf.theory.keys import estimate_key, key_signature, spell
@@ -29,7 +28,7 @@ CAPTION = "Of each voice: its range, and at how many places in a quarter it begi
 
 
 class Pieces:
-    """What has come of a call of generate.py so far.
+    """What has come of a call so far.
 
     Args:
         wanted: how many pieces.
@@ -81,7 +80,7 @@ class Pieces:
         """Say what has been written, and what has not.
 
         Args:
-            record: of generate.py.
+            record: of the command.
             talk: where to.
 
         Raises:
@@ -91,7 +90,7 @@ class Pieces:
         paths = [path for piece in record["pieces"] for path in piece["files"]]
         talk.finish(record, paths, closing_line(record))
         if self._repeated:
-            complain(GENERATE, record["warnings"][-1])
+            complain(talk.program, record["warnings"][-1])
         if self._errors:
             self._stop()
 
@@ -229,7 +228,7 @@ def pieces_table(record: dict) -> RenderableType:
     """Return a table with a row for each piece, and how it is to be read.
 
     Args:
-        record: of generate.py, with `seed`, `run` and `pieces`.
+        record: of the command, with `seed`, `run` and `pieces`.
     """
     from rich.console import Group
     from rich.table import Table
@@ -257,7 +256,7 @@ def closing_line(record: dict) -> str:
     """Return the last line: the files, and what repeats them.
 
     Args:
-        record: of generate.py, with `seed`, `run` and `pieces`.
+        record: of the command, with `seed`, `run` and `pieces`.
     """
     pieces = record["pieces"]
     first, last = pieces[0], pieces[-1]

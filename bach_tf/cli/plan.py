@@ -1,4 +1,4 @@
-"""What generate.py is to do: all that can be checked before a note is composed."""
+"""What `bach-tf generate` is to do: all that can be checked before a note is composed."""
 
 from __future__ import annotations
 

@@ -1,35 +1,27 @@
-"""The command: `python -m bach_tf.cli.plot --run RUN`."""
+"""The command: `bach-tf plot --run RUN`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from bach_tf._basics.process import begin
-from bach_tf.cli.options import add_run, add_sampling
+from bach_tf.cli.options import MOST_PIECES, add_output_options, add_run, add_sampling
 from bach_tf.cli.parser import Parser, whole
-from bach_tf.cli.quiet import silence_libraries
-from bach_tf.cli.talk import Talk, run_program
+from bach_tf.cli.talk import Talk
 from bach_tf.learning.runs import SHIPPED, find_run, load_trained_run, run_name
 from bach_tf.measuring.plots import read_history, write_distributions, write_training_curve
 
-PROGRAM = "python -m bach_tf.cli.plot"
-PIECES, MOST_PIECES = 30, 10_000
+PIECES = 30
 FOLDER = Path("plots")
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Draw the pictures of a run; return the exit status."""
-    args = plots_parser().parse_args(argv)
-    silence_libraries()
-    return run_program(PROGRAM, draw, args)
+def work(args: argparse.Namespace, talk: Talk) -> None:
+    """Draw the pictures that the arguments ask for, and print their names.
 
-
-def draw(args: argparse.Namespace, talk: Talk) -> None:
-    """Draw the pictures that the arguments ask for, and print their names."""
+    As JSON: `run`; `pieces`, how many were written to be compared; `files`, the pictures.
+    """
     found = find_run(args.run)
     history = read_history(found)
     with talk.loading():
@@ -47,6 +39,8 @@ def draw(args: argparse.Namespace, talk: Talk) -> None:
         splits, generated, shares, tempo_qpm=run.preset.music.tempo_qpm, title=title
     )
     talk.say(str(shares))
+    files = [str(curve), str(shares)]
+    talk.finish({"run": str(run.folder), "pieces": args.pieces, "files": files}, files)
 
 
 def folder_of_pictures(run: Path) -> Path:
@@ -90,11 +84,11 @@ def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
     return splits, generated
 
 
-def plots_parser() -> Parser:
+def make_parser(program: str) -> Parser:
     """Return what reads the command line."""
     parser = Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [--run RUN] [options]",
+        prog=program,
+        usage="%(prog)s [--run RUN] [options]",
         description="Draw how a run learned, and how what it writes differs from its corpus.",
         epilog=EXAMPLES,
     )
@@ -105,15 +99,12 @@ def plots_parser() -> Parser:
     add_sampling(parser)
     where = f"RUN/{FOLDER} when left out; {FOLDER}/NAME for the shipped weights"
     add("--output", type=Path, metavar="FOLDER", help=where)
+    add_output_options(parser, quiet="print the names of the pictures alone")
     return parser
 
 
 EXAMPLES = """\
 examples:
-  python -m bach_tf.cli.plot --run tb_logs/gru-jsb
-  python -m bach_tf.cli.plot --run pretrained --output pictures
+  %(prog)s --run tb_logs/gru-jsb
+  %(prog)s --run pretrained --output pictures
 """
-
-if __name__ == "__main__":
-    begin()
-    sys.exit(main())

@@ -1,16 +1,15 @@
-"""The command: `python -m bach_tf.cli.render FILE.mid --format wav,pdf`."""
+"""The command: `bach-tf render FILE.mid --format wav,pdf`."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
-from bach_tf._basics.process import begin
+from bach_tf.cli.options import add_output_options
 from bach_tf.cli.parser import USER_MISTAKE, Parser, real
-from bach_tf.cli.talk import Talk, complain, run_program
+from bach_tf.cli.talk import Talk, complain
 from bach_tf.formats import READERS, WRITERS, check_formats, read, write
 from bach_tf.formats.reading import GRIDS
 from bach_tf.formats.rendition import SYNTHESISERS, Rendition
@@ -23,16 +22,12 @@ from bach_tf.theory.tunings import (
     TUNINGS,
 )
 
-PROGRAM = "python -m bach_tf.cli.render"
 
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    return run_program(PROGRAM, render_files, rendering_parser().parse_args(argv))
-
-
-def render_files(args: argparse.Namespace, talk: Talk) -> int:
+def work(args: argparse.Namespace, talk: Talk) -> int:
     """Write pieces in other formats, as the arguments ask, and print the names of the new files.
+
+    As JSON: `files`, those that were written, and `errors`, a sentence for each piece that could
+    not be written in every format.
 
     Returns:
         0; 2 where a piece could not be read or written: it is named, and the others are written.
@@ -44,20 +39,23 @@ def render_files(args: argparse.Namespace, talk: Talk) -> int:
     rendition = _rendition(args)
     grid = choose(GRIDS, args.grid, "grid")
     plan = _plan(args, endings)
-    bad = 0
+    written, errors = [], []
     for file, paths in plan.items():
         try:
             score = read(file, grid).score
             _check_tempo(score, rendition)
             for path in paths:
                 write(score, path, rendition)
+                written.append(str(path))
                 talk.say(str(path))
         except ValueError as error:
-            complain(PROGRAM, error if file.name in str(error) else f"{file}: {error}")
-            bad += 1
-    if bad and len(plan) > 1:
-        complain(PROGRAM, f"{bad} of {len(plan)} pieces could not be written in every format.")
-    return USER_MISTAKE if bad else 0
+            errors.append(str(error) if file.name in str(error) else f"{file}: {error}")
+            complain(talk.program, errors[-1])
+    if errors and len(plan) > 1:
+        count = f"{len(errors)} of {len(plan)}"
+        complain(talk.program, f"{count} pieces could not be written in every format.")
+    talk.finish({"files": written, "errors": errors}, written)
+    return USER_MISTAKE if errors else 0
 
 
 def _rendition(args: argparse.Namespace) -> Rendition:
@@ -117,11 +115,11 @@ def _pieces_at(path: Path) -> list[Path]:
     return files
 
 
-def rendering_parser() -> Parser:
+def make_parser(program: str) -> Parser:
     """Return what reads the command line."""
     parser = Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} FILE [FILE ...] --format LIST [options]",
+        prog=program,
+        usage="%(prog)s FILE [FILE ...] --format LIST [options]",
         description="Write pieces, MIDI files or CSV grids, in other formats.",
         epilog=EXAMPLES,
     )
@@ -142,15 +140,14 @@ def rendering_parser() -> Parser:
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
     grids = f"of a MIDI file: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
+    add_output_options(
+        parser, quiet="print the names of the new files alone", uses_tensorflow=False
+    )
     return parser
 
 
 EXAMPLES = """\
 examples:
-  python -m bach_tf.cli.render piece.mid --format wav,pdf
-  python -m bach_tf.cli.render folder --format ogg --tuning werckmeister3
+  %(prog)s piece.mid --format wav,pdf
+  %(prog)s folder --format ogg --tuning werckmeister3
 """
-
-if __name__ == "__main__":
-    begin()
-    sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bach_tf._basics.messages import printable
@@ -20,7 +22,7 @@ from bach_tf._basics.process import (
     stopping_at_once,
     stopping_by_exception,
 )
-from bach_tf.cli.parser import USER_MISTAKE
+from bach_tf.cli.parser import USER_MISTAKE, short_name
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -45,17 +47,37 @@ class Talk:
     is set: all of that rich finds out.
 
     Args:
+        program: as it was called, for hints and messages.
         quiet: names of files alone.
         as_json: one JSON object alone.
         verbose: libraries print their own messages, between which no line can move.
     """
 
-    def __init__(self, *, quiet: bool = False, as_json: bool = False, verbose: bool = False):
+    def __init__(
+        self,
+        program: str = "bach-tf",
+        *,
+        quiet: bool = False,
+        as_json: bool = False,
+        verbose: bool = False,
+    ):
+        self.program = program
         self.quiet = quiet
         self.as_json = as_json
         self.verbose = verbose
         self.out = sys.stdout
         self.left_behind = False  # whether a thread still works on what was interrupted
+
+    def sibling(self, command: str) -> str:
+        """Return how another command is called, where this one was called as it was.
+
+        Example:
+            >>> Talk("bach-tf train").sibling("generate")
+            'bach-tf generate'
+            >>> Talk("python train.py").sibling("generate")
+            'python generate.py'
+        """
+        return self.program.replace("train", command)
 
     @property
     def to_a_person(self) -> bool:
@@ -118,19 +140,21 @@ class Talk:
         with self.status("Loading TensorFlow"), stopping_at_once():
             yield
 
-    def finish(self, record: dict, paths: Sequence[str], closing: str) -> None:
+    def finish(self, record: dict, paths: Sequence[str], closing: str | None = None) -> None:
         """Say what the program was asked for, in the way that was asked for.
 
         Args:
-            record: plain data, for JSON.
+            record: for JSON; see `plain`.
             paths: the files that were written.
-            closing: the last sentence.
+            closing: the last sentence; `None` where all has been said.
         """
         text = closing
         if self.as_json:
-            text = json.dumps(record, indent=1)
+            text = json.dumps(plain(record), indent=1)
         elif self.quiet:
-            text = "\n".join(paths)
+            text = "\n".join(paths) or None
+        if text is None:
+            return
         print(text, file=self.out, flush=True)
 
     def interruptible(self, work: Callable[[], Result]) -> Result:
@@ -161,7 +185,7 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
     """Run a program's work; return its exit status.
 
     Args:
-        name: of the program, for its messages.
+        name: of the program, as it was called.
         work: is called with the arguments and where to talk; returns the status if it is not 0.
         args: of which `quiet`, `json` and `verbose` are read here, where there are such.
 
@@ -170,7 +194,7 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
         printed without a traceback; 130 after Ctrl-C.
     """
     flags = {"quiet": "quiet", "as_json": "json", "verbose": "verbose"}
-    talk = Talk(**{flag: getattr(args, name, False) for flag, name in flags.items()})
+    talk = Talk(name, **{flag: getattr(args, name, False) for flag, name in flags.items()})
     try:
         with stopping_by_exception(), talk.alone():
             status = work(args, talk) or 0
@@ -203,7 +227,30 @@ def complain(name: str, what: Exception | str) -> None:
         what: the error, or words.
     """
     lines = str(what)[:WIDEST_MESSAGE].splitlines() or [type(what).__name__]
-    print(f"{name}: " + "\n".join(printable(line, None) for line in lines), file=sys.stderr)
+    print(
+        f"{short_name(name)}: " + "\n".join(printable(line, None) for line in lines),
+        file=sys.stderr,
+    )
+
+
+def plain(value):
+    """Return a value as JSON can say it: what is no number is `null`, and a path is its name.
+
+    Example:
+        >>> plain({3: (float("nan"), Path("a.mid"))})
+        {'3': [None, 'a.mid']}
+    """
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
 
 
 def _is_of_the_system(error: Exception) -> bool:

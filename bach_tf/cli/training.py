@@ -1,4 +1,4 @@
-"""What train.py says of a training at its end."""
+"""What `bach-tf train` says of a training at its end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def finish_training(run: Run, corpus: Path, outcome, talk: Talk) -> None:
     """
     record = training_record(run.folder, run.preset.recipe, corpus, outcome)
     talk.show(training_table(record))
-    talk.finish(record, [record["run"]], closing_lines(record))
+    talk.finish(record, [record["run"]], closing_lines(record, talk.sibling("generate")))
 
 
 def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
@@ -90,17 +90,18 @@ def training_table(record: dict) -> RenderableType:
     return Group("", table)
 
 
-def closing_lines(record: dict) -> str:
+def closing_lines(record: dict, generate: str = "bach-tf generate") -> str:
     """Return the last two lines: what came out, where it is and what to do with it.
 
     Args:
         record: as `training_record` returns it.
+        generate: the command that writes pieces.
     """
     return (
         f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s{_why(record['stopped'])}. "
         f"Best validation: {record['best_nll']:.4f} nats a token after epoch "
         f"{record['best_epoch']}.\n"
-        f"Run folder: {record['run']}. Next: python generate.py --run {record['run']}"
+        f"Run folder: {record['run']}. Next: {generate} --run {record['run']}"
     )
 
 

@@ -1,6 +1,6 @@
 """Trained runs as files for programs that know nothing of bach_tf.
 
-python -m bach_tf.cli.export --run RUN --format saved_model,litert,onnx,keras
+bach-tf export --run RUN --format saved_model,litert,onnx,keras
 
 No TensorFlow here: it is known at once whether a format or a folder can be.
 """

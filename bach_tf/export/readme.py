@@ -46,5 +46,5 @@ model.keras
     Keras: keras.models.load_model("model.keras") after from bach_tf.models import *
 
 run/
-    A run folder of bach_tf, its weights in 16 bits: python generate.py --run FOLDER/run
+    A run folder of bach_tf, its weights in 16 bits: bach-tf generate --run FOLDER/run
 """

@@ -34,7 +34,7 @@ def full_disk_named(run: Path) -> Iterator[None]:
             raise
         raise OSError(
             f"{run} cannot be written: {reason}. The last finished epoch is kept. Make room, then "
-            f"go on with: python train.py --resume {run}"
+            f"go on with: bach-tf train --resume {run}"
         ) from error
 
 

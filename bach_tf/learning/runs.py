@@ -170,7 +170,7 @@ def load_trained_run(folder: Path) -> Run:
     if not (folder / WEIGHTS).exists():
         raise ValueError(
             f"{folder} has no weights yet: no epoch has finished. "
-            f"Go on with: python train.py --resume {folder}"
+            f"Go on with: bach-tf train --resume {folder}"
         )
     return run
 
@@ -238,7 +238,7 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
         if not has_shipped_weights():
             raise ValueError(
                 f"No weights came with this copy of bach_tf: expected them in {PRETRAINED}. "
-                "Train a run with: python train.py --model gru"
+                "Train a run with: bach-tf train --model gru"
             )
         return PRETRAINED
     # A folder that is no run does not hide the run of its name.
@@ -284,7 +284,7 @@ def _newest(runs: Path, recipe: str | None) -> Path | None:
 def _none_trained(runs: Path, recipe: str | None) -> ValueError:
     return ValueError(
         f"No trained run{f' of {recipe}' if recipe else ''} in {runs}. "
-        f"Train one with: python train.py --model {recipe or 'gru'}"
+        f"Train one with: bach-tf train --model {recipe or 'gru'}"
     )
 
 
@@ -327,7 +327,7 @@ def _cure(folder: Path) -> str:
     if folder == PRETRAINED:
         return "Install bach_tf again."
     if (folder / CHECKPOINT).is_dir():
-        return f"The checkpoint can take its place: python train.py --resume {folder}"
+        return f"The checkpoint can take its place: bach-tf train --resume {folder}"
     return "Put back a copy, or train a new run."
 
 

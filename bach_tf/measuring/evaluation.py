@@ -120,8 +120,8 @@ def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, f
 
 def compare_generated(
     run: Run, corpus: Path, pieces: int, temperature: float | None = None, seed: int = 0
-) -> str:
-    """Return a table of what the notes of new pieces do, beside those of each split.
+) -> dict[str, dict[str, float]]:
+    """Return what the notes of new pieces do, beside those of each split.
 
     Args:
         run: of four voices.
@@ -129,6 +129,9 @@ def compare_generated(
         pieces: how many are written.
         temperature: of them; the preset's when `None`.
         seed: of them.
+
+    Returns:
+        what `counterpoint.measure` says of those `generated`, and of each split.
 
     Raises:
         ValueError: a run that does not write four voices, or no piece asked for.
@@ -148,8 +151,9 @@ def compare_generated(
     train = splits.pop("train")
     columns = {"generated": counterpoint.measure(written, train)}
     columns["train"] = counterpoint.measure(train)  # in which it would find each piece itself
-    columns |= {split: counterpoint.measure(scores, train) for split, scores in splits.items()}
-    return counterpoint.format_table(columns)
+    return columns | {
+        split: counterpoint.measure(scores, train) for split, scores in splits.items()
+    }
 
 
 def format_measures(measures: dict[str, float]) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from bach_tf._basics import process
+from bach_tf.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 TALKATIVE = """
     import sys
     from argparse import Namespace
-    from bach_tf import cli as console
+    from bach_tf.cli.talk import run_program
     from bach_tf._basics import process
     process.begin()
 
@@ -27,7 +28,7 @@ TALKATIVE = """
         open("finished", "w").close()
         talk.finish({"the": "record"}, [], "The end")
 
-    sys.exit(console.run_program("talkative", work, Namespace()))
+    sys.exit(run_program("talkative", work, Namespace()))
 """
 
 
@@ -128,8 +129,7 @@ def test_a_pipe_that_does_not_wait_gets_everything():
 
 IMPORTING = [
     ["train.py"], ["generate.py"],
-    *(["-m", f"bach_tf.cli.{name}"] for name in ("evaluate", "export", "plot", "render",
-                                             "validate")),
+    *(["-m", "bach_tf", name] for name in COMMANDS),
     ["-m", "benchmarks.recipes"],
 ]  # fmt: skip
 
@@ -154,7 +154,7 @@ def test_ctrl_c_during_the_imports_prints_no_traceback(program, tmp_path):
 WAITING = """
     import os, signal, sys, time
     from argparse import Namespace
-    from bach_tf import cli as console
+    from bach_tf.cli.talk import run_program
     from bach_tf._basics import process
     process.begin()
 
@@ -165,7 +165,7 @@ WAITING = """
         finally:
             print("tidied", flush=True)
 
-    status = console.run_program("waiting", work, Namespace())
+    status = run_program("waiting", work, Namespace())
     print(status, flush=True)
     os.kill(os.getpid(), signal.SIGINT)  # a second one, of an impatient user
     time.sleep(60)
@@ -198,6 +198,5 @@ def test_a_ctrl_c_that_the_shell_has_switched_off_stays_so(tmp_path):
 
 def test_a_library_keeps_the_streams_and_the_ctrl_c_of_its_program():
     streams = sys.stdout, sys.stderr, signal.getsignal(signal.SIGINT)
-    process.begin_if_run("bach_tf")
     with process.stopping_by_exception(), process.stopping_at_once():
         assert (sys.stdout, sys.stderr, signal.getsignal(signal.SIGINT)) == streams

@@ -10,36 +10,39 @@ import sys
 import threading
 import time
 from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from bach_tf import cli as console
+from bach_tf import __version__
 from bach_tf._basics.choices import shortened
-from bach_tf.cli import pieces, training
-from bach_tf.cli.evaluate import evaluation_parser
-from bach_tf.cli.export import export_parser
-from bach_tf.cli.options import (
-    GENERATE_SPELLINGS,
-    TRAIN_SPELLINGS,
-    melody_primer,
-)
+from bach_tf.cli import generate, pieces, train, training
+from bach_tf.cli.generate import melody_primer
+from bach_tf.cli.main import COMMANDS, main, run_command
 from bach_tf.cli.parser import Parser, real, respell, whole
-from bach_tf.cli.plot import plots_parser
-from bach_tf.cli.render import rendering_parser
-from bach_tf.cli.validate import validation_parser
+from bach_tf.cli.talk import Talk, plain, run_program
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec, parse_tokens
 from bach_tf.score import Score
 
 ROOT = Path(__file__).parents[2]
-PARSERS = [console.train_parser, console.generate_parser]
-COMMANDS = [
-    evaluation_parser, export_parser, plots_parser, rendering_parser, validation_parser
-]  # fmt: skip
 CADENCE = [[72, 65, 57, 53]] * 4 + [[71, 67, 62, 43]] * 2 + [[72, 67, 64, 48]] * 2
 NO_FLAGS = Namespace(quiet=False, json=False, verbose=False)
+
+
+def parser_of(command):
+    """Return what reads the command line of a command."""
+    return import_module(f"bach_tf.cli.{command}").make_parser(f"bach-tf {command}")
+
+
+def generate_arguments(typed):
+    return generate.make_parser("python generate.py").parse_args(typed)
+
+
+def train_arguments(typed):
+    return train.make_parser("python train.py").parse_args(typed)
 
 
 class Terminal(io.StringIO):
@@ -69,36 +72,34 @@ def text_of(picture, width=80):
 
 def piece_of(grid, *, codec=None, path="generated/a.mid", ended=True):
     codec = codec or SatbCodec(36, 81)
-    return console.piece_record(Score.from_grid(grid), [Path(path)], codec, 60.0, ended)
+    return pieces.piece_record(Score.from_grid(grid), [Path(path)], codec, 60.0, ended)
 
 
 # The options.
 
 
-@pytest.mark.parametrize("parser", PARSERS + COMMANDS)
-def test_help_fits_a_screen_of_80_by_36(parser):
-    lines = parser().format_help().splitlines()
-    assert len(lines) <= 36
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_80_columns_and_has_examples(command):
+    lines = parser_of(command).format_help().splitlines()
     assert max(map(len, lines)) <= 80
-    assert sum(line.startswith("  python ") for line in lines) >= 2
+    assert sum(line.startswith(f"  bach-tf {command} ") for line in lines) >= 2
 
 
-@pytest.mark.parametrize("parser", PARSERS + COMMANDS)
-def test_the_examples_of_the_help_are_commands(parser):
-    program = parser().prog.removeprefix("python ")
-    for line in parser().format_help().splitlines():
-        if line.startswith("  python "):
-            parser().parse_args(line.removeprefix(f"  python {program} ").split())
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_the_help_are_commands(command):
+    parser, example = parser_of(command), f"  bach-tf {command} "
+    for line in parser.format_help().splitlines():
+        if line.startswith(example):
+            parser.parse_args(line.removeprefix(example).split())
 
 
-@pytest.mark.parametrize(
-    ("parser", "spellings"), list(zip(PARSERS, (TRAIN_SPELLINGS, GENERATE_SPELLINGS)))
-)
-def test_other_spellings_are_those_of_one_of_our_options(parser, spellings):
-    for theirs, ours in spellings.items():
+@pytest.mark.parametrize("command", ["train", "generate"])
+def test_other_spellings_are_those_of_one_of_our_options(command):
+    parser = parser_of(command)
+    for theirs, ours in parser.spellings.items():
         option = ours if isinstance(ours, str) else ours("1")[0]
-        assert option in parser()._option_string_actions
-        assert theirs not in parser()._option_string_actions
+        assert option in parser._option_string_actions
+        assert theirs not in parser._option_string_actions
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_other_spellings_are_those_of_one_of_our_options(parser, spellings):
     ],
 )
 def test_generate_is_asked_in_the_words_of_magenta_and_hugging_face(typed, name, value):
-    assert getattr(console.generate_arguments(typed), name) == value
+    assert getattr(generate_arguments(typed), name) == value
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_generate_is_asked_in_the_words_of_magenta_and_hugging_face(typed, name,
     ],
 )  # fmt: skip
 def test_train_is_asked_in_the_words_of_hugging_face(typed, name, value):
-    assert getattr(console.train_arguments(typed), name) == value
+    assert getattr(train_arguments(typed), name) == value
 
 
 def test_values_are_left_as_they_are():
@@ -155,40 +156,40 @@ def test_a_melody_in_magentas_events_is_the_same_melody_here():
 @pytest.mark.parametrize(
     ("ask", "typed", "message"),
     [
-        (console.generate_arguments, ["--temprature", "1"], "Did you mean --temperature?"),
-        (console.generate_arguments, ["--num_output_s=2"], "Did you mean --num-outputs?"),
-        (console.generate_arguments, ["--primer_mid", "a"], "Did you mean --primer?"),
-        (console.generate_arguments, ["-seed", "1"], "Unknown option -seed. Did you mean --seed?"),
-        (console.generate_arguments, ["--xylophone"], "Unknown option --xylophone.\n"),
-        (console.generate_arguments, ["folk"], "Expected options such as --seed 1, got: folk"),
+        (generate_arguments, ["--temprature", "1"], "Did you mean --temperature?"),
+        (generate_arguments, ["--num_output_s=2"], "Did you mean --num-outputs?"),
+        (generate_arguments, ["--primer_mid", "a"], "Did you mean --primer?"),
+        (generate_arguments, ["-seed", "1"], "Unknown option -seed. Did you mean --seed?"),
+        (generate_arguments, ["--xylophone"], "Unknown option --xylophone.\n"),
+        (generate_arguments, ["folk"], "Expected options such as --seed 1, got: folk"),
         (
-            console.generate_arguments,
+            generate_arguments,
             ["--seed", "x"],
             "--seed: expected a whole number in 0",
         ),
         (
-            console.generate_arguments,
+            generate_arguments,
             ["--primer_melody"],
             "argument --primer-melody: expected a value",
         ),
-        (console.train_arguments, ["--lr"], "Unknown option --lr."),
-        (console.train_arguments, ["--batch_size"], "argument --batch-size: expected a value"),
+        (train_arguments, ["--lr"], "Unknown option --lr."),
+        (train_arguments, ["--batch_size"], "argument --batch-size: expected a value"),
         (
-            console.train_arguments,
+            train_arguments,
             ["--batch_size", "--seed", "1"],
             "--batch-size: expected a value",
         ),
-        (console.train_arguments, ["--learning-rate="], "--learning-rate: expected a value"),
-        (console.train_arguments, ["--epochs"], "argument --epochs: expected one argument"),
-        (console.train_arguments, ["--epochs", "0"], "a whole number in 1..100000, got: 0"),
-        (console.train_arguments, ["--epochs", "2147483648"], "a whole number in 1..100000, got"),
-        (console.train_arguments, ["--seed", "-1"], "a whole number in 0..2147483647, got: -1"),
-        (console.train_arguments, ["--seed=--"], "argument --seed: expected a value, got: --"),
-        (console.generate_arguments, ["--run", "a", "--model", "folk"], "not allowed with"),
-        (console.generate_arguments, ["--json", "--quiet"], "not allowed with"),
-        (console.train_arguments, ["--epoch_s", "1"], "Did you mean --epochs?"),
-        (console.train_arguments, ["--resume", "a", "--lr", "1"], "Unknown option --lr."),
-        (console.train_arguments, ["--resume", "a", "--model", "gru"], "only --epochs"),
+        (train_arguments, ["--learning-rate="], "--learning-rate: expected a value"),
+        (train_arguments, ["--epochs"], "argument --epochs: expected one argument"),
+        (train_arguments, ["--epochs", "0"], "a whole number in 1..100000, got: 0"),
+        (train_arguments, ["--epochs", "2147483648"], "a whole number in 1..100000, got"),
+        (train_arguments, ["--seed", "-1"], "a whole number in 0..2147483647, got: -1"),
+        (train_arguments, ["--seed=--"], "argument --seed: expected a value, got: --"),
+        (generate_arguments, ["--run", "a", "--model", "folk"], "not allowed with"),
+        (generate_arguments, ["--json", "--quiet"], "not allowed with"),
+        (train_arguments, ["--epoch_s", "1"], "Did you mean --epochs?"),
+        (train_arguments, ["--resume", "a", "--lr", "1"], "Unknown option --lr."),
+        (train_arguments, ["--resume", "a", "--model", "gru"], "only --epochs"),
     ],
 )
 def test_slips_are_answered_with_the_nearest_option(ask, typed, message, capsys):
@@ -234,7 +235,7 @@ def test_a_bound_may_be_left_out(capsys):
 @pytest.mark.parametrize("option", ["--seed", "--primer", "--format", "--temper"])
 def test_two_dashes_are_no_value_of_an_option(option, capsys):
     with pytest.raises(SystemExit) as stop:
-        console.generate_arguments([f"{option}=--"])
+        generate_arguments([f"{option}=--"])
     assert stop.value.code == 2
     said = capsys.readouterr().err.splitlines()[0]
     assert said.startswith(f"generate.py: argument {option}")
@@ -246,7 +247,7 @@ def test_two_dashes_are_no_value_of_an_option(option, capsys):
 )
 def test_what_was_typed_never_fills_the_screen(typed, capsys):
     with pytest.raises(SystemExit):
-        console.generate_arguments(typed)
+        generate_arguments(typed)
     assert len(capsys.readouterr().err) < 3_000
 
 
@@ -260,12 +261,12 @@ def test_what_a_message_repeats_is_one_short_line():
 @pytest.mark.parametrize(
     ("ask", "option"),
     [
-        *((console.train_arguments, option) for option in ("--resume", "--data-dir", "--run-name")),
-        *((console.train_arguments, option) for option in ("--model", "--corpus", "--set")),
-        *((console.train_arguments, option) for option in ("--epochs", "--num_train_epochs")),
-        *((console.generate_arguments, option) for option in ("--run", "--model", "--primer")),
-        *((console.generate_arguments, option) for option in ("--output", "--format", "--program")),
-        *((console.generate_arguments, option) for option in ("--primer_melody", "--output_dir")),
+        *((train_arguments, option) for option in ("--resume", "--data-dir", "--run-name")),
+        *((train_arguments, option) for option in ("--model", "--corpus", "--set")),
+        *((train_arguments, option) for option in ("--epochs", "--num_train_epochs")),
+        *((generate_arguments, option) for option in ("--run", "--model", "--primer")),
+        *((generate_arguments, option) for option in ("--output", "--format", "--program")),
+        *((generate_arguments, option) for option in ("--primer_melody", "--output_dir")),
     ],
 )
 def test_an_empty_value_is_no_value(ask, option, value, capsys):
@@ -280,23 +281,24 @@ def test_mistakes_are_said_before_tensorflow_is_loaded(tmp_path):
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import generate, train
+from bach_tf.cli.main import main
 for program, arguments in [
-    (generate, ["--help"]), (generate, ["--temprature", "1"]), (generate, ["--run", "absent"]),
-    (generate, ["--format", "doc"]), (generate, ["--program", "kazoo"]),
-    (generate, ["--model", "cello"]), (generate, ["--model", "flute"]),
-    (generate, ["--run", "pretrained", "--primer", "absent.mid"]),
-    (generate, ["--run", "pretrained", "--primer", "H4"]),
-    (generate, ["--run", "pretrained", "--output", {str(ROOT / "setup.cfg")!r}]),
-    (generate, ["--run", "pretrained", "--primer", "C5 G4 E4 C3", "--length", "1"]),
-    (generate, ["--run", "pretrained", "--format", "wav", "--bars", "5000"]),
-    (generate, ["--run", "pretrained", "--temperature", "0", "--num-outputs", "2"]),
-    (train, ["--help"]), (train, ["--model", "flute"]), (train, ["--set", "a=1"]),
-    (train, ["--corpus", "jbs"]), (train, ["--set", "codec=braille"]),
-    (train, ["--resume", "absent"]),
+    ("generate", ["--help"]), ("generate", ["--temprature", "1"]),
+    ("generate", ["--run", "absent"]),
+    ("generate", ["--format", "doc"]), ("generate", ["--program", "kazoo"]),
+    ("generate", ["--model", "cello"]), ("generate", ["--model", "flute"]),
+    ("generate", ["--run", "pretrained", "--primer", "absent.mid"]),
+    ("generate", ["--run", "pretrained", "--primer", "H4"]),
+    ("generate", ["--run", "pretrained", "--output", {str(ROOT / "setup.cfg")!r}]),
+    ("generate", ["--run", "pretrained", "--primer", "C5 G4 E4 C3", "--length", "1"]),
+    ("generate", ["--run", "pretrained", "--format", "wav", "--bars", "5000"]),
+    ("generate", ["--run", "pretrained", "--temperature", "0", "--num-outputs", "2"]),
+    ("train", ["--help"]), ("train", ["--model", "flute"]), ("train", ["--set", "a=1"]),
+    ("train", ["--corpus", "jbs"]), ("train", ["--set", "codec=braille"]),
+    ("train", ["--resume", "absent"]),
 ]:
     try:
-        status = program.main(arguments)
+        status = main([program, *arguments])
     except SystemExit as stop:
         status = stop.code
     assert status == 2 * (arguments != ["--help"]), (arguments, status)
@@ -306,6 +308,78 @@ print(sorted({{"tensorflow", "keras"}} & set(sys.modules)))
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
     assert len(done.stderr.splitlines()) == 18  # one line each, and where the options are
+
+
+# The commands.
+
+
+def answer_of(arguments, capsys):
+    """Return the status of `bach-tf`, and what it has printed."""
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    return status, *capsys.readouterr()
+
+
+def test_the_help_names_every_command(capsys):
+    status, out, _ = answer_of(["--help"], capsys)
+    assert status == 0
+    for name, about in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(about)}$", out, re.MULTILINE)
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert answer_of(["--version"], capsys) == (0, f"bach_tf {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected a command"),
+        (["--seed", "1"], "Unknown option --seed."),
+        (["generat"], "Unknown command 'generat'. Choose from: evaluate, "),
+        (["rendr", "a.mid"], "Did you mean 'render'?"),
+        (["x" * 600_000], "(600,000 characters)"),
+    ],
+)
+def test_a_slip_in_the_command_is_answered_with_the_nearest(arguments, message, capsys):
+    status, out, error = answer_of(arguments, capsys)
+    assert (status, out) == (2, "")
+    assert error.startswith("bach-tf: ")
+    assert message in error
+    assert error.endswith("\nAll options: bach-tf --help\n")
+    assert len(error) < 500
+
+
+def test_a_script_goes_by_its_own_name(capsys):
+    with pytest.raises(SystemExit):
+        run_command("generate", ["--seed", "x"], "python generate.py")
+    first, hint = capsys.readouterr().err.splitlines()
+    assert first.startswith("generate.py: argument --seed: ")
+    assert hint == "All options: python generate.py --help"
+    assert Talk("python train.py").sibling("generate") == "python generate.py"
+
+
+@pytest.mark.parametrize(
+    "program", [["-m", "bach_tf", "--help"], ["-m", "bach_tf", "train", "--help"],
+                [str(ROOT / "generate.py"), "--help"]],
+)  # fmt: skip
+def test_help_loads_nothing_heavy(program, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *program],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    heavy = {"tensorflow", "keras", "pooch", "requests", "pandas", "matplotlib", "music21"}
+    assert not loaded & heavy
+    assert ("numpy" in loaded) == (program[-2:] != ["bach_tf", "--help"])
+
+
+def test_json_is_made_of_what_programs_can_read():
+    value = {3: (float("nan"), Path("a.mid")), "n": np.array([1.5, np.inf]), "i": np.int64(2)}
+    assert plain(value) == {"3": [None, "a.mid"], "n": [1.5, None], "i": 2}
 
 
 # The pieces.
@@ -394,7 +468,7 @@ def test_the_last_line_names_the_first_and_the_last_file():
 
 def test_pieces_of_another_program_are_not_counted_as_ours():
     made = [piece_of(CADENCE, path=f"out/2026-11-21_{number}.mid") for number in (3, 4, 9)]
-    assert console.closing_line({"seed": 7, "run": "a", "pieces": made}) == (
+    assert pieces.closing_line({"seed": 7, "run": "a", "pieces": made}) == (
         "out/2026-11-21_3.mid to out/2026-11-21_9.mid: 3 pieces (4 others between them), "
         "seed 7, from a"
     )
@@ -409,22 +483,22 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
         "2,0.8,0.9,0.69,1.5\n"
     )
     outcome = Namespace(epochs=3, best_epoch=2, best_nll=1.25, seconds=61.0, stopped="finished")
-    record = console.training_record(tmp_path, "gru", Path("corpus"), outcome)
+    record = training.training_record(tmp_path, "gru", Path("corpus"), outcome)
     assert record == {
         "run": str(tmp_path), "recipe": "gru", "corpus": "corpus",
         "epochs": 3, "best_epoch": 2, "train_nll": 1.0, "train_accuracy": 0.75,
         "best_nll": 1.25, "best_accuracy": 0.7, "seconds": 61.0, "stopped": "finished",
         "files": [str(tmp_path / "history.csv")],
     }  # fmt: skip
-    assert text_of(console.training_table(record)) == (
+    assert text_of(training.training_table(record)) == (
         "\n"
         "epoch 2 of 3, the best  training  validation\n"
         "nats a token              1.0000      1.2500\n"
         "accuracy                  75.0 %      70.0 %"
     )
-    assert console.closing_lines({**record, "run": "tb_logs/a"}) == (
+    assert training.closing_lines({**record, "run": "tb_logs/a"}) == (
         "Trained 3 epochs in 61 s. Best validation: 1.2500 nats a token after epoch 2.\n"
-        "Run folder: tb_logs/a. Next: python generate.py --run tb_logs/a"
+        "Run folder: tb_logs/a. Next: bach-tf generate --run tb_logs/a"
     )
 
 
@@ -438,15 +512,15 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
 )
 def test_the_closing_lines_say_why_a_training_has_stopped(stopped, words):
     record = {"epochs": 9, "best_epoch": 2, "best_nll": 1.0, "seconds": 61.0, "run": "a"}
-    assert words in console.closing_lines({**record, "stopped": stopped})
+    assert words in training.closing_lines({**record, "stopped": stopped})
 
 
 def test_what_a_history_does_not_hold_is_left_open(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,nll,val_nll\n0,,1.5\n")
     outcome = Namespace(epochs=1, best_epoch=1, best_nll=1.5, seconds=1.0, stopped="patience")
-    record = console.training_record(tmp_path, "gru", Path("corpus"), outcome)
+    record = training.training_record(tmp_path, "gru", Path("corpus"), outcome)
     assert (record["train_nll"], record["best_accuracy"], record["best_nll"]) == (None, None, 1.5)
-    assert text_of(console.training_table(record)).splitlines()[-1].split() == [
+    assert text_of(training.training_table(record)).splitlines()[-1].split() == [
         "accuracy",
         "-",
         "-",
@@ -464,7 +538,7 @@ def report(args, talk):
         status("Still thinking")
     print("stray")
     talk.say("aside")
-    talk.show(console.training_table(
+    talk.show(training.training_table(
         {"epochs": 1, "best_epoch": 1, "train_nll": 1.0, "best_nll": 1.0,
          "train_accuracy": 1.0, "best_accuracy": 1.0}
     ))  # fmt: skip
@@ -473,7 +547,7 @@ def report(args, talk):
 
 def test_a_pipe_gets_plain_text(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert console.run_program("p", report, NO_FLAGS) == 0
+    assert run_program("p", report, NO_FLAGS) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "\x1b" not in captured.out
@@ -483,21 +557,21 @@ def test_a_pipe_gets_plain_text(capsys, monkeypatch):
 
 
 def test_json_is_one_object_alone(capsys):
-    assert console.run_program("p", report, Namespace(**{**vars(NO_FLAGS), "json": True})) == 0
+    assert run_program("p", report, Namespace(**{**vars(NO_FLAGS), "json": True})) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"files": ["a", "b"]}
     assert captured.err == "stray\n"
 
 
 def test_quiet_is_the_files_alone(capsys):
-    assert console.run_program("p", report, Namespace(**{**vars(NO_FLAGS), "quiet": True})) == 0
+    assert run_program("p", report, Namespace(**{**vars(NO_FLAGS), "quiet": True})) == 0
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("a\nb\n", "stray\n")
 
 
 def test_a_terminal_gets_colours_and_a_line_that_moves(monkeypatch):
     terminal = on_a_terminal(monkeypatch)
-    assert console.run_program("p", report, NO_FLAGS) == 0
+    assert run_program("p", report, NO_FLAGS) == 0
     text = terminal.getvalue()
     assert "\x1b[32m" in text  # green, of the line that moves
     assert "\x1b[1mtraining" in text
@@ -508,7 +582,7 @@ def test_a_terminal_gets_colours_and_a_line_that_moves(monkeypatch):
 def test_no_color_takes_the_colours_away(monkeypatch):
     terminal = on_a_terminal(monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert console.run_program("p", report, NO_FLAGS) == 0
+    assert run_program("p", report, NO_FLAGS) == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.getvalue())
     assert "Still thinking ..." in terminal.getvalue()
 
@@ -516,7 +590,7 @@ def test_no_color_takes_the_colours_away(monkeypatch):
 @pytest.mark.parametrize("how", [{"verbose": True}, {}])
 def test_no_line_moves_between_those_that_others_print(how, monkeypatch):
     terminal = on_a_terminal(monkeypatch)
-    talk = console.Talk(**how)
+    talk = Talk(**how)
     with talk.status("Preparing", moves="verbose" in how) as status:
         status("Going on")
     assert terminal.getvalue() == "Preparing\nGoing on\n"
@@ -524,19 +598,19 @@ def test_no_line_moves_between_those_that_others_print(how, monkeypatch):
 
 def test_quiet_is_quiet_on_a_terminal_too(monkeypatch):
     terminal = on_a_terminal(monkeypatch)
-    with console.Talk(quiet=True).status("Thinking"):
+    with Talk(quiet=True).status("Thinking"):
         pass
     assert terminal.getvalue() == ""
 
 
 def test_keras_shows_a_bar_on_a_terminal_only(monkeypatch):
     on_a_terminal(monkeypatch)
-    assert console.Talk().keras_verbose == 1
-    assert console.Talk(as_json=True).keras_verbose == 1  # on standard error
-    assert console.Talk(quiet=True).keras_verbose == 0
+    assert Talk().keras_verbose == 1
+    assert Talk(as_json=True).keras_verbose == 1  # on standard error
+    assert Talk(quiet=True).keras_verbose == 0
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert console.Talk().keras_verbose == 2
-    assert console.Talk(as_json=True).keras_verbose == 0
+    assert Talk().keras_verbose == 2
+    assert Talk(as_json=True).keras_verbose == 0
 
 
 @pytest.mark.parametrize(
@@ -552,7 +626,7 @@ def test_the_exit_status_says_what_has_stopped_a_program(error, status, message,
     def fail(args, talk):
         raise error
 
-    assert console.run_program("p", fail, NO_FLAGS) == status
+    assert run_program("p", fail, NO_FLAGS) == status
     assert capsys.readouterr() == ("", message)
 
 
@@ -565,7 +639,7 @@ def test_ctrl_c_does_not_wait_for_a_call_that_python_cannot_leave(monkeypatch, c
         ended.wait(60)
 
     began = time.monotonic()
-    assert console.run_program("p", lambda _, talk: talk.interruptible(deep), NO_FLAGS) == 130
+    assert run_program("p", lambda _, talk: talk.interruptible(deep), NO_FLAGS) == 130
     assert time.monotonic() - began < 30
     ended.set()
     assert exits == [130]
@@ -573,7 +647,7 @@ def test_ctrl_c_does_not_wait_for_a_call_that_python_cannot_leave(monkeypatch, c
 
 
 def test_what_can_be_interrupted_returns_and_raises_as_it_does():
-    talk = console.Talk()
+    talk = Talk()
     assert talk.interruptible(lambda: 7) == 7
     with pytest.raises(ValueError, match="no number"):
         talk.interruptible(lambda: int("no number"))
@@ -587,17 +661,17 @@ def test_a_full_disk_is_one_line_where_tensorflow_finds_it(capsys):
         raise kind(args.words)
 
     full = Namespace(words="tb_logs/a/events.v2; No space left on device")
-    assert console.run_program("p", fail, full) == 2
+    assert run_program("p", fail, full) == 2
     assert capsys.readouterr().err == "p: tb_logs/a/events.v2; No space left on device\n"
     with pytest.raises(kind):
-        console.run_program("p", fail, Namespace(words="OOM when allocating"))
+        run_program("p", fail, Namespace(words="OOM when allocating"))
 
 
 def test_a_long_message_stays_on_the_screen(capsys):
     def fail(args, talk):
         raise ValueError("a line of \x1b[2J" + "x" * 600_000)
 
-    assert console.run_program("p", fail, NO_FLAGS) == 2
+    assert run_program("p", fail, NO_FLAGS) == 2
     error = capsys.readouterr().err
     assert error.startswith("p: a line of \\x1b[2Jxxx")
     assert len(error) < 2100
@@ -608,4 +682,4 @@ def test_a_mistake_of_ours_keeps_its_traceback():
         raise TypeError("ours")
 
     with pytest.raises(TypeError, match="ours"):
-        console.run_program("p", fail, NO_FLAGS)
+        run_program("p", fail, NO_FLAGS)

@@ -1,4 +1,4 @@
-"""train.py and generate.py, as a user types them."""
+"""Training and generating, as a user types them."""
 
 import json
 import os
@@ -11,16 +11,18 @@ from pathlib import Path
 import keras
 import mido
 import pytest
+from commands import command
 
-import generate
-import train
-from bach_tf import cli as console
 from bach_tf import formats as rendering
+from bach_tf._basics.process import INTERRUPTED
+from bach_tf.cli import generate as generating
+from bach_tf.cli import train as training
 from bach_tf.formats import files
 from bach_tf.formats.midi import read_midi
 from bach_tf.learning import runs
 
 ROOT = Path(__file__).parents[2]
+train, generate = command("train"), command("generate")
 SHRUNK = [
     "--set", "model.units=6", "--set", "model.layers=1",
     "--set", "window=8", "--set", "stride=8", "--set", "batch_size=4",
@@ -91,30 +93,30 @@ def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
 
 def test_the_same_seed_writes_the_same_bytes(a_run, capsys):
     for folder, seed in (("one", "7"), ("two", "7"), ("three", "8")):
-        assert generate.main(["--seed", seed, "--length", "40", "--output", folder]) == 0
+        assert generate(["--seed", seed, "--length", "40", "--output", folder]) == 0
     one, two, three = (next(Path(name).iterdir()).read_bytes() for name in ("one", "two", "three"))
     assert one == two
     assert one != three
 
 
 def test_a_seed_that_was_printed_repeats_a_piece(a_run, capsys):
-    assert generate.main(["--length", "40", "--output", "one"]) == 0
+    assert generate(["--length", "40", "--output", "one"]) == 0
     seed = re.search(r"seed (\d+)", capsys.readouterr().out)[1]
-    assert generate.main(["--length", "40", "--output", "two", "--seed", seed]) == 0
+    assert generate(["--length", "40", "--output", "two", "--seed", seed]) == 0
     one, two = (next(Path(name).iterdir()).read_bytes() for name in ("one", "two"))
     assert one == two
 
 
 def test_several_outputs_are_numbered_and_none_is_overwritten(a_run):
     for _ in range(2):
-        assert generate.main(["--num-outputs", "2", "--length", "8", "--seed", "1"]) == 0
+        assert generate(["--num-outputs", "2", "--length", "8", "--seed", "1"]) == 0
     names = sorted(path.name for path in Path("generated").iterdir())
     assert names == [f"{date.today():%Y-%m-%d}_{n}.mid" for n in range(1, 5)]
 
 
 def test_the_options_reach_the_file(a_run):
     options = ["--tempo", "60", "--program", "harpsichord", "--bars", "1", "--seed", "2"]
-    assert generate.main([*options, "--run", "tb_logs/a"]) == 0
+    assert generate([*options, "--run", "tb_logs/a"]) == 0
     (path,) = Path("generated").iterdir()
     file = mido.MidiFile(path)
     assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [1_000_000]
@@ -125,29 +127,29 @@ def test_the_options_reach_the_file(a_run):
 
 def test_a_primer_begins_the_file(a_run, tiny_csvs):
     primer = tiny_csvs / "train" / "half_bar.csv"
-    assert generate.main(["--primer", str(primer), "--length", "20", "--seed", "1"]) == 0
+    assert generate(["--primer", str(primer), "--length", "20", "--seed", "1"]) == 0
     (path,) = Path("generated").iterdir()
     assert read_midi(path).to_grid(4)[0].tolist() == [67, 62, 59, 43]
-    assert generate.main(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
+    assert generate(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
 
 
 def test_of_the_likeliest_note_alone_there_is_one_piece(a_run):
     for seed in ("1", "2"):
         options = ["--top-k", "1", "--length", "24", "--seed", seed, "--output", seed]
-        assert generate.main(options) == 0
+        assert generate(options) == 0
     one, other = (next(Path(seed).iterdir()).read_bytes() for seed in ("1", "2"))
     assert one == other
 
 
 def test_tokens_begin_the_file(a_run):
-    assert generate.main(["--primer", "C5 G4 E4 C3", "--length", "20", "--seed", "1"]) == 0
+    assert generate(["--primer", "C5 G4 E4 C3", "--length", "20", "--seed", "1"]) == 0
     (path,) = Path("generated").iterdir()
     assert read_midi(path).to_grid(4)[0].tolist() == [72, 67, 64, 48]
 
 
 def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
     arguments = ["--length", "20", "--format", "mid,png", "--num-outputs", "2"]
-    assert generate.main([*arguments, "--model", "gru"]) == 0
+    assert generate([*arguments, "--model", "gru"]) == 0
     names = [f"{date.today()}_{n}{ending}" for n in (1, 2) for ending in (".mid", ".png")]
     assert sorted(path.name for path in Path("generated").iterdir()) == names
     lines = capsys.readouterr().out.splitlines()
@@ -160,7 +162,7 @@ def test_a_piece_is_written_in_several_formats_under_one_name(a_run, capsys):
 
 def test_programs_read_what_was_written_as_json(a_run, capsys):
     arguments = ["--length", "20", "--format", "mid,png", "--num_return_sequences", "2"]
-    assert generate.main([*arguments, "--seed", "7", "--json"]) == 0
+    assert generate([*arguments, "--seed", "7", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert list(record) == ["run", "recipe", "seed", "pieces", "warnings"]
     assert (record["run"], record["recipe"], record["seed"]) == ("tb_logs/a", "gru", 7)
@@ -174,7 +176,7 @@ def test_programs_read_what_was_written_as_json(a_run, capsys):
 
 
 def test_quiet_prints_the_files_alone(a_run, capfd):
-    assert generate.main(["--length", "8", "--num-outputs", "2", "--quiet"]) == 0
+    assert generate(["--length", "8", "--num-outputs", "2", "--quiet"]) == 0
     captured = capfd.readouterr()
     assert captured.out.splitlines() == [f"generated/{date.today()}_{n}.mid" for n in (1, 2)]
     assert captured.err == ""
@@ -182,7 +184,7 @@ def test_quiet_prints_the_files_alone(a_run, capfd):
 
 @pytest.mark.parametrize("greedy", [["--temperature", "0"], ["--top-k", "1"]])
 def test_several_pieces_that_would_be_the_same_are_refused(a_run, greedy, capsys):
-    assert generate.main([*greedy, "--num-outputs", "3"]) == 2
+    assert generate([*greedy, "--num-outputs", "3"]) == 2
     assert "always takes the likeliest note: the 3 pieces would be the same" in (
         capsys.readouterr().err
     )
@@ -191,11 +193,11 @@ def test_several_pieces_that_would_be_the_same_are_refused(a_run, greedy, capsys
 
 def test_pieces_that_came_out_the_same_are_said(a_run, capsys):
     almost = ["--temperature", "1e-9", "--num-outputs", "3", "--length", "8"]
-    assert generate.main([*almost, "--json"]) == 0
+    assert generate([*almost, "--json"]) == 0
     captured = capsys.readouterr()
     (warning,) = json.loads(captured.out)["warnings"]
     assert warning.startswith("2 of 3 pieces repeat an earlier one, as piece 2 does piece 1.")
-    assert captured.err == f"generate.py: {warning}\n"
+    assert captured.err == f"bach-tf generate: {warning}\n"
 
 
 def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkeypatch, capsys):
@@ -204,14 +206,14 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
 
     monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(fail))
     arguments = ["--length", "8", "--num-outputs", "2", "--seed", "1", "--format", "png,mid"]
-    assert generate.main([*arguments, "--json"]) == 2
+    assert generate([*arguments, "--json"]) == 2
     captured = capsys.readouterr()
     names = [f"generated/{date.today()}_{n}" for n in (1, 2)]
     record = json.loads(captured.out)
     assert [piece["files"] for piece in record["pieces"]] == [[f"{name}.mid"] for name in names]
     assert record["warnings"] == [f"{name}.png: no ink" for name in names]
     assert captured.err == (
-        f"generate.py: Not everything is written: {names[0]}.png: no ink (and 1 more). "
+        f"bach-tf generate: Not everything is written: {names[0]}.png: no ink (and 1 more). "
         f"2 of 2 pieces are written: {names[0]}.mid to {names[1]}.mid.\n"
     )
 
@@ -219,7 +221,7 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
 def test_our_own_fault_in_a_format_costs_no_piece_and_keeps_its_traceback(a_run, monkeypatch):
     monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(lambda *_: 1 / 0))
     with pytest.raises(ZeroDivisionError):
-        generate.main(["--length", "8", "--num-outputs", "2", "--format", "png,mid"])
+        generate(["--length", "8", "--num-outputs", "2", "--format", "png,mid"])
     assert len(list(Path("generated").iterdir())) == 2
 
 
@@ -232,7 +234,7 @@ def test_a_full_disk_ends_the_work_and_names_the_pieces_that_are_kept(a_run, mon
         written.append(path.write_text("a piece"))
 
     monkeypatch.setitem(rendering.WRITERS, ".mid", rendering.Writer(fill))
-    assert generate.main(["--length", "8", "--num-outputs", "9"]) == 2
+    assert generate(["--length", "8", "--num-outputs", "9"]) == 2
     kept = f"generated/{date.today()}_1.mid"
     said = capsys.readouterr().err
     assert "_2.mid: No space left on device" in said
@@ -250,23 +252,23 @@ def test_ctrl_c_names_the_pieces_that_are_kept(a_run, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(generation, "generate_batches", stop_after_one)
-    assert generate.main(["--length", "8", "--num-outputs", "5"]) == console.INTERRUPTED
+    assert generate(["--length", "8", "--num-outputs", "5"]) == INTERRUPTED
     first, last = (f"generated/{date.today()}_{n}.mid" for n in (1, 2))
     said = f"\nStopped. 2 of 5 pieces are written: {first} to {last}\n"
     assert capsys.readouterr().err == said
 
 
 def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, capsys):
-    assert generate.main(["--length", "8", "--seed", "1"]) == 0
+    assert generate(["--length", "8", "--seed", "1"]) == 0
     assert capsys.readouterr().out.endswith("seed 1, from pretrained\n")
-    assert train.main(["--resume", "pretrained"]) == 2
+    assert train(["--resume", "pretrained"]) == 2
     assert "not to be changed" in capsys.readouterr().err
 
 
 def test_the_primer_is_told_to_what_draws_it(a_run, monkeypatch):
     given = []
     monkeypatch.setattr(files, "write", lambda *call: given.append(call[-1].primer_steps))
-    assert generate.main(["--primer_pitches", "[72, 67, 64, 48]", "--num_steps", "8"]) == 0
+    assert generate(["--primer_pitches", "[72, 67, 64, 48]", "--num_steps", "8"]) == 0
     assert given == [1]
 
 
@@ -274,8 +276,8 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generate, "load_trained_run", stop)
-    assert generate.main([]) == console.INTERRUPTED
+    monkeypatch.setattr(generating, "load_trained_run", stop)
+    assert generate([]) == INTERRUPTED
     assert capsys.readouterr() == ("", "\nStopped.\n")
 
 
@@ -315,7 +317,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
     ],
 )
 def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):
-    assert status_of(generate.main, arguments) == 2
+    assert status_of(generate, arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
@@ -324,19 +326,19 @@ def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, mess
 
 def test_a_folder_that_cannot_be_written_is_named(a_run, tiny_csvs, monkeypatch, capsys):
     Path("taken").write_text("a file")
-    assert generate.main(["--length", "8", "--output", "taken/here"]) == 2
+    assert generate(["--length", "8", "--output", "taken/here"]) == 2
     assert "taken" in capsys.readouterr().err
     monkeypatch.setenv("BACH_TF_HOME", "taken")
-    assert train.main(["--data-dir", str(tiny_csvs)]) == 2
+    assert train(["--data-dir", str(tiny_csvs)]) == 2
     assert "taken" in capsys.readouterr().err
 
 
 def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys):
-    assert generate.main(["--model", "gru"]) == 2  # the weights that come along are no such one
-    assert "Train one with: python train.py --model gru" in capsys.readouterr().err
+    assert generate(["--model", "gru"]) == 2  # the weights that come along are no such one
+    assert "Train one with: bach-tf train --model gru" in capsys.readouterr().err
     monkeypatch.setattr(runs, "PRETRAINED", here / "nowhere")
-    assert generate.main([]) == 2
-    assert "Train one with: python train.py --model gru" in capsys.readouterr().err
+    assert generate([]) == 2
+    assert "Train one with: bach-tf train --model gru" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -370,7 +372,7 @@ def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys)
     ],
 )
 def test_training_says_what_is_wrong_and_writes_nothing(here, arguments, message, capsys):
-    assert train.main(arguments) == 2
+    assert train(arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
@@ -380,24 +382,28 @@ def test_training_says_what_is_wrong_and_writes_nothing(here, arguments, message
 def test_resuming_takes_no_other_settings(here, capsys):
     for arguments in (["--seed", "1"], ["--set", "window=3"], ["--run-name", "b"]):
         with pytest.raises(SystemExit) as stop:
-            train.main(["--resume", "tb_logs/a", *arguments])
+            train(["--resume", "tb_logs/a", *arguments])
         assert stop.value.code == 2
     assert "--resume goes on as the run began" in capsys.readouterr().err
 
 
 def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
-    arguments = console.train_arguments(["--model", "transformer", "--data-dir", str(tmp_path)])
-    assert train.make_preset(arguments).music.corpus == "folder"
+    arguments = training.make_parser("bach-tf train").parse_args(
+        ["--model", "transformer", "--data-dir", str(tmp_path)]
+    )
+    assert training.make_preset(arguments).music.corpus == "folder"
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "a.MID").touch()
-    preset = train.make_preset(arguments)
+    preset = training.make_preset(arguments)
     assert (preset.music.corpus, preset.music.codec, preset.music.data_dir) == (
         "performance",
         "events",
         str(tmp_path),
     )
-    cello = console.train_arguments(["--model", "cello", "--data-dir", str(tmp_path)])
-    assert train.make_preset(cello).music.corpus == "cello"
+    cello = training.make_parser("bach-tf train").parse_args(
+        ["--model", "cello", "--data-dir", str(tmp_path)]
+    )
+    assert training.make_preset(cello).music.corpus == "cello"
 
 
 def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):
@@ -408,8 +414,8 @@ def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeyp
 
     monkeypatch.setattr(learning, "train", stop)
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", *SHRUNK]
-    assert train.main(arguments) == console.INTERRUPTED
-    assert "Go on with: python train.py --resume tb_logs/b" in capsys.readouterr().err
+    assert train(arguments) == INTERRUPTED
+    assert "Go on with: bach-tf train --resume tb_logs/b" in capsys.readouterr().err
 
 
 def test_an_interrupted_training_is_read_as_json_too(here, tiny_csvs, capfd, monkeypatch):
@@ -422,7 +428,7 @@ def test_an_interrupted_training_is_read_as_json_too(here, tiny_csvs, capfd, mon
 
     monkeypatch.setattr(inspection, "callbacks", lambda run: [Interrupted()])
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--json", *SHRUNK]
-    assert train.main(arguments) == console.INTERRUPTED
+    assert train(arguments) == INTERRUPTED
     record = json.loads(capfd.readouterr().out)
     assert (record["stopped"], record["epochs"]) == ("interrupted", 1)
 
@@ -433,7 +439,7 @@ def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeyp
     outcome = learning.Outcome(epochs=1, best_epoch=1, best_nll=1.0, seconds=1.0)
     monkeypatch.setattr(learning, "train", lambda *_, **__: outcome)
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--seed", "9", "--epochs", "4"]
-    assert train.main([*arguments, *SHRUNK]) == 0
+    assert train([*arguments, *SHRUNK]) == 0
     preset = json.loads(Path("tb_logs/b/preset.json").read_text())
     music, training = preset["music"], preset["training"]
     assert (training["seed"], training["epochs"], music["corpus"]) == (9, 4, "folder")
@@ -443,7 +449,7 @@ def test_the_settings_of_the_command_line_reach_the_run(here, tiny_csvs, monkeyp
 
 def test_a_training_is_read_as_json(here, tiny_csvs, capfd):
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", "--num_train_epochs", "1"]
-    assert train.main([*arguments, *SHRUNK, "--json"]) == 0
+    assert train([*arguments, *SHRUNK, "--json"]) == 0
     captured = capfd.readouterr()
     record = json.loads(captured.out)
     assert captured.err == ""
@@ -456,11 +462,11 @@ def test_a_training_is_read_as_json(here, tiny_csvs, capfd):
 
 
 def test_the_summary_prints_the_layers_and_trains_nothing(here, tiny_csvs, a_run, capsys):
-    assert train.main(["--data-dir", str(tiny_csvs), "--summary", *SHRUNK]) == 0
+    assert train(["--data-dir", str(tiny_csvs), "--summary", *SHRUNK]) == 0
     layers = capsys.readouterr().out
     assert re.search(r"embedding +Embedding", layers)
     assert [path.name for path in Path("tb_logs").iterdir()] == ["a"]
-    assert train.main(["--resume", "a", "--summary"]) == 0
+    assert train(["--resume", "a", "--summary"]) == 0
     assert capsys.readouterr().out not in ("", layers)
 
 

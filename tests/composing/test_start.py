@@ -62,7 +62,7 @@ def test_a_model_says_itself_what_its_layers_read(name):
 
 def test_a_midi_file_takes_no_more_imports_than_it_needs(trained_run, tmp_path):
     code = (
-        "import json, sys, generate; generate.main(sys.argv[1:]); "
+        "import json, sys; from bach_tf.cli.main import main; main(['generate', *sys.argv[1:]]); "
         "print(json.dumps(sorted(sys.modules)))"
     )
     how = ["--run", str(trained_run.folder), "--length", "1", "--output", str(tmp_path), "--quiet"]

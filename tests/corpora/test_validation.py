@@ -8,9 +8,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from commands import command
 
 from bach_tf._basics.messages import WIDEST
-from bach_tf.cli.validate import main
 from bach_tf.corpora.validation import (
     ensure_valid,
     format_report,
@@ -21,6 +21,8 @@ from bach_tf.corpora.validation import (
 from bach_tf.corpora.validation.corpus import content_hash
 from bach_tf.corpora.validation.statistics import SCHEMA, import_tfdv, run_tfdv, summarise, to_frame
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES, write_grid_csv
+
+main = command("validate")
 
 HEADER = b"note0,note1,note2,note3\n"
 ROW = b"72,67,60,48\n"
@@ -473,7 +475,7 @@ def test_mistakes_in_the_path(tmp_path, capsys):
         assert main([str(tmp_path / name)]) == 2
         output, errors = capsys.readouterr()
         assert output == ""
-        assert errors.startswith("python -m bach_tf.cli.validate: Expected ")
+        assert errors.startswith("bach-tf validate: Expected ")
 
 
 def test_report_folder_that_cannot_be_written(corpus, tmp_path, capsys):
@@ -485,7 +487,7 @@ def test_report_folder_that_cannot_be_written(corpus, tmp_path, capsys):
 def test_help_has_an_example(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "examples:\n  python -m bach_tf.cli.validate my_chorales\n" in capsys.readouterr().out
+    assert "examples:\n  bach-tf validate my_chorales\n" in capsys.readouterr().out
 
 
 @needs_tfdv
@@ -505,7 +507,7 @@ def test_endless_columns_are_few_to_tfdv(tmp_path):
 
 def test_command_says_nothing_else(tmp_path):
     folder = flat(tmp_path, b"note0\n72\n")
-    command = [sys.executable, "-m", "bach_tf.cli.validate", str(folder)]
+    command = [sys.executable, "-m", "bach_tf", "validate", str(folder)]
     result = subprocess.run(command, capture_output=True, check=False, text=True)
     assert result.returncode == 1
     assert result.stderr == ""

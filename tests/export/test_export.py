@@ -20,10 +20,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import command
 from test_models import SMALL
 
 from bach_tf import export
-from bach_tf.cli.export import main
 from bach_tf.codecs import CODECS, PAD, SatbCodec
 from bach_tf.composing.generation import generate
 from bach_tf.composing.sampling import Sampler
@@ -38,6 +38,8 @@ from bach_tf.measuring.evaluation import evaluate
 from bach_tf.models import MODELS, NextTokenModel
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
+
+main = command("export")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

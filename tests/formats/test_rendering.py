@@ -10,8 +10,8 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+from commands import command
 
-from bach_tf.cli.render import main
 from bach_tf.formats import WRITERS, read, write
 from bach_tf.formats.chorale_csv import write_chorale_csv
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
@@ -20,6 +20,8 @@ from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE
 from bach_tf.formats.sound.writing import write_wav
 from bach_tf.score import Part, Score
+
+main = command("render")
 
 ROOT = Path(__file__).parents[2]
 CHORALE = Score.from_grid([[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 4)
@@ -233,7 +235,7 @@ def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatc
     assert main(arguments) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert error.startswith("python -m bach_tf.cli.render: ")
+    assert error.startswith("bach-tf render: ")
     assert message in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
@@ -281,7 +283,7 @@ def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, caps
 
 def test_the_command_needs_no_tensorflow(chorale):
     code = (
-        "import sys, bach_tf.cli.render as command; command.main(sys.argv[1:]); "
+        "import sys; from bach_tf.cli.main import main; main(['render', *sys.argv[1:]]); "
         "print({'tensorflow', 'keras'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, str(chorale), "--format", "csv,wav,musicxml,svg"]

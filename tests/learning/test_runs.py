@@ -158,7 +158,7 @@ def test_a_name_is_not_a_path(tmp_path, name):
 
 
 def test_no_run_yet(tmp_path):
-    with pytest.raises(ValueError, match=r"No trained run in .*python train.py"):
+    with pytest.raises(ValueError, match=r"No trained run in .*bach-tf train"):
         runs.newest_run(tmp_path)
 
 
@@ -453,7 +453,7 @@ def test_a_full_disk_leaves_the_former_settings(tmp_path, monkeypatch):
 
 def test_a_run_without_weights_says_how_to_get_them(tmp_path):
     runs.create_run(PRESET, CODEC, "a", runs=tmp_path)
-    with pytest.raises(ValueError, match=r"no weights yet.*python train.py --resume"):
+    with pytest.raises(ValueError, match=r"no weights yet.*bach-tf train --resume"):
         runs.load_trained_run(tmp_path / "a")
 
 

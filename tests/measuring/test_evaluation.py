@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import command
 
-from bach_tf.cli.evaluate import main
 from bach_tf.codecs import CODECS, SatbCodec
 from bach_tf.learning import runs
 from bach_tf.learning.pipeline import (
@@ -19,6 +19,8 @@ from bach_tf.learning.pipeline import (
 )
 from bach_tf.measuring import evaluation
 from bach_tf.score import Score
+
+main = command("evaluate")
 
 CODEC = SatbCodec(lowest=31, highest=87)
 

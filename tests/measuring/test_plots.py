@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from commands import command
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from bach_tf.cli.plot import PACKAGE, folder_of_pictures, main
+from bach_tf.cli.plot import PACKAGE, folder_of_pictures
 from bach_tf.learning import runs
 from bach_tf.measuring.plots import (
     MEASURES,
@@ -24,6 +25,8 @@ from bach_tf.measuring.plots import (
 from bach_tf.measuring.plots.charts import CORPUS, GENERATED
 from bach_tf.measuring.plots.curves import TRAINING, VALIDATION
 from bach_tf.score import Score
+
+main = command("plot")
 
 HISTORY = pd.DataFrame(
     {

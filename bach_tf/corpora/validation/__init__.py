@@ -1,6 +1,6 @@
 """What a corpus of chorale grids must look like, checked before anything learns from it.
 
-    python -m bach_tf.cli.validate FOLDER
+    bach-tf validate FOLDER
 
 Two looks at the same cells: TensorFlow Data Validation (TFDV) computes statistics of each
 split and holds them against `chorale_grid.pbtxt`; the reader of the grids says which

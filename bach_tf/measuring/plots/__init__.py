@@ -1,6 +1,6 @@
 """Pictures of a run: how it learned, and how what it writes differs from its corpus.
 
-python -m bach_tf.cli.plot --run RUN
+bach-tf plot --run RUN
 
 - `training.png`: loss and accuracy of each epoch, on the training and the validation split;
 - `distributions.png`: how often each pitch, interval and note length comes in the corpus, and in

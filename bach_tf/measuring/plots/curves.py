@@ -37,7 +37,7 @@ def read_history(run_folder: Path) -> pd.DataFrame:
         what = f"no column {', '.join(missing)}" if missing else "no epoch"
         raise ValueError(
             f"{path}: expected a row for each epoch, got {what}. A training writes it: "
-            f"python train.py --resume {run_folder}"
+            f"bach-tf train --resume {run_folder}"
         )
     return rows
 

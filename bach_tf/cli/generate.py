@@ -1,0 +1,147 @@
+"""The command: `bach-tf generate --temperature 1.2`."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from bach_tf.cli.options import HIGHEST_SEED, HOTTEST, MOST_PIECES, add_output_options
+from bach_tf.cli.parser import Parser, Spellings, real, whole
+from bach_tf.cli.pieces import Pieces
+from bach_tf.cli.plan import plan
+from bach_tf.cli.quiet import import_tensorflow
+from bach_tf.cli.talk import Talk
+from bach_tf.composing.primers import FROM_CORPUS
+from bach_tf.formats import WRITERS
+from bach_tf.formats.files import PieceNames, write_piece
+from bach_tf.learning.runs import load_trained_run, run_name
+from bach_tf.recipes import SETTINGS
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
+
+# They keep pieces within memory; memory does not grow with the number of pieces.
+MOST_STEPS = SETTINGS["length"].high
+MOST_BARS = 5_000
+MOST_LIKELIEST = 1_000_000  # more than any codec has tokens
+HOLD, REST = "_", "r"  # of a melody's tokens
+MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers are pitches
+
+
+def work(args: Namespace, talk: Talk) -> None:
+    """Write pieces as the arguments ask, and say what they are."""
+    job = plan(args)
+    name = run_name(job.run)
+    pieces = Pieces(job.how["num_outputs"])
+    with talk.status("Loading TensorFlow", moves=args.primer != FROM_CORPUS) as status:
+        import_tensorflow()
+        from bach_tf.composing import generation
+
+        status(f"Opening {name}")
+        run = load_trained_run(job.run)
+        if args.primer == FROM_CORPUS:
+            seed, steps = job.how["seed"], args.primer_length
+            job.how["prompt"] = generation.make_prompt(run, FROM_CORPUS, seed, steps)
+        status(f"Composing with {name}")
+        batches = generation.generate_batches(run, **job.how)
+        given = generation.primer_steps(run.codec, job.how["prompt"])
+        rendition = replace(job.rendition, primer_steps=given)
+        names = PieceNames(args.output)
+        with pieces.kept_if_stopped():
+            while (batch := talk.interruptible(lambda: next(batches, None))) is not None:
+                for ids in batch:
+                    status(f"Writing piece {pieces.begun + 1} of {pieces.wanted}")
+                    score = generation.decode_piece(run.codec, ids)
+                    with names.reserve() as stem:
+                        files = write_piece(score, stem, job.endings, rendition)
+                    pieces.add(ids, score, files, run.codec, rendition.tempo_qpm)
+                status(f"Composing with {name}")
+    seed = job.how["seed"]
+    record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}
+    pieces.tell(record, talk)
+
+
+def make_parser(program: str) -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=program,
+        usage="%(prog)s [--run RUN | --model NAME] [options]",
+        description="Write new pieces with a trained run: the newest, or the one that you name.",
+        epilog=EXAMPLES,
+        spellings=SPELLINGS,
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
+    which.add_argument("--model", metavar="NAME", help="newest run of this model; else of any")
+    add = parser.add_argument
+    add(
+        "--temperature", type=real(0, HOTTEST), metavar="T",
+        help="higher is more daring, 0 is greedy: one piece",
+    )  # fmt: skip
+    add(
+        "--top-k", type=whole(0, MOST_LIKELIEST), default=0, metavar="K",
+        help="draw among so many likeliest notes",
+    )  # fmt: skip
+    add(
+        "--top-p", type=real(0, 1, above=True), default=1.0, metavar="P",
+        help="or among this share of them",
+    )  # fmt: skip
+    add("--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="how many pieces")
+    steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
+    add("--length", type=steps, metavar="N", help="at most so many sixteenths, notes or events")
+    add("--bars", type=bars, metavar="N", help="instead, where the model counts in time")
+    add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="before which no piece ends")
+    seeds = whole(0, HIGHEST_SEED)
+    add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
+    add("--primer", help="how pieces begin: .csv or .mid file, tokens, or: corpus")
+    add("--primer-length", type=steps, metavar="N", help="of the primer, only so many steps")
+    tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
+    add("--tempo", type=tempi, metavar="QPM", help="quarter notes a minute")
+    add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
+    endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
+    add("--format", default="mid", metavar="LIST", help=f"of: {endings}")
+    add("--output", type=Path, default=Path("generated"), metavar="FOLDER", help="for the files")
+    add_output_options(parser, quiet="print the names of the files alone")
+    return parser
+
+
+def melody_primer(text: str) -> list[str]:
+    """Return the primer that Magenta writes as a list of a melody's events.
+
+    Args:
+        text: such as "[60, -2, 62, -1]": a pitch begins, -2 goes on, -1 ends the note.
+
+    Example:
+        >>> melody_primer("[60, -2, 62, -1]")
+        ['--primer', '60 _ 62 r']
+    """
+    events = re.split(r"[\s,]+", text.strip(" []()"))
+    return ["--primer", " ".join(MAGENTA_EVENTS.get(event, event) for event in events)]
+
+
+SPELLINGS: Spellings = {
+    "--num-steps": "--length",
+    "--max-length": "--length",
+    "--num-return-sequences": "--num-outputs",
+    "--primer-midi": "--primer",
+    "--prompt": "--primer",
+    "--primer-melody": melody_primer,
+    "--primer-pitches": melody_primer,
+    "--qpm": "--tempo",
+    "--output-dir": "--output",
+    "--run-dir": "--run",
+    "--model-name-or-path": "--run",
+    "--k": "--top-k",
+    "--p": "--top-p",
+}
+
+EXAMPLES = """\
+examples:
+  %(prog)s --temperature 0.8 --format mid,png
+  %(prog)s --model folk --num-outputs 5 --bars 16 --seed 7
+  %(prog)s --run pretrained --primer beginning.mid --top-p 0.9
+
+Underscores do for dashes. Also read: --num_steps, --max_length, --prompt,
+--primer_midi, --primer_melody, --primer_pitches, --num_return_sequences, --qpm,
+--output_dir, --run_dir, --model_name_or_path, --k, --p.
+"""

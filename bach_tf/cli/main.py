@@ -1,0 +1,92 @@
+"""`bach-tf COMMAND`: finds the command, and imports no other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bach_tf._basics.process import begin
+
+if TYPE_CHECKING:
+    from bach_tf.cli.parser import Parser
+
+PROGRAM = "bach-tf"
+# Each is a module here, with `make_parser(program) -> Parser` and `work(args, talk) -> status`.
+COMMANDS = {
+    "train": "train a model on a corpus",
+    "generate": "write new pieces with a trained run",
+    "evaluate": "measure the likelihood of a corpus, or compare new pieces with it",
+    "render": "write pieces in other formats: sound, sheet music, pictures",
+    "plot": "draw how a run learned, and how its pieces differ from its corpus",
+    "export": "write a trained run for programs that know nothing of bach_tf",
+    "validate": "check a folder of chorale grids",
+}
+
+
+def run(command: str | None = None) -> int:
+    """Run the program of this process; return its exit status.
+
+    Args:
+        command: the one of a script of its own, `python COMMAND.py`; else the first argument.
+    """
+    begin()  # before anything that takes a moment to import
+    if command is None:
+        return main()
+    return run_command(command, None, f"python {command}.py")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `bach-tf`; return its exit status.
+
+    Args:
+        argv: the command and its arguments; those of the process when `None`.
+    """
+    first, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
+    if first in COMMANDS:
+        return run_command(first, arguments, f"{PROGRAM} {first}")
+    parser = _parser()
+    if not first or first.startswith("-"):
+        parser.parse_args([first] if first else [])  # --help and --version end here
+        parser.error("expected a command")
+    from bach_tf._basics.choices import choose
+
+    try:
+        choose(COMMANDS, first, "command")
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def run_command(command: str, arguments: Sequence[str] | None, program: str) -> int:
+    """Run a command; return its exit status.
+
+    Args:
+        command: one of `COMMANDS`.
+        arguments: after the command; those of the process when `None`.
+        program: as the command was called, for help and messages.
+    """
+    module = import_module(f"bach_tf.cli.{command}")
+    args = module.make_parser(program).parse_args(arguments)
+    from bach_tf.cli.quiet import silence_libraries
+    from bach_tf.cli.talk import run_program
+
+    silence_libraries(getattr(args, "verbose", False))
+    return run_program(program, module.work, args)
+
+
+def _parser() -> Parser:
+    from bach_tf import __version__
+    from bach_tf.cli.parser import Parser
+
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
+    parser = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND [options]",
+        description="Learn a style of written music, and write new pieces in it.",
+        epilog=f"commands:\n{listed}\n\nThe options of a command: {PROGRAM} COMMAND --help",
+    )
+    version = f"bach_tf {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
+    return parser

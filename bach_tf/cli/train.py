@@ -1,0 +1,139 @@
+"""The command: `bach-tf train --model gru`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from bach_tf._basics.choices import choose
+from bach_tf.cli.options import add_output_options, number_of
+from bach_tf.cli.parser import Parser, Spellings
+from bach_tf.cli.talk import Talk
+from bach_tf.cli.training import finish_training
+from bach_tf.corpora import CORPORA, corpus_for
+from bach_tf.learning.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
+from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
+
+DEFAULT_MODEL = "gru"
+
+
+def work(args: Namespace, talk: Talk) -> None:
+    """Train as the arguments ask, and say what came out."""
+    preset = None if args.resume else make_preset(args)
+    if args.run_name is not None:
+        check_run_name(args.run_name)
+    folder = find_run(args.resume) if args.resume else None
+    if folder and run_name(folder) == SHIPPED:
+        raise ValueError("The weights that came with bach_tf are not to be changed.")
+    with talk.status("Loading TensorFlow"):
+        from bach_tf import learning
+        from bach_tf.measuring import inspection
+    if args.summary:
+        show_layers(preset, folder, talk)
+        return
+    moves = preset is not None and not CORPORA[preset.music.corpus].shows_progress
+    with talk.status("Preparing the corpus", moves=moves):
+        if folder:
+            run, corpus = learning.resume_run(folder, args.epochs)
+        else:
+            run, corpus = learning.start_run(preset, args.run_name)
+    talk.say(f"Training {run.preset.recipe} on {corpus}, into {run.folder}")
+    try:
+        outcome = learning.train(
+            run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
+        )
+    except KeyboardInterrupt:
+        if args.json and (run.folder / WEIGHTS).exists():
+            finish_training(run, corpus, learning.read_outcome(run), talk)
+        raise KeyboardInterrupt(f"Go on with: {talk.program} --resume {run.folder}") from None
+    finish_training(run, corpus, outcome, talk)
+
+
+def make_preset(args: Namespace) -> Preset:
+    """Return the preset that the arguments ask for."""
+    preset = choose(PRESETS, args.model or DEFAULT_MODEL, "model")
+    corpus = args.corpus or corpus_for(args.data_dir, preset.music.corpus)
+    preset = on_corpus(preset, corpus)
+    given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    return override(changed(preset, **given), args.set)
+
+
+def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
+    """Print the layers of a run's model, or of a preset's."""
+    from bach_tf import learning
+    from bach_tf.learning import runs
+    from bach_tf.measuring import inspection
+
+    run = runs.load_run(folder) if folder else None
+    codec = run.codec if run else learning.make_codec(preset, learning.prepare_corpus(preset))
+    text = inspection.summarise(run.preset if run else preset, codec)
+    talk.finish({"summary": text}, [text], text)
+
+
+def make_parser(program: str) -> Parser:
+    """Return what reads the command line."""
+    parser = Parser(
+        prog=program,
+        usage="%(prog)s [--model NAME] [--corpus NAME] [options]",
+        description="Train a model on a corpus, into a run folder in tb_logs.",
+        epilog=EXAMPLES,
+        spellings=SPELLINGS,
+        check=check_resume,
+    )
+    add = parser.add_argument
+    add("--model", metavar="NAME", help=f"one of: {', '.join(PRESETS)} (default {DEFAULT_MODEL})")
+    add("--corpus", metavar="NAME", help=f"the model's own, or one of: {', '.join(CORPORA)}")
+    add("--data-dir", metavar="PATH", help="where the corpus is read from")
+    add("--epochs", type=number_of("epochs"), metavar="N", help="at most this many")
+    seed = number_of("seed")
+    add("--seed", type=seed, metavar="N", help="of everything that is random (default 0)")
+    add(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="a setting, such as model.units=64 or epochs=9; repeatable",
+    )  # fmt: skip
+    add("--run-name", metavar="NAME", help="of the folder in tb_logs")
+    add("--resume", metavar="RUN", help="go on with a run folder, as it began")
+    add("--summary", action="store_true", help="print the layers and stop")
+    add_output_options(parser, quiet="print the run folder alone")
+    return parser
+
+
+def check_resume(args: Namespace) -> None:
+    """Raise `ValueError` where a run is to go on otherwise than it began."""
+    fresh = (args.corpus, args.data_dir, args.seed, args.run_name, args.model, *args.set)
+    if args.resume and any(value is not None for value in fresh):
+        raise ValueError("--resume goes on as the run began: of the others it takes only --epochs")
+
+
+def setting(name: str):
+    """Return what makes `--set` of another program's value.
+
+    Example:
+        >>> setting("batch_size")("64")
+        ['--set', 'batch_size=64']
+    """
+    return lambda value: ["--set", f"{name}={value}"]
+
+
+SPELLINGS: Spellings = {
+    "--num-epochs": "--epochs",
+    "--num-train-epochs": "--epochs",
+    "--dataset": "--corpus",
+    "--dataset-name": "--corpus",
+    "--resume-from-checkpoint": "--resume",
+    "--learning-rate": setting("learning_rate"),
+    "--weight-decay": setting("weight_decay"),
+    "--batch-size": setting("batch_size"),
+    "--per-device-train-batch-size": setting("batch_size"),
+}
+
+EXAMPLES = """\
+examples:
+  %(prog)s --model folk
+  %(prog)s --model gru --corpus jsb --run-name gru-jsb
+  %(prog)s --model cello --data-dir my_midi_files --set model.units=64
+
+Underscores do for dashes. Also read: --num_train_epochs, --dataset_name,
+--learning_rate, --batch_size, --weight_decay, --resume_from_checkpoint.
+"""
