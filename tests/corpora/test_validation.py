@@ -1,3 +1,4 @@
+import json
 import logging
 import math
 import random
@@ -448,6 +449,19 @@ def test_what_is_hidden_is_not_read_and_said(corpus, capsys):
     output = capsys.readouterr().out
     assert "  train/._chorale_000.csv: a second file that a Mac made\n" in output
     assert "test 3" in output
+
+
+def test_programs_read_the_report_as_json(corpus, capsys):
+    assert main([corpus, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["ok"], record["folder"], record["problems"]) == (True, str(corpus), [])
+    assert record["columns"][0]["split"] == "train"
+    (corpus / "train" / "chorale_000.csv").write_bytes(HEADER + b"1,2,3\n")
+    assert main([corpus, "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert (record["ok"], record["problems"][0][:26]) == (False, "train/chorale_000.csv:2: e")
+    assert main([corpus, "--quiet"]) == 1
+    assert capsys.readouterr().out == record["report_path"] + "\n"
 
 
 def test_ensure_valid_says_what_is_wrong(corpus, cache):

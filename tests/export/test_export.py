@@ -459,6 +459,13 @@ def test_the_command_says_what_it_has_written(small, tmp_path, capsys):
     assert "model.keras" in last
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
 
+    assert main([*arguments, "--format", "keras", "--name", "other", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["run"], record["folder"]) == (str(small.folder), str(tmp_path / "out" / "other"))
+    assert list(record["formats"]) == ["keras"]
+    size = (tmp_path / "out" / "other" / "model.keras").stat().st_size
+    assert record["sizes"]["model.keras"] == size
+
     assert main([*arguments, "--format", "keras", "--name", "mine"]) == 2
     assert "mine exists already. Choose another --name or --output" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """The command that writes a piece in other formats, and the CSV grid it can write."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -279,6 +280,19 @@ def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, caps
     assert last.endswith(": 2 of 4 pieces could not be written in every format.")
     assert not (folder / "c.png").exists()
     assert main([str(folder / "c.mid"), "--format", "csv", "--tempo", "60"]) == 0
+
+
+def test_programs_read_as_json_what_was_written_and_what_not(chorale, tmp_path, capsys):
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(b"RIFF")
+    options = ["--format", "png", "--output", tmp_path / "new", "--json"]
+    assert main([bad, chorale, *options]) == 2
+    out, error = capsys.readouterr()
+    record = json.loads(out)
+    assert record["files"] == [str(tmp_path / "new" / "a.png")]
+    (reason,) = record["errors"]
+    assert error.startswith(f"bach-tf render: {reason}\n")
+    assert "bad.mid: expected a MIDI file, got" in reason
 
 
 def test_the_command_needs_no_tensorflow(chorale):

@@ -119,7 +119,9 @@ def test_the_shipped_weights_stand_in_where_there_is_no_run(here):
 def test_a_run_that_is_not_there_is_said_with_those_that_are(here):
     with pytest.raises(ValueError, match=r"got b: it has no preset.json. Choose from: tb_logs/a\."):
         runs.find_run("b")
-    with pytest.raises(ValueError, match=r"No weights came with this copy .*shipped.*train.py"):
+    with pytest.raises(
+        ValueError, match=r"No weights came with this copy .*shipped.*bach-tf train"
+    ):
         runs.find_run("pretrained")
     with pytest.raises(ValueError, match="Unknown model 'flute'"):
         runs.find_run(recipe="flute")

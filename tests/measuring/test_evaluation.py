@@ -1,4 +1,5 @@
 import itertools
+import json
 import math
 from dataclasses import replace
 
@@ -206,6 +207,22 @@ def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
     names = ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass")
     for name in (*names, "order-0 n-gram", "order-3 n-gram"):
         assert f"\n{name}" in out
+
+
+def test_programs_read_the_measures_as_json(trained_run, tiny_csvs, home, capsys):
+    arguments = ["--run", trained_run.folder, "--corpus", "folder", "--data-dir", tiny_csvs]
+    assert main([*arguments, "--split", "valid", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == [
+        "run", "recipe", "corpus", "split", "measured", "measures", "ngrams"
+    ]  # fmt: skip
+    assert (record["run"], record["split"]) == (str(trained_run.folder), "valid")
+    assert record["measures"]["nll"] > 0
+    assert list(record["ngrams"]) == ["0", "3", "7"]
+    assert main([*arguments, "--generated", "2", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record["columns"]) == ["generated", "train", "valid", "test"]
+    assert record["columns"]["generated"]["pieces"] == 2
 
 
 def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):

@@ -1,3 +1,4 @@
+import json
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -228,8 +229,12 @@ def test_the_command_draws_a_run(trained_run, on_tiny, tmp_path, capsys, figures
     assert sum(heights(figures[1].axes[0], GENERATED)) == pytest.approx(1)
 
 
-def test_the_command_writes_where_it_is_told(trained_run, on_tiny, tmp_path):
-    assert main(["--run", str(trained_run.folder), "--pieces", "1", "--output", str(tmp_path)]) == 0
+def test_the_command_writes_where_it_is_told(trained_run, on_tiny, tmp_path, capsys):
+    arguments = ["--run", trained_run.folder, "--pieces", "1", "--output", tmp_path, "--json"]
+    assert main(arguments) == 0
+    files = [str(tmp_path / name) for name in ("training.png", "distributions.png")]
+    record = {"run": str(trained_run.folder), "pieces": 1, "files": files}
+    assert json.loads(capsys.readouterr().out) == record
     assert {path.name for path in tmp_path.iterdir()} == {"training.png", "distributions.png"}
 
 
@@ -262,7 +267,7 @@ def test_pictures_go_where_they_can_be_written(tmp_path, monkeypatch):
 def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["--run", "nowhere"]) == 2
-    assert "plots: Expected a run folder" in capsys.readouterr().err
+    assert "bach-tf plot: Expected a run folder" in capsys.readouterr().err
     for option, value in [("--pieces", "0"), ("--pieces", "1e9"), ("--temperature", "nan")]:
         with pytest.raises(SystemExit) as stop:
             main(["--run", str(trained_run.folder), option, value])
