@@ -32,7 +32,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     corpus, data_dir = args.corpus or run.preset.music.corpus, args.data_dir
     if data_dir is None and corpus == run.preset.music.corpus and run.preset.music.data_dir:
         data_dir = Path(run.preset.music.data_dir)
-    folder = choose(CORPORA, corpus, "corpus")(data_dir)
+    folder = choose(CORPORA, corpus, "corpus").prepare(data_dir)
     about = {"run": str(run.folder), "recipe": run.preset.recipe, "corpus": corpus}
     if args.generated is not None:
         how = (args.generated, args.temperature, args.seed)
