@@ -1,0 +1,1 @@
+"""One of each kind of addition, each as one file: what a newcomer would write."""
