@@ -16,7 +16,7 @@ TFDV_LOCK := requirements/$(VERSION)-tfdv.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_EPOCHS ?= 10
 
-.PHONY: demo test lint lock
+.PHONY: demo test lint docs lock
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py --model gru --epochs $(DEMO_EPOCHS)
@@ -28,6 +28,18 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+# Tools of their own, so that the environments above stay light: mkdocs reads the docstrings from the
+# source and imports nothing of ours.
+DOCS := .venv-docs
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/mkdocs build --strict
+
+$(DOCS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet 'pip>=25.1'  # the first that knows groups
+	$(DOCS)/bin/python -m pip install --quiet --group docs
+	@touch $@
 
 # The locks hold every package, so pip has nothing to resolve: --no-deps.
 $(INSTALLED): $(wildcard requirements/*.lock) setup.cfg pyproject.toml
