@@ -16,7 +16,7 @@ from bach_tf.models import NextTokenModel
 
 HIGHEST_TEMPERATURE = 100  # at which nearly all ids are drawn alike
 MOST_CHANCES = 1 << 28  # random numbers that one call draws: a gigabyte
-MANY = 16  # pieces from which on two loops over halves of them, side by side, keep two cores busy
+SPLIT_BATCHES_FROM = 16  # larger batches run as two parallel loops
 INPUTS = (  # of the compiled loop, as `Sampler.loop` takes them
     tf.TensorSpec([None], tf.int32),
     *(tf.TensorSpec([], kind) for kind in (tf.int32, tf.int32, tf.float32, tf.int32)),
@@ -31,9 +31,9 @@ class Sampler:
     """Writes pieces with a model, one token after another, carrying the model's state.
 
     Compiled at the first call, and kept for the next ones, whatever their prompts, lengths,
-    temperatures, seeds and numbers of pieces: once more for `MANY` pieces, and once more with
-    `top_k` or `top_p`. The cost of a token does not grow with the tokens before it, unless the
-    model's own `step` does.
+    temperatures, seeds and numbers of pieces: once more for `SPLIT_BATCHES_FROM` pieces, and once
+    more with `top_k` or `top_p`. The cost of a token does not grow with the tokens before it,
+    unless the model's own `step` does.
 
     Args:
         model: gives the logits.
@@ -69,14 +69,14 @@ class Sampler:
         Args:
             prompt: ids `(P,)`, the start token first.
             length: ids of a piece, the start token left out, the rest of the prompt counted.
-            temperature: divides the logits; above 1 is more daring, 0 takes the likeliest id.
+            temperature: divides the logits; above 1 is more daring, 0 takes the most probable id.
             seed: piece `n` depends on it and on `n` alone, not on `num_outputs`.
             num_outputs: how many pieces.
             first: the number of the first of them, where a larger set is drawn in parts.
             min_length: a piece does not end before so many ids, counted as `length` is; at
                 least one follows the prompt in any case.
-            top_k: draw among so many of the likeliest ids; 0 for all.
-            top_p: draw among the fewest likeliest ids that have this share of the probability,
+            top_k: restrict sampling to so many of the most probable ids; 0 for all.
+            top_p: restrict sampling to the fewest ids that have this share of the probability,
                 after the temperature (the nucleus of Holtzman et al. 2020, arXiv 1904.09751).
             allowed: bool `(period, V)` of a period of its own, or `(V,)`: the only ids that may be
                 drawn at a position, such as those of a voice's range. What the codec forbids
@@ -87,7 +87,7 @@ class Sampler:
 
         Raises:
             ValueError: an empty prompt, no room behind it, a temperature out of
-                0..`HIGHEST_TEMPERATURE`, a share or number of likeliest ids that cannot be, no
+                0..`HIGHEST_TEMPERATURE`, an invalid `top_k` or `top_p`, no
                 output asked for, more than `MOST_CHANCES` ids, or positions at which nothing is
                 allowed.
         """
@@ -109,7 +109,9 @@ class Sampler:
         vocab_size = self.codec.vocab_size
         top_k = min(top_k or vocab_size, vocab_size)
         # Sorting costs time: without need it is not in the graph.
-        loop = self._compiled(2 if num_outputs >= MANY else 1, top_k < vocab_size or top_p < 1)
+        loop = self._compiled(
+            2 if num_outputs >= SPLIT_BATCHES_FROM else 1, top_k < vocab_size or top_p < 1
+        )
         ids = loop(
             tf.constant(prompt),
             tf.constant(length),
@@ -250,7 +252,7 @@ def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
         logits: float32 `(N, V)`.
         allowed: bool `(V,)`; the others are never drawn.
         chance: float32 `(N,)`, uniform in 0..1.
-        temperature: float32 scalar; 0 takes the likeliest id.
+        temperature: float32 scalar; 0 takes the most probable id.
         top_k: int32 scalar, at least 1: of how many ids; all when `None`, whatever `top_p`.
         top_p: float32 scalar in 0..1: the share of the probability that they have at least.
 
@@ -274,7 +276,7 @@ def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
 
 
 def keep_likeliest(logits, top_k, top_p):
-    """Return the logits with all but the likeliest ids of each row at minus infinity.
+    """Return the logits with all but the most probable ids of each row at minus infinity.
 
     Args:
         logits: float32 `(N, V)`.

@@ -13,7 +13,7 @@ CHECKED_LENGTHS = (2, 37)  # whole steps of no codec, nor what a converter has b
 
 
 def without_dropout(model: NextTokenModel) -> NextTokenModel:
-    """Return a copy of a model that leaves nothing out, in training neither.
+    """Return a copy of a model with every dropout rate set to 0.
 
     Keras draws the masks of a recurrent layer's dropout even where it does not use them, and
     counts the seed up. A format that holds no variables cannot hold that.

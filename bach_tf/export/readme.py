@@ -21,8 +21,9 @@ saved_model.pb, variables/
 
     A prompt begins with {start}. `length` counts the ids behind it, those of the prompt included.
     `temperature` and `top_p` are float32, the others int32. A temperature above 1 is more
-    daring, 0 takes the likeliest id; `top_k` 0 and `top_p` 1 draw among all. The same seed writes
-    the same piece. The "defaults" of assets/tokens.json are those of the model.
+    daring, 0 takes the most probable id; `top_k` 0 and `top_p` 1 do not restrict
+    sampling. The same seed writes the same piece. The "defaults" of assets/tokens.json are those
+    of the model.
 
         model = tf.saved_model.load(FOLDER)
         ids = model.signatures["generate"](

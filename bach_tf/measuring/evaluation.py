@@ -35,7 +35,7 @@ def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset, places: int
             the piece, whatever its upbeat.
 
     Returns:
-        `nll` in nats a token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
+        `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
         many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
         the codec, where it has several; and `nll_places`, float `(places,)` with nan where nothing
         stands, where there are several.
@@ -86,7 +86,7 @@ def _shares(parts: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def _measure(model: NextTokenModel, inputs, targets):
-    """Return the nats of each target, and whether it was the likeliest id: `(B, T)` both."""
+    """Return the nats of each target, and whether it was the most probable id: `(B, T)` both."""
     logits = model(inputs, training=False)  # (B, T, V)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     return nats, tf.argmax(logits, axis=2, output_type=tf.int32) == targets
@@ -104,7 +104,7 @@ def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, f
     """Measure n-gram models, fitted to the training split, on the tokens that the run counts.
 
     Returns:
-        for each order, `nll` in nats a token and `accuracy`.
+        for each order, `nll` in nats per token and `accuracy`.
     """
     codec = run.codec
     train, measured = (load_split(corpus, name, codec).arrays() for name in ("train", split))

@@ -50,7 +50,7 @@ class _Level:
     contexts, grams: see `_Counts`.
     probs: float64 (G,): the probability of each id that was seen after its context.
     backoffs: float64 (C,): the weight of the level below, which gives all other ids.
-    likeliest: int64 (C,): the likeliest id; its probability is in `highest`, float64 (C,).
+    likeliest: int64 (C,): the most probable id; its probability is in `highest`, float64 (C,).
     """
 
     contexts: np.ndarray
@@ -95,7 +95,7 @@ class NgramModel:
         return np.log(probs)
 
     def likeliest(self, ids: np.ndarray) -> np.ndarray:
-        """Return the likeliest id at each position of `ids[1:]`; of equals, the lowest.
+        """Return the most probable id at each position of `ids[1:]`; of equals, the lowest.
 
         Args:
             ids: as for `log_prob`.
@@ -229,7 +229,7 @@ def measure_ngrams(
         period: the `period` of `fit_ngram`.
 
     Returns:
-        For each order `nll` in nats a token, `accuracy` (how often the likeliest id came) and
+        For each order `nll` in nats per token, `accuracy` (how often the most probable id came) and
         `tokens`, the number of ids measured.
 
     Raises:
@@ -329,7 +329,7 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 def _likeliest(grams, probs, best, highest, vocab_size) -> tuple[np.ndarray, np.ndarray]:
-    """Return the likeliest id of each context and its probability: `(C,)` both.
+    """Return the most probable id of each context and its probability: `(C,)` both.
 
     An id unseen after a context is never likelier there than `best`, the likeliest one of the
     level below: that one and the ids seen are all that can be it.
@@ -337,7 +337,7 @@ def _likeliest(grams, probs, best, highest, vocab_size) -> tuple[np.ndarray, np.
     Args:
         grams: `(G,)`, see `_Counts`.
         probs: `(G,)`.
-        best: `(C,)`, the likeliest id of the level below.
+        best: `(C,)`, the most probable id of the level below.
         highest: `(C,)`, its probability here if it is unseen here.
         vocab_size: as ever.
     """

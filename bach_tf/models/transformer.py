@@ -24,8 +24,8 @@ class Transformer(NextTokenModel):
         heads: of the attention; they share the width.
         feed_forward: width of the hidden layer of each block.
         context: tokens that a layer sees, the present one included.
-        period: after which places in a piece are named alike: the tokens of a bar or of a step;
-            1 where places mean nothing. Training windows must begin at multiples of it.
+        period: number of tokens after which the position embedding repeats: those of a bar or of
+            a step; 1 where positions mean nothing. Training windows must begin at multiples of it.
         dropout: share of the embeddings and of each part's outputs left out.
         attention_dropout: share of the attention left out.
 

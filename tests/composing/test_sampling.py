@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import PAD, SatbCodec
-from bach_tf.composing.sampling import MANY, Sampler, draw, keep_likeliest
+from bach_tf.composing.sampling import SPLIT_BATCHES_FROM, Sampler, draw, keep_likeliest
 
 CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
 START, END = CODEC.START, CODEC.END
@@ -215,7 +215,7 @@ def test_the_same_seed_gives_the_same_pieces_whatever_the_batch():
     assert not np.array_equal(one, sample(model, length=40, seed=12))
 
 
-@pytest.mark.parametrize("number", [MANY, 2 * MANY + 1])
+@pytest.mark.parametrize("number", [SPLIT_BATCHES_FROM, 2 * SPLIT_BATCHES_FROM + 1])
 def test_many_pieces_are_those_of_small_batches(number):
     model = constant([0, 0, 1, 0, 0, 0, 0, 0])
     many = sample(model, length=60, num_outputs=number, seed=3)

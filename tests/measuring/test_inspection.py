@@ -263,7 +263,7 @@ recurrent[0]  LSTM       (64, 64, 128)  kernel 32x512, recurrent_kernel 128x512,
 dropouts[0]   Dropout    (64, 64, 128)
 logits        Dense      (64, 64, 42)   kernel 128x42, bias 42                              5,418
 
-89,194 weights to train."""
+89,194 trainable parameters."""
 
 
 def test_the_summary_of_a_recipe_can_be_read():

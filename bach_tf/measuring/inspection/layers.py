@@ -130,4 +130,4 @@ def _count(weights: list) -> int:
 def _total(model: keras.Model) -> str:
     trained, kept = _count(model.trainable_weights), _count(model.non_trainable_weights)
     fixed = f", and {kept:,} that are measured, not trained" if kept else ""
-    return f"{trained:,} weights to train{fixed}."
+    return f"{trained:,} trainable parameters{fixed}."

@@ -1,4 +1,4 @@
-"""How often what comes: the corpus and new pieces side by side."""
+"""Pitch, interval and duration histograms: the corpus and new pieces side by side."""
 
 from __future__ import annotations
 
