@@ -78,14 +78,13 @@ def test_a_wheel_has_all_files_of_the_package(wheel):
 
 
 def test_an_installed_package_writes_a_chorale_from_any_folder(installed, tmp_path):
-    # The program beside the package, alone: what it imports is the wheel's.
-    shutil.copy(ROOT / "generate.py", tmp_path / "generate.py")
     where = run(installed, "-c", "import bach_tf; print(bach_tf.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent.parent)
     wishes = ("--run", "pretrained", "--bars", "2", "--min-bars", "2", "--seed", "1")
     output = run(
-        installed, "generate.py", *wishes, "--quiet", cwd=tmp_path, BACH_TF_HOME=str(tmp_path)
-    )
+        installed.with_name("bach-tf"), "generate", *wishes, "--quiet",
+        cwd=tmp_path, BACH_TF_HOME=str(tmp_path),
+    )  # fmt: skip
     path = tmp_path / output.strip()
     assert path.parent == tmp_path / "generated"
     assert read_midi(path).voices == 4

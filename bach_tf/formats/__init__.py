@@ -89,6 +89,7 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     Raises:
         ValueError: an unknown ending, or a score that the format cannot hold; the message names
             the file.
+        OSError: it cannot be written, as on a full disk; it names the file, too.
 
     Example:
         >>> write(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
@@ -99,6 +100,10 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
         _write_whole(lambda whole: writer.write(score, whole, rendition), path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    except OSError as error:
+        if error.errno:
+            error.filename = str(path)  # not the scratch one, or none at all
+        raise
 
 
 def _write_whole(write: Callable[[Path], None], path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from commands import command
 
-from bach_tf.formats import WRITERS, read, write
+from bach_tf.formats import WRITERS, Writer, read, write
 from bach_tf.formats.chorale_csv import write_chorale_csv
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
@@ -280,6 +280,18 @@ def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, caps
     assert last.endswith(": 2 of 4 pieces could not be written in every format.")
     assert not (folder / "c.png").exists()
     assert main([str(folder / "c.mid"), "--format", "csv", "--tempo", "60"]) == 0
+
+
+def test_a_full_disk_is_said_with_the_name_of_the_file(chorale, tmp_path, monkeypatch, capsys):
+    def fill(score, path, rendition):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(WRITERS, ".png", Writer(fill))
+    assert main([chorale, "--format", "png", "--output", tmp_path / "new", "--json"]) == 2
+    path = str(tmp_path / "new" / "a.png")
+    said = f"bach-tf render: [Errno 28] No space left on device: {path!r}\n"
+    assert capsys.readouterr() == ("", said)
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_programs_read_as_json_what_was_written_and_what_not(chorale, tmp_path, capsys):
