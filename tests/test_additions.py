@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import generate
-import train
 from bach_tf import learning
+from bach_tf.cli.main import main
 from bach_tf.codecs import CODECS
 from bach_tf.composing import generation
 from bach_tf.corpora import CORPORA
@@ -38,9 +37,9 @@ def entries(monkeypatch, tmp_path):
 
 
 def test_additions_train_generate_evaluate_export_and_render():
-    assert train.main(["--model", "toy", "--run-name", "a", "--set", "epochs=3", "--quiet"]) == 0
+    assert main(["train", "--model", "toy", "--run-name", "a", "--set", "epochs=3", "--quiet"]) == 0
     arguments = ["--run", "a", "--seed", "1", "--length", "8", "--format", "pitches,mid"]
-    assert generate.main([*arguments, "--output", "out"]) == 0
+    assert main(["generate", *arguments, "--output", "out"]) == 0
     assert {path.suffix for path in Path("out").iterdir()} == {".pitches", ".mid"}
     run = runs.load_trained_run(Path("tb_logs/a"))
     assert (run.preset.training.epochs, run.preset.music.tempo_qpm) == (3, 144)
