@@ -1,4 +1,4 @@
-"""How a run or a piece is come by: trained, loaded, read."""
+"""Train or load a run; read a piece."""
 
 from __future__ import annotations
 

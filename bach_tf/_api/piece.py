@@ -1,4 +1,4 @@
-"""A piece with all that can be done with it."""
+"""A piece, and its methods for users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained run with all that can be done with it."""
+"""A trained run, and its methods for users."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
         talk.finish({**about, "columns": columns}, [], format_table(columns))
         return
     measures = likelihood.evaluate_run(run, folder, args.split)
-    # Split windows would leak into an n-gram model too: it would know them by heart.
+    # Split windows would leak into an n-gram model too: it would have memorised them.
     by_pieces = run.preset.training.split == "pieces"
     ngrams = likelihood.evaluate_ngrams(run, folder, args.split) if by_pieces else {}
     measured = likelihood.describe(run)

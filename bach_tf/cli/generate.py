@@ -80,11 +80,11 @@ def make_parser(program: str) -> Parser:
     )  # fmt: skip
     add(
         "--top-k", type=whole(0, MOST_LIKELIEST), default=0, metavar="K",
-        help="draw among so many likeliest notes",
+        help="sample from the K most probable tokens",
     )  # fmt: skip
     add(
         "--top-p", type=real(0, 1, above=True), default=1.0, metavar="P",
-        help="or among this share of them",
+        help="or from those with total probability P",
     )  # fmt: skip
     add("--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="how many pieces")
     steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
@@ -101,7 +101,7 @@ def make_parser(program: str) -> Parser:
     endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", default="mid", metavar="LIST", help=f"of: {endings}")
     add("--output", type=Path, default=Path("generated"), metavar="FOLDER", help="for the files")
-    add_output_options(parser, quiet="print the names of the files alone")
+    add_output_options(parser, quiet="print only the names of the files")
     return parser
 
 

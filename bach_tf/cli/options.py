@@ -24,7 +24,7 @@ def add_output_options(
     how = parser.add_mutually_exclusive_group()
     if quiet is not None:
         how.add_argument("--quiet", action="store_true", help=quiet)
-    how.add_argument("--json", action="store_true", help="print one JSON object alone")
+    how.add_argument("--json", action="store_true", help="print only one JSON object")
     if uses_tensorflow:
         parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages")
 

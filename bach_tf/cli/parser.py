@@ -1,4 +1,4 @@
-"""Arguments as people type them: other programs' spellings, and slips of the fingers."""
+"""Arguments as people type them: other programs' spellings, and mistyped options."""
 
 from __future__ import annotations
 

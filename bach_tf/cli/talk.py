@@ -141,7 +141,7 @@ class Talk:
             yield
 
     def finish(self, record: dict, paths: Sequence[str], closing: str | None = None) -> None:
-        """Say what the program was asked for, in the way that was asked for.
+        """Print the result in the requested format.
 
         Args:
             record: for JSON; see `plain`.

@@ -95,7 +95,7 @@ def make_parser(program: str) -> Parser:
     add("--run-name", metavar="NAME", help="of the folder in tb_logs")
     add("--resume", metavar="RUN", help="go on with a run folder, as it began")
     add("--summary", action="store_true", help="print the layers and stop")
-    add_output_options(parser, quiet="print the run folder alone")
+    add_output_options(parser, quiet="print only the run folder")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""One note or one chord after another, with their rhythm or without it."""
+"""Sequences of notes or of chords, with or without rhythm."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ def generate_batches(
             from short windows now and then ends a piece after a few notes.
         prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
             The first one is the start token or what stands before the others.
-        top_k: draw among so many of the likeliest ids; 0 for all.
-        top_p: draw among the likeliest ids that have this share of the probability.
+        top_k: restrict sampling to so many of the most probable ids; 0 for all.
+        top_p: restrict sampling to the fewest ids with this total probability.
         sampler: of the run's model and codec, to compile it once for several calls; a fresh one
             when `None`.
 

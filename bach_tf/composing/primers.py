@@ -1,4 +1,4 @@
-"""How pieces are to begin, and how long they are to be: as a user says it, in steps and ids.
+"""Primers and lengths of pieces, from a user's terms to steps and ids.
 
 No TensorFlow here: a mistake is said before any of it is loaded.
 """

@@ -1,4 +1,4 @@
-"""What stands beside an exported model, for whoever finds it."""
+"""The README.txt of an exported model."""
 
 README = """\
 A model that writes music, exported by bach_tf.

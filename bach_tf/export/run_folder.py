@@ -1,4 +1,4 @@
-"""A run folder to be handed on: half the size, and nothing of the machine it was made on."""
+"""A run folder to share: half the size, without traces of the machine it was made on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens in each epoch: its time, the dropout's seeds, the precision, the end by NaN."""
+"""What happens in each epoch: its time, the dropout's seeds, the precision, stopping at NaN."""
 
 from __future__ import annotations
 

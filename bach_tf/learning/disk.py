@@ -1,4 +1,4 @@
-"""A full disk, in one line, whichever library has run into it."""
+"""One-line errors for a full disk, whichever library raised them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers of our own, beside those of the caller."""
+"""Random generators of our own, which leave the caller's alone."""
 
 from __future__ import annotations
 

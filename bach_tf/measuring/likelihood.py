@@ -1,4 +1,4 @@
-"""How likely a model finds one piece, token by token."""
+"""The log-likelihood of one piece under a model, by token."""
 
 from __future__ import annotations
 

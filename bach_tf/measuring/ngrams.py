@@ -1,4 +1,4 @@
-"""N-grams: the baseline that says what a likelihood is worth.
+"""N-gram models: the baseline of every likelihood.
 
 A model that has learnt anything must be likelier than the frequencies of its ids (order 0) and
 than what the few ids before each one tell (order 3, say).

@@ -1,4 +1,4 @@
-"""What counterpoint looks at: the intervals between voices, and how a voice moves."""
+"""Interval scores: the intervals between voices, and how a voice moves."""
 
 from __future__ import annotations
 

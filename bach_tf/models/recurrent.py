@@ -1,4 +1,4 @@
-"""Recurrent layers, one on the other."""
+"""Stacked recurrent layers."""
 
 from __future__ import annotations
 

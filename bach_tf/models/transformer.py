@@ -1,4 +1,4 @@
-"""A decoder-only transformer with relative attention."""
+"""A decoder-only transformer with relative self-attention."""
 
 from __future__ import annotations
 

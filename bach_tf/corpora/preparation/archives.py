@@ -1,4 +1,4 @@
-"""Archives of users and of the network: read without trust in what they say of themselves."""
+"""Untrusted archives, read within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deal pieces out to train, valid and test by a seed."""
+"""Assign pieces to train, valid and test by a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces that are in two splits: what is measured on them was learned by heart."""
+"""Pieces that are in two splits: what is measured on them was memorised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run learned: the loss and the accuracy of each epoch."""
+"""Learning curves: the loss and the accuracy of each epoch."""
 
 from __future__ import annotations
 
