@@ -28,6 +28,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 # Tools of their own, so that the environments above stay light: mkdocs reads the docstrings from the
 # source and imports nothing of ours.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -43,7 +44,7 @@ def show(piece: Piece) -> str:
     return f'<div style="color: black; background: white">{"".join(parts)}</div>'
 
 
-def _or_reason(make, piece: Piece, steps: int, shown: str) -> str:
+def _or_reason(make: Callable[[Piece], str], piece: Piece, steps: int, shown: str) -> str:
     """Return what `make` returns of so many steps, or a sentence why it cannot."""
     longer = piece.score.length > steps
     piece = replace(piece, score=piece.score.opening(steps)) if longer else piece

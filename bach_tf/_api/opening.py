@@ -65,7 +65,8 @@ def train(
         runs.check_run_name(run_name)
     from bach_tf import learning
 
-    return _fit(*learning.start_run(preset, run_name), verbose)
+    run, folder = learning.start_run(preset, run_name)
+    return _fit(run, folder, verbose)
 
 
 def load(run: str | Path | None = None) -> Run:
@@ -106,7 +107,14 @@ def read(path: str | Path, grid: str = "auto") -> Piece:
     return Piece.of(formats.read(Path(path), choose(GRIDS, grid, "grid")))
 
 
-def _preset_of(model, corpus, data_dir, epochs, seed, settings: Mapping[str, Any]) -> Preset:
+def _preset_of(
+    model: str,
+    corpus: str | None,
+    data_dir: str | Path | None,
+    epochs: int | None,
+    seed: int | None,
+    settings: Mapping[str, Any],
+) -> Preset:
     """Return the preset that is asked for."""
     preset = choose(PRESETS, model, "model")
     data_dir = None if data_dir is None else str(data_dir)
@@ -124,7 +132,8 @@ def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run
         raise ValueError("The weights that came with bach_tf are not to be changed.")
     from bach_tf import learning
 
-    return _fit(*learning.resume_run(folder, epochs), verbose)
+    begun, corpus = learning.resume_run(folder, epochs)
+    return _fit(begun, corpus, verbose)
 
 
 def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:

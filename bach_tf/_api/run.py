@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -27,6 +27,22 @@ if TYPE_CHECKING:
     from bach_tf.measuring.likelihood import LogLikelihood, Scorer
 
 Primer = str | Path | Piece | Score
+
+
+class Wishes(TypedDict, total=False):
+    """How a piece is to be, as `Run.generate` takes it."""
+
+    bars: int | None
+    length: int | None
+    min_bars: int | None
+    seed: int | None
+    temperature: float | None
+    top_k: int
+    top_p: float
+    primer: Primer | None
+    primer_length: int | None
+    tempo: float | None
+    program: int | str | None
 
 
 class Run(runs.Run):
@@ -58,10 +74,10 @@ class Run(runs.Run):
         return f"Run({runs.run_name(self.folder)!r}: {about})"
 
     @overload
-    def generate(self, *, num_outputs: None = None, **how: Any) -> Piece: ...
+    def generate(self, *, num_outputs: None = None, **how: Unpack[Wishes]) -> Piece: ...
 
     @overload
-    def generate(self, *, num_outputs: int, **how: Any) -> list[Piece]: ...
+    def generate(self, *, num_outputs: int, **how: Unpack[Wishes]) -> list[Piece]: ...
 
     def generate(
         self,
@@ -247,10 +263,11 @@ class Run(runs.Run):
         """Return the most and the fewest steps of a piece."""
         most = steps_of(self.codec, length, bars, self.preset.music.length)
         fewest = steps_of(self.codec, None, min_bars, self.preset.music.min_length)
-        if min_bars is not None and fewest > most:
+        bar = self.codec.steps_per_bar
+        if bar and min_bars is not None and fewest > most:
             raise ValueError(
                 f"`min_bars` must not be longer than the piece. Received: min_bars={min_bars}, and "
-                f"{most} steps, which are {most / self.codec.steps_per_bar:g} bars"
+                f"{most} steps, which are {most / bar:g} bars"
             )
         return {"length": most, "min_length": fewest}
 

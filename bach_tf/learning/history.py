@@ -89,6 +89,6 @@ def _epoch_of(line: str) -> int:
 
 def _number(cell: str | None) -> float:
     try:
-        return float(cell)
+        return float(cell or "")
     except (TypeError, ValueError):
         return math.nan

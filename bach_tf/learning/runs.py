@@ -62,7 +62,7 @@ class Run:
 
     folder: Path
     preset: Preset
-    codec: object
+    codec: Codec
     model: NextTokenModel
 
 

@@ -46,7 +46,7 @@ def estimate_key(score: Score) -> tuple[int, str] | None:
         for mode, profile in PROFILES.items()
         for tonic in range(12)
     }
-    return max(fits, key=fits.get)
+    return max(fits, key=fits.__getitem__)
 
 
 def key_signature(score: Score) -> int:
