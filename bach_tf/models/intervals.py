@@ -71,7 +71,7 @@ class IntervalScores(keras.layers.Layer):
         """Return what each note before and above says of each note: `(7 V, 4 V)`."""
         vocab_size = len(self.sounds)
         leaps, spaces = (
-            ops.take(table, self.distances, axis=1) * self.sounds
+            ops.multiply(ops.take(table, self.distances, axis=1), self.sounds)
             for table in (self.leaps, self.spaces)
         )  # (4, V, V) and (6, V, V)
         nothing = ops.zeros((vocab_size, vocab_size))
@@ -87,10 +87,11 @@ class IntervalScores(keras.layers.Layer):
         known = (before >= self.first) & (above >= self.first)
         interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
         moved = ops.cast(ops.not_equal(now, above), "int32")
-        rows = (np.arange(len(UPPER)) * 2 + moved) * (CLASSES + 1) + interval
+        rows = ops.add(np.arange(len(UPPER), dtype=np.int32) * 2, moved) * (CLASSES + 1) + interval
         scores = ops.take(ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0)  # (B, N, 6, 12)
         # From intervals to the pitch classes that make them with the note above.
-        turned = (np.arange(CLASSES) - (ops.expand_dims(now, -1) - self.first)) % CLASSES
+        distances = ops.expand_dims(now, -1) - self.first
+        turned = ops.subtract(np.arange(CLASSES, dtype=np.int32), distances) % CLASSES
         scores = ops.take_along_axis(scores, turned, axis=-1)
         scores = scores * ops.expand_dims(ops.cast(now >= self.first, scores.dtype), -1)
         sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, 6)

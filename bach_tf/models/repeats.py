@@ -59,7 +59,7 @@ def lagged(chords, lags):
         lags: int32 `(D,)`, in steps, the largest last.
     """
     reach = int(lags[-1])
-    places = ops.arange(ops.shape(chords)[1])[:, None] + reach - lags  # (N, D)
+    places = ops.subtract(ops.arange(ops.shape(chords)[1])[:, None] + reach, lags)  # (N, D)
     return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), places, axis=1)
 
 
