@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name, note_number
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+VOICE = "voice"  # all that the voice of a token sounds
 EXAMPLES = 6  # of tokens, in a message
 MOST_TOKENS = 2**18  # of a vocabulary: every model has weights for each of them
 PITCH = Whole(0, HIGHEST_NUMBER)
@@ -23,11 +24,39 @@ QUARTERS = Whole(1, 256)  # the longest note
 TIMING = Choice(dict.fromkeys(TIMINGS))
 
 
+class Token(NamedTuple):
+    """What an id stands for.
+
+    Args:
+        name: readable, and no other token's.
+        effect: what it does when a piece is played: the pitches that it lets `strike` and those it
+            lets `release`, or "voice" for all that its voice sounds; steps to `wait`; the
+            `duration` in steps and the `velocity` of notes. What is not named it does not do.
+
+    Example:
+        >>> note(60)
+        Token(name='C4', effect={'strike': [60], 'release': [60]})
+    """
+
+    name: str
+    effect: dict[str, Any]
+
+
+def note(*pitches: int, prefix: str = "") -> Token:
+    """Return the token that strikes a note or a chord. A note that is struck again ends."""
+    name = prefix + ".".join(map(note_name, pitches))
+    return Token(name, {"strike": list(pitches), "release": list(pitches)})
+
+
+HOLD = Token("_", {})
+REST = Token("r", {"release": VOICE})
+
+
 class Codec(ABC):
     """The contract that `bach_tf.codecs` describes, as far as all codecs do it alike.
 
     Args:
-        names: of the tokens behind the special ones.
+        tokens: those behind the special ones.
 
     Raises:
         ValueError: more tokens than any model could learn.
@@ -47,9 +76,10 @@ class Codec(ABC):
     timing: str = BEATS  # of decoded scores
     steps_per_bar: int | None = None
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, tokens: Sequence[Token]):
         special = SPECIAL[:UNKNOWN] if self.unknown is None else SPECIAL
-        self.tokens = (*special, *names)
+        self.tokens = (*special, *(token.name for token in tokens))
+        self.effects = (*({} for _ in special), *(token.effect for token in tokens))
         self.vocab_size = len(self.tokens)
         if self.vocab_size > MOST_TOKENS:
             raise ValueError(
@@ -186,8 +216,8 @@ def title_of(score: Score) -> str:
     return score.title or "a score"
 
 
-def names_of_range(lowest: int, highest: int, within=(0, HIGHEST_NUMBER)) -> list[str]:
-    """Return the names of the pitches `lowest..highest`.
+def notes_of_range(lowest: int, highest: int, within=(0, HIGHEST_NUMBER)) -> list[Token]:
+    """Return the tokens of the pitches `lowest..highest`.
 
     Raises:
         ValueError: bounds outside `within`, or in the wrong order.
@@ -197,7 +227,7 @@ def names_of_range(lowest: int, highest: int, within=(0, HIGHEST_NUMBER)) -> lis
             f"`lowest` and `highest` must be in {within[0]}..{within[1]}, in order. "
             f"Received: lowest={lowest}, highest={highest}"
         )
-    return [note_name(pitch) for pitch in range(lowest, highest + 1)]
+    return [note(pitch) for pitch in range(lowest, highest + 1)]
 
 
 def pitch_range(pitches: Sequence[int], transpose: tuple[int, int]) -> tuple[int, int]:

@@ -11,9 +11,11 @@ from bach_tf.codecs.base import (
     QUARTERS,
     TIMING,
     Codec,
+    Token,
     common_grid,
     cut_where_struck_again,
     move_block,
+    note,
     one_voice,
 )
 from bach_tf.score import SECONDS, VELOCITY, Score
@@ -78,12 +80,11 @@ class EventCodec(Codec):
         self.timing = TIMING.check("timing", timing)
         self.steps_per_quarter = GRID.check("steps_per_quarter", steps_per_quarter)
         self.longest_quarters = QUARTERS.check("longest_quarters", longest_quarters)
-        notes = [note_name(pitch) for pitch in range(PITCHES)]
         super().__init__(
-            [f"on:{note}" for note in notes]
-            + [f"off:{note}" for note in notes]
-            + [f"wait:{steps}" for steps in range(1, LONGEST_WAIT + 1)]
-            + [f"velocity:{middle_of_bin(number)}" for number in range(VELOCITY_BINS)]
+            [note(pitch, prefix="on:") for pitch in range(PITCHES)]
+            + [_release(pitch) for pitch in range(PITCHES)]
+            + [Token(f"wait:{steps}", {"wait": steps}) for steps in range(1, LONGEST_WAIT + 1)]
+            + [_velocity(middle_of_bin(number)) for number in range(VELOCITY_BINS)]
         )
 
     @classmethod
@@ -197,3 +198,11 @@ def _changes(notes: np.ndarray) -> list[tuple[int, bool, int, int]]:
         changes.append((begin, True, key, loudness // BIN_WIDTH))
         changes.append((begin + steps, False, key, 0))
     return sorted(changes)  # at one step False, the release, comes first
+
+
+def _release(pitch: int) -> Token:
+    return Token(f"off:{note_name(pitch)}", {"release": [pitch]})
+
+
+def _velocity(velocity: int) -> Token:
+    return Token(f"velocity:{velocity}", {"velocity": velocity})

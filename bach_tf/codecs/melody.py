@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bach_tf.codecs.base import (
+    HOLD,
     PITCH,
+    REST,
     UNKNOWN,
     Codec,
     move_block,
-    names_of_range,
+    notes_of_range,
     one_voice,
     pitch_range,
     pitches_of,
@@ -53,7 +55,7 @@ class MelodyCodec(Codec):
     steps_per_bar = 4 * STEPS_PER_QUARTER
 
     def __init__(self, lowest: int, highest: int):
-        super().__init__(["_", "r", *names_of_range(lowest, highest)])
+        super().__init__([HOLD, REST, *notes_of_range(lowest, highest)])
         self.lowest = int(lowest)
         self.highest = int(highest)
 

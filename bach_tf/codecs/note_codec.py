@@ -18,8 +18,10 @@ from bach_tf.codecs.base import (
     TIMING,
     UNKNOWN,
     Codec,
+    Token,
     common_grid,
     cut_where_struck_again,
+    note,
     one_voice,
 )
 from bach_tf.score import BEATS, VELOCITY, Score
@@ -105,13 +107,14 @@ class NoteCodec(Codec):
         self.longest = self.longest_quarters * self.steps_per_quarter
         self.first_interval = self.FIRST_NOTES + len(self.chords)
         self.first_duration = self.first_interval + self.longest + 1
-        names = [chord_name(chord) for chord in self.chords]
+        tokens = [note(*chord) for chord in self.chords]
         if rhythm:
-            names += [f"+{steps}" for steps in range(self.longest + 1)]
-            names += [f":{steps}" for steps in range(1, self.longest + 1)]
+            tokens += [Token(f"+{steps}", {"wait": steps}) for steps in range(self.longest + 1)]
+            steps = range(1, self.longest + 1)
+            tokens += [Token(f":{length}", {"duration": length}) for length in steps]
         else:
             self.voice_names = (self.notes_name,)
-        super().__init__(names)
+        super().__init__(tokens)
         if rhythm:
             self._keep_turns()
         self._ids = {chord: number for number, chord in enumerate(self.chords, self.FIRST_NOTES)}

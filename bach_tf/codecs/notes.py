@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bach_tf._basics.settings import Several, Text, Whole
-from bach_tf.codecs.base import MOST_TOKENS, PITCH, names_of_range, pitch_range
+from bach_tf.codecs.base import MOST_TOKENS, PITCH, notes_of_range, pitch_range
 from bach_tf.codecs.note_codec import (
     LONGEST_QUARTERS,
     Chord,
@@ -51,7 +51,7 @@ class PitchCodec(NoteCodec):
     step_name = "note"
 
     def __init__(self, lowest: int, highest: int, **settings):
-        names_of_range(lowest, highest)  # for its check
+        notes_of_range(lowest, highest)  # for its check
         self.lowest = int(lowest)
         self.highest = int(highest)
         super().__init__([(pitch,) for pitch in range(lowest, highest + 1)], **settings)

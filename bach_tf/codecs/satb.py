@@ -9,9 +9,10 @@ import numpy as np
 from bach_tf._basics.settings import Pair, Several, Whole
 from bach_tf.codecs.base import (
     PAD,
+    REST,
     Codec,
     move_block,
-    names_of_range,
+    notes_of_range,
     pitch_range,
     pitches_of,
 )
@@ -64,8 +65,8 @@ class SatbCodec(Codec):
         highest: int = HIGHEST_PITCH,
         ranges: Sequence[Sequence[int]] | None = None,
     ):
-        notes = names_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
-        super().__init__(["r", *notes])
+        notes = notes_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
+        super().__init__([REST, *notes])
         self.lowest = int(lowest)
         self.highest = int(highest)
         self.ranges = None if ranges is None else [[int(low), int(high)] for low, high in ranges]

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from bach_tf.codecs.base import HOLD, VOICE
 from bach_tf.recipes import Preset
-from bach_tf.theory.note_names import note_number
-
-HOLD, REST, VOICE = "_", "r", "voice"
-# What a token does, read off its name, which `bach_tf.codecs` makes: an effect and a number.
-NUMBERED = {"+": "wait", "wait:": "wait", ":": "duration", "velocity:": "velocity"}
 
 
 def describe_tokens(codec, preset: Preset) -> dict:
     """Return what a program must know to read the ids of a codec, as plain JSON data.
 
-    Its `reading` says how. The names of tokens are those that the codecs of bach_tf share; a
-    token whose name says nothing has no effect.
+    Its `reading` says how.
 
     Args:
         codec: of the run.
@@ -30,10 +23,10 @@ def describe_tokens(codec, preset: Preset) -> dict:
         ({'id': 6, 'name': 'C4', 'strike': [60], 'release': 'voice'}, [1])
     """
     tokens = [
-        {"id": number, "name": name, **(effect_of(name) if number > codec.END else {})}
-        for number, name in enumerate(codec.tokens)
+        {"id": number, "name": name, **effect}
+        for number, (name, effect) in enumerate(zip(codec.tokens, codec.effects))
     ]
-    if not any("duration" in token or token["name"].startswith("off:") for token in tokens):
+    if not any(map(_ends_notes, tokens)):
         _end_at_the_next(tokens)
     voices = len(codec.voice_names)
     return {
@@ -45,7 +38,7 @@ def describe_tokens(codec, preset: Preset) -> dict:
         "voices": list(codec.voice_names),
         "steps_per_quarter": codec.steps_per_quarter,
         "steps_after": [0] * (voices - 1) + [_steps_after(codec, tokens)],
-        "legato": codec.steps_per_bar is not None and HOLD not in codec.tokens,
+        "legato": codec.steps_per_bar is not None and HOLD.name not in codec.tokens,
         "velocity": 80,
         "tempo_qpm": preset.music.tempo_qpm,
         "program": preset.music.program,
@@ -75,39 +68,19 @@ READING = (
 )
 
 
-def effect_of(name: str) -> dict:
-    """Return what a token does, by its name; an empty dict for nothing.
-
-    Example:
-        >>> effect_of("C4"), effect_of("off:C4"), effect_of("+3"), effect_of("r")
-        ({'strike': [60], 'release': [60]}, {'release': [60]}, {'wait': 3}, {'release': 'voice'})
-    """
-    if name == REST:
-        return {"release": VOICE}
-    numbered = re.fullmatch(r"(\D+?)(\d+)", name)
-    if numbered and numbered[1] in NUMBERED:
-        return {NUMBERED[numbered[1]]: int(numbered[2])}
-    if name.startswith("off:"):
-        return {"release": _pitches(name.removeprefix("off:"))}
-    pitches = _pitches(name.removeprefix("on:"))
-    # A note that is struck again ends.
-    return {"strike": pitches, "release": pitches} if pitches else {}
-
-
-def _pitches(name: str) -> list[int]:
-    """Return the MIDI numbers of a note or a chord; none if the name is of neither."""
-    try:
-        return [note_number(note) for note in name.split(".")]
-    except ValueError:
-        return []
-
-
 def _steps_after(codec, tokens: list[dict]) -> int:
     """Return how many steps pass after the last voice's token of each step of the codec."""
     if codec.steps_per_bar is not None:  # its steps are those of the grid
         return 1
     # Without any time in its tokens a piece is told in quarters.
     return 0 if any("wait" in token for token in tokens) else codec.steps_per_quarter
+
+
+def _ends_notes(token: dict) -> bool:
+    """Return whether a token says when notes that were struck before end."""
+    return "duration" in token or (
+        "release" in token and "strike" not in token and token["release"] != VOICE
+    )
 
 
 def _end_at_the_next(tokens: list[dict]) -> None:

@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from bach_tf.codecs.base import PITCH, Codec, move_block, names_of_range, pitch_range, pitches_of
+from bach_tf.codecs.base import (
+    PITCH,
+    REST,
+    Codec,
+    move_block,
+    notes_of_range,
+    pitch_range,
+    pitches_of,
+)
 from bach_tf.score import STEPS_PER_QUARTER, Score
 
-REST, FIRST_PITCH = 4, 5
+SILENCE, FIRST_PITCH = 4, 5
 
 
 class StepCodec(Codec):
@@ -17,7 +25,7 @@ class StepCodec(Codec):
     steps_per_bar = 4 * STEPS_PER_QUARTER
 
     def __init__(self, lowest, highest):
-        super().__init__(["r", *names_of_range(lowest, highest)])
+        super().__init__([REST, *notes_of_range(lowest, highest)])
         self.lowest, self.highest = lowest, highest
 
     @classmethod
@@ -26,7 +34,7 @@ class StepCodec(Codec):
 
     def encode(self, score):
         pitches = score.to_grid(1)[:, 0]  # (T,)
-        return self._piece(np.where(pitches, pitches - self.lowest + FIRST_PITCH, REST))
+        return self._piece(np.where(pitches, pitches - self.lowest + FIRST_PITCH, SILENCE))
 
     def decode(self, ids):
         ids = self._music(ids)
