@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,11 @@ from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
+
+# A shell starts what runs in its background without Ctrl-C, and the programs that the tests start
+# would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and no time limit for one: a busy machine is no failure.
 settings.register_profile("bach_tf", derandomize=True, deadline=None, max_examples=50)

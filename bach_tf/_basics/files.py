@@ -7,9 +7,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from time import time_ns
 
 from bach_tf._basics.messages import printable
 
+KEPT_BYTES = 2**26  # of files that are read once, all together
+SETTLED_NS = 50_000_000  # after which a change of a file surely has another time than the last
 OF_A_MAC = "__MACOSX"  # a folder of archives that were made on a Mac: what is beside the files
 
 
@@ -58,6 +61,60 @@ def read_limited(path: Path, limit: int) -> bytes:
     if size > limit:
         raise ValueError(f"{path.name}: expected at most {limit:,} bytes, got {size:,}")
     return content
+
+
+class _Kept:
+    """The files that were read and have not changed, and how large they are together."""
+
+    def __init__(self):
+        self.files: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+        self.size = 0
+
+    def put(self, path: Path, stamp: tuple[int, ...], content: bytes) -> None:
+        if self.size + len(content) <= KEPT_BYTES:
+            self.files[path] = stamp, content
+            self.size += len(content)
+
+    def drop(self, path: Path) -> None:
+        self.size -= len(self.files.pop(path, (None, b""))[1])
+
+
+_kept = _Kept()
+
+
+def read_once(path: Path, limit: int) -> bytes:
+    """Return the bytes of a file as `read_limited` does; unchanged ones are read once in a process.
+
+    What the corpora read goes through here: a piece is hashed, validated and parsed, and each of
+    these asks for its bytes. At most `KEPT_BYTES` are kept.
+
+    Args:
+        path: of a regular file.
+        limit: the most bytes that it may have.
+
+    Raises:
+        ValueError: as `read_limited`.
+    """
+    path = Path(path).absolute()
+    stamp = _stamp(path)
+    before, content = _kept.files.get(path, (None, b""))
+    if stamp and stamp == before and len(content) <= limit:
+        return content
+    _kept.drop(path)
+    content = read_limited(path, limit)
+    # A file may change twice within one tick of its file system's clock.
+    if stamp and stamp == _stamp(path) and time_ns() - max(stamp[:2]) > SETTLED_NS:
+        _kept.put(path, stamp, content)
+    return content
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file does, its times first; `None` where there is no file."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino
 
 
 def list_files(folder: Path, endings: Sequence[str], *, deep: bool = True) -> Listing:

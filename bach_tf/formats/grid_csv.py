@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf._basics.choices import shortened
-from bach_tf._basics.files import read_limited
+from bach_tf._basics.files import read_once
 
 VOICES = ("soprano", "alto", "tenor", "bass")
 HEADER = tuple(f"note{voice}" for voice in range(len(VOICES)))
@@ -41,13 +41,15 @@ def read_grid_csv(path: Path) -> np.ndarray:
     return np.array(rows, np.int32)
 
 
-def write_grid_csv(path: Path, grid: np.ndarray) -> None:
-    """Write one piece: int array `(T, 4)`."""
+def write_grid_csv(path: Path, grid: np.ndarray) -> bytes:
+    """Write one piece: int array `(T, 4)`; return the bytes of the file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(np.asarray(grid).tolist())
-    path.write_text(text.getvalue(), encoding="ascii")
+    content = text.getvalue().encode("ascii")
+    path.write_bytes(content)
+    return content
 
 
 def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -59,7 +61,7 @@ def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
     Raises:
         ValueError: the file is too large or not text in UTF-8, or has an endless cell.
     """
-    content = read_limited(path, MOST_BYTES)
+    content = read_once(path, MOST_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -48,13 +48,15 @@ def read_notes_csv(path: Path) -> np.ndarray:
     return np.array(rows, np.int64).reshape(-1, len(HEADER))
 
 
-def write_notes_csv(path: Path, notes: np.ndarray) -> None:
-    """Write one piece: int array `(N, 5)`, as `read_notes_csv` returns it."""
+def write_notes_csv(path: Path, notes: np.ndarray) -> bytes:
+    """Write one piece, `(N, 5)` as `read_notes_csv` returns it; return the bytes of the file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(np.asarray(notes).tolist())
-    path.write_text(text.getvalue(), encoding="ascii")
+    content = text.getvalue().encode("ascii")
+    path.write_bytes(content)
+    return content
 
 
 def find_note_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -1,9 +1,13 @@
 """Files and folders of users: sizes, names, links, permissions."""
 
 import os
+import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from bach_tf._basics import files
 from bach_tf._basics.files import list_files, read_limited
 
 
@@ -92,3 +96,54 @@ def test_a_folder_without_permission_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"can be read, got .*locked: Permission denied\. Give"):
         names_of(tmp_path)
     assert names_of(tmp_path, deep=False) == (["a.csv"], {})
+
+
+def counted_reads(monkeypatch):
+    """Return how often each file is opened to be read from now on, by name."""
+    reads, opened = Counter(), Path.open
+
+    def counting(path, mode="r", *more, **how):
+        if mode in ("r", "rb"):
+            reads[path.name] += 1
+        return opened(path, mode, *more, **how)
+
+    monkeypatch.setattr(Path, "open", counting)
+    return reads
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "time_ns", lambda: time.time_ns() + 10**9)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"one")
+    reads = counted_reads(monkeypatch)
+    assert [files.read_once(path, 9), files.read_once(path, 9)] == [b"one", b"one"]
+    assert reads == {"a.csv": 1}
+    with pytest.raises(ValueError, match=r"a.csv: expected at most 2 bytes, got 3"):
+        files.read_once(path, 2)
+    path.write_bytes(b"other")
+    assert files.read_once(path, 9) == b"other"
+    path.unlink()
+    with pytest.raises(ValueError, match=r"a.csv: expected a file"):
+        files.read_once(path, 9)
+
+
+def test_a_file_that_has_just_changed_is_read_again(tmp_path, monkeypatch):
+    """It may change again, within one tick of its file system's clock."""
+    monkeypatch.setattr(files, "time_ns", lambda: 0)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"one")
+    reads = counted_reads(monkeypatch)
+    assert [files.read_once(path, 9), files.read_once(path, 9)] == [b"one", b"one"]
+    assert reads == {"a.csv": 2}
+
+
+def test_no_more_is_kept_than_there_is_room_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "time_ns", lambda: time.time_ns() + 10**9)
+    monkeypatch.setattr(files, "_kept", files._Kept())
+    monkeypatch.setattr(files, "KEPT_BYTES", 5)
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"four")
+    reads = counted_reads(monkeypatch)
+    for name in "abab":
+        assert files.read_once(tmp_path / name, 9) == b"four"
+    assert reads == {"a": 1, "b": 2}

@@ -52,7 +52,9 @@ def test_a_changed_piece_metre_or_split_is_another_content(tmp_path):
 def test_a_corpus_without_one_of_its_files_has_no_content(tmp_path):
     folder = written(tmp_path / "one")
     (folder / "train" / "a.csv").unlink()
-    with pytest.raises(ValueError, match=r"Expected a whole prepared corpus in .*one, got: File"):
+    with pytest.raises(
+        ValueError, match=r"Expected a whole prepared .*one, got: .*a.csv: expected a"
+    ):
         prepared.content_hash(folder)
 
 

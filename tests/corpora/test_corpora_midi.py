@@ -19,6 +19,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bach_tf._basics.replacing import sha256_of
 from bach_tf.corpora import CORPORA, read_manifest, read_prepared
 from bach_tf.corpora.cello import ARCHIVE as CELLO
 from bach_tf.corpora.cello import dances_of, title_of
@@ -475,7 +476,7 @@ def small_archive(tmp_path, monkeypatch):
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
-        small = replace(known, sha256=prepared.sha256_of(path))
+        small = replace(known, sha256=sha256_of(path))
         monkeypatch.setattr(f"bach_tf.corpora.{corpus}.ARCHIVE", small)
         return path
 

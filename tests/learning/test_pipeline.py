@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from bach_tf import learning
+from bach_tf._basics import files
 from bach_tf.codecs import CODECS, PAD, SatbCodec
-from bach_tf.corpora.preparation.prepared import piece_paths, read_prepared, write_prepared
+from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_prepared, write_prepared
+from bach_tf.formats.grid_csv import write_grid_csv
 from bach_tf.learning.pipeline import (
     Pieces,
     TrainingBatches,
@@ -21,7 +23,7 @@ from bach_tf.learning.pipeline import (
     load_split,
     split_windows,
 )
-from bach_tf.recipes import PRESETS
+from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
 CODEC = SatbCodec(lowest=31, highest=87)
@@ -70,6 +72,38 @@ def test_a_file_is_parsed_once_to_fit_a_codec_and_to_train(tiny_folder, tmp_path
     assert {path: opened[path] for path in piece_paths(folder, "train")} == dict.fromkeys(
         piece_paths(folder, "train"), 1
     )
+
+
+def test_a_first_run_reads_each_file_once(home, tmp_path, monkeypatch):
+    """Those of the user to hash, validate and prepare them; the prepared ones to hash and parse."""
+    monkeypatch.setattr(files, "SETTLED_NS", -1)
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for number in range(6):
+        steps = [[67 + number, 62, 59, 43]] * 16 + [[60 + number, 55, 52, 48]] * 16
+        write_grid_csv(mine / f"chorale_{number}.csv", steps)
+    reads = Counter()
+    limited = files.read_limited
+
+    def counting(path, limit):
+        reads[path] += 1
+        return limited(path, limit)
+
+    monkeypatch.setattr(files, "read_limited", counting)
+    preset = changed(
+        PRESETS["gru"],
+        corpus="folder",
+        data_dir=str(mine),
+        window=8,
+        stride=8,
+        model={"units": 4, "layers": 1},
+    )
+    run, corpus = learning.start_run(preset)
+    learning.training_batches(run.preset, run.codec, corpus)
+    pieces = [path for split in SPLITS for path in piece_paths(corpus, split)]
+    assert {path: reads[path] for path in pieces} == dict.fromkeys(pieces, 1)
+    assert {path: reads[path] for path in mine.iterdir()} == dict.fromkeys(mine.iterdir(), 1)
 
 
 def test_a_file_that_has_changed_is_parsed_again(tiny_folder, tmp_path):

@@ -30,13 +30,13 @@ import numpy as np
 import platformdirs
 
 from bach_tf._basics.choices import choose, shortened
-from bach_tf._basics.files import read_limited
+from bach_tf._basics.files import read_limited, read_once
 from bach_tf._basics.messages import printable
-from bach_tf._basics.replacing import sha256_of
 from bach_tf.corpora.preparation.naming import short_name, untaken_names
 from bach_tf.formats.grid_csv import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
+    MOST_BYTES,
     VOICES,
     read_grid_csv,
     write_grid_csv,
@@ -150,8 +150,9 @@ def write_prepared(
             names = sorted(pieces[split])
             for name, file in zip(names, untaken_names(map(short_name, names))):
                 path, score = scratch / split / f"{file}.csv", pieces[split][name]
-                more = write(path, score)
-                entries.append(_entry(f"{split}/{file}.csv", sha256_of(path), score) | more)
+                content, more = write(path, score)
+                digest = hashlib.sha256(content).hexdigest()
+                entries.append(_entry(f"{split}/{file}.csv", digest, score) | more)
         manifest = {
             "format": FORMAT,
             "layout": layout,
@@ -235,7 +236,7 @@ def is_intact(folder: Path) -> bool:
     try:
         manifest = read_manifest(folder)
         return manifest["layout"] in LAYOUTS and all(
-            sha256_of(folder / entry["file"]) == entry["sha256"] for entry in manifest["pieces"]
+            _sha256_of(folder / entry["file"]) == entry["sha256"] for entry in manifest["pieces"]
         )
     except (ValueError, OSError, KeyError, TypeError):
         return False
@@ -263,9 +264,9 @@ def content_hash(folder: Path) -> str:
         total.update(json.dumps(about).encode())
         for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
             # The bytes that are there: a user may have edited a file since it was prepared.
-            kept = entry | dict.fromkeys(UNHEARD) | {"sha256": sha256_of(folder / entry["file"])}
+            kept = entry | dict.fromkeys(UNHEARD) | {"sha256": _sha256_of(folder / entry["file"])}
             total.update(json.dumps(kept, sort_keys=True).encode())
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
             "Delete the folder to have it built again."
@@ -285,7 +286,7 @@ def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
     total = hashlib.sha256()
     for path in paths:
         try:
-            content = read_limited(path, limit)
+            content = read_once(path, limit)
         except ValueError as error:
             content = str(error).encode(errors="surrogateescape")
         name = os.fsencode(path.relative_to(root).as_posix())
@@ -293,18 +294,23 @@ def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
     return total.hexdigest()
 
 
-def _write_grid(path: Path, score: Score) -> dict:
-    write_grid_csv(path, score.to_grid(len(VOICES)))
-    return {}
+def _sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a piece in hexadecimal."""
+    return hashlib.sha256(read_once(path, MOST_BYTES)).hexdigest()
+
+
+def _write_grid(path: Path, score: Score) -> tuple[bytes, dict]:
+    return write_grid_csv(path, score.to_grid(len(VOICES))), {}
 
 
 def _read_grid(path: Path, **about) -> Score:
     return Score.from_grid(read_grid_csv(path), **about)
 
 
-def _write_notes(path: Path, score: Score) -> dict:
-    write_notes_csv(path, np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1))
-    return {"length": score.length}  # the end of the last note need not be that of the piece
+def _write_notes(path: Path, score: Score) -> tuple[bytes, dict]:
+    notes = np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1)
+    # The end of the last note need not be that of the piece.
+    return write_notes_csv(path, notes), {"length": score.length}
 
 
 def _read_notes(path: Path, **about) -> Score:
@@ -315,9 +321,9 @@ def _read_notes(path: Path, **about) -> Score:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-# How pieces are written, and read back: `write(path, score)` returns what more the manifest
-# has to keep, and `read(path, **about)` gets it together with `ABOUT` and the grid.
-LAYOUTS: dict[str, tuple[Callable[..., dict], Callable[..., Score]]] = {
+# How pieces are written, and read back: `write(path, score)` returns the bytes of the
+# file and what more the manifest has to keep, and `read(path, **about)` gets it together with `ABOUT` and the grid.
+LAYOUTS: dict[str, tuple[Callable[..., tuple[bytes, dict]], Callable[..., Score]]] = {
     "grid": (_write_grid, _read_grid),
     "notes": (_write_notes, _read_notes),
 }
