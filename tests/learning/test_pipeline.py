@@ -91,14 +91,8 @@ def test_a_first_run_reads_each_file_once(home, tmp_path, monkeypatch):
         return limited(path, limit)
 
     monkeypatch.setattr(files, "read_limited", counting)
-    preset = changed(
-        PRESETS["gru"],
-        corpus="folder",
-        data_dir=str(mine),
-        window=8,
-        stride=8,
-        model={"units": 4, "layers": 1},
-    )
+    sizes = {"window": 8, "stride": 8, "model": {"units": 4, "layers": 1}}
+    preset = changed(PRESETS["gru"], corpus="folder", data_dir=str(mine), **sizes)
     run, corpus = learning.start_run(preset)
     learning.training_batches(run.preset, run.codec, corpus)
     pieces = [path for split in SPLITS for path in piece_paths(corpus, split)]
