@@ -321,8 +321,8 @@ def _read_notes(path: Path, **about) -> Score:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-# How pieces are written, and read back: `write(path, score)` returns the bytes of the file and what
-# more the manifest has to keep, and `read(path, **about)` gets it together with `ABOUT` and the grid.
+# How pieces are written, and read back: `write(path, score)` returns the bytes of the file and
+# what more the manifest has to keep; `read(path, **about)` gets that, `ABOUT` and the grid.
 LAYOUTS: dict[str, tuple[Callable[..., tuple[bytes, dict]], Callable[..., Score]]] = {
     "grid": (_write_grid, _read_grid),
     "notes": (_write_notes, _read_notes),
