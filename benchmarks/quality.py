@@ -4,7 +4,7 @@
     python -m benchmarks.quality --quick
 
 Each preset of four voices is trained with its own settings on the canonical chorales until its
-validation is below 0.60 nats a token, or its minutes are over; so is the recipe for GRUs with the
+validation is below 0.60 nats per token, or its minutes are over; so is the recipe for GRUs with the
 settings of its author. The minutes are those of the epochs, validation included. `--quick` trains
 small models for an epoch: it shows that all works, and no figure.
 """
@@ -45,7 +45,7 @@ class Until(keras.callbacks.Callback):
     """Stop after the epoch whose validation is good enough, or in which the time is over.
 
     Args:
-        nll: of the validation, in nats a token.
+        nll: of the validation, in nats per token.
         minutes: counted from the first epoch.
     """
 

@@ -151,3 +151,16 @@ def test_what_is_faster_on_a_cpu_is_imported_where_it_is_used_alone():
         names = imported(at_module_level(ast.parse(path.read_bytes())))
         inside = [name for name in names if name.startswith("bach_tf.models.cpu.")]
         assert path.parent.name == "cpu" or inside == []
+
+
+TRAINERS = {"fitting", "callbacks", "checkpoints", "optimizers", "rates", "metrics", "history"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room_of(path) == "composing"], ids=name_of
+)
+def test_nothing_that_generates_imports_anything_that_trains(path):
+    names = [name.split(".") for name in imported(ast.walk(ast.parse(path.read_bytes())))]
+    assert not [
+        name for name in names if name[:2] == ["bach_tf", "learning"] and TRAINERS & {*name}
+    ]

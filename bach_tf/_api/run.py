@@ -191,7 +191,7 @@ class Run(runs.Run):
             data_dir: where it is read from.
 
         Returns:
-            `nll` in nats a token, `perplexity`, `accuracy`, `tokens` and more, as
+            `nll` in nats per token, `perplexity`, `accuracy`, `tokens` and more, as
             `bach_tf.measuring.evaluation.evaluate` returns them.
 
         Raises:

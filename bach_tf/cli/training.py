@@ -48,7 +48,7 @@ def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
     Returns:
         `run`, `recipe`, `corpus`, `epochs`, `best_epoch`, counted from 1, and of that epoch
         `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy`, the last two of the
-        validation, in nats a token and as a share; `seconds` of all epochs; `stopped`, why there
+        validation, in nats per token and as a share; `seconds` of all epochs; `stopped`, why there
         were no more of them; `files` of the run.
         What the history does not hold is `None`.
     """
@@ -82,7 +82,7 @@ def training_table(record: dict) -> RenderableType:
     table.add_column("training", justify="right")
     table.add_column("validation", justify="right")
     table.add_row(
-        "nats a token", *(_or_dash(record[name], "{:.4f}") for name in ("train_nll", "best_nll"))
+        "nats per token", *(_or_dash(record[name], "{:.4f}") for name in ("train_nll", "best_nll"))
     )
     shares = (record["train_accuracy"], record["best_accuracy"])
     percent = (None if share is None else 100 * share for share in shares)
@@ -99,7 +99,7 @@ def closing_lines(record: dict, generate: str = "bach-tf generate") -> str:
     """
     return (
         f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s{_why(record['stopped'])}. "
-        f"Best validation: {record['best_nll']:.4f} nats a token after epoch "
+        f"Best validation: {record['best_nll']:.4f} nats per token after epoch "
         f"{record['best_epoch']}.\n"
         f"Run folder: {record['run']}. Next: {generate} --run {record['run']}"
     )

@@ -59,7 +59,7 @@ class Outcome:
     Args:
         epochs: finished in all.
         best_epoch: the one whose weights were kept, counted from 1.
-        best_nll: its validation, in nats a token.
+        best_nll: its validation, in nats per token.
         seconds: of all epochs.
         stopped: why there were no more of them: `"finished"`, the last epoch was reached;
             `"patience"`, validation no longer got better; `"NaN in epoch N"`, counted from 1; or

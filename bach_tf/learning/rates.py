@@ -11,7 +11,7 @@ from bach_tf._basics.choices import choose
 from bach_tf.recipes import Preset
 
 MONITOR = "val_nll"
-LEAST_GAIN = 1e-4  # nats a token by which validation must get better to count
+LEAST_GAIN = 1e-4  # nats per token by which validation must get better to count
 SCHEDULES: dict[str, Callable[[Preset, int], float]] = {
     "constant": lambda preset, epoch: 1.0,
     "cosine": lambda preset, epoch: (

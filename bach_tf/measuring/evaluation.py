@@ -164,7 +164,7 @@ def format_measures(measures: dict[str, float]) -> str:
             lines += _format_places(value)
             continue
         text = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
-        unit = "nats a token" if name.startswith("nll") else ""
+        unit = "nats per token" if name.startswith("nll") else ""
         lines.append(f"{name:<14}{text:>10}  {unit}".rstrip())
     return "\n".join(lines)
 
@@ -175,13 +175,13 @@ def _format_places(nll: np.ndarray) -> list[str]:
         nll.reshape(-1, STEPS_PER_QUARTER) if nll.size % STEPS_PER_QUARTER == 0 else nll[None]
     )
     lines = enumerate(("".join(f"{each:>10.4f}" for each in quarter) for quarter in quarters), 1)
-    return [f"quarter {number:<6}{line}  nats a token, each step" for number, line in lines]
+    return [f"quarter {number:<6}{line}  nats per token, each step" for number, line in lines]
 
 
 def format_ngrams(measures: dict[int, dict[str, float]]) -> str:
     """Return a line for each n-gram model."""
     return "\n".join(
-        f"order-{order} n-gram{each['nll']:>10.4f}  nats a token, accuracy {each['accuracy']:.4f}"
+        f"order-{order} n-gram{each['nll']:>10.4f}  nats per token, accuracy {each['accuracy']:.4f}"
         for order, each in measures.items()
     )
 

@@ -14,7 +14,7 @@ _PRESETS = {
     # After the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15: its layers,
     # dropout of 0.3, Adam at 0.01 and power scheduling over 40 epochs. What is
     # changed follows short trials, one of each (8 minutes on busy cores, another gradient
-    # clipping than here), validation on `jsb` in nats a token:
+    # clipping than here), validation on `jsb` in nats per token:
     #   after 18 epochs: rate 0.01, input dropout 0.3: 0.657; rate 0.004, input dropout 0.1: 0.566
     #   after 12 epochs: the latter 0.603; rate 0.006, input dropout 0.05, 160 units: 0.572
     # Recurrent dropout of 0.1 makes an epoch 1.6 times as long (30 s instead of 19).

@@ -493,11 +493,11 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
     assert text_of(training.training_table(record)) == (
         "\n"
         "epoch 2 of 3, the best  training  validation\n"
-        "nats a token              1.0000      1.2500\n"
+        "nats per token            1.0000      1.2500\n"
         "accuracy                  75.0 %      70.0 %"
     )
     assert training.closing_lines({**record, "run": "tb_logs/a"}) == (
-        "Trained 3 epochs in 61 s. Best validation: 1.2500 nats a token after epoch 2.\n"
+        "Trained 3 epochs in 61 s. Best validation: 1.2500 nats per token after epoch 2.\n"
         "Run folder: tb_logs/a. Next: bach-tf generate --run tb_logs/a"
     )
 

@@ -198,7 +198,7 @@ def test_where_tfdv_has_wheels(monkeypatch, python, system, machine, libc, wheel
     monkeypatch.setattr(measures.platform, "libc_ver", lambda: libc)
     assert measures.has_wheels() is wheels
     absent = measures.why_missing(ModuleNotFoundError(name=TFDV))
-    assert ("pip install 'bach_tf[tfdv]'" in absent) is wheels
+    assert ("pip install '.[tfdv]' in the checkout of bach_tf" in absent) is wheels
     assert len(absent) < WIDEST
     broken = measures.why_missing(ImportError("libfoo.so is missing", name="tfx_bsl"))
     assert "cannot be imported (libfoo.so is missing)" in broken

@@ -158,9 +158,11 @@ def test_without_the_packages_the_additive_synthesiser_is_taken(without_packages
     samples = left_and_right(tmp_path / "a.wav")
     assert len(samples) == 5 * SAMPLE_RATE
     assert abs(cents_off(samples[:, 0], frequencies()[48])) < 1
-    with pytest.raises(ValueError, match=r"need midirenderer and pretty_midi, .* pip install 'ba"):
+    with pytest.raises(
+        ValueError, match=r"need midirenderer and pretty_midi, .* pip install '.\[so"
+    ):
         make_sound(CHORD, Rendition(synthesiser="soundfont"))
-    with pytest.raises(ValueError, match=r"\.opus needs soundfile, .* pip install 'bach_tf\[sound"):
+    with pytest.raises(ValueError, match=r"\.opus needs soundfile, .* pip install '.\[sound"):
         write_opus(CHORD, tmp_path / "a.opus")
     assert not (tmp_path / "a.opus").exists()
 

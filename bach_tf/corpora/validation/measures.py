@@ -195,7 +195,7 @@ def why_missing(error: ImportError) -> str:
     if error.name != "tensorflow_data_validation":
         why = f"cannot be imported ({error})"
     elif has_wheels():
-        why = "is not installed (pip install 'bach_tf[tfdv]')"
+        why = "is not installed (pip install '.[tfdv]' in the checkout of bach_tf)"
     else:
         why = f"has no wheels for {_system()}"
     return (

@@ -30,7 +30,7 @@ from bach_tf.score import Score
 
 PACKAGES = ("midirenderer", "pretty_midi")
 SOUNDFONT = "TimGM6mb.sf2"  # in the folder of pretty_midi
-HOW_TO_INSTALL = "Install the extra: pip install 'bach_tf[sound]'."
+HOW_TO_INSTALL = "Install the extra `sound`: pip install '.[sound]' in the checkout of bach_tf."
 FADE_SECONDS = 0.2  # at the end of the tail, for what still rings
 VOLUME, PAN, MIDDLE, LOUDEST = 7, 10, 64, 127  # MIDI controllers and their values
 

@@ -11,7 +11,7 @@ from bach_tf.formats.piano_roll import COLOURS
 HISTORY = "history.csv"
 BEST_BY = "val_nll"
 TRAINING, VALIDATION = COLOURS[1], COLOURS[0]
-PANELS = {"nll": "loss, nats a token", "accuracy": "accuracy"}
+PANELS = {"nll": "loss, nats per token", "accuracy": "accuracy"}
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 9.0, 6.0, 130
 LOSSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)  # that a logarithmic axis names
 STEEP = 4  # how many times the last loss is the first one where the axis is logarithmic
