@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -307,7 +308,9 @@ class Score:
         return grid
 
     @classmethod
-    def from_grid(cls, grid, *, velocity: int | Sequence[int] = VELOCITY, **about) -> Score:
+    def from_grid(
+        cls, grid: np.typing.ArrayLike, *, velocity: int | Sequence[int] = VELOCITY, **about: Any
+    ) -> Score:
         """Return the score of a grid; equal neighbours in a voice are one held note.
 
         Args:

@@ -164,3 +164,62 @@ def test_nothing_that_generates_imports_anything_that_trains(path):
     assert not [
         name for name in names if name[:2] == ["bach_tf", "learning"] and TRAINERS & {*name}
     ]
+
+
+def is_public(path):
+    """Return whether users may import a file; `_api` is what the package itself gives them."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return all(not part.startswith("_") or part in ("__init__", "_api") for part in parts)
+
+
+def public_functions(nodes, of_class=False):
+    """Yield each public function and method, and whether its first argument is the object."""
+    for node in nodes:
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            yield from public_functions(ast.iter_child_nodes(node), of_class)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body, of_class=True)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (
+            not node.name.startswith("_") or node.name == "__init__"
+        ):
+            static = any(ast.unparse(each) == "staticmethod" for each in node.decorator_list)
+            yield node, of_class and not static
+
+
+def without_hints(tree):
+    """Return what has no type in the signatures that others call: "function: argument"."""
+    lacking = []
+    for node, has_self in public_functions(tree.body):
+        own = node.args
+        arguments = [*own.posonlyargs, *own.args][has_self:] + own.kwonlyargs
+        arguments += [each for each in (own.vararg, own.kwarg) if each is not None]
+        lacking += [f"{node.name}: {each.arg}" for each in arguments if each.annotation is None]
+        if node.returns is None and node.name != "__init__":
+            lacking.append(f"{node.name}: return")
+    return lacking
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if is_public(path)], ids=name_of)
+def test_public_signatures_have_types(path):
+    assert without_hints(ast.parse(path.read_bytes())) == []
+
+
+def test_a_missing_type_would_be_found():
+    code = """
+if True:
+    def plain(a, *rest, b: int = 0, **others) -> int: ...
+class Public:
+    def __init__(self, a: int, b=1): ...
+    def method(self): ...
+    @staticmethod
+    def static(a) -> None: ...
+    @property
+    def whole(self) -> int: ...
+    def _own(self, a): ...
+class _Own:
+    def method(self): ...
+"""
+    assert without_hints(ast.parse(code)) == [
+        *("plain: a", "plain: rest", "plain: others"),
+        *("__init__: b", "method: return", "static: a"),
+    ]

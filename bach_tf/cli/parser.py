@@ -6,8 +6,8 @@ import argparse
 import difflib
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from bach_tf._basics.choices import shortened
 
@@ -44,13 +44,15 @@ class Parser(argparse.ArgumentParser):
         *,
         spellings: Spellings | None = None,
         check: Callable[[argparse.Namespace], None] | None = None,
-        **about,
+        **about: Any,
     ):
         super().__init__(formatter_class=_format, **about)
         self.spellings = spellings or {}
         self.check = check
 
-    def parse_args(self, args=None, namespace=None):  # noqa: D102
+    def parse_args(  # noqa: D102
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> Any:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(self._about_unknown(unknown))
@@ -61,7 +63,9 @@ class Parser(argparse.ArgumentParser):
                 self.error(str(error))
         return parsed
 
-    def parse_known_args(self, args=None, namespace=None):  # noqa: D102
+    def parse_known_args(  # noqa: D102
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> Any:
         try:
             arguments = respell(sys.argv[1:] if args is None else args, self.spellings)
         except ValueError as error:
@@ -151,7 +155,7 @@ def _number(read: Callable, text: str, low, high, expected: str):
     return number
 
 
-def respell(arguments: Sequence[str], spellings: Spellings) -> list[str]:
+def respell(arguments: Iterable[str], spellings: Spellings) -> list[str]:
     """Return a command line with dashes for underscores, and with our names of options.
 
     Args:

@@ -18,6 +18,7 @@ from bach_tf.theory.note_names import note_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from bach_tf.codecs import Codec
     from bach_tf.formats.files import Written
 
 ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
@@ -42,7 +43,9 @@ class Pieces:
         self._numbers: dict[bytes, int] = {}  # of pieces, counted from 1
         self._repeated: dict[int, int] = {}
 
-    def add(self, ids: np.ndarray, score: Score, files: Written, codec, tempo_qpm: float) -> None:
+    def add(
+        self, ids: np.ndarray, score: Score, files: Written, codec: Codec, tempo_qpm: float
+    ) -> None:
         """Note a piece.
 
         Args:
@@ -129,7 +132,9 @@ def _reason(failed: tuple[Path, Exception]) -> str:
     return shortened(str(error), LONGEST_REASON)
 
 
-def piece_record(score: Score, paths: Sequence[Path], codec, tempo_qpm: float, ended: bool) -> dict:
+def piece_record(
+    score: Score, paths: Sequence[Path], codec: Codec, tempo_qpm: float, ended: bool
+) -> dict:
     """Return what there is to say of a piece, as plain data.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bach_tf.cli.options import MOST_PIECES, add_output_options, add_run, add_sampling
 from bach_tf.cli.parser import Parser, whole
 from bach_tf.cli.talk import Talk
-from bach_tf.learning.runs import SHIPPED, find_run, load_trained_run, run_name
+from bach_tf.learning.runs import SHIPPED, Run, find_run, load_trained_run, run_name
 from bach_tf.measuring.plots import read_history, write_distributions, write_training_curve
 
 PIECES = 30
@@ -58,7 +58,7 @@ def folder_of_pictures(run: Path) -> Path:
     return run / FOLDER
 
 
-def both_sides(run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
+def both_sides(run: Run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
     """Return the pieces of a run's corpus by split, and new ones.
 
     Those of the corpus have gone through the codec: what it cannot say is no fault of the model.

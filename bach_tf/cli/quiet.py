@@ -5,6 +5,9 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from bach_tf._basics import process
 
@@ -39,7 +42,9 @@ class SilentImport(importlib.abc.MetaPathFinder):
     Version 2.21 says what it finds on the machine before it reads `TF_CPP_MIN_LOG_LEVEL`.
     """
 
-    def find_spec(self, fullname, path, target=None):  # noqa: D102
+    def find_spec(  # noqa: D102
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname != "tensorflow":
             return None
         sys.meta_path.remove(self)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bach_tf._basics.messages import printable
 from bach_tf._basics.process import (
@@ -233,7 +233,7 @@ def complain(name: str, what: Exception | str) -> None:
     )
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return a value as JSON can say it: what is no number is `null`, and a path is its name.
 
     Example:

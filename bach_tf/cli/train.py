@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
@@ -106,7 +107,7 @@ def check_resume(args: Namespace) -> None:
         raise ValueError("--resume goes on as the run began: of the others it takes only --epochs")
 
 
-def setting(name: str):
+def setting(name: str) -> Callable[[str], list[str]]:
     """Return what makes `--set` of another program's value.
 
     Example:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bach_tf.cli.talk import Talk
+    from bach_tf.learning.fitting import Outcome
     from bach_tf.learning.runs import Run
 
 HISTORY = "history.csv"
@@ -22,7 +23,7 @@ MEASURES = {
 }
 
 
-def finish_training(run: Run, corpus: Path, outcome, talk: Talk) -> None:
+def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> None:
     """Print what a training came to.
 
     Args:
@@ -36,7 +37,7 @@ def finish_training(run: Run, corpus: Path, outcome, talk: Talk) -> None:
     talk.finish(record, [record["run"]], closing_lines(record, talk.sibling("generate")))
 
 
-def training_record(folder: Path, recipe: str, corpus: Path, outcome) -> dict:
+def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -> dict:
     """Return what there is to say of a training, as plain data.
 
     Args:

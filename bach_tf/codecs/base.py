@@ -101,7 +101,7 @@ class Codec(ABC):
         """Return the ids of a piece: int32 `(T,)`."""
 
     @abstractmethod
-    def decode(self, ids) -> Score:
+    def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids."""
 
     @abstractmethod
@@ -124,7 +124,7 @@ class Codec(ABC):
             raise ValueError(f"The setting `{missing}` of the codec is missing.")
         return cls(**arguments)
 
-    def voice_of(self, positions) -> np.ndarray:
+    def voice_of(self, positions: np.typing.ArrayLike) -> np.ndarray:
         """Return the index into `voice_names` of the tokens at `positions` of a piece."""
         return np.asarray(positions) % len(self.voice_names)
 
@@ -216,7 +216,9 @@ def title_of(score: Score) -> str:
     return score.title or "a score"
 
 
-def notes_of_range(lowest: int, highest: int, within=(0, HIGHEST_NUMBER)) -> list[Token]:
+def notes_of_range(
+    lowest: int, highest: int, within: tuple[int, int] = (0, HIGHEST_NUMBER)
+) -> list[Token]:
     """Return the tokens of the pitches `lowest..highest`.
 
     Raises:

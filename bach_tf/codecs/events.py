@@ -127,7 +127,7 @@ class EventCodec(Codec):
             ids.append((self.FIRST_ON if struck else self.FIRST_OFF) + pitch)
         return self._piece(ids + self._wait(score.length - now))
 
-    def decode(self, ids) -> Score:
+    def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids.
 
         A release of what does not sound is skipped, a key struck again ends its note and begins

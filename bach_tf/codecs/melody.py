@@ -89,7 +89,7 @@ class MelodyCodec(Codec):
         ids[score.onset] = np.where(inside, score.pitch - self.lowest + self.FIRST_PITCH, UNKNOWN)
         return self._piece(ids)
 
-    def decode(self, ids) -> Score:
+    def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids; unknown notes are rests, to keep the time.
 
         Args:

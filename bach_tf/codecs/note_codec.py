@@ -167,7 +167,7 @@ class NoteCodec(Codec):
         turns = [self.first_interval + intervals, notes, self.first_duration + durations - 1]
         return self._piece(np.stack(turns, axis=1).reshape(-1))
 
-    def decode(self, ids) -> Score:
+    def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids.
 
         With rhythm, each interval moves the next onset on, whatever it follows; a duration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bach_tf._basics.settings import Several, Text, Whole
 from bach_tf.codecs.base import MOST_TOKENS, PITCH, notes_of_range, pitch_range
@@ -50,7 +51,7 @@ class PitchCodec(NoteCodec):
     notes_name = "pitch"
     step_name = "note"
 
-    def __init__(self, lowest: int, highest: int, **settings):
+    def __init__(self, lowest: int, highest: int, **settings: Any):
         notes_of_range(lowest, highest)  # for its check
         self.lowest = int(lowest)
         self.highest = int(highest)
@@ -134,7 +135,7 @@ class ChordCodec(NoteCodec):
     notes_name = "chord"
     step_name = "chord"
 
-    def __init__(self, chords: Sequence[str], **settings):
+    def __init__(self, chords: Sequence[str], **settings: Any):
         pitches = [chord_pitches(name) for name in chords]
         if len(set(pitches)) < len(pitches):
             twice = next(chord for chord, times in Counter(pitches).items() if times > 1)

@@ -133,7 +133,7 @@ class SatbCodec(Codec):
             )
         return self._piece(ids.reshape(-1))
 
-    def decode(self, ids) -> Score:
+    def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids that a model may emit.
 
         Padding and start are skipped, the end token ends the piece, and the voices that a

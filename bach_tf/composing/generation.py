@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from bach_tf.codecs import Codec
 from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import Run
@@ -18,7 +20,7 @@ TOKENS_AT_ONCE = 1 << 20
 MOST_TOKENS = 1 << 27  # that `generate_ids` returns: half a gigabyte
 
 
-def generate(run: Run, **how) -> list[Score]:
+def generate(run: Run, **how: Any) -> list[Score]:
     """Write pieces in the style of a run.
 
     Args:
@@ -37,12 +39,12 @@ def generate(run: Run, **how) -> list[Score]:
     return [decode_piece(run.codec, ids) for ids in generate_ids(run, **how)]
 
 
-def decode_piece(codec, ids: np.ndarray) -> Score:
+def decode_piece(codec: Codec, ids: np.ndarray) -> Score:
     """Return the score of ids that begin with the start token, without silence at its beginning."""
     return codec.decode(ids[1:]).without_leading_silence()
 
 
-def primer_steps(codec, prompt: np.ndarray) -> int:
+def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
     """Return how many steps of a piece's score are those of its prompt.
 
     Args:
@@ -53,7 +55,7 @@ def primer_steps(codec, prompt: np.ndarray) -> int:
     return primer.length if len(primer) else 0
 
 
-def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how) -> np.ndarray:
+def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how: Any) -> np.ndarray:
     """Write pieces in the style of a run, as ids.
 
     Args:

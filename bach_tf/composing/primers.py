@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf._basics.choices import choose, shortened
-from bach_tf.codecs import parse_tokens
+from bach_tf.codecs import Codec, parse_tokens
 from bach_tf.formats import READERS, read
 from bach_tf.formats.reading import Grid
 from bach_tf.score import Score
@@ -24,7 +24,7 @@ FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
 
 
-def read_prompt(codec, primer: str, length: int | None = None) -> np.ndarray:
+def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndarray:
     """Return the ids of a primer that is a file or tokens: int32 `(1 + P,)`.
 
     Args:
@@ -73,7 +73,7 @@ def read_primer(path: Path, grid: Grid) -> Score:
     return read(path, grid).score
 
 
-def check_room(codec, prompt: np.ndarray, length: int) -> None:
+def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
     """Check that a piece goes on behind its prompt.
 
     Args:
@@ -94,7 +94,7 @@ def check_room(codec, prompt: np.ndarray, length: int) -> None:
         )
 
 
-def steps_of(codec, length: int | None, bars: int | None, default: int) -> int:
+def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -> int:
     """Return how many steps of a codec a user has asked for.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.choices import shortened
-from bach_tf.codecs import PAD
+from bach_tf.codecs import PAD, Codec
 from bach_tf.models import NextTokenModel
 
 HIGHEST_TEMPERATURE = 100  # at which nearly all ids are drawn alike
@@ -45,14 +45,14 @@ class Sampler:
         ... )
     """
 
-    def __init__(self, model: NextTokenModel, codec):
+    def __init__(self, model: NextTokenModel, codec: Codec):
         self.model = model
         self.codec = codec
         self._loops: dict[tuple[int, bool], Callable[..., tf.Tensor]] = {}  # compiled
 
     def sample(
         self,
-        prompt,
+        prompt: np.typing.ArrayLike,
         *,
         length: int,
         temperature: float,
@@ -155,7 +155,16 @@ class Sampler:
         return both
 
     def loop(
-        self, prompt, length, min_length, temperature, seed, outputs, may_draw, top_k, top_p
+        self,
+        prompt: tf.Tensor,
+        length: tf.Tensor,
+        min_length: tf.Tensor,
+        temperature: tf.Tensor,
+        seed: tf.Tensor,
+        outputs: tf.Tensor,
+        may_draw: tf.Tensor,
+        top_k: tf.Tensor | None,
+        top_p: tf.Tensor,
     ) -> tf.Tensor:
         """Return what `sample` returns, of tensors: for the graph of another function.
 
@@ -245,7 +254,14 @@ class Sampler:
         return tf.transpose(pieces.stack())  # (N, 1 + L)
 
 
-def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
+def draw(
+    logits: tf.Tensor,
+    allowed: tf.Tensor,
+    chance: tf.Tensor,
+    temperature: tf.Tensor,
+    top_k: tf.Tensor | None = None,
+    top_p: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Draw one id for each row, by inverting the cumulative distribution.
 
     Args:
@@ -275,7 +291,7 @@ def draw(logits, allowed, chance, temperature, top_k=None, top_p=None):
     return tf.where(temperature > 0, drawn, likeliest)
 
 
-def keep_likeliest(logits, top_k, top_p):
+def keep_likeliest(logits: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
     """Return the logits with all but the most probable ids of each row at minus infinity.
 
     Args:

@@ -80,7 +80,7 @@ def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     return lambda ids: run(ids=ids)["logits"]
 
 
-def interpreter(content: bytes):
+def interpreter(content: bytes) -> tf.lite.Interpreter:
     """Return LiteRT's interpreter of a model: of its own package where that is installed.
 
     TensorFlow 2.20 and later warn that theirs will go. It alone knows Select TF ops.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.codecs import Codec
 from bach_tf.composing.sampling import Sampler
 from bach_tf.export.inference import check_logits, without_dropout
 from bach_tf.learning.runs import Run
@@ -83,7 +84,7 @@ def score_function(logits_of: Function, counted: np.ndarray) -> Function:
     return score
 
 
-def generate_function(model: NextTokenModel, codec, least: int) -> Function:
+def generate_function(model: NextTokenModel, codec: Codec, least: int) -> Function:
     """Return the function that writes pieces, as `Sampler.sample` does for the same seed.
 
     Args:
@@ -125,7 +126,15 @@ def generate_function(model: NextTokenModel, codec, least: int) -> Function:
     return generate
 
 
-def checks(prompt, length, num_outputs, temperature, top_p, top_k, vocab_size: int) -> list:
+def checks(
+    prompt: tf.Tensor,
+    length: tf.Tensor,
+    num_outputs: tf.Tensor,
+    temperature: tf.Tensor,
+    top_p: tf.Tensor,
+    top_k: tf.Tensor,
+    vocab_size: int,
+) -> list:
     """Return what fails in the graph where `Sampler.sample` raises."""
     size = tf.size(prompt)
     return [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bach_tf.codecs import Codec
 from bach_tf.codecs.base import HOLD, VOICE
 from bach_tf.recipes import Preset
 
 
-def describe_tokens(codec, preset: Preset) -> dict:
+def describe_tokens(codec: Codec, preset: Preset) -> dict:
     """Return what a program must know to read the ids of a codec, as plain JSON data.
 
     Its `reading` says how.

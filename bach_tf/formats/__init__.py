@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bach_tf._basics.choices import choose
 from bach_tf.formats.chorale_csv import check_csv_grid, read_chorale_csv, write_chorale_csv
@@ -133,7 +134,19 @@ def check_formats(formats: str) -> list[str]:
     return list(dict.fromkeys(endings))
 
 
-def check_room_in(endings: Sequence[str], codec, steps: int, tempo_qpm: float) -> None:
+class Grained(Protocol):
+    """What a codec knows of its steps.
+
+    Args:
+        steps_per_quarter: of the scores that it decodes.
+        steps_per_bar: `None` where it does not count in bars.
+    """
+
+    steps_per_quarter: int
+    steps_per_bar: int | None
+
+
+def check_room_in(endings: Sequence[str], codec: Grained, steps: int, tempo_qpm: float) -> None:
     """Check that formats can hold the scores of a codec, before there are any.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
 
@@ -73,7 +74,7 @@ class Tune:
                     f"from quarter {start} to the bar line: a triplet was lost, perhaps"
                 )
 
-    def score(self, *, time_signature: tuple[int, int] | None = None, **about) -> Score:
+    def score(self, *, time_signature: tuple[int, int] | None = None, **about: Any) -> Score:
         """Return the tune on the grid of sixteenths; a first bar that is short is an upbeat.
 
         Args:

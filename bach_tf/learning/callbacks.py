@@ -17,17 +17,19 @@ BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 class Stopwatch(keras.callbacks.Callback):
     """Note in the logs how many seconds each epoch took, validation included."""
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         self.began = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
+        assert logs is not None  # Keras gives them
         logs["seconds"] = time.monotonic() - self.began
 
 
 class StopOnNaN(keras.callbacks.Callback):
     """End the training at once when the loss is no longer a finite number."""
 
-    def on_batch_end(self, batch, logs=None):  # noqa: D102
+    def on_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
+        assert logs is not None  # Keras gives them
         if not np.isfinite(logs["loss"]):
             self.model.stop_training = True
 
@@ -39,7 +41,7 @@ class ReseedDropout(keras.callbacks.Callback):
         super().__init__()
         self.seed = seed
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         states = [
             variable
             for variable in self.model.non_trainable_variables
@@ -57,16 +59,16 @@ class Bfloat16(keras.callbacks.Callback):
     quarters of the time. What is measured is measured in float32.
     """
 
-    def on_train_begin(self, logs=None):  # noqa: D102
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         _multiply_in_bfloat16(True)
 
-    def on_test_begin(self, logs=None):  # noqa: D102
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         _multiply_in_bfloat16(False)
 
-    def on_test_end(self, logs=None):  # noqa: D102
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         _multiply_in_bfloat16(True)
 
-    def on_train_end(self, logs=None):  # noqa: D102
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         _multiply_in_bfloat16(False)
 
 

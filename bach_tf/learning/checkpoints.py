@@ -79,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._mend_best_weights()
         return self.state["epoch"]
 
-    def on_train_begin(self, logs=None):  # noqa: D102
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         self.began = True  # and with it, as the last one, all other callbacks
         # Keras resets the counters when training begins: they are set behind it.
         for name, counters in self.state["counters"].items():
@@ -87,7 +87,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.state["epoch"] == 0:
             self._write()
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         counters = {
             "plateau": _counters(self.plateau, "best", "wait", "factor"),
             "early_stopping": _counters(self.early_stopping, "best", "wait", "best_epoch"),
@@ -97,6 +97,7 @@ class Checkpoint(keras.callbacks.Callback):
             "stopped": bool(self.model.stop_training),
             "counters": counters,
         }
+        assert logs is not None  # Keras gives them
         if logs[MONITOR] < self.state["best"]:
             self.state |= {"best": float(logs[MONITOR]), "best_epoch": epoch + 1}
             self._keep()

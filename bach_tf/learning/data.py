@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.choices import choose
-from bach_tf.codecs import CODECS
+from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora import CORPORA, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.learning.pipeline import (
@@ -38,7 +38,7 @@ def prepare_corpus(preset: Preset) -> Path:
     return corpus.prepare(data_dir)
 
 
-def make_codec(preset: Preset, corpus: Path):
+def make_codec(preset: Preset, corpus: Path) -> Codec:
     """Return the preset's codec, fitted to the training split and its transpositions.
 
     Raises:
@@ -64,7 +64,7 @@ def make_windowing(preset: Preset) -> Windowing:
     )
 
 
-def check_model(preset: Preset, codec) -> None:
+def check_model(preset: Preset, codec: Codec) -> None:
     """Raise `ValueError` where a model cannot read the codec's steps, or would misname places.
 
     A window must begin where places in a bar are named as at the beginning of a piece.
@@ -87,7 +87,7 @@ def check_model(preset: Preset, codec) -> None:
 
 
 def make_batches(
-    preset: Preset, pieces: Pieces, codec, keep: np.ndarray | None = None
+    preset: Preset, pieces: Pieces, codec: Codec, keep: np.ndarray | None = None
 ) -> TrainingBatches:
     """Return the training batches that a preset asks for, of all windows or of some.
 
@@ -99,7 +99,7 @@ def make_batches(
     )
 
 
-def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data.Dataset:
+def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> tf.data.Dataset:
     """Return what a run is measured with: pieces of a split, or windows where those are split.
 
     Raises:
@@ -115,7 +115,7 @@ def measured_batches(preset: Preset, codec, corpus: Path, split: str) -> tf.data
     return evaluation_batches(pieces, codec, preset.training.evaluation_batch, preset.music.context)
 
 
-def training_batches(preset: Preset, codec, corpus: Path) -> TrainingBatches:
+def training_batches(preset: Preset, codec: Codec, corpus: Path) -> TrainingBatches:
     """Return the batches of the training split of a prepared corpus.
 
     Raises:

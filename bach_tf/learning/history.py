@@ -26,7 +26,8 @@ class HistoryFile(keras.callbacks.Callback):
         super().__init__()
         self.path = path
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
+        assert logs is not None  # Keras gives them
         lines = _lines(self.path) or [_as_csv(["epoch", *sorted(logs)])]
         row = {"epoch": epoch, **logs}
         cells = [row.get(name, NO_VALUE) for name in next(csv.reader(lines[:1]))]

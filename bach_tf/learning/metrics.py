@@ -6,8 +6,12 @@ than one of short ones, and what stands in the history is not what the evaluatio
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
+
+from bach_tf.models.base import Tensor
 
 
 class TokenMean(keras.metrics.Mean):
@@ -18,22 +22,24 @@ class TokenMean(keras.metrics.Mean):
         name: in the history.
     """
 
-    def __init__(self, measure, name: str):
+    def __init__(self, measure: Callable[[Tensor, Tensor], Tensor], name: str):
         super().__init__(name=name)
         self.measure = measure
 
-    def update_state(self, targets, logits, sample_weight=None):
+    def update_state(
+        self, targets: Tensor, logits: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         """Add a batch: targets `(B, T)`, logits `(B, T, V)` and weights `(B, T)`."""
         values = ops.ravel(self.measure(targets, logits))
         weights = None if sample_weight is None else ops.ravel(sample_weight)
         super().update_state(values, weights)
 
 
-def nats(targets, logits):
+def nats(targets: Tensor, logits: Tensor) -> Tensor:
     """Return the negative log-likelihood of each target: float32 `(B, T)`."""
     return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
 
 
-def hits(targets, logits):
+def hits(targets: Tensor, logits: Tensor) -> Tensor:
     """Return 1 where a target is the likeliest id, else 0: float32 `(B, T)`."""
     return keras.metrics.sparse_categorical_accuracy(targets, logits)

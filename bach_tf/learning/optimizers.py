@@ -19,7 +19,9 @@ class Adam(keras.optimizers.Adam):
         True
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         """Update a variable, and the averages of its gradients, for a gradient of its shape."""
         number = self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, variable.dtype)

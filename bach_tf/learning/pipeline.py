@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.cores import usable_cores
-from bach_tf.codecs import PAD
+from bach_tf.codecs import PAD, Codec
 from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
 from bach_tf.score import Score
 
@@ -67,7 +67,7 @@ class Pieces:
         return [self.ids[start:end] for start, end in zip(self.starts, self.ends)]
 
 
-def load_split(folder: Path, split: str, codec) -> Pieces:
+def load_split(folder: Path, split: str, codec: Codec) -> Pieces:
     """Return the pieces of one split of a prepared corpus.
 
     Raises:
@@ -84,7 +84,7 @@ def _encode(codec, path: Path, score: Score) -> np.ndarray:
         raise ValueError(f"{path.name}: {error} Train a new run on this corpus.") from None
 
 
-def load_all(folder: Path, codec) -> Pieces:
+def load_all(folder: Path, codec: Codec) -> Pieces:
     """Return the pieces of all splits of a prepared corpus, as `load_split` does."""
     parts = [load_split(folder, split, codec) for split in SPLITS]
     return Pieces.from_arrays([ids for part in parts for ids in part.arrays()])
@@ -152,7 +152,7 @@ class TrainingBatches:
     def __init__(
         self,
         pieces: Pieces,
-        codec,
+        codec: Codec,
         windowing: Windowing,
         *,
         seed: int,
@@ -212,7 +212,7 @@ class TrainingBatches:
 
 
 def evaluation_batches(
-    pieces: Pieces, codec, batch_size: int = 32, context: int | None = None
+    pieces: Pieces, codec: Codec, batch_size: int = 32, context: int | None = None
 ) -> tf.data.Dataset:
     """Return pieces as they are, to measure the likelihood of each token once.
 
@@ -243,7 +243,9 @@ def evaluation_batches(
     return _measured(pieces, codec, batch_size, starts, ends, skipped)
 
 
-def split_windows(pieces: Pieces, codec, windowing: Windowing, seed: int) -> dict[str, np.ndarray]:
+def split_windows(
+    pieces: Pieces, codec: Codec, windowing: Windowing, seed: int
+) -> dict[str, np.ndarray]:
     """Deal the windows of all pieces out to the splits at random, as some recipes do.
 
     This is a leak: most tokens of a held-out window stand in windows of the training too. It is
@@ -259,7 +261,7 @@ def split_windows(pieces: Pieces, codec, windowing: Windowing, seed: int) -> dic
 
 
 def last_step_batches(
-    pieces: Pieces, codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
+    pieces: Pieces, codec: Codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
 ) -> tf.data.Dataset:
     """Return the given windows, of which only the last step counts, as some recipes do.
 

@@ -52,7 +52,8 @@ class Plateau(keras.callbacks.Callback):
         self.preset = preset
         self.best, self.wait, self.factor = math.inf, 0, 1.0
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
+        assert logs is not None  # Keras gives them
         if logs[MONITOR] < self.best - LEAST_GAIN:
             self.best, self.wait = float(logs[MONITOR]), 0
             return
@@ -73,11 +74,12 @@ class RateSchedule(keras.callbacks.Callback):
         self.preset = preset
         self.plateau = plateau
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         share = rate_of_epoch(self.preset, epoch, self.plateau.factor)
         self.model.optimizer.learning_rate = self.preset.training.learning_rate * share
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
+        assert logs is not None  # Keras gives them
         logs["learning_rate"] = current_rate(self.model)
 
 

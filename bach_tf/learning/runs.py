@@ -66,7 +66,7 @@ class Run:
     model: NextTokenModel
 
 
-def create_run(preset: Preset, codec, name: str | None = None, runs: Path = RUNS) -> Run:
+def create_run(preset: Preset, codec: Codec, name: str | None = None, runs: Path = RUNS) -> Run:
     """Make a run folder with fresh weights.
 
     Args:
@@ -341,7 +341,7 @@ def save_weights(run: Run) -> None:
     write_weights(bare, run.folder / WEIGHTS)
 
 
-def build_model(preset: Preset, codec) -> NextTokenModel:
+def build_model(preset: Preset, codec: Codec) -> NextTokenModel:
     """Return the model of a preset with fresh weights, which are drawn from its seed.
 
     Raises:

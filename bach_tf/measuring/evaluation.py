@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.codecs import Codec
 from bach_tf.composing.generation import generate
 from bach_tf.corpora import read_prepared
 from bach_tf.learning import measured_batches
@@ -21,7 +22,9 @@ from bach_tf.score import STEPS_PER_QUARTER
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
-def evaluate(model: NextTokenModel, codec, batches: tf.data.Dataset, places: int = 1) -> dict:
+def evaluate(
+    model: NextTokenModel, codec: Codec, batches: tf.data.Dataset, places: int = 1
+) -> dict:
     """Measure the likelihood of the tokens that count.
 
     Each conditional is a softmax over the whole vocabulary, given earlier tokens alone.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.codecs import Codec
 from bach_tf.models import NextTokenModel
 from bach_tf.score import Score
 
@@ -55,7 +56,7 @@ class Scorer:
         -312.4
     """
 
-    def __init__(self, model: NextTokenModel, codec):
+    def __init__(self, model: NextTokenModel, codec: Codec):
         self.model = model
         self.codec = codec
         self._nats = tf.function(self._measure, input_signature=[IDS], autograph=False)

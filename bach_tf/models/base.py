@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
+from typing import Any
 
 import keras
 from keras import ops
+
+Tensor = Any  # of the backend, whichever it is
+State = Any  # any nest of tensors
+Shape = tuple[Any, ...]  # `None` where it is free
 
 
 class NextTokenModel(keras.Model):
@@ -38,7 +43,7 @@ class NextTokenModel(keras.Model):
         """Return the arguments that make this model again, with fresh weights."""
         return dict(self._arguments)
 
-    def build(self, ids_shape):
+    def build(self, ids_shape: Shape) -> None:
         """Make the weights for ids `(B, T)`.
 
         A model that says itself which layer reads how wide a vector begins sooner: a call, by
@@ -51,7 +56,7 @@ class NextTokenModel(keras.Model):
         self.build((1, 2))
 
     @abstractmethod
-    def call(self, ids, training: bool = False):
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:
         """Return the logits of the id after each of `ids`.
 
         Args:
@@ -63,11 +68,11 @@ class NextTokenModel(keras.Model):
         """
 
     @abstractmethod
-    def initial_state(self, batch_size: int):
+    def initial_state(self, batch_size: int) -> State:
         """Return the state before the first token: any nest of tensors with `B` rows."""
 
     @abstractmethod
-    def step(self, ids, state):
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token.
 
         Args:

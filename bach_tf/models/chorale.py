@@ -8,7 +8,7 @@ from keras import ops
 
 from bach_tf.codecs.base import PAD, START
 from bach_tf.models import repeats
-from bach_tf.models.base import NextTokenModel
+from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.intervals import IntervalScores
 from bach_tf.models.layers import Dropout, gelu
 from bach_tf.models.transformer import Block
@@ -96,7 +96,7 @@ class Chorale(NextTokenModel):
         )
         self.intervals = IntervalScores(vocab_size)
 
-    def build(self, ids_shape):  # noqa: D102
+    def build(self, ids_shape: Shape) -> None:  # noqa: D102
         chords = (ids_shape[0], None, VOICES)
         for layer in (self.embedding, self.held):
             layer.build(chords)
@@ -111,7 +111,7 @@ class Chorale(NextTokenModel):
         self.writer.build(read, notes)
         self.intervals.build(chords)
 
-    def call(self, ids, training: bool = False):  # noqa: D102
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         length = ops.shape(ids)[1]
         chords = self._chords(ids[:, 1:])  # (B, N, 4), the last note unknown
         last = ops.concatenate([_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
@@ -129,7 +129,7 @@ class Chorale(NextTokenModel):
         logits = ops.reshape(logits, (-1, VOICES * ops.shape(chords)[1], logits.shape[-1]))
         return logits[:, :length]  # (B, T, V)
 
-    def initial_state(self, batch_size: int):  # noqa: D102
+    def initial_state(self, batch_size: int) -> State:  # noqa: D102
         def zeros(*shape):
             return ops.zeros((batch_size, *shape), "int32")
 
@@ -145,7 +145,7 @@ class Chorale(NextTokenModel):
         }
         return zeros(), steps
 
-    def step(self, ids, state):  # noqa: D102
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         position, steps = state
         voice = position[0] % VOICES  # whose note is written; `ids` is the one above
         chord = ops.where(ops.arange(VOICES) == (voice - 1) % VOICES, ids[:, None], steps["chord"])
@@ -270,7 +270,7 @@ class VoiceWriter(keras.layers.Layer):
         self.logits = keras.layers.Dense(vocab_size)
         self.raises = keras.layers.Dense(CANDIDATES)
 
-    def build(self, read_shape, notes_shape):
+    def build(self, read_shape: Shape, notes_shape: Shape) -> None:
         """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
         counts = (CANDIDATES + PROPOSED) * self.lengths.output_dim
@@ -290,12 +290,23 @@ class VoiceWriter(keras.layers.Layer):
         # A voice sees the notes of those above it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
-    def table(self):
+    def table(self) -> Tensor:
         """Return the weights of the notes above, 0 for the others: `(4 E, 4 H)`."""
         numbers = self.above.shape[1]
         return ops.reshape(self.above * self.seen, (VOICES * numbers, VOICES * self.units))
 
-    def call(self, read, notes, last, proposed, ids, lengths, lags, above=None, training=False):
+    def call(
+        self,
+        read: Tensor,
+        notes: Tensor,
+        last: Tensor,
+        proposed: Tensor,
+        ids: Tensor,
+        lengths: Tensor,
+        lags: Tensor,
+        above: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         """Return the logits `(B, N, 4, V)`.
 
         Args:

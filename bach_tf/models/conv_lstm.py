@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from bach_tf.models.base import NextTokenModel
+from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import CausalConv, Dropout
 from bach_tf.models.recurrence import LSTM
 
@@ -54,7 +54,7 @@ class ConvLSTM(NextTokenModel):
         self.dropout_out = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size)
 
-    def build(self, ids_shape):  # noqa: D102
+    def build(self, ids_shape: Shape) -> None:  # noqa: D102
         self.embedding.build(ids_shape)
         width = self.embedding.output_dim
         for convolution, norm in zip(self.convolutions, self.norms):
@@ -64,19 +64,19 @@ class ConvLSTM(NextTokenModel):
         self.recurrent.build((*ids_shape, width))
         self.logits.build((*ids_shape, self.recurrent.units))
 
-    def call(self, ids, training: bool = False):  # noqa: D102
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         x = self.embedding(ids)  # (B, T, E)
         for convolution, norm in zip(self.convolutions, self.norms):
             x = norm(ops.relu(convolution(x)), training=training)  # (B, T, F)
         x = self.recurrent(self.dropout_in(x, training=training))  # (B, T, U)
         return self.logits(self.dropout_out(x, training=training))  # (B, T, V)
 
-    def initial_state(self, batch_size: int):  # noqa: D102
+    def initial_state(self, batch_size: int) -> State:  # noqa: D102
         inputs = tuple(layer.initial_state(batch_size) for layer in self.convolutions)
         zeros = ops.zeros((batch_size, self.recurrent.units))
         return inputs, (zeros, zeros)
 
-    def step(self, ids, state):  # noqa: D102
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         inputs, hidden = state
         x, new_inputs = self.embedding(ids), []  # (B, E)
         for convolution, norm, before in zip(self.convolutions, self.norms, inputs):

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from bach_tf.codecs import SatbCodec
+from bach_tf.models.base import Shape, Tensor
 
 VOICES = 4
 CLASSES = 12  # of pitches and of intervals
@@ -39,7 +40,7 @@ class IntervalScores(keras.layers.Layer):
         # Which pitches are of which class, counted from the lowest one: (12, V)
         self.members = np.equal(np.arange(CLASSES)[:, None], pitches % CLASSES) * sounds
 
-    def build(self, last_shape):
+    def build(self, last_shape: Shape) -> None:
         """Make the tables, which begin by saying nothing."""
         vocab_size = len(self.sounds)
         self.leaps = self.add_weight(
@@ -52,7 +53,7 @@ class IntervalScores(keras.layers.Layer):
             shape=(len(UPPER), 2, CLASSES + 1, CLASSES), initializer="zeros", name="motions"
         )
 
-    def call(self, last, chords, table=None):
+    def call(self, last: Tensor, chords: Tensor, table: Tensor | None = None) -> Tensor:
         """Return the scores `(B, N, 4, V)`.
 
         Args:
@@ -67,7 +68,7 @@ class IntervalScores(keras.layers.Layer):
         scores = ops.reshape(ops.matmul(both, table), (-1, steps, VOICES, vocab_size))
         return scores + ops.matmul(self._motion_scores(last, chords), self.members)
 
-    def table(self):
+    def table(self) -> Tensor:
         """Return what each note before and above says of each note: `(7 V, 4 V)`."""
         vocab_size = len(self.sounds)
         leaps, spaces = (

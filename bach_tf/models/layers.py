@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from bach_tf.models import cpu
+from bach_tf.models.base import Shape, State, Tensor
 
 QUERIES = 64  # that attend at a time: fewer are as fast, and more operations
 
@@ -30,12 +32,12 @@ class Dropout(keras.layers.Dropout):
         (2, 3)
     """
 
-    def __init__(self, rate: float, **options):
+    def __init__(self, rate: float, **options: Any):
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be at least 0 and below 1. Received: {rate}")
         super().__init__(rate, **options)
 
-    def call(self, x, training: bool = False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the inputs with some of the numbers at 0; as they are without training."""
         if not training or self.rate == 0:
             return x
@@ -55,7 +57,7 @@ def _kept(shape, rate: float, seed_generator):
     return keras.random.uniform(shape, seed=seed_generator) >= rate
 
 
-def gelu(x):
+def gelu(x: Tensor) -> Tensor:
     """Return `0.5 x (1 + tanh(c (x + 0.044715 x^3)))`, with fewer operations than are written here.
 
     Source: D. Hendrycks and K. Gimpel 2016 (arXiv 1606.08415), the approximation with tanh.
@@ -85,20 +87,20 @@ class CausalConv(keras.layers.Layer):
         self.dilation = dilation
         self.reach = (kernel_size - 1) * dilation  # tokens before the present one that it sees
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs `(B, T, C)`."""
         self.channels = input_shape[-1]
         self.conv.build(input_shape)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Return the outputs `(B, T, filters)` of inputs `(B, T, C)`."""
         return self.conv(x)
 
-    def initial_state(self, batch_size: int):
+    def initial_state(self, batch_size: int) -> State:
         """Return the inputs before the first one, zeros: `(B, reach, C)`."""
         return ops.zeros((batch_size, self.reach, self.channels))
 
-    def step(self, x, state):
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the output `(B, filters)` of one input `(B, C)`, and the state after it."""
         seen = ops.concatenate([state, x[:, None]], axis=1)  # (B, reach + 1, C)
         taps = seen[:, :: self.dilation]  # (B, kernel_size, C)
@@ -135,7 +137,7 @@ class RelativeAttention(keras.layers.Layer):
         self.context = context
         self.dropout = Dropout(dropout)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs `(B, T, U)`."""
         units = input_shape[-1]
         if units % self.heads:
@@ -155,7 +157,7 @@ class RelativeAttention(keras.layers.Layer):
             name="distances",
         )
 
-    def call(self, x, training: bool = False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the outputs `(B, T, U)` of inputs `(B, T, U)`."""
         length = ops.shape(x)[1]
         query, key, value = self._split(self.project(x))  # (B, H, T, D) each
@@ -166,7 +168,7 @@ class RelativeAttention(keras.layers.Layer):
         out = ops.reshape(ops.transpose(out, (0, 2, 1, 3)), (-1, length, self.units))
         return self.out(out)  # (B, T, U)
 
-    def initial_state(self, batch_size: int):
+    def initial_state(self, batch_size: int) -> State:
         """Return empty caches of keys and values: `(B, H, context, D)` each.
 
         The token at a position stands at the remainder of its division by the context.
@@ -174,7 +176,7 @@ class RelativeAttention(keras.layers.Layer):
         shape = (batch_size, self.heads, self.context, self.head_units)
         return ops.zeros(shape), ops.zeros(shape)
 
-    def step(self, x, position, state):
+    def step(self, x: Tensor, position: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the output `(B, U)` of the input `(B, U)` at a position, and the new caches."""
         query, key, value = self._split(self.project(x)[:, None])  # (B, H, 1, D) each
         # A token is written over the oldest one: to move all the others would take longer than

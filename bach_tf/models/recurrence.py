@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from bach_tf.models import cpu
+from bach_tf.models.base import State, Tensor
 
 
 class GRU(keras.layers.GRU):
@@ -21,7 +22,9 @@ class GRU(keras.layers.GRU):
         (2, 5, 8)
     """
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Tensor, initial_state: State, mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, State]:
         """Return the last output, all outputs and the last states, as Keras' method does."""
         if cpu.enabled():
             from bach_tf.models.cpu.recurrence import gru_outputs
@@ -42,7 +45,9 @@ class LSTM(keras.layers.LSTM):
         (2, 5, 8)
     """
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Tensor, initial_state: State, mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, State]:
         """Return the last output, all outputs and the last states, as Keras' method does."""
         if cpu.enabled():
             from bach_tf.models.cpu.recurrence import lstm_outputs

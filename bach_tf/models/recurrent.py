@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from bach_tf.models.base import NextTokenModel
+from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import Dropout
 from bach_tf.models.recurrence import GRU, LSTM
 
@@ -69,22 +69,22 @@ class StackedGRU(NextTokenModel):
         self.dropout = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size, kernel_regularizer=regularizer)
 
-    def build(self, ids_shape):  # noqa: D102
+    def build(self, ids_shape: Shape) -> None:  # noqa: D102
         self.embedding.build(ids_shape)
         outputs = (*ids_shape, self.embedding.output_dim)
         for layer in (*self.recurrent, *self.norms, self.logits):  # all of one width
             layer.build(outputs)
 
-    def call(self, ids, training: bool = False):  # noqa: D102
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         x = self.embedding(ids)  # (B, T, U)
         for number, layer in enumerate(self.recurrent):
             x = self._norm(number, layer(x, training=training))
         return self.logits(self.dropout(x, training=training))  # (B, T, V)
 
-    def initial_state(self, batch_size: int):  # noqa: D102
+    def initial_state(self, batch_size: int) -> State:  # noqa: D102
         return tuple(ops.zeros((batch_size, layer.units)) for layer in self.recurrent)
 
-    def step(self, ids, state):  # noqa: D102
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         x = self.embedding(ids)  # (B, U)
         new_state = []
         for number, (layer, hidden) in enumerate(zip(self.recurrent, state)):
@@ -144,7 +144,7 @@ class StackedLSTM(NextTokenModel):
         self.norms = [keras.layers.BatchNormalization() for _ in range(norms)]
         self.logits = keras.layers.Dense(vocab_size)
 
-    def build(self, ids_shape):  # noqa: D102
+    def build(self, ids_shape: Shape) -> None:  # noqa: D102
         self.embedding.build(ids_shape)
         width = self.embedding.output_dim
         for layer in self.recurrent:
@@ -156,17 +156,17 @@ class StackedLSTM(NextTokenModel):
         for dense, width in zip((*self.dense, self.logits), widths):
             dense.build((*ids_shape, width))
 
-    def call(self, ids, training: bool = False):  # noqa: D102
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         x = self.embedding(ids)  # (B, T, E)
         for layer, dropout in zip(self.recurrent, self.dropouts):
             x = dropout(layer(x), training=training)  # (B, T, U)
         return self._head(x, training=training)  # (B, T, V)
 
-    def initial_state(self, batch_size: int):  # noqa: D102
+    def initial_state(self, batch_size: int) -> State:  # noqa: D102
         zeros = [ops.zeros((batch_size, layer.units)) for layer in self.recurrent]
         return tuple((zero, zero) for zero in zeros)
 
-    def step(self, ids, state):  # noqa: D102
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         x, new_state = self.embedding(ids), []  # (B, E)
         for layer, hidden in zip(self.recurrent, state):
             x, hidden = layer.cell(x, hidden)  # (B, U)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from keras import ops
 
+from bach_tf.models.base import Tensor
+
 LONGEST = 32  # steps: longer runs count as this long
 FARTHEST = 1 << 12  # above all that is counted here: what weighs it goes first
 
 
-def held_lengths(chords):
+def held_lengths(chords: Tensor) -> Tensor:
     """Return how many steps each voice has held its note, this one included.
 
     Args:
@@ -27,7 +29,7 @@ def held_lengths(chords):
     return ops.minimum(run_lengths(same) + 1, LONGEST)
 
 
-def run_lengths(same):
+def run_lengths(same: Tensor) -> Tensor:
     """Return how many ones in a row end at each place, along the second axis.
 
     Args:
@@ -44,14 +46,14 @@ def run_lengths(same):
     return runs
 
 
-def behind(x, steps: int):
+def behind(x: Tensor, steps: int) -> Tensor:
     """Return `(B, N, ...)` moved so many steps on, zeros at the beginning."""
     length = ops.shape(x)[1]
     padding = ((0, 0), (steps, 0), *((0, 0) for _ in x.shape[2:]))
     return ops.pad(x, padding)[:, :length]
 
 
-def lagged(chords, lags):
+def lagged(chords: Tensor, lags: Tensor) -> Tensor:
     """Return the step that lies each of the lags back, zeros before the first: `(B, N, D, 4)`.
 
     Args:
@@ -63,7 +65,7 @@ def lagged(chords, lags):
     return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), places, axis=1)
 
 
-def matches(chords, earlier):
+def matches(chords: Tensor, earlier: Tensor) -> Tensor:
     """Return in which voices a step equals the earlier ones: int32 `(B, N, D, 5)`, the last in all.
 
     Args:
@@ -74,7 +76,9 @@ def matches(chords, earlier):
     return ops.concatenate([same, ops.min(same, axis=-1, keepdims=True)], axis=-1)
 
 
-def propose(chords, earlier, runs, lags):
+def propose(
+    chords: Tensor, earlier: Tensor, runs: Tensor, lags: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the notes that followed where the piece has been alike before.
 
     Two notes for each voice: what followed the longest passage in which all voices did what they

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from bach_tf.models.base import NextTokenModel
+from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import Dropout, RelativeAttention
 
 
@@ -62,24 +62,24 @@ class Transformer(NextTokenModel):
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
         self.logits = keras.layers.Dense(vocab_size)
 
-    def build(self, ids_shape):  # noqa: D102
+    def build(self, ids_shape: Shape) -> None:  # noqa: D102
         self.embedding.build(ids_shape)
         self.place.build(ids_shape[1:])
         for layer in (*self.blocks, self.norm, self.logits):
             layer.build((*ids_shape, self.embedding.output_dim))
 
-    def call(self, ids, training: bool = False):  # noqa: D102
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         places = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
         x = self.dropout(self.embedding(ids) + self.place(places), training=training)  # (B, T, U)
         for block in self.blocks:
             x = block(x, training=training)
         return self.logits(self.norm(x))  # (B, T, V)
 
-    def initial_state(self, batch_size: int):  # noqa: D102
+    def initial_state(self, batch_size: int) -> State:  # noqa: D102
         caches = tuple(block.attention.initial_state(batch_size) for block in self.blocks)
         return ops.zeros((batch_size,), "int32"), caches
 
-    def step(self, ids, state):  # noqa: D102
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         position, caches = state  # (B,)
         x, new_caches = self.embedding(ids) + self.place(position % self.period), []  # (B, U)
         for block, cache in zip(self.blocks, caches):
@@ -113,7 +113,7 @@ class Block(keras.layers.Layer):
         self.dropouts = [Dropout(dropout) for _ in range(2)]
         self.hidden = keras.layers.Dense(feed_forward, activation="relu")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs `(B, T, U)`."""
         self.out = keras.layers.Dense(input_shape[-1])
         self.attention.build(input_shape)
@@ -122,13 +122,13 @@ class Block(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.out.build((*input_shape[:-1], self.hidden.units))
 
-    def call(self, x, training: bool = False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return outputs `(B, T, U)` of inputs `(B, T, U)`."""
         attended = self.attention(self.norms[0](x), training=training)
         x = x + self.dropouts[0](attended, training=training)
         return x + self.dropouts[1](self._feed_forward(x), training=training)
 
-    def step(self, x, position, cache):
+    def step(self, x: Tensor, position: Tensor, cache: State) -> tuple[Tensor, State]:
         """Return the output `(B, U)` of the input `(B, U)` at a position, and the new cache."""
         attended, cache = self.attention.step(self.norms[0](x), position, cache)
         x = x + attended

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from statistics import mode
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from bach_tf._basics.messages import printable
 from bach_tf.corpora.preparation.embedded import embedded_files
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
+
+if TYPE_CHECKING:
+    import music21
 
 SOPRANO, BASS = 0, 3
 SINGING_PART = re.compile(rf"({'|'.join(VOICES)})\b", re.IGNORECASE)
@@ -89,7 +93,7 @@ def _titles() -> dict[str, str]:
     return titles
 
 
-def score_from_stream(stream, *, title: str = "") -> Score | None:
+def score_from_stream(stream: music21.stream.Score, *, title: str = "") -> Score | None:
     """Return the four singing parts of a music21 stream; `None` where they are not four.
 
     A voice is what sounds at the beginning of each sixteenth: a note that misses the grid
@@ -122,7 +126,7 @@ def score_from_stream(stream, *, title: str = "") -> Score | None:
     )
 
 
-def singing_parts(stream) -> list | None:
+def singing_parts(stream: music21.stream.Score) -> list | None:
     """Return soprano, alto, tenor, bass; `None` unless each is there exactly once.
 
     A singing part is one whose name begins with its voice: "Tenor", or "Tenor Viola" where
@@ -139,7 +143,7 @@ def singing_parts(stream) -> list | None:
     return [found[voice][0] for voice in VOICES]
 
 
-def part_notes(part, voice: int) -> list[tuple[int, int, int, bool]]:
+def part_notes(part: music21.stream.Part, voice: int) -> list[tuple[int, int, int, bool]]:
     """Return onset, end, pitch and whether there is a fermata of the notes of one part.
 
     Tied notes are one note, and grace notes are left out. Of a chord the bass sings the
@@ -190,7 +194,7 @@ def key_signature(parts: list) -> int | None:
     return mode(sharps) if sharps else None
 
 
-def first_bar(part) -> dict:
+def first_bar(part: music21.stream.Part) -> dict:
     """Return `metres` and `upbeat`: the steps of a first measure that is too short."""
     measure = part.getElementsByClass("Measure").first()
     if measure is None:

@@ -12,6 +12,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from bach_tf.corpora.validation.measures import (
@@ -69,7 +70,9 @@ def find(frames: dict[str, pd.DataFrame]) -> Findings:
     return Findings(list(summarise(statistics)), anomalies, drift, statistics)
 
 
-def run_tfdv(tfdv, frames: dict[str, pd.DataFrame]) -> tuple[dict, list[Anomaly], list[Drift]]:
+def run_tfdv(
+    tfdv: ModuleType, frames: dict[str, pd.DataFrame]
+) -> tuple[dict, list[Anomaly], list[Drift]]:
     """Return the statistics of each split, the anomalies and the drift from `train`."""
     schema = tfdv.load_schema_text(str(SCHEMA))
     options = tfdv.StatsOptions(
@@ -94,7 +97,7 @@ def run_tfdv(tfdv, frames: dict[str, pd.DataFrame]) -> tuple[dict, list[Anomaly]
     return statistics, anomalies, drift
 
 
-def import_tfdv():
+def import_tfdv() -> ModuleType:
     """Import TFDV, which takes seconds, without what its imports say in passing.
 
     They warn and log about clouds and notebooks that nothing here uses.

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from bach_tf.codecs import Codec
 from bach_tf.learning.runs import build_model
 from bach_tf.recipes import Preset
 
 INDENT = "  "
 
 
-def trace(model: keras.Model, preset: Preset, codec) -> tf.Graph:
+def trace(model: keras.Model, preset: Preset, codec: Codec) -> tf.Graph:
     """Return the graph of one call on a batch of training windows.
 
     Args:
@@ -28,7 +29,7 @@ def trace(model: keras.Model, preset: Preset, codec) -> tf.Graph:
     return call.get_concrete_function(tf.TensorSpec(shape, tf.int32, name="ids")).graph
 
 
-def summarise(preset: Preset, codec) -> str:
+def summarise(preset: Preset, codec: Codec) -> str:
     """Return the layers of a preset's model as a table, in the order in which they are called.
 
     A layer within another one is set in below it; it is named as the model's code names it.

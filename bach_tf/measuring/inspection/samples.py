@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from bach_tf.codecs import Codec
 from bach_tf.formats.piano_roll import write_piano_roll
 from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, synthesise
@@ -19,7 +20,7 @@ SECONDS = 20.0  # of a sample, about eight bars: 1 MB as sound
 FRAMES_PER_SECOND = SAMPLE_RATE // 2
 
 
-def steps_of_opening(preset: Preset, codec) -> int:
+def steps_of_opening(preset: Preset, codec: Codec) -> int:
     """Return how many steps of a codec make a sample.
 
     Where a step has no length in time, it is a whole piece, of which the opening is taken.

@@ -64,25 +64,25 @@ class Inspection(keras.callbacks.Callback):
         self.measured = replace(run, model=build_model(run.preset, run.codec))
         self.sampler = Sampler(self.measured.model, run.codec)  # compiled at the first sample
 
-    def on_train_begin(self, logs=None):  # noqa: D102
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         fresh = not any(self.run.folder.glob("events.out.tfevents.*"))
         self.writer = tf.summary.create_file_writer(str(self.run.folder))
         if fresh:
             with self.writer.as_default():
                 self._write_about()
 
-    def on_test_end(self, logs=None):  # noqa: D102
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         # What validation has measured: the averages of the weights where the preset asks for them.
         self.measured.model.set_weights(self.run.model.get_weights())
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         if epoch == 0 or (epoch + 1) % self.every == 0:
             with self.writer.as_default(step=epoch):
                 self._write_sample()
             self.writer.flush()
             write_embedding(self.measured)
 
-    def on_train_end(self, logs=None):  # noqa: D102
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         self.writer.close()
 
     def compose(self) -> Score:

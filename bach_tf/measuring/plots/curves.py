@@ -112,7 +112,7 @@ def _scale_loss(axes, history: pd.DataFrame) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(6))
 
 
-def percent(share: float, _=None) -> str:
+def percent(share: float, _: int | None = None) -> str:
     """Return a share as matplotlib's axes and readers want it.
 
     Args:

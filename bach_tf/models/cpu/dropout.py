@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
 
-def kept(shape, rate: float, seed_generator) -> tf.Tensor:
+def kept(
+    shape: Sequence[int | tf.Tensor], rate: float, seed_generator: keras.random.SeedGenerator
+) -> tf.Tensor:
     """Return which numbers of a shape are kept: bool, true for a share of `1 - rate`.
 
     Four chances of 16 bits are cut from each number drawn: drawing them takes the time.

@@ -8,7 +8,7 @@ and all that does not depend on the step before is one large product before or a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -18,7 +18,13 @@ import tensorflow as tf
 LARGE = 180_000
 
 
-def gru_outputs(layer: keras.layers.GRU, inputs, states, mask, training: bool):
+def gru_outputs(
+    layer: keras.layers.GRU,
+    inputs: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    mask: tf.Tensor | None,
+    training: bool,
+) -> tf.Tensor | None:
     """Return the outputs of a gated recurrent unit in a plain training step; else `None`.
 
     Args:
@@ -36,7 +42,13 @@ def gru_outputs(layer: keras.layers.GRU, inputs, states, mask, training: bool):
     return _in_halves(gru_window, layer, inputs, states)
 
 
-def lstm_outputs(layer: keras.layers.LSTM, inputs, states, mask, training: bool):
+def lstm_outputs(
+    layer: keras.layers.LSTM,
+    inputs: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    mask: tf.Tensor | None,
+    training: bool,
+) -> tf.Tensor | None:
     """Return the outputs of a long short-term memory, as `gru_outputs` does; two states."""
     if not _is_plain(layer, mask, training):
         return None
@@ -76,7 +88,13 @@ def _in_halves(window: Callable, layer: keras.layers.RNN, inputs, states):
 
 
 @tf.custom_gradient
-def gru_window(inputs, kernel, recurrent_kernel, bias, state):
+def gru_window(
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
+    state: tf.Tensor,
+) -> tuple[tf.Tensor, Callable]:
     """Return the states of a gated recurrent unit after each step.
 
     Args:
@@ -146,7 +164,14 @@ def gru_window(inputs, kernel, recurrent_kernel, bias, state):
 
 
 @tf.custom_gradient
-def lstm_window(inputs, kernel, recurrent_kernel, bias, state, carry):
+def lstm_window(
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
+    state: tf.Tensor,
+    carry: tf.Tensor,
+) -> tuple[tf.Tensor, Callable]:
     """Return the outputs of a long short-term memory at each step.
 
     Args:
