@@ -197,7 +197,7 @@ class Score:
             for field in fields(self)
         )
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as the language has it
 
     @property
     def voices(self) -> int:

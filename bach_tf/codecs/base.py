@@ -232,7 +232,7 @@ def notes_of_range(
     return [note(pitch) for pitch in range(lowest, highest + 1)]
 
 
-def pitch_range(pitches: Sequence[int], transpose: tuple[int, int]) -> tuple[int, int]:
+def pitch_range(pitches: Sequence[int] | np.ndarray, transpose: tuple[int, int]) -> tuple[int, int]:
     """Return the lowest and the highest pitch of the training split, transposed or not.
 
     Args:
@@ -323,5 +323,5 @@ def one_voice(codec: Codec, notes: np.ndarray, *, length: int) -> Score:
         length=length,
         steps_per_quarter=codec.steps_per_quarter,
         timing=codec.timing,
-        parts=map(Part, codec.part_names),
+        parts=tuple(map(Part, codec.part_names)),
     )

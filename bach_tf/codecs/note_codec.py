@@ -6,6 +6,7 @@ import zlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -81,6 +82,10 @@ class NoteCodec(Codec):
 
     FIRST_NOTES = UNKNOWN + 1
     notes_name: str
+    rhythm: bool
+    longest_quarters: int
+    max_notes: int | None
+    offsets: Sequence[tuple[int, int]]
 
     def __init__(
         self,
@@ -128,13 +133,13 @@ class NoteCodec(Codec):
         rhythm: bool,
         longest_quarters: int,
         max_notes: int | None,
-    ) -> NoteCodec:
+    ) -> Self:
         """Return the codec of the training split; `vocabulary` gives its own arguments.
 
         Raises:
             ValueError: no note, scores on different grids, or a setting out of bounds.
         """
-        settings = {
+        settings: dict[str, Any] = {
             "rhythm": rhythm,
             "longest_quarters": longest_quarters,
             "max_notes": max_notes,
@@ -163,8 +168,8 @@ class NoteCodec(Codec):
         if not self.rhythm:
             return self._piece(notes)
         intervals = np.diff(np.array(onsets, int), prepend=0).clip(max=self.longest)
-        durations = np.array(durations, int).clip(max=self.longest)
-        turns = [self.first_interval + intervals, notes, self.first_duration + durations - 1]
+        lengths = np.array(durations, int).clip(max=self.longest)
+        turns = [self.first_interval + intervals, notes, self.first_duration + lengths - 1]
         return self._piece(np.stack(turns, axis=1).reshape(-1))
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:

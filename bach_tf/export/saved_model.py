@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from bach_tf.export.inference import check_logits, without_dropout
 from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
 
-Function = tf.types.experimental.GenericFunction
+Function: TypeAlias = tf.types.experimental.GenericFunction
 IDS = tf.TensorSpec([None, None], tf.int32, "ids")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -159,7 +160,7 @@ def compare_generated(
     }
 
 
-def format_measures(measures: dict[str, float]) -> str:
+def format_measures(measures: dict[str, Any]) -> str:
     """Return the measures as a table."""
     lines = []
     for name, value in measures.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shorten
-from bach_tf._basics.settings import Settings, kind_of
+from bach_tf._basics.settings import Settings, Whole, kind_of
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, Music
 from bach_tf.models import MODELS
@@ -41,8 +41,10 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
         return replace(preset, music=replace(preset.music, corpus=corpus))
     settings, model = preset.model.settings, MODELS[preset.model.architecture]
     # A model of four voices keeps its own: that it cannot read this codec is said in training.
-    if model.period and not music.period % model.settings[model.period].multiple_of:
-        settings = {**settings, model.period: music.period}
+    name = model.period or ""
+    kind = model.settings.get(name)
+    if isinstance(kind, Whole) and not music.period % kind.multiple_of:
+        settings = {**settings, name: music.period}
     return replace(preset, music=music, model=replace(preset.model, settings=settings))
 
 

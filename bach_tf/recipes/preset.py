@@ -49,7 +49,8 @@ class Model:
     @property
     def period(self) -> int:
         """The number of tokens after which positions are alike to the model; 1 for any."""
-        return self.settings.get(MODELS[self.architecture].period, 1)
+        name = MODELS[self.architecture].period
+        return 1 if name is None else self.settings.get(name, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ def deal(
     """
     if len(items) < FEWEST:
         raise ValueError(f"Expected at least {FEWEST} {kind} to split, got {len(items)}.")
-    items = sorted(items)
+    items = sorted(items)  # type: ignore[type-var]  # of some kind that has an order
     order = np.random.default_rng(seed).permutation(len(items))
     held_out = [max(1, round(share * len(items))) for share in shares[1:]]
     bounds = np.cumsum([len(items) - sum(held_out), held_out[0]])

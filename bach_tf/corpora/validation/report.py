@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bach_tf._basics.messages import printable
 
@@ -126,7 +126,7 @@ def _verdict(report: Report) -> str:
     return f"Valid (pieces: {pieces}).{warning} {where}"
 
 
-def _table(row_type: type, rows: Iterable[tuple]) -> list[str]:
+def _table(row_type: Any, rows: Iterable[tuple]) -> list[str]:
     """Return lines of aligned columns under the names of the fields; none without rows."""
     texts = [tuple(_cell_text(cell) for cell in row) for row in rows]
     if not texts:

@@ -109,7 +109,8 @@ def notes_by_channel(track: mido.MidiTrack) -> dict[int, list[tuple[int, int, in
     second before the pitch is struck once more, as in files that release a pitch only once.
     """
     notes = defaultdict(list)
-    struck = {}  # {(channel, pitch): (start, end or None, pitch, velocity)}, the latest
+    # {(channel, pitch): (start, end or None, pitch, velocity)}, the latest
+    struck: dict[tuple[int, int], tuple[int, int | None, int, int]] = {}
     unreleased = Counter()
     now = 0
     for now, message in _timed(track):

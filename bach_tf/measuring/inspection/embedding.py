@@ -41,7 +41,7 @@ def write_embedding(run: Run) -> None:
     projector.visualize_embeddings(str(run.folder), config)
 
 
-def _name(token: str) -> tuple[str, str, str]:
+def _name(token: str) -> tuple[str, ...]:
     """Return a token, and the pitch class and octave of its lowest note, to colour points by."""
     note = NOTE.search(token)
     return (token, *note.groups()) if note else (token, "none", "none")

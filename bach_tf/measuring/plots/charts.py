@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,7 +40,7 @@ class Bars:
 
 
 def write_distributions(
-    splits: dict[str, Sequence[Score]],
+    splits: Mapping[str, Sequence[Score]],
     generated: Sequence[Score],
     path: Path,
     *,
@@ -84,7 +84,7 @@ def write_distributions(
     figure.savefig(path)
 
 
-def _draw_measure(axes, name: str, splits: dict, generated, milliseconds: float | None) -> None:
+def _draw_measure(axes, name: str, splits: Mapping, generated, milliseconds: float | None) -> None:
     train, valid = splits["train"], splits["valid"]
     parts = ([*train, *valid], generated, train, valid)
     of_corpus, of_generated, of_train, of_valid = (
