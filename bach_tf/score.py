@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from bach_tf._basics.messages import shorten
+from bach_tf._basics.settings import is_number, is_whole
+
 STEPS_PER_QUARTER = 4
 VELOCITY = 80
 COLUMNS = ("onset", "duration", "pitch", "voice", "velocity")
@@ -52,8 +55,12 @@ class Part:
     def __post_init__(self):
         for name in ("program", "volume", "pan"):
             number = getattr(self, name)
-            if number is not None and not 0 <= number <= HIGHEST_NUMBER:
-                raise ValueError(f"`{name}` must be in 0..{HIGHEST_NUMBER}. Received: {number}")
+            if number is None:
+                continue
+            if not is_whole(number) or not 0 <= number <= HIGHEST_NUMBER:
+                raise ValueError(
+                    f"`{name}` must be in 0..{HIGHEST_NUMBER}. Received: {shorten(number)}"
+                )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +83,8 @@ class Score:
             each; empty where unknown. A bar begins with each of them.
         title: for a chorale its BWV number and name.
         key_signature: sharps (positive) or flats (negative); `None` where unknown.
-        upbeat: steps before the first bar line; 0 where the piece starts on it.
+        upbeat: steps before the first bar line; 0 where the piece starts on it. It may be longer
+            than a bar, or than what is left of a piece: whole bars are no part of it.
         fermatas: steps at which a note with a fermata begins.
         parts: of the voices, the highest first; of fewer voices, or none, where unknown.
 
@@ -86,7 +94,7 @@ class Score:
     Raises:
         ValueError: a column of another length or of other than whole numbers, or a value
             outside its bounds. The message names the note. Tempi or metres that are not in the
-            order of their steps.
+            order of their steps, or of numbers that cannot be; a negative upbeat.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])
@@ -124,23 +132,25 @@ class Score:
             column.flags.writeable = False
             object.__setattr__(self, name, column)
         for name in ("tempi", "metres"):
-            object.__setattr__(self, name, tuple(map(tuple, getattr(self, name))))
+            object.__setattr__(self, name, _places(name, getattr(self, name)))
         object.__setattr__(self, "fermatas", tuple(int(step) for step in self.fermatas))
         object.__setattr__(self, "parts", tuple(self.parts))
         self._check_about()
         self._check_bounds()
 
     def _check_about(self):
-        if self.steps_per_quarter < 1:
-            raise ValueError(
-                f"`steps_per_quarter` must be at least 1. Received: {self.steps_per_quarter}"
-            )
+        for name, least in (("steps_per_quarter", 1), ("length", 0), ("upbeat", 0)):
+            value = getattr(self, name)
+            if not is_whole(value) or value < least:
+                raise ValueError(
+                    f"`{name}` must be a whole number of at least {least}. "
+                    f"Received: {shorten(value)}"
+                )
         if self.timing not in TIMINGS:
             raise ValueError(f"`timing` must be one of {TIMINGS}. Received: {self.timing!r}")
-        if self.length < 0:
-            raise ValueError(f"`length` must be at least 0. Received: {self.length}")
-        if self.key_signature is not None and not -7 <= self.key_signature <= 7:
-            raise ValueError(f"`key_signature` must be in -7..7. Received: {self.key_signature}")
+        key = self.key_signature
+        if key is not None and not (is_whole(key) and -7 <= key <= 7):
+            raise ValueError(f"`key_signature` must be in -7..7. Received: {shorten(key)}")
         if len(self.parts) > MOST_VOICES:
             raise ValueError(
                 f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
@@ -152,8 +162,11 @@ class Score:
         """Raise unless each place is a step in the piece, after the one before, and numbers."""
         places = getattr(self, name)
         for place in places:
-            if len(place) != size or not all(0 < number < math.inf for number in place[1:]):
+            if len(place) != size or not all(map(_is_above_0, place[1:])):
                 raise ValueError(f"`{name}` must be steps with {what} above 0. Received: {place}")
+            if not all(map(is_whole, place[: size if name == "metres" else 1])):
+                whole = "of whole numbers" if name == "metres" else "at whole steps"
+                raise ValueError(f"`{name}` must be {whole}. Received: {place}")
         steps = [place[0] for place in places]
         in_order = all(before < after for before, after in pairwise(steps))
         if not in_order or any(not 0 <= step <= self.length for step in steps):
@@ -349,6 +362,20 @@ def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple
         ((0, 60.0), (2, 90.0))
     """
     return tuple({to_step(step): (to_step(step), *what) for step, *what in places}.values())
+
+
+def _places(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
+    """Return tempi or metres as tuples, as lists from JSON are not, or say what came instead."""
+    try:
+        return tuple(map(tuple, places))
+    except TypeError:
+        raise ValueError(
+            f"`{name}` must be a list of `(step, ...)`. Received: {shorten(places)}"
+        ) from None
+
+
+def _is_above_0(number) -> bool:
+    return is_number(number) and 0 < number < math.inf
 
 
 def _whole_numbers(name: str, values, dimensions: int = 1) -> np.ndarray:

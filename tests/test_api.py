@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import random
 import re
 import subprocess
@@ -11,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import keras
 import mido
 import numpy as np
 import pytest
@@ -19,12 +21,12 @@ import soundfile
 import bach_tf as bt
 from bach_tf.composing import generation
 from bach_tf.corpora import read_split
-from bach_tf.export import saved_model
+from bach_tf.export import FORMATS, saved_model
 from bach_tf.formats import WRITERS
 from bach_tf.formats.sound import writing
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
-from bach_tf.score import Score
+from bach_tf.score import SECONDS, Score
 
 ROOT = Path(__file__).parent.parent
 CHORD = [[72, 67, 64, 48]] * 4
@@ -117,8 +119,61 @@ def test_lengths_are_in_bars_or_steps(run):
 def test_pieces_that_would_be_the_same_are_refused(run):
     with pytest.raises(ValueError, match="the 2 pieces would be the same"):
         run.generate(num_outputs=2, temperature=0)
-    with pytest.raises(ValueError, match="`num_outputs` must be at least 1"):
-        run.generate(num_outputs=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("bars", value) for value in (1.5, "a", 0, -1, True)),
+        *(("length", value) for value in (0, "a", 10**9)),
+        *(("seed", value) for value in ("abc", -1, 2**31)),
+        *(("num_outputs", value) for value in (0, "x")),
+        *(("temperature", value) for value in ("hot", math.nan, -1)),
+        *(("tempo", value) for value in ("fast", 0)),
+        ("min_bars", -1),
+        ("top_k", "all"),
+        ("top_p", 0),
+        ("primer_length", 0),
+        ("primer", 60),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused_by_its_own_name(run, name, value):
+    with pytest.raises(ValueError, match=f"^`{name}` must be .*Received: '?{value}"):
+        run.generate(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("path", lambda run: bt.read(3)),
+        ("run", lambda run: bt.load(3)),
+        ("data_dir", lambda run: run.evaluate(data_dir=3)),
+        ("data_dir", lambda run: bt.train(data_dir=3)),
+        ("resume", lambda run: bt.train(resume=3)),
+        ("set", lambda run: bt.train(set=3)),
+        ("verbose", lambda run: bt.train(verbose=3)),
+        ("formats", lambda run: run.export(3)),
+        ("folder", lambda run: run.export(folder=3)),
+        ("piece", lambda run: run.log_likelihood(3)),
+        ("path", lambda run: bt.Piece(Score.from_grid(CHORD)).save(3)),
+        ("score", lambda run: bt.Piece(3)),
+        ("rendition", lambda run: bt.Piece(Score.from_grid(CHORD), 3)),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_its_own_name(run, name, call):
+    with pytest.raises(ValueError, match=rf"^`{name}` must be .*Received: 3$"):
+        call(run)
+
+
+@pytest.mark.parametrize("how", ["tempo_qpm", "program", "primer_steps", "reference_hz"])
+def test_how_a_piece_is_saved_is_of_numbers(piece, tmp_path, how):
+    with pytest.raises(ValueError, match=rf"`{how}` must be .*Received: '?x"):
+        piece.save(tmp_path / "z.mid", **{how: "x"})
+
+
+def test_a_mistyped_field_of_a_rendition_is_answered_with_the_nearest(piece, tmp_path):
+    with pytest.raises(ValueError, match=r"Unknown setting 'tunning'.*Did you mean 'tuning'"):
+        piece.save(tmp_path / "z.mid", tunning="x")
 
 
 @pytest.mark.parametrize("kind", ["piece", "score", "path", "text"])
@@ -148,6 +203,20 @@ def test_a_piece_is_saved_by_the_ending_of_a_text_or_a_path(piece, tmp_path, end
     path = tmp_path / f"new/piece{ending}"
     assert piece.save(str(path)) == path
     assert path.stat().st_size > 100
+
+
+@pytest.mark.parametrize("ending", [ending.upper() for ending in WRITERS])
+def test_an_ending_in_capital_letters_is_that_in_small_ones(piece, tmp_path, ending):
+    path = piece.save(tmp_path / f"Q{ending}")
+    assert [file.name for file in tmp_path.iterdir()] == [f"Q{ending}"]
+    small = piece.save(tmp_path / f"Q{ending.lower()}")
+    # What is compressed may differ, as may a picture with a name in it.
+    assert path.stat().st_size == pytest.approx(small.stat().st_size, rel=0.05)
+
+
+def test_what_can_be_read_as_midi_can_be_saved(piece, tmp_path):
+    saved = piece.save(tmp_path / "piece.midi")
+    assert bt.read(saved).score.to_grid(4).tolist() == piece.score.to_grid(4).tolist()
 
 
 def test_a_piece_that_is_read_is_the_one_that_was_saved(piece, tmp_path):
@@ -183,6 +252,16 @@ def test_the_likelihood_names_its_tokens(run):
     assert repr(likely).startswith("LogLikelihood(16 tokens, -")
 
 
+def test_the_likelihood_of_a_file_is_that_of_its_piece(run, tmp_path):
+    piece = bt.Piece(Score.from_grid(CHORD))
+    path = piece.save(tmp_path / "y.mid")
+    expected = run.log_likelihood(piece).total
+    for given in (path, str(path), piece.score):
+        assert run.log_likelihood(given).total == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="No file"):
+        run.log_likelihood(tmp_path / "absent.mid")
+
+
 def test_evaluation_takes_a_run_where_its_corpus_was(run, tiny_folder):
     measured = run.evaluate("valid", corpus="folder", data_dir=str(tiny_folder))
     expected = evaluation.evaluate_run(run, tiny_folder, "valid")
@@ -212,6 +291,8 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
     assert run.folder == Path("tb_logs/mine")
     piece = run.generate(length=8, seed=1)
     assert bt.load("mine").generate(length=8, seed=1).score == piece.score
+    exported = run.export(FORMATS, "exported/mine")  # while it still has its optimizer
+    keras.models.load_model(exported / "model.keras")
     longer = bt.train(resume=run, epochs=2, verbose=0)
     assert capsys.readouterr().out == ""
     assert len((longer.folder / runs.HISTORY).read_text().splitlines()) == 3
@@ -258,6 +339,22 @@ def test_what_a_long_piece_shows_is_bounded(run):
     assert "The first 32 bars of the piece." in shown
     assert "The first 60 seconds of the piece." in shown
     assert len(shown) < 3_000_000
+
+
+def test_a_piece_in_seconds_is_told_and_cut_in_seconds():
+    # A note every half second for 90 of them, in hundredths of a quarter, which are 8 ms.
+    onset = np.arange(0, 11200, 62)
+    about = {"pitch": 60 + onset % 12, "voice": 0 * onset, "velocity": 0 * onset + 80}
+    columns = {"onset": onset, "duration": 0 * onset + 50, **about}
+    score = Score(**columns, length=11250, steps_per_quarter=100, timing=SECONDS)
+    long = bt.Piece(score)
+    assert repr(long) == f"Piece(90 seconds, {len(onset)} notes, 1 voice)"
+    shown = long._repr_html_()
+    assert "bars of the piece" not in shown
+    assert "The first 60 seconds of the piece." in shown
+    player = re.search(r"data:audio/ogg;base64,([^\"]*)", shown)[1]
+    seconds = soundfile.info(io.BytesIO(base64.b64decode(player))).duration
+    assert seconds == pytest.approx(61, abs=0.5)
 
 
 def test_without_the_extra_there_is_a_sentence_instead_of_a_player(piece, monkeypatch):

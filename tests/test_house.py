@@ -41,7 +41,13 @@ WITHOUT_TENSORFLOW = (
     "cli",
 )
 # What may be imported of the other rooms without TensorFlow: an error is said before it is loaded.
-LIGHT = ("learning.runs", "composing.primers", "measuring.counterpoint", "measuring.ngrams")
+LIGHT = (
+    "learning.runs",
+    "composing.primers",
+    "composing.wishes",
+    "measuring.counterpoint",
+    "measuring.ngrams",
+)
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

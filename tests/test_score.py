@@ -143,13 +143,19 @@ def test_values_may_be_at_their_bounds():
 
 @pytest.mark.parametrize("steps", [0, -4])
 def test_a_grid_has_steps(steps):
-    with pytest.raises(ValueError, match=f"`steps_per_quarter` must be at least 1.*{steps}"):
+    with pytest.raises(ValueError, match=f"`steps_per_quarter` .* at least 1.*{steps}"):
         score([], steps_per_quarter=steps)
 
 
-def test_a_length_is_not_negative():
-    with pytest.raises(ValueError, match="`length`"):
-        score([], length=-1)
+@pytest.mark.parametrize("name", ["steps_per_quarter", "length", "upbeat", "key_signature"])
+@pytest.mark.parametrize("value", [-8, 1.5, "2", True])
+def test_a_negative_upbeat_or_other_than_whole_numbers(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be .*Received: '?{value}"):
+        replace(score([]), **{name: value})
+
+
+def test_an_upbeat_may_be_longer_than_a_bar():
+    assert score([], metres=[(0, 3, 128)], upbeat=200).upbeat == 200
 
 
 @pytest.mark.parametrize(
@@ -289,6 +295,12 @@ def test_an_opening_ends_notes_and_leaves_out_what_comes_later():
         ({"metres": [(0, 4)]}, r"`metres` must be steps with beats .*\. Received: \(0, 4\)"),
         ({"metres": [(0, 4, 0)]}, r"`metres` must be .* above 0\. Received: \(0, 4, 0\)"),
         ({"metres": [(4, 4, 4), (0, 3, 4)]}, r"`metres` must be in the order of their steps"),
+        ({"metres": [(0, 3.5, 7.2)]}, r"`metres` must be of whole numbers\. .*\(0, 3\.5, 7\.2\)"),
+        ({"metres": [("0", 3, 4)]}, r"`metres` must be of whole numbers"),
+        ({"metres": [(0, "3", 4)]}, r"`metres` must be steps with beats"),
+        ({"metres": (0, 3, 4)}, r"`metres` must be a list of .*Received: \(0, 3, 4\)"),
+        ({"tempi": [(0.5, 90)]}, r"`tempi` must be at whole steps\. Received: \(0\.5, 90\)"),
+        ({"tempi": 90}, r"`tempi` must be a list of .*Received: 90"),
         ({"parts": [Part()] * 257}, r"`parts` must be at most 256\. Received: 257"),
     ],
 )

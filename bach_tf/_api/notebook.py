@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bach_tf.formats.sound.soundfont import HOW_TO_INSTALL
 from bach_tf.formats.sound.writing import check_encoder
+from bach_tf.score import SECONDS
 
 if TYPE_CHECKING:
     from bach_tf._api.piece import Piece
@@ -29,7 +30,8 @@ def show(piece: Piece) -> str:
     in its place.
 
     Args:
-        piece: of any length; what is shown ends after `MOST_BARS` and `MOST_SECONDS`.
+        piece: of any length; what is shown ends after `MOST_BARS` and `MOST_SECONDS`. Of one that
+            counts seconds, and has no bars, the score ends after those, too.
 
     Example:
         >>> from bach_tf.score import Score
@@ -37,10 +39,10 @@ def show(piece: Piece) -> str:
         >>> "<svg" in show(Piece(Score.from_grid([[67, 60]])))
         True
     """
-    parts = [
-        _or_reason(_engraved, piece, MOST_BARS * piece.score.steps_per_bar, f"{MOST_BARS} bars"),
-        _or_reason(_player, piece, _steps_in(piece, MOST_SECONDS), f"{MOST_SECONDS} seconds"),
-    ]
+    bars = MOST_BARS * piece.score.steps_per_bar, f"{MOST_BARS} bars"
+    seconds = int(steps_in(piece, MOST_SECONDS)), f"{MOST_SECONDS} seconds"
+    page = seconds if piece.score.timing == SECONDS else bars
+    parts = [_or_reason(_engraved, piece, *page), _or_reason(_player, piece, *seconds)]
     return f'<div style="color: black; background: white">{"".join(parts)}</div>'
 
 
@@ -77,5 +79,6 @@ def _written(piece: Piece, ending: str) -> bytes:
         return piece.save(Path(folder) / f"piece{ending}").read_bytes()
 
 
-def _steps_in(piece: Piece, seconds: int) -> int:
-    return int(seconds * piece.tempo_qpm / 60 * piece.score.steps_per_quarter)
+def steps_in(piece: Piece, seconds: float) -> float:
+    """Return the steps of a piece that sound in so many seconds, at its first tempo."""
+    return seconds * piece.tempo_qpm / 60 * piece.score.steps_per_quarter

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from bach_tf import formats
+from bach_tf._api.arguments import path_of, settings_of
 from bach_tf._api.piece import Piece
 from bach_tf._api.run import Run
 from bach_tf._basics.choices import choose
+from bach_tf._basics.settings import Whole
 from bach_tf.corpora import corpus_for
 from bach_tf.formats.reading import GRIDS
 from bach_tf.learning import runs
 from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
 DEFAULT_MODEL = "gru"
+VERBOSE = Whole(0, 2)
+NAMED = "the name of a run"
 
 
 def train(
@@ -55,12 +59,14 @@ def train(
         >>> run = bt.train("gru", epochs=10)  # doctest: +SKIP
         >>> run = bt.train("folk", set={"model.units": 64}, run_name="small")  # doctest: +SKIP
     """
+    verbose = VERBOSE.check("verbose", int(verbose) if isinstance(verbose, bool) else verbose)
     if resume is not None:
         fresh = (model, corpus, data_dir, seed, set, run_name)
         if any(value is not None for value in fresh):
             raise ValueError("`resume` goes on as the run began: it takes only `epochs` beside it.")
         return _fit_resumed(resume, epochs, verbose)
-    preset = _preset_of(model or DEFAULT_MODEL, corpus, data_dir, epochs, seed, set or {})
+    model = DEFAULT_MODEL if model is None else model
+    preset = _preset_of(model, corpus, data_dir, epochs, seed, settings_of("set", set))
     if run_name is not None:
         runs.check_run_name(run_name)
     from bach_tf import learning
@@ -85,7 +91,8 @@ def load(run: str | Path | None = None) -> Run:
         >>> bt.load("pretrained").preset.recipe
         'chorale'
     """
-    return Run.of(runs.load_trained_run(runs.find_run(run)))
+    found = None if run is None else path_of("run", run, NAMED)
+    return Run.of(runs.load_trained_run(runs.find_run(found)))
 
 
 def read(path: str | Path, grid: str = "auto") -> Piece:
@@ -104,7 +111,7 @@ def read(path: str | Path, grid: str = "auto") -> Piece:
         >>> bt.read("hymn.mid").score.voices  # doctest: +SKIP
         4
     """
-    return Piece.of(formats.read(Path(path), choose(GRIDS, grid, "grid")))
+    return Piece.of(formats.read(path_of("path", path), choose(GRIDS, grid, "grid")))
 
 
 def _preset_of(
@@ -117,8 +124,8 @@ def _preset_of(
 ) -> Preset:
     """Return the preset that is asked for."""
     preset = choose(PRESETS, model, "model")
-    data_dir = None if data_dir is None else str(data_dir)
-    corpus = corpus or corpus_for(data_dir, preset.music.corpus)
+    data_dir = None if data_dir is None else str(path_of("data_dir", data_dir))
+    corpus = corpus_for(data_dir, preset.music.corpus) if corpus is None else corpus
     preset = on_corpus(preset, corpus)
     given = {"data_dir": data_dir, "epochs": epochs, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
@@ -127,7 +134,10 @@ def _preset_of(
 
 
 def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:
-    folder = run.folder if isinstance(run, runs.Run) else runs.find_run(run)
+    if isinstance(run, runs.Run):
+        folder = run.folder
+    else:
+        folder = runs.find_run(path_of("resume", run, "a run", NAMED))
     if runs.run_name(folder) == runs.SHIPPED:
         raise ValueError("The weights that came with bach_tf are not to be changed.")
     from bach_tf import learning

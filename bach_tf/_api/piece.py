@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bach_tf._api import notebook
+from bach_tf._api.arguments import path_of
+from bach_tf._basics.choices import choose
 from bach_tf.formats import reading, write
+from bach_tf.formats.rendition import Rendition
+from bach_tf.score import SECONDS
+
+SETTINGS = {field.name: field for field in fields(Rendition)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,13 +40,14 @@ class Piece(reading.Piece):
 
         Args:
             path: its ending is one of `bach_tf.formats.WRITERS`: `.mid`, `.wav`, `.opus`,
-                `.musicxml`, `.svg`, `.pdf`, `.png`, `.csv`. Folders on the way are made.
+                `.musicxml`, `.svg`, `.pdf`, `.png`, `.csv`, in small or capital letters. Folders
+                on the way are made.
             **how: fields of `bach_tf.formats.rendition.Rendition` that are to be others than those
                 of the piece, such as `tuning="werckmeister3"` for sound.
 
         Raises:
-            ValueError: an unknown ending, a wish that cannot be, or a piece that the format cannot
-                hold.
+            ValueError: an unknown ending or field, a wish that cannot be, or a piece that the
+                format cannot hold.
 
         Example:
             >>> from bach_tf.score import Score
@@ -48,7 +55,9 @@ class Piece(reading.Piece):
             >>> piece.save("two.mid")  # doctest: +SKIP
             PosixPath('two.mid')
         """
-        path = Path(path)
+        path = path_of("path", path)
+        for name in how:
+            choose(SETTINGS, name, "setting")
         write(self.score, path, replace(self.rendition, **how))
         return path
 
@@ -59,14 +68,19 @@ class Piece(reading.Piece):
 
     def __repr__(self) -> str:
         score = self.score
-        bars = score.length / score.steps_per_bar
         title = f"{score.title!r}: " if score.title else ""
-        voices = f"{score.voices} voice{'s' * (score.voices != 1)}"
-        return (
-            f"Piece({title}{bars:.3g} bar{'s' * (bars != 1)}, {len(score)} notes, {voices}, "
-            f"{self.tempo_qpm:g} quarters a minute)"
-        )
+        notes, voices = _counted(len(score), "note"), _counted(score.voices, "voice")
+        if score.timing == SECONDS:  # bars and quarters mean nothing there
+            seconds = score.length / notebook.steps_in(self, 1)
+            return f"Piece({title}{_counted(seconds, 'second')}, {notes}, {voices})"
+        bars = _counted(score.length / score.steps_per_bar, "bar")
+        return f"Piece({title}{bars}, {notes}, {voices}, {self.tempo_qpm:g} quarters a minute)"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         return notebook.show(self)
+
+
+def _counted(number: float, what: str) -> str:
+    shown = f"{number}" if isinstance(number, int) else f"{number:.3g}"
+    return f"{shown} {what}{'s' * (number != 1)}"

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 
+from bach_tf._api.arguments import names_of, path_of, score_of
 from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
+from bach_tf._basics.settings import check_settings
 from bach_tf.composing.primers import steps_of
+from bach_tf.composing.wishes import WISHES
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
+from bach_tf.formats import reading
 from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.score import Score
@@ -126,6 +130,19 @@ class Run(runs.Run):
         """
         from bach_tf.composing import generation
 
+        asked = {
+            "num_outputs": num_outputs,
+            "bars": bars,
+            "length": length,
+            "min_bars": min_bars,
+            "seed": seed,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "primer_length": primer_length,
+            "tempo": tempo,
+        }
+        check_settings(WISHES, asked)
         rendition = self._rendition(tempo, program)
         seed = secrets.randbelow(2**31) if seed is None else seed
         wanted = 1 if num_outputs is None else num_outputs
@@ -153,7 +170,7 @@ class Run(runs.Run):
         pieces = [Piece(score, rendition) for score in scores]
         return pieces[0] if num_outputs is None else pieces
 
-    def log_likelihood(self, piece: Piece | Score) -> LogLikelihood:
+    def log_likelihood(self, piece: Primer) -> LogLikelihood:
         """Return how likely the model finds a piece, by token, in nats.
 
         It is exact: the logarithm of the model's probability of each token, given all before it
@@ -161,10 +178,10 @@ class Run(runs.Run):
         preset measures with a shorter `context`.
 
         Args:
-            piece: on the grid of the run's codec.
+            piece: on the grid of the run's codec: a piece, a score, or a file.
 
         Raises:
-            ValueError: music that the codec cannot hold.
+            ValueError: a file that cannot be read, or music that the codec cannot hold.
 
         Example:
             >>> import bach_tf as bt
@@ -174,7 +191,7 @@ class Run(runs.Run):
             >>> likely.tokens[:4], likely.nats.shape
             (('G4', 'D4', 'B3', 'G2'), (16,))
         """
-        return self._scorer.score(_score_of(piece))
+        return self._scorer.score(score_of("piece", piece, self._grid))
 
     def evaluate(
         self,
@@ -200,17 +217,17 @@ class Run(runs.Run):
         Example:
             >>> import bach_tf as bt
             >>> bt.load("pretrained").evaluate(corpus="jsb")["nll"]  # doctest: +SKIP
-            0.3519
+            0.3637
         """
         choose(dict.fromkeys(SPLITS), split, "split")
+        folder = None if data_dir is None else path_of("data_dir", data_dir)
         corpus = self.preset.music.corpus if corpus is None else corpus
         source = choose(CORPORA, corpus, "corpus")
-        if data_dir is None and corpus == self.preset.music.corpus:
-            data_dir = self.preset.music.data_dir
+        if folder is None and corpus == self.preset.music.corpus and self.preset.music.data_dir:
+            folder = Path(self.preset.music.data_dir)
         from bach_tf.measuring import evaluation
 
-        folder = source.prepare(None if data_dir is None else Path(data_dir))
-        return evaluation.evaluate_run(self, folder, split)
+        return evaluation.evaluate_run(self, source.prepare(folder), split)
 
     def export(
         self, formats: str | Sequence[str] = "saved_model", folder: str | Path | None = None
@@ -230,8 +247,9 @@ class Run(runs.Run):
             >>> bt.load("pretrained").export(["onnx", "keras"], "chorales")  # doctest: +SKIP
             PosixPath('chorales')
         """
-        names = check_formats(formats if isinstance(formats, str) else ",".join(formats))
-        folder = EXPORTED / self.folder.resolve().name if folder is None else Path(folder)
+        names = check_formats(names_of("formats", formats))
+        own = EXPORTED / self.folder.resolve().name
+        folder = own if folder is None else path_of("folder", folder)
         from bach_tf.export import exporting
 
         exporting.export_run(self, names, output=folder.parent, name=folder.name)
@@ -248,6 +266,10 @@ class Run(runs.Run):
         from bach_tf.measuring.likelihood import Scorer
 
         return Scorer(self.model, self.codec)
+
+    @property
+    def _grid(self) -> reading.Grid:
+        return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
 
     def _rendition(self, tempo: float | None, program: int | str | None) -> Rendition:
         """Return how a piece is to sound, checked before a note is composed."""
@@ -275,13 +297,11 @@ class Run(runs.Run):
         """Return the ids with which pieces begin: int32 `(1 + P,)`."""
         from bach_tf.composing.generation import make_prompt
 
-        if not isinstance(primer, Piece | Score):
-            return make_prompt(self, None if primer is None else str(primer), seed, length)
-        if length is not None and length < 1:
-            raise ValueError(f"`primer_length` must be at least 1. Received: {length}")
-        prompt = self.codec.encode(_score_of(primer))[:-1]
+        if primer is None:
+            return make_prompt(self, None, seed, length)
+        if not isinstance(primer, reading.Piece | Score):
+            named = path_of("primer", primer, "tokens", "a piece", "a score")
+            primer = primer if isinstance(primer, str) else str(named)
+            return make_prompt(self, primer, seed, length)
+        prompt = self.codec.encode(score_of("primer", primer, self._grid))[:-1]
         return prompt if length is None else prompt[: 1 + length * len(self.codec.may_follow)]
-
-
-def _score_of(piece: Piece | Score) -> Score:
-    return piece.score if isinstance(piece, Piece) else piece

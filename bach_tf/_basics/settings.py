@@ -19,6 +19,26 @@ from bach_tf._basics.messages import shorten
 LONGEST_TEXT = 10_000  # characters of a value on the command line that are read as Python
 
 
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number; `True` is none.
+
+    Example:
+        >>> is_whole(3), is_whole(3.0), is_whole(True)
+        (True, False, False)
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, be it NaN; `True` is none.
+
+    Example:
+        >>> is_number(0.5), is_number("0.5"), is_number(True)
+        (True, False, False)
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 class DoesNotFitError(Exception):
     """Raised by a kind for a value that is not one of its own."""
 
@@ -109,7 +129,7 @@ class Whole(Kind):
         return f"a whole number in {self.low}..{self.high}{many}"
 
     def accept(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        if not is_whole(value):
             raise DoesNotFitError
         if not self.low <= value <= self.high or value % self.multiple_of:
             raise DoesNotFitError
@@ -143,7 +163,7 @@ class Real(Kind):
         return f"a number in {self.low:g}..{self.high:g}{excluded}"
 
     def accept(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not is_number(value):
             raise DoesNotFitError
         # Compared as it came: an integer may be too large for a float. NaN is never between.
         if not self.low <= value <= self.high:

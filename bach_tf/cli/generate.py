@@ -7,23 +7,21 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.cli.options import HIGHEST_SEED, HOTTEST, MOST_PIECES, add_output_options
+from bach_tf.cli.options import add_output_options
 from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.cli.pieces import Pieces
 from bach_tf.cli.plan import plan
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
 from bach_tf.composing.primers import FROM_CORPUS
+from bach_tf.composing.wishes import MOST_BARS, MOST_LIKELIEST, MOST_PIECES
+from bach_tf.corpora.music import HOTTEST, MOST_STEPS
 from bach_tf.formats import WRITERS
 from bach_tf.formats.files import PieceNames, write_piece
 from bach_tf.learning.runs import load_trained_run, run_name
-from bach_tf.recipes import SETTINGS
+from bach_tf.recipes.tables import SEEDS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
 
-# They keep pieces within memory; memory does not grow with the number of pieces.
-MOST_STEPS = SETTINGS["length"].high
-MOST_BARS = 5_000
-MOST_LIKELIEST = 1_000_000  # more than any codec has tokens
 HOLD, REST = "_", "r"  # of a melody's tokens
 MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers are pitches
 
@@ -91,7 +89,7 @@ def make_parser(program: str) -> Parser:
     add("--length", type=steps, metavar="N", help="at most so many sixteenths, notes or events")
     add("--bars", type=bars, metavar="N", help="instead, where the model counts in time")
     add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="before which no piece ends")
-    seeds = whole(0, HIGHEST_SEED)
+    seeds = whole(0, SEEDS)
     add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
     add("--primer", help="how pieces begin: .csv or .mid file, tokens, or: corpus")
     add("--primer-length", type=steps, metavar="N", help="of the primer, only so many steps")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bach_tf.cli.parser import Parser, real, whole
+from bach_tf.corpora.music import HOTTEST
 from bach_tf.recipes import SETTINGS
-
-HOTTEST, HIGHEST_SEED = SETTINGS["temperature"].high, SETTINGS["seed"].high
-MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
+from bach_tf.recipes.tables import SEEDS
 
 
 def add_output_options(
@@ -40,7 +39,7 @@ def add_sampling(parser: Parser) -> None:
     add = parser.add_argument
     temperature = "of new pieces; the run's own when left out"
     add("--temperature", type=real(0, HOTTEST), metavar="T", help=temperature)
-    add("--seed", type=whole(0, HIGHEST_SEED), default=0, metavar="N", help="of new pieces")
+    add("--seed", type=whole(0, SEEDS), default=0, metavar="N", help="of new pieces")
 
 
 def number_of(name: str) -> Callable[[str], int]:

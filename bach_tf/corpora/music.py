@@ -10,6 +10,7 @@ from bach_tf.codecs import CODECS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 
 MOST_STEPS = 100_000  # of a piece or a window: hours of music
+HOTTEST = 100  # temperature: hardly less even than chance
 CHURCH_ORGAN = 19  # General MIDI program, counted from 0
 
 # What each setting may be, but for `encoding`, whose settings are those of the codec.
@@ -22,7 +23,7 @@ MUSIC_SETTINGS: Settings = {
     "stride": Whole(1, MOST_STEPS),
     "transpose": Pair(Whole(-24, 0), Whole(0, 24)),
     "context": Whole(2, MOST_STEPS, optional=True),
-    "temperature": Real(0, 100),
+    "temperature": Real(0, HOTTEST),
     "length": Whole(1, MOST_STEPS),
     "min_length": Whole(0, MOST_STEPS),
     "program": Whole(0, len(PROGRAMS) - 1),

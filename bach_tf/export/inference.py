@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +29,21 @@ def without_dropout(model: NextTokenModel) -> NextTokenModel:
         >>> without_dropout(model).get_config()["dropout"]
         0.0
     """
-    settings = model.get_config()
-    settings.update({name: 0.0 for name in settings if name.endswith("dropout")})
-    copy = type(model)(**settings)
+    names = (name for name in model.get_config() if name.endswith("dropout"))
+    return copied(model, **dict.fromkeys(names, 0.0))
+
+
+def copied(model: NextTokenModel, **changes: Any) -> NextTokenModel:
+    """Return a copy of a model with its weights, and nothing of its training.
+
+    A model that has just been trained holds its optimizer, its loss and its metrics, which are
+    ours: a program without them could not load it.
+
+    Args:
+        model: with weights.
+        **changes: arguments of its class that are to be others.
+    """
+    copy = type(model)(**model.get_config() | changes)
     copy(np.zeros((1, 2), np.int32))  # makes the weights
     copy.set_weights(model.get_weights())
     return copy

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from bach_tf.export.inference import check_logits
+from bach_tf.export.inference import check_logits, copied
 from bach_tf.learning.runs import Run
 
 FILE = "model.keras"
@@ -29,7 +29,7 @@ def write_keras(run: Run, folder: Path) -> str:
     Raises:
         ValueError: what was written does not do what the model does.
     """
-    run.model.save(folder / FILE)
+    copied(run.model).save(folder / FILE)
     again = keras.models.load_model(folder / FILE)
     largest = check_logits(
         run.model, lambda ids: np.asarray(again(ids)), run.codec.vocab_size, batch_size=2

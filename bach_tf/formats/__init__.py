@@ -47,6 +47,7 @@ READERS: dict[str, Callable[[Path, Grid | None], Piece]] = {
 }
 WRITERS: dict[str, Writer] = {
     ".mid": Writer(write_midi),
+    ".midi": Writer(write_midi),
     ".wav": Writer(write_wav, is_sound=True),
     ".opus": Writer(write_opus, is_sound=True, check_ready=check_encoder),
     ".ogg": Writer(write_opus, is_sound=True, check_ready=check_encoder),
@@ -84,7 +85,7 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
 
     Args:
         score: the piece.
-        path: its ending is one of `WRITERS`.
+        path: its ending is one of `WRITERS`, in small or capital letters.
         rendition: how it is to be written.
 
     Raises:
@@ -95,7 +96,7 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     Example:
         >>> write(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
     """
-    writer = choose(WRITERS, path.suffix, "format")
+    writer = choose(WRITERS, path.suffix.lower(), "format")
     try:
         rendition.tempo_of(score)  # one that cannot be is refused by every format
         _write_whole(lambda whole: writer.write(score, whole, rendition), path)
@@ -111,7 +112,8 @@ def _write_whole(write: Callable[[Path], None], path: Path) -> None:
     """Let a file appear when it is whole: one that has failed or was stopped leaves no half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:
-        whole = Path(scratch) / path.name
+        # Some libraries go by the ending, and know it in small letters.
+        whole = Path(scratch) / path.with_suffix(path.suffix.lower()).name
         write(whole)
         os.replace(whole, path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bach_tf._basics.messages import shorten
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import BEATS, PERFORMANCE_TEMPO_QPM, SECONDS, STEPS_PER_QUARTER, Score
 
@@ -47,7 +48,16 @@ class Piece:
     Args:
         score: what there is to know of the music.
         rendition: what takes the place of it.
+
+    Raises:
+        ValueError: what came is no score, or no rendition.
     """
 
     score: Score
     rendition: Rendition = PLAIN
+
+    def __post_init__(self):
+        for name, kind in (("score", Score), ("rendition", Rendition)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ValueError(f"`{name}` must be a {kind.__name__}. Received: {shorten(value)}")

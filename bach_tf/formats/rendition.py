@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.settings import is_number, is_whole
 from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 from bach_tf.theory.tunings import CONCERT_PITCH_HZ, EQUAL, frequencies
@@ -60,7 +61,7 @@ class Rendition:
             _check_tempo(self.tempo_qpm)
         asked = () if self.program is None else (self.program,)
         for program in (*asked, *self.programs):
-            if not 0 <= program < len(PROGRAMS):
+            if not is_whole(program) or not 0 <= program < len(PROGRAMS):
                 raise ValueError(
                     f"`program` must be in 0..{len(PROGRAMS) - 1}. Received: {shortened(program)}"
                 )
@@ -72,8 +73,10 @@ class Rendition:
                 f"tuning={self.tuning!r}, reference_hz={self.reference_hz:g}. Choose the additive "
                 "synthesiser."
             )
-        if self.primer_steps < 0:
-            raise ValueError(f"`primer_steps` must be at least 0. Received: {self.primer_steps}")
+        if not is_whole(self.primer_steps) or self.primer_steps < 0:
+            raise ValueError(
+                f"`primer_steps` must be at least 0. Received: {shortened(self.primer_steps)}"
+            )
         if self.layout not in LAYOUTS:
             raise ValueError(
                 f"`layout` must be one of {', '.join(LAYOUTS)}. Received: {self.layout!r}"
@@ -122,7 +125,7 @@ class Rendition:
 
 
 def _check_tempo(tempo_qpm: float) -> None:
-    if not LOWEST_TEMPO <= tempo_qpm <= HIGHEST_TEMPO:
+    if not is_number(tempo_qpm) or not LOWEST_TEMPO <= tempo_qpm <= HIGHEST_TEMPO:
         raise ValueError(
             f"`tempo_qpm` must be in {LOWEST_TEMPO}..{HIGHEST_TEMPO}. "
             f"Received: {shortened(tempo_qpm)}"

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bach_tf._basics.choices import choose
+from bach_tf._basics.settings import is_number
 
 EQUAL = "equal"
 CONCERT_PITCH_HZ = 440.0
@@ -61,7 +62,10 @@ def frequencies(tuning: str = EQUAL, reference_hz: float = CONCERT_PITCH_HZ) -> 
         >>> frequencies()[[57, 69]].tolist()
         [220.0, 440.0]
     """
-    if not LOWEST_REFERENCE_HZ <= reference_hz <= HIGHEST_REFERENCE_HZ:
+    if (
+        not is_number(reference_hz)
+        or not LOWEST_REFERENCE_HZ <= reference_hz <= HIGHEST_REFERENCE_HZ
+    ):
         raise ValueError(
             f"`reference_hz` must be in {LOWEST_REFERENCE_HZ}..{HIGHEST_REFERENCE_HZ}. "
             f"Received: {reference_hz}"

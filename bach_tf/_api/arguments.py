@@ -1,0 +1,84 @@
+"""Arguments that are paths, pieces or names, checked with their own names in the message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bach_tf import formats
+from bach_tf._basics.messages import shorten
+from bach_tf.formats import reading
+from bach_tf.score import Score
+
+
+def path_of(name: str, value: Any, *others: str) -> Path:
+    """Return an argument as a path.
+
+    Args:
+        name: of the argument.
+        value: what came.
+        *others: what it may also be, in words.
+
+    Raises:
+        ValueError: neither text nor a path.
+
+    Example:
+        >>> path_of("path", "a.mid").name
+        'a.mid'
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return Path(value)
+    kinds = " or ".join(("a path, as text or `Path`", *others))
+    raise ValueError(f"`{name}` must be {kinds}. Received: {shorten(value)}")
+
+
+def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
+    """Return the score of a piece, a score, or a file.
+
+    Args:
+        name: of the argument.
+        value: what came.
+        grid: of a file that has none of its own.
+
+    Raises:
+        ValueError: none of these, or a file that cannot be read.
+    """
+    if isinstance(value, Score):
+        return value
+    if isinstance(value, reading.Piece):
+        return value.score
+    return formats.read(path_of(name, value, "a piece", "a score"), grid).score
+
+
+def names_of(name: str, value: Any) -> str:
+    """Return names, as a list or with commas between them, as text with commas.
+
+    Raises:
+        ValueError: neither text nor a list of text.
+
+    Example:
+        >>> names_of("formats", ["onnx", "keras"])
+        'onnx,keras'
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Sequence) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"`{name}` must be text or a list of text. Received: {shorten(value)}")
+    return ",".join(value)
+
+
+def settings_of(name: str, value: Any) -> dict[str, Any]:
+    """Return settings by their names; none of `None`.
+
+    Raises:
+        ValueError: not names and values.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"`{name}` must be names and values, as {{...}}. Received: {shorten(value)}"
+        )
+    return dict(value)
