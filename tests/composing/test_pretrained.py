@@ -1,17 +1,16 @@
 """The weights that come with the package."""
 
-import runpy
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from commands import command
 
 from bach_tf.corpora import CORPORA
 from bach_tf.formats.midi import read_midi
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
 
-ROOT = Path(__file__).parents[2]
 MOST_BYTES = 20_000_000
 
 
@@ -37,8 +36,12 @@ def test_their_history_says_what_they_came_to(shipped):
 
 def test_a_fresh_installation_writes_a_chorale_at_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    main = runpy.run_path(str(ROOT / "generate.py"))["main"]
-    assert main(["--temperature", "1.2", "--seed", "1", "--bars", "4", "--min-bars", "2"]) == 0
+    assert (
+        command("generate")(
+            ["--temperature", "1.2", "--seed", "1", "--bars", "4", "--min-bars", "2"]
+        )
+        == 0
+    )
     assert "seed 1, from pretrained" in capsys.readouterr().out
     (path,) = Path("generated").glob("*.mid")
     score = read_midi(path)

@@ -4,9 +4,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.font_manager import fontManager
 
 from bach_tf.corpora import CORPORA, read_prepared
-from bach_tf.formats.engraving import pdf, svg, verovio_pages, write_pdf, write_svg
+from bach_tf.formats.engraving import drawing, pdf, svg, verovio_pages, write_pdf, write_svg
 from bach_tf.formats.engraving.drawing import draw_page
 from bach_tf.formats.engraving.svg import WIDTH
 from bach_tf.formats.musicxml import to_musicxml
@@ -255,3 +256,12 @@ def test_staff_lines_are_where_verovio_has_them():
     }
     assert expected <= lines
     assert len(expected) >= 5
+
+
+def test_fonts_that_a_list_of_matplotlib_lacks_are_found(monkeypatch):
+    monkeypatch.setattr(fontManager, "ttflist", [])
+    drawing.list_own_fonts.cache_clear()
+    drawing.list_own_fonts()
+    names = {font.name for font in fontManager.ttflist}
+    assert {"STIXGeneral", "DejaVu Sans"} <= names
+    drawing.list_own_fonts.cache_clear()

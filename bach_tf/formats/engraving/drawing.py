@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
+import matplotlib
 import numpy as np
 from fontTools.pens.recordingPen import RecordingPen
 from fontTools.svgLib.path import parse_path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
@@ -26,6 +28,7 @@ from matplotlib.transforms import Affine2D
 SVG, LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 POINTS_PER_INCH = 72
 FONTS = ["STIXGeneral", "DejaVu Sans"]  # both come with Matplotlib; the second has more letters
+FONT_FILES = ("STIXGeneral*.ttf", "DejaVuSans*.ttf")
 # The style sheet that Verovio writes into its pages.
 BOLD, ITALIC = {"ending", "fing", "reh", "tempo"}, {"dir", "dynam", "mNum"}
 HIDDEN = "placeholder"
@@ -70,9 +73,25 @@ class Look:
 
     def font(self, points: float = 1.0) -> FontProperties:
         """Return the font, of a size in points for one unit of the page."""
+        list_own_fonts()
         return FontProperties(
             family=FONTS, size=self.size * points, weight=self.weight, style=self.style
         )
+
+
+@cache
+def list_own_fonts() -> None:
+    """Let Matplotlib know the fonts that come with it.
+
+    It keeps a list of fonts in the user's cache, for all installations. One that was made while
+    the files were not all there yet lacks some, and letters of other widths would be drawn.
+    """
+    listed = {Path(font.fname) for font in fontManager.ttflist}
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for pattern in FONT_FILES:
+        for path in sorted(folder.glob(pattern)):
+            if path not in listed:
+                fontManager.addfont(path)
 
 
 def draw_page(svg: str, width_inches: float) -> Figure:
