@@ -302,6 +302,7 @@ def same_grid(path, score):
 
 SAME_NOTES = {
     ".mid": same_notes,
+    ".midi": same_notes,
     ".wav": same_notes_as_sound,
     ".opus": same_notes_as_sound,
     ".ogg": same_notes_as_sound,
@@ -330,7 +331,7 @@ def test_formats_are_endings_with_or_without_a_dot():
     assert check_formats("mid") == [".mid"]
     assert check_formats("PNG, .mid,mid") == [".png", ".mid"]
     with pytest.raises(
-        ValueError, match=r"Unknown format '.doc'. Choose from: .csv, .mid, .musicxml, .ogg, "
+        ValueError, match=r"Unknown format '.doc'. Choose from: .csv, .mid, .midi, .musicxml, .ogg, "
     ):
         check_formats("mid,doc")
 
