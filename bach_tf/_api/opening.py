@@ -95,13 +95,16 @@ def load(run: str | Path | None = None) -> Run:
     return Run.of(runs.load_trained_run(runs.find_run(found)))
 
 
-def read(path: str | Path, grid: str = "auto") -> Piece:
-    """Read a piece from a file.
+def read(path: str | Path, grid: str = "auto", strict: bool = False) -> Piece:
+    """Read a piece from a file; what was mended or left out in it is warned of.
+
+    The warnings are `bach_tf.formats.reading.ReadingWarning`, and in `Piece.warnings` as text.
 
     Args:
         path: its ending says the format, such as `.mid` or `.csv`.
         grid: of a MIDI file: one of `bach_tf.formats.reading.GRIDS`. "auto" takes the coarsest on
             which its notes begin.
+        strict: refuse a file with a fault that could be read over.
 
     Raises:
         ValueError: an unknown ending or grid, no such file, or one that cannot be read.
@@ -111,7 +114,8 @@ def read(path: str | Path, grid: str = "auto") -> Piece:
         >>> bt.read("hymn.mid").score.voices  # doctest: +SKIP
         4
     """
-    return Piece.of(formats.read(path_of("path", path), choose(GRIDS, grid, "grid")))
+    found = formats.read(path_of("path", path), choose(GRIDS, grid, "grid"), strict)
+    return Piece.of(found)
 
 
 def _preset_of(

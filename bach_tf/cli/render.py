@@ -26,8 +26,8 @@ from bach_tf.theory.tunings import (
 def work(args: argparse.Namespace, talk: Talk) -> int:
     """Write pieces in other formats, as the arguments ask, and print the names of the new files.
 
-    As JSON: `files`, those that were written, and `errors`, a sentence for each piece that could
-    not be written in every format.
+    As JSON: `files`, those that were written; `errors`, a sentence for each piece that could not be
+    written in every format; and `warnings`, of what was read over in files, mended or chosen.
 
     Returns:
         0; 2 where a piece could not be read or written: it is named, and the others are written.
@@ -39,10 +39,12 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
     rendition = _rendition(args)
     grid = choose(GRIDS, args.grid, "grid")
     plan = _plan(args, endings)
-    written, errors = [], []
+    written, errors, warnings = [], [], []
     for file, paths in plan.items():
         try:
-            score = read(file, grid).score
+            piece = read(file, grid, args.strict)
+            warnings += piece.warnings
+            score = piece.score
             _check_tempo(score, rendition)
             for path in paths:
                 write(score, path, rendition)
@@ -54,7 +56,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
     if errors and len(plan) > 1:
         count = f"{len(errors)} of {len(plan)}"
         complain(talk.program, f"{count} pieces could not be written in every format.")
-    talk.finish({"files": written, "errors": errors}, written)
+    talk.finish({"files": written, "errors": errors, "warnings": warnings}, written)
     return USER_MISTAKE if errors else 0
 
 
@@ -140,6 +142,7 @@ def make_parser(program: str) -> Parser:
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
     grids = f"of a MIDI file: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
+    add("--strict", action="store_true", help="refuse files with faults, read over otherwise")
     add_output_options(
         parser, quiet="print the names of the new files alone", uses_tensorflow=False
     )

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import threading
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -23,6 +24,7 @@ from bach_tf._basics.process import (
     stopping_by_exception,
 )
 from bach_tf.cli.parser import USER_MISTAKE, short_name
+from bach_tf.formats.reading import ReadingWarning
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -196,7 +198,7 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
     flags = {"quiet": "quiet", "as_json": "json", "verbose": "verbose"}
     talk = Talk(name, **{flag: getattr(args, name, False) for flag, name in flags.items()})
     try:
-        with stopping_by_exception(), talk.alone():
+        with stopping_by_exception(), talk.alone(), saying_warnings(name):
             status = work(args, talk) or 0
             talk.out.flush()
     except (ValueError, OSError) as error:
@@ -217,6 +219,27 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
         complain(name, f"what is printed could not be written: {lost}")
         return USER_MISTAKE
     return status
+
+
+@contextmanager
+def saying_warnings(name: str) -> Iterator[None]:
+    """Print what readers warn of in the block, a line each; other warnings are left alone.
+
+    Args:
+        name: of the program.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ReadingWarning)
+        show = warnings.showwarning
+
+        def say(message, category, *where, **more):
+            if issubclass(category, ReadingWarning):
+                complain(name, str(message))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = say
+        yield
 
 
 def complain(name: str, what: Exception | str) -> None:

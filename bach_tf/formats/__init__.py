@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from bach_tf.formats.midi import write_midi
 from bach_tf.formats.midi.pieces import read_midi_piece
 from bach_tf.formats.musicxml import write_musicxml
 from bach_tf.formats.piano_roll import write_piano_roll
-from bach_tf.formats.reading import Grid, Piece
+from bach_tf.formats.reading import Grid, Piece, ReadingWarning
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.formats.sound.synthesis import LONGEST_SECONDS
 from bach_tf.formats.sound.writing import check_encoder, write_opus, write_wav
@@ -40,7 +41,7 @@ class Writer:
     check_grid: Callable[[int], None] | None = None
 
 
-READERS: dict[str, Callable[[Path, Grid | None], Piece]] = {
+READERS: dict[str, Callable[[Path, Grid | None, bool], Piece]] = {
     ".csv": read_chorale_csv,
     ".mid": read_midi_piece,
     ".midi": read_midi_piece,
@@ -60,13 +61,17 @@ WRITERS: dict[str, Writer] = {
 SCRATCH = ".writing-"  # begins the name of the folder in which a file is written
 
 
-def read(path: Path, grid: Grid | None = None) -> Piece:
-    """Read a piece.
+def read(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
+    """Read a piece; what was mended, left out or chosen in its file is warned of.
+
+    Readers return their warnings in `Piece.warnings` and say nothing. Here they become warnings of
+    Python, a `ReadingWarning` each, so that no caller can lose them; the command line prints them.
 
     Args:
         path: its ending is one of `READERS`.
         grid: one of `reading.GRIDS`, for a file that has none of its own. `None` for the coarsest
             on which its notes begin; where they begin on none it is a performance, in seconds.
+        strict: refuse a file with a fault that could be read over.
 
     Raises:
         ValueError: another ending, no such file, or one that cannot be read.
@@ -77,7 +82,10 @@ def read(path: Path, grid: Grid | None = None) -> Piece:
     reader = choose(READERS, path.suffix.lower(), "kind of piece")
     if not path.is_file():
         raise ValueError(f"No file {path}.")
-    return reader(path, grid)
+    piece = reader(path, grid, strict)
+    for sentence in piece.warnings:
+        warnings.warn(sentence, ReadingWarning, stacklevel=2)
+    return piece
 
 
 def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:

@@ -48,12 +48,13 @@ def write_chorale_csv(score: Score, path: Path, rendition: Rendition = PLAIN) ->
     write_grid_csv(path, grid)
 
 
-def read_chorale_csv(path: Path, grid: Grid | None = None) -> Piece:
+def read_chorale_csv(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
     """Read the pitches of four voices at each sixteenth.
 
     Args:
         path: of the file.
         grid: ignored: rows are sixteenths.
+        strict: ignored: no fault is read over.
 
     Raises:
         ValueError: as `read_grid_csv`.

@@ -1,8 +1,9 @@
-"""What a reader returns, and the grids on which one may be asked to."""
+"""What a reader returns and warns of, and the grids on which one may be asked to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from bach_tf._basics.messages import shorten
@@ -48,6 +49,8 @@ class Piece:
     Args:
         score: what there is to know of the music.
         rendition: what takes the place of it.
+        warnings: a sentence for each kind of thing that its file has, and that was mended, left
+            out or chosen in reading; pieces are equal whatever was said of them.
 
     Raises:
         ValueError: what came is no score, or no rendition.
@@ -55,9 +58,64 @@ class Piece:
 
     score: Score
     rendition: Rendition = PLAIN
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self):
         for name, kind in (("score", Score), ("rendition", Rendition)):
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise ValueError(f"`{name}` must be a {kind.__name__}. Received: {shorten(value)}")
+
+
+class ReadingWarning(UserWarning):
+    """A file was read, and something in it was mended, left out or chosen."""
+
+
+class Notices:
+    """What a reader has to say of a file, a sentence for each kind.
+
+    A thing that a file does a thousand times is said once, with the first place and the number.
+
+    Args:
+        path: of the file, whose name begins each sentence.
+        strict: refuse the file at its first fault.
+
+    Example:
+        >>> notices = Notices(Path("a.mid"))
+        >>> for byte in (31, 39):
+        ...     notices.fault("velocities above 127 are read as 127", f"track 2, byte {byte}")
+        >>> notices.sentences
+        ('a.mid: track 2, byte 31: velocities above 127 are read as 127 (2 times)',)
+    """
+
+    def __init__(self, path: Path, strict: bool = False):
+        self._path = path
+        self._strict = strict
+        self._places: dict[str, list[str]] = {}
+
+    def fault(self, what: str, place: str = "") -> None:
+        """Note what a file should not have, and what was made of it.
+
+        Args:
+            what: in words, the same for all of a kind.
+            place: such as "track 2, byte 31", or "line 7".
+
+        Raises:
+            ValueError: where reading is strict.
+        """
+        if self._strict:
+            raise ValueError(self._sentence(what, [place]))
+        self.remark(what, place)
+
+    def remark(self, what: str, place: str = "") -> None:
+        """Note what had to be chosen or left out in a file that is as it should be."""
+        self._places.setdefault(what, []).append(place)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was noted, in order, for `Piece.warnings`."""
+        return tuple(self._sentence(*each) for each in self._places.items())
+
+    def _sentence(self, what: str, places: list[str]) -> str:
+        times = f" ({len(places)} times)" if len(places) > 1 else ""
+        return ": ".join(filter(None, (self._path.name, places[0], what))) + times

@@ -17,13 +17,14 @@ SHARES = {SIXTEENTHS: 1.0, TRIPLETS: 0.98, FINE: 0.9}
 MEASURED, NEAR = 960, 5  # steps a quarter on which that is measured, and how near is on it
 
 
-def read_midi_piece(path: Path, grid: Grid | None = None) -> Piece:
+def read_midi_piece(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
     """Read a MIDI file.
 
     Args:
         path: of the file.
         grid: `None` for the coarsest on which its notes begin; where they begin on none it is a
             performance, in seconds.
+        strict: refuse a file with a fault that could be read over.
 
     Raises:
         ValueError: as `read_midi` and `read_midi_seconds`.
