@@ -44,7 +44,7 @@ WITHOUT_TENSORFLOW = (
 LIGHT = (
     "learning.runs",
     "composing.primers",
-    "composing.wishes",
+    "composing.options",
     "measuring.counterpoint",
     "measuring.ngrams",
 )

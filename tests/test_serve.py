@@ -22,7 +22,7 @@ PREDICT = "/v1/models/stub:predict"
 SCALARS = {
     "length": tf.int32, "num_outputs": tf.int32, "seed": tf.int32, "temperature": tf.float32
 }  # fmt: skip
-WISHES = {"prompt": [1], "length": 8, "num_outputs": 1, "seed": 7, "temperature": 1}
+OPTIONS = {"prompt": [1], "length": 8, "num_outputs": 1, "seed": 7, "temperature": 1}
 
 
 class Signature:
@@ -177,14 +177,14 @@ def test_ids_that_cannot_be_are_refused(server, ids, message):
     ],
 )  # fmt: skip
 def test_wishes_that_cannot_be_are_refused(server, wish, message):
-    body = {"signature_name": "generate", "inputs": {**WISHES, **wish}}
+    body = {"signature_name": "generate", "inputs": {**OPTIONS, **wish}}
     status, answer = ask(server, json.dumps(body).encode())
     assert (status, list(answer)) == (400, ["error"])
     assert message in answer["error"]
 
 
 def test_wishes_that_can_be_are_taken(server):
-    body = {"signature_name": "generate", "inputs": WISHES}
+    body = {"signature_name": "generate", "inputs": OPTIONS}
     assert ask(server, json.dumps(body).encode()) == (200, {"outputs": [1]})
 
 

@@ -12,12 +12,10 @@ from bach_tf._api.piece import Piece
 from bach_tf._api.run import Run
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import Whole
-from bach_tf.corpora import corpus_for
 from bach_tf.formats.reading import GRIDS
 from bach_tf.learning import runs
-from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
+from bach_tf.recipes import make_preset
 
-DEFAULT_MODEL = "gru"
 VERBOSE = Whole(0, 2)
 NAMED = "the name of a run"
 
@@ -65,14 +63,15 @@ def train(
         if any(value is not None for value in fresh):
             raise ValueError("`resume` goes on as the run began: it takes only `epochs` beside it.")
         return _fit_resumed(resume, epochs, verbose)
-    model = DEFAULT_MODEL if model is None else model
-    preset = _preset_of(model, corpus, data_dir, epochs, seed, settings_of("set", set))
+    folder = None if data_dir is None else path_of("data_dir", data_dir)
+    assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
+    preset = make_preset(model, corpus, folder, assignments, epochs=epochs, seed=seed)
     if run_name is not None:
         runs.check_run_name(run_name)
     from bach_tf import learning
 
-    run, folder = learning.start_run(preset, run_name)
-    return _fit(run, folder, verbose)
+    run, prepared = learning.start_run(preset, run_name)
+    return _fit(run, prepared, verbose)
 
 
 def load(run: str | Path | None = None) -> Run:
@@ -116,25 +115,6 @@ def read(path: str | Path, grid: str = "auto", strict: bool = False) -> Piece:
     """
     found = formats.read(path_of("path", path), choose(GRIDS, grid, "grid"), strict)
     return Piece.of(found)
-
-
-def _preset_of(
-    model: str,
-    corpus: str | None,
-    data_dir: str | Path | None,
-    epochs: int | None,
-    seed: int | None,
-    settings: Mapping[str, Any],
-) -> Preset:
-    """Return the preset that is asked for."""
-    preset = choose(PRESETS, model, "model")
-    data_dir = None if data_dir is None else str(path_of("data_dir", data_dir))
-    corpus = corpus_for(data_dir, preset.music.corpus) if corpus is None else corpus
-    preset = on_corpus(preset, corpus)
-    given = {"data_dir": data_dir, "epochs": epochs, "seed": seed}
-    given = {name: value for name, value in given.items() if value is not None}
-    assignments = [f"{name}={value}" for name, value in settings.items()]
-    return override(changed(preset, **given), assignments)
 
 
 def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -15,16 +14,13 @@ from bach_tf._api.arguments import names_of, path_of, score_of
 from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
-from bach_tf.composing.primers import steps_of
-from bach_tf.composing.wishes import WISHES
+from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
 from bach_tf.formats import reading
-from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.score import Score
-from bach_tf.theory.instruments import find_program
 
 if TYPE_CHECKING:
     from bach_tf.composing.sampling import Sampler
@@ -33,8 +29,8 @@ if TYPE_CHECKING:
 Primer = str | Path | Piece | Score
 
 
-class Wishes(TypedDict, total=False):
-    """How a piece is to be, as `Run.generate` takes it."""
+class Options(TypedDict, total=False):
+    """The options of `Run.generate`."""
 
     bars: int | None
     length: int | None
@@ -78,10 +74,10 @@ class Run(runs.Run):
         return f"Run({runs.run_name(self.folder)!r}: {about})"
 
     @overload
-    def generate(self, *, num_outputs: None = None, **how: Unpack[Wishes]) -> Piece: ...
+    def generate(self, *, num_outputs: None = None, **how: Unpack[Options]) -> Piece: ...
 
     @overload
-    def generate(self, *, num_outputs: int, **how: Unpack[Wishes]) -> list[Piece]: ...
+    def generate(self, *, num_outputs: int, **how: Unpack[Options]) -> list[Piece]: ...
 
     def generate(
         self,
@@ -142,28 +138,11 @@ class Run(runs.Run):
             "primer_length": primer_length,
             "tempo": tempo,
         }
-        check_settings(WISHES, asked)
-        rendition = self._rendition(tempo, program)
-        seed = secrets.randbelow(2**31) if seed is None else seed
-        wanted = 1 if num_outputs is None else num_outputs
-        temperature = self.preset.music.temperature if temperature is None else temperature
-        if wanted > 1 and (temperature == 0 or top_k == 1):
-            raise ValueError(
-                f"Temperature 0 and `top_k` 1 always take the likeliest note: the {wanted} pieces "
-                "would be the same. Leave out `num_outputs`, or choose others."
-            )
-        prompt = self._prompt(primer, seed, primer_length)
-        batches = generation.generate_batches(
-            self,
-            **self._lengths(length, bars, min_bars),
-            temperature=temperature,
-            seed=seed,
-            num_outputs=wanted,
-            prompt=prompt,
-            top_k=top_k,
-            top_p=top_p,
-            sampler=self._sampler,
-        )
+        check_settings(OPTIONS, asked)
+        rendition = make_rendition(self.preset.music, tempo, program)
+        options = resolve_options(self.preset.music, self.codec, asked)
+        prompt = self._prompt(primer, options["seed"], primer_length)
+        batches = generation.generate_batches(self, **options, prompt=prompt, sampler=self._sampler)
         given = generation.primer_steps(self.codec, prompt)
         rendition = replace(rendition, primer_steps=given)
         scores = (generation.decode_piece(self.codec, ids) for batch in batches for ids in batch)
@@ -221,13 +200,12 @@ class Run(runs.Run):
         """
         choose(dict.fromkeys(SPLITS), split, "split")
         folder = None if data_dir is None else path_of("data_dir", data_dir)
-        corpus = self.preset.music.corpus if corpus is None else corpus
-        source = choose(CORPORA, corpus, "corpus")
-        if folder is None and corpus == self.preset.music.corpus and self.preset.music.data_dir:
-            folder = Path(self.preset.music.data_dir)
+        if corpus is not None:
+            choose(CORPORA, corpus, "corpus")
         from bach_tf.measuring import evaluation
 
-        return evaluation.evaluate_run(self, source.prepare(folder), split)
+        prepared = evaluation.prepare_evaluated(self, corpus, folder)
+        return evaluation.evaluate_run(self, prepared, split)
 
     def export(
         self, formats: str | Sequence[str] = "saved_model", folder: str | Path | None = None
@@ -270,28 +248,6 @@ class Run(runs.Run):
     @property
     def _grid(self) -> reading.Grid:
         return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
-
-    def _rendition(self, tempo: float | None, program: int | str | None) -> Rendition:
-        """Return how a piece is to sound, checked before a note is composed."""
-        music = self.preset.music
-        return Rendition(
-            tempo_qpm=music.tempo_qpm if tempo is None else tempo,
-            program=music.program if program is None else find_program(str(program)),
-        )
-
-    def _lengths(
-        self, length: int | None, bars: int | None, min_bars: int | None
-    ) -> dict[str, int]:
-        """Return the most and the fewest steps of a piece."""
-        most = steps_of(self.codec, length, bars, self.preset.music.length)
-        fewest = steps_of(self.codec, None, min_bars, self.preset.music.min_length)
-        bar = self.codec.steps_per_bar
-        if bar and min_bars is not None and fewest > most:
-            raise ValueError(
-                f"`min_bars` must not be longer than the piece. Received: min_bars={min_bars}, and "
-                f"{most} steps, which are {most / bar:g} bars"
-            )
-        return {"length": most, "min_length": fewest}
 
     def _prompt(self, primer: Primer | None, seed: int, length: int | None) -> np.ndarray:
         """Return the ids with which pieces begin: int32 `(1 + P,)`."""

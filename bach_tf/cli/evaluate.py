@@ -9,7 +9,7 @@ from bach_tf._basics.choices import choose
 from bach_tf.cli.options import add_output_options, add_run, add_sampling
 from bach_tf.cli.parser import Parser, whole
 from bach_tf.cli.talk import Talk
-from bach_tf.composing.wishes import MOST_PIECES
+from bach_tf.composing.options import MOST_PIECES
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.learning.runs import find_run, load_trained_run
@@ -30,10 +30,8 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     with talk.loading():
         from bach_tf.measuring import evaluation as likelihood
     run = load_trained_run(found)
-    corpus, data_dir = args.corpus or run.preset.music.corpus, args.data_dir
-    if data_dir is None and corpus == run.preset.music.corpus and run.preset.music.data_dir:
-        data_dir = Path(run.preset.music.data_dir)
-    folder = choose(CORPORA, corpus, "corpus").prepare(data_dir)
+    corpus = args.corpus or run.preset.music.corpus
+    folder = likelihood.prepare_evaluated(run, corpus, args.data_dir)
     about = {"run": str(run.folder), "recipe": run.preset.recipe, "corpus": corpus}
     if args.generated is not None:
         how = (args.generated, args.temperature, args.seed)

@@ -13,8 +13,8 @@ from bach_tf.cli.pieces import Pieces
 from bach_tf.cli.plan import plan
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
+from bach_tf.composing.options import LARGEST_TOP_K, MOST_BARS, MOST_PIECES
 from bach_tf.composing.primers import FROM_CORPUS
-from bach_tf.composing.wishes import MOST_BARS, MOST_LIKELIEST, MOST_PIECES
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS
 from bach_tf.formats import WRITERS
 from bach_tf.formats.files import PieceNames, write_piece
@@ -77,7 +77,7 @@ def make_parser(program: str) -> Parser:
         help="higher is more daring, 0 is greedy: one piece",
     )  # fmt: skip
     add(
-        "--top-k", type=whole(0, MOST_LIKELIEST), default=0, metavar="K",
+        "--top-k", type=whole(0, LARGEST_TOP_K), default=0, metavar="K",
         help="sample from the K most probable tokens",
     )  # fmt: skip
     add(

@@ -9,7 +9,7 @@ from pathlib import Path
 from bach_tf.cli.options import add_output_options, add_run, add_sampling
 from bach_tf.cli.parser import Parser, whole
 from bach_tf.cli.talk import Talk
-from bach_tf.composing.wishes import MOST_PIECES
+from bach_tf.composing.options import MOST_PIECES
 from bach_tf.learning.runs import SHIPPED, Run, find_run, load_trained_run, run_name
 from bach_tf.measuring.plots import read_history, write_distributions, write_training_curve
 

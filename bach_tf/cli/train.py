@@ -6,21 +6,18 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from bach_tf._basics.choices import choose
 from bach_tf.cli.options import add_output_options, number_of
 from bach_tf.cli.parser import Parser, Spellings
 from bach_tf.cli.talk import Talk
 from bach_tf.cli.training import finish_training
-from bach_tf.corpora import CORPORA, corpus_for
+from bach_tf.corpora import CORPORA
 from bach_tf.learning.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
-from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
-
-DEFAULT_MODEL = "gru"
+from bach_tf.recipes import DEFAULT_MODEL, PRESETS, Preset, make_preset
 
 
 def work(args: Namespace, talk: Talk) -> None:
     """Train as the arguments ask, and say what came out."""
-    preset = None if args.resume else make_preset(args)
+    preset = None if args.resume else preset_of(args)
     if args.run_name is not None:
         check_run_name(args.run_name)
     folder = find_run(args.resume) if args.resume else None
@@ -50,14 +47,11 @@ def work(args: Namespace, talk: Talk) -> None:
     finish_training(run, corpus, outcome, talk)
 
 
-def make_preset(args: Namespace) -> Preset:
+def preset_of(args: Namespace) -> Preset:
     """Return the preset that the arguments ask for."""
-    preset = choose(PRESETS, args.model or DEFAULT_MODEL, "model")
-    corpus = args.corpus or corpus_for(args.data_dir, preset.music.corpus)
-    preset = on_corpus(preset, corpus)
-    given = {"data_dir": args.data_dir, "epochs": args.epochs, "seed": args.seed}
-    given = {name: value for name, value in given.items() if value is not None}
-    return override(changed(preset, **given), args.set)
+    return make_preset(
+        args.model, args.corpus, args.data_dir, args.set, epochs=args.epochs, seed=args.seed
+    )
 
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:

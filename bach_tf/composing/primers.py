@@ -112,8 +112,8 @@ def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -
         return default if length is None else length
     if codec.steps_per_bar is None:
         raise ValueError(
-            f"This run writes {codec.step_name}s, which are not of one length in time: "
-            f"instead of bars give --length, in {codec.step_name}s."
+            f"This run writes {codec.step_name}s, which differ in duration. "
+            f"Give the length in {codec.step_name}s instead of bars."
         )
     return bars * codec.steps_per_bar
 

@@ -1,12 +1,20 @@
 """What `--model NAME` means."""
 
 from bach_tf.corpora.music import Music
-from bach_tf.recipes.changes import changed, on_corpus, override, shrunk
+from bach_tf.recipes.changes import (
+    DEFAULT_MODEL,
+    changed,
+    make_preset,
+    on_corpus,
+    override,
+    shrunk,
+)
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
 from bach_tf.recipes.tables import SETTINGS, check_size, count_weights
 
 __all__ = [
+    "DEFAULT_MODEL",
     "PRESETS",
     "SETTINGS",
     "Model",
@@ -16,6 +24,7 @@ __all__ = [
     "changed",
     "check_size",
     "count_weights",
+    "make_preset",
     "on_corpus",
     "override",
     "shrunk",

@@ -4,19 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import Settings, Whole, kind_of
 from bach_tf.codecs import CODECS
-from bach_tf.corpora import CORPORA, Music
+from bach_tf.corpora import CORPORA, Music, corpus_for
 from bach_tf.models import MODELS
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
 from bach_tf.recipes.tables import SETTINGS
 
+DEFAULT_MODEL = "gru"
 GROUPS = ("model", "encoding")  # settings of the preset that are settings themselves
+
+
+def make_preset(
+    model: str | None = None,
+    corpus: str | None = None,
+    data_dir: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    **settings: Any,
+) -> Preset:
+    """Return the preset that a user asks for.
+
+    Args:
+        model: a name in `PRESETS`; `DEFAULT_MODEL` when `None`.
+        corpus: a name in `CORPORA`; when `None`, the model's own, or the one that `data_dir`
+            belongs to.
+        data_dir: where the corpus is read from.
+        assignments: further settings, each `NAME=VALUE`, as `override` takes them.
+        **settings: those of `SETTINGS` to replace; the preset's where a value is `None`.
+
+    Raises:
+        ValueError: an unknown name, or a setting that is out of bounds or does not go with the
+            others.
+
+    Example:
+        >>> make_preset("folk", epochs=3, seed=None).training.epochs
+        3
+    """
+    preset = choose(PRESETS, DEFAULT_MODEL if model is None else model, "model")
+    own = preset.music.corpus
+    preset = on_corpus(preset, corpus_for(data_dir, own) if corpus is None else corpus)
+    settings["data_dir"] = None if data_dir is None else str(data_dir)
+    given = {name: value for name, value in settings.items() if value is not None}
+    return override(changed(preset, **given), assignments)
 
 
 def on_corpus(preset: Preset, corpus: str) -> Preset:

@@ -185,7 +185,7 @@ def test_quiet_prints_the_files_alone(a_run, capfd):
 @pytest.mark.parametrize("greedy", [["--temperature", "0"], ["--top-k", "1"]])
 def test_several_pieces_that_would_be_the_same_are_refused(a_run, greedy, capsys):
     assert generate([*greedy, "--num-outputs", "3"]) == 2
-    assert "always takes the likeliest note: the 3 pieces would be the same" in (
+    assert "always takes the most probable token: the 3 pieces would be the same" in (
         capsys.readouterr().err
     )
     assert not Path("generated").exists()
@@ -298,7 +298,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
         (["--seed", "18446744073709551616"], "--seed: expected a whole number in 0..2147483647"),
         (["--primer-length", "0"], "--primer-length: expected a whole number in 1..100000"),
         (["--top-p", "inf"], "--top-p: expected a number above 0 and at most 1, got: inf"),
-        (["--min-bars", "3", "--bars", "2"], "--min-bars 3 is longer than the piece"),
+        (["--min-bars", "3", "--bars", "2"], "a piece of at least 3 bars"),
         (["--program", "guitar"], "No single General MIDI program 'guitar'"),
         (
             ["--primer", "a.wav"],
@@ -391,10 +391,10 @@ def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
     arguments = training.make_parser("bach-tf train").parse_args(
         ["--model", "transformer", "--data-dir", str(tmp_path)]
     )
-    assert training.make_preset(arguments).music.corpus == "folder"
+    assert training.preset_of(arguments).music.corpus == "folder"
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "a.MID").touch()
-    preset = training.make_preset(arguments)
+    preset = training.preset_of(arguments)
     assert (preset.music.corpus, preset.music.codec, preset.music.data_dir) == (
         "performance",
         "events",
@@ -403,7 +403,7 @@ def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
     cello = training.make_parser("bach-tf train").parse_args(
         ["--model", "cello", "--data-dir", str(tmp_path)]
     )
-    assert training.make_preset(cello).music.corpus == "cello"
+    assert training.preset_of(cello).music.corpus == "cello"
 
 
 def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):

@@ -198,7 +198,7 @@ def test_lengths_are_given_in_steps_or_in_bars(trained_run):
     with pytest.raises(ValueError, match="in steps or in bars, not both"):
         primers.steps_of(codec, 12, 2, 7)
     events = EventCodec(steps_per_quarter=100)
-    with pytest.raises(ValueError, match=r"writes events, .* give --length, in events"):
+    with pytest.raises(ValueError, match=r"writes events, .* length in events"):
         primers.steps_of(events, None, 2, 7)
 
 

@@ -202,7 +202,7 @@ def test_a_model_trains_on_in_keras(exported):
     assert losses[-1] < losses[0]
 
 
-WISHES = {"length": 8, "num_outputs": 1, "seed": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+OPTIONS = {"length": 8, "num_outputs": 1, "seed": 0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ WISHES = {"length": 8, "num_outputs": 1, "seed": 0, "temperature": 1.0, "top_k":
 def test_a_saved_model_refuses_what_cannot_be_written(exported, wish, message):
     write = signature(exported("gru")[1], "generate")
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        write(**{"prompt": [1], **WISHES, **wish})
+        write(**{"prompt": [1], **OPTIONS, **wish})
 
 
 def test_what_goes_with_a_model_is_plain_text(exported):
@@ -399,7 +399,7 @@ def test_a_server_scores_and_writes(ask, exported):
     expected = signature(folder, "score")(ids=ids)["log_likelihood"]
     assert code == 200
     np.testing.assert_allclose(answer["predictions"], expected, atol=1e-5)
-    wishes = {"prompt": [1], **WISHES, "num_outputs": 2, "seed": 3}
+    wishes = {"prompt": [1], **OPTIONS, "num_outputs": 2, "seed": 3}
     code, answer = ask(PREDICT, {"signature_name": "generate", "inputs": wishes})
     written = Sampler(run.model, CODEC).sample(
         [1], length=8, temperature=1.0, seed=3, num_outputs=2, min_length=8, allowed=CODEC.may_write
@@ -430,7 +430,7 @@ def test_a_server_scores_and_writes(ask, exported):
         (PREDICT, {"inputs": [1], "signature_name": "generate"}, 400, "Expected the inputs"),
         (
             PREDICT,
-            {"inputs": {"prompt": [1], **WISHES, "length": 0}, "signature_name": "generate"},
+            {"inputs": {"prompt": [1], **OPTIONS, "length": 0}, "signature_name": "generate"},
             400,
             "assertion failed: [`length` must leave room behind `prompt`] [0] [1]",
         ),

@@ -1,0 +1,112 @@
+"""The options of generation, their bounds and their defaults, for the command line and Python.
+
+No TensorFlow here: a mistake is reported before it is loaded.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from bach_tf._basics.settings import Real, Settings, Whole
+from bach_tf.codecs import Codec
+from bach_tf.composing.primers import steps_of
+from bach_tf.corpora.music import HOTTEST, MOST_STEPS
+from bach_tf.formats.rendition import Rendition
+from bach_tf.recipes import Music
+from bach_tf.recipes.tables import SEEDS
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
+
+# They keep pieces within memory; memory does not grow with the number of pieces.
+MOST_BARS = 5_000
+LARGEST_TOP_K = 1_000_000  # more than any codec has tokens
+MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
+
+# `None` stands for the preset's value, a fresh seed, or one piece.
+OPTIONS: Settings = {
+    "num_outputs": Whole(1, MOST_PIECES, optional=True),
+    "bars": Whole(1, MOST_BARS, optional=True),
+    "length": Whole(1, MOST_STEPS, optional=True),
+    "min_bars": Whole(0, MOST_BARS, optional=True),
+    "seed": Whole(0, SEEDS, optional=True),
+    "temperature": Real(0, HOTTEST, optional=True),
+    "top_k": Whole(0, LARGEST_TOP_K),
+    "top_p": Real(0, 1, above=True),
+    "primer_length": Whole(1, MOST_STEPS, optional=True),
+    "tempo": Real(LOWEST_TEMPO, HIGHEST_TEMPO, optional=True),
+}
+
+
+def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `generate_batches`, with defaults for what is not asked for.
+
+    Args:
+        music: of the run's preset: lengths and temperature.
+        codec: of the run; says what a step is.
+        asked: values of `OPTIONS`, checked. Others are ignored.
+
+    Raises:
+        ValueError: a length both in steps and in bars, bars where steps have no length in time, a
+            minimum above the maximum, or several pieces that would be the same.
+
+    Example:
+        >>> from bach_tf.codecs import MelodyCodec
+        >>> from bach_tf.recipes import PRESETS
+        >>> asked = dict.fromkeys(OPTIONS) | {"bars": 2, "top_k": 0, "seed": 1}
+        >>> resolve_options(PRESETS["folk"].music, MelodyCodec(60, 72), asked)["length"]
+        32
+    """
+    temperature, seed = asked["temperature"], asked["seed"]
+    options = {
+        **_lengths(music, codec, asked),
+        "temperature": music.temperature if temperature is None else temperature,
+        "num_outputs": 1 if asked["num_outputs"] is None else asked["num_outputs"],
+        "top_k": asked["top_k"],
+        "top_p": asked["top_p"],
+        "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
+    }
+    _check_distinct(options)
+    return options
+
+
+def make_rendition(music: Music, tempo: float | None, program: int | str | None) -> Rendition:
+    """Return how pieces are to be written: as asked for, or else as the preset says.
+
+    Args:
+        music: of the run's preset.
+        tempo: quarter notes a minute; the preset's when `None`.
+        program: General MIDI instrument, by name or 0..127; the preset's when `None`.
+
+    Raises:
+        ValueError: an unknown instrument, or a tempo out of bounds.
+    """
+    return Rendition(
+        tempo_qpm=music.tempo_qpm if tempo is None else tempo,
+        program=music.program if program is None else find_program(str(program)),
+    )
+
+
+def _lengths(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, int]:
+    """Return the maximum and the minimum length of a piece, in steps."""
+    most = steps_of(codec, asked["length"], asked["bars"], music.length)
+    fewest = steps_of(codec, None, asked["min_bars"], music.min_length)
+    if asked["min_bars"] is not None and codec.steps_per_bar and fewest > most:
+        raise ValueError(
+            f"Expected a minimum that is not above the maximum. Received: a piece of at least "
+            f"{asked['min_bars']} bars and at most {most} steps, which are "
+            f"{most / codec.steps_per_bar:g} bars. Ask for a longer piece."
+        )
+    return {"length": most, "min_length": fewest}
+
+
+def _check_distinct(options: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where several pieces would be the same."""
+    greedy = {"Temperature 0": options["temperature"] == 0, "Top-k 1": options["top_k"] == 1}
+    if options["num_outputs"] > 1 and any(greedy.values()):
+        setting = next(name for name, chosen in greedy.items() if chosen)
+        raise ValueError(
+            f"{setting} always takes the most probable token: the {options['num_outputs']} pieces "
+            "would be the same. Ask for one piece, or for a temperature above 0 and a top-k that "
+            "is not 1."
+        )
