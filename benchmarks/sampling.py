@@ -44,7 +44,7 @@ REPEATS = 5
 CODEC = SatbCodec(lowest=36, highest=81)
 QUICK_NOTES = 8
 FIRST_MUSIC = ("--seed", "7", "--bars", "8")
-MODELS = ("gru", "wavenet", "transformer", "chorale")
+MODELS = [name for name, preset in PRESETS.items() if preset.music.codec == "satb"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from pathlib import Path
 from bach_tf._basics.choices import choose, shortened
 
 EXPORTED = Path("exported")
-FORMATS = ("saved_model", "litert", "onnx", "keras", "run")
+# What writes each: a function `(run, folder) -> str` that writes its files into a folder that holds
+# `assets/`, tries them, and says what they are. It is imported when it is needed.
+FORMATS = {
+    "saved_model": "bach_tf.export.saved_model:write_saved_model",
+    "litert": "bach_tf.export.litert:write_litert",
+    "onnx": "bach_tf.export.onnx_file:write_onnx",
+    "keras": "bach_tf.export.keras_file:write_keras",
+    "run": "bach_tf.export.run_folder:write_run",
+}
 
 
 def check_formats(formats: str) -> list[str]:
@@ -28,8 +36,9 @@ def check_formats(formats: str) -> list[str]:
     names = [name.strip() for name in formats.split(",") if name.strip()]
     if not names:
         raise ValueError(f"Expected a format. Choose from: {', '.join(sorted(FORMATS))}.")
-    table = dict(zip(FORMATS, FORMATS))
-    return list(dict.fromkeys(choose(table, name, "format") for name in names))
+    for name in names:
+        choose(FORMATS, name, "format")
+    return list(dict.fromkeys(names))
 
 
 def folder_for(run: Path, output: Path, name: str | None) -> Path:

@@ -6,30 +6,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bach_tf._basics.choices import choose
-from bach_tf.export import EXPORTED, folder_for
-from bach_tf.export.keras_file import write_keras
-from bach_tf.export.litert import write_litert
-from bach_tf.export.onnx_file import write_onnx
+from bach_tf._basics.lazy import load
+from bach_tf.export import EXPORTED, FORMATS, check_formats, folder_for
 from bach_tf.export.readme import README
-from bach_tf.export.run_folder import write_run
-from bach_tf.export.saved_model import write_saved_model
 from bach_tf.export.tokens import describe_tokens
 from bach_tf.learning.runs import CODEC, PRESET, Run
 from bach_tf.recipes import changed
 
 ASSETS, TOKENS = "assets", "tokens.json"
-# Each writes its files into a folder that holds `assets/`, tries them, and says what they are.
-EXPORTERS: dict[str, Callable[[Run, Path], str]] = {
-    "saved_model": write_saved_model,
-    "litert": write_litert,
-    "onnx": write_onnx,
-    "keras": write_keras,
-    "run": write_run,
-}
 
 
 def export_run(
@@ -39,7 +26,7 @@ def export_run(
 
     Args:
         run: a trained one.
-        formats: names in `EXPORTERS`.
+        formats: names in `FORMATS`.
         output: the folder of all that is exported.
         name: of the folder in it; that of the run's folder when `None`.
 
@@ -53,9 +40,7 @@ def export_run(
     Example:
         >>> export_run(run, ["saved_model", "onnx"])  # doctest: +SKIP
     """
-    exporters = {chosen: choose(EXPORTERS, chosen, "format") for chosen in formats}
-    if not exporters:
-        raise ValueError(f"Expected a format. Choose from: {', '.join(sorted(EXPORTERS))}.")
+    exporters = {name: load(FORMATS[name]) for name in check_formats(",".join(formats))}
     folder = folder_for(run.folder, output, name)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=output) as scratch:

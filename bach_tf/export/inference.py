@@ -7,30 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from bach_tf.models import NextTokenModel
+from bach_tf.learning.runs import Run
+from bach_tf.models import MODELS, NextTokenModel
+from bach_tf.models.architectures import Dropout
 
 TOLERANCE = 1e-4  # of a logit
 CHECKED_LENGTHS = (2, 37)  # whole steps of no codec, nor what a converter has been shown
 
 
-def without_dropout(model: NextTokenModel) -> NextTokenModel:
-    """Return a copy of a model with every dropout rate set to 0.
+def without_dropout(run: Run) -> NextTokenModel:
+    """Return a copy of a run's model with every dropout rate set to 0.
 
     Keras draws the masks of a recurrent layer's dropout even where it does not use them, and
     counts the seed up. A format that holds no variables cannot hold that.
 
     Args:
-        model: with weights.
+        run: a trained one.
 
     Example:
-        >>> from bach_tf.models import MODELS
-        >>> model = MODELS["gru"].load()(vocab_size=9, units=4)
-        >>> _ = model(np.zeros((1, 2), np.int32))
-        >>> without_dropout(model).get_config()["dropout"]
+        >>> without_dropout(run).get_config()["dropout"]  # doctest: +SKIP
         0.0
     """
-    names = (name for name in model.get_config() if name.endswith("dropout"))
-    return copied(model, **dict.fromkeys(names, 0.0))
+    names = MODELS[run.preset.model.architecture].named(Dropout)
+    return copied(run.model, **dict.fromkeys(names, 0.0))
 
 
 def copied(model: NextTokenModel, **changes: Any) -> NextTokenModel:

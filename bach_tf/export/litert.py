@@ -39,7 +39,7 @@ def write_litert(run: Run, folder: Path) -> str:
     Raises:
         ValueError: LiteRT cannot hold this model.
     """
-    model = without_dropout(run.model)
+    model = without_dropout(run)
     with quiet_standard_error():
         content, note = convert(model)
         largest = check_logits(model, logits_of(content), run.codec.vocab_size)

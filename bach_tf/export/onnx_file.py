@@ -36,7 +36,7 @@ def write_onnx(run: Run, folder: Path) -> str:
     Raises:
         ValueError: ONNX cannot hold this model, or a package is missing.
     """
-    model = without_dropout(run.model)
+    model = without_dropout(run)
     content = convert(model)
     largest = check_logits(model, logits_of(content), run.codec.vocab_size, batch_size=2)
     (folder / FILE).write_bytes(content)

@@ -40,7 +40,7 @@ def write_saved_model(run: Run, folder: Path) -> str:
     Raises:
         ValueError: what was written does not do what Keras does.
     """
-    model = without_dropout(run.model)
+    model = without_dropout(run)
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     module.assets = [tf.saved_model.Asset(str(path)) for path in (folder / "assets").iterdir()]

@@ -21,8 +21,6 @@ _HOMES = {
     "resume_run": "fitting",
     "start_run": "fitting",
     "train": "fitting",
-    "OPTIMIZERS": "optimizers",
-    "SCHEDULES": "rates",
     "rate_of_epoch": "rates",
 }
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bach_tf._basics.choices import choose
+from bach_tf._basics.lazy import load
 from bach_tf.learning.callbacks import (
     ReseedDropout,
     StopOnNaN,
@@ -32,7 +32,6 @@ from bach_tf.learning.disk import full_disk_named
 from bach_tf.learning.history import HistoryFile, read_history
 from bach_tf.learning.locks import locked
 from bach_tf.learning.metrics import TokenMean, hits, nats
-from bach_tf.learning.optimizers import OPTIMIZERS
 from bach_tf.learning.pipeline import TrainingBatches
 from bach_tf.learning.rates import MONITOR, RateSchedule, rate_of_epoch
 from bach_tf.learning.runs import (
@@ -47,6 +46,7 @@ from bach_tf.learning.runs import (
     replace_preset,
 )
 from bach_tf.recipes import Preset, changed
+from bach_tf.recipes.tables import OPTIMIZERS
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
 FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
@@ -86,7 +86,6 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     """
     # Mistakes are said before the corpus is built and a folder made.
     make_windowing(preset)
-    choose(OPTIMIZERS, preset.training.optimizer, "optimizer")
     rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
@@ -200,7 +199,7 @@ def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
 def compile_model(model: keras.Model, preset: Preset) -> None:
     """Give the model its optimiser, loss and metrics; padding counts in none of them."""
     model.compile(
-        optimizer=choose(OPTIMIZERS, preset.training.optimizer, "optimizer")(
+        optimizer=load(OPTIMIZERS[preset.training.optimizer])(
             preset.training.learning_rate * rate_of_epoch(preset, 0),
             weight_decay=preset.training.weight_decay or None,
             global_clipnorm=preset.training.clip_norm,

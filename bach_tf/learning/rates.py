@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import keras
 
 from bach_tf._basics.choices import choose
 from bach_tf.recipes import Preset
+from bach_tf.recipes.schedules import SCHEDULES
 
 MONITOR = "val_nll"
 LEAST_GAIN = 1e-4  # nats per token by which validation must get better to count
-SCHEDULES: dict[str, Callable[[Preset, int], float]] = {
-    "constant": lambda preset, epoch: 1.0,
-    "cosine": lambda preset, epoch: (
-        (1 + math.cos(math.pi * min(epoch / preset.training.epochs, 1))) / 2
-    ),
-    "power": lambda preset, epoch: 1 / (1 + epoch / preset.training.decay_epochs),
-}
 
 
 def rate_of_epoch(preset: Preset, epoch: int, plateaus: float = 1.0) -> float:
@@ -35,9 +28,10 @@ def rate_of_epoch(preset: Preset, epoch: int, plateaus: float = 1.0) -> float:
     Raises:
         ValueError: an unknown schedule.
     """
-    warmth = min(1.0, (epoch + 1) / (preset.training.warmup_epochs + 1))
-    share = choose(SCHEDULES, preset.training.schedule, "schedule")(preset, epoch)
-    return warmth * max(share * plateaus, preset.training.floor)
+    training = preset.training
+    warmup = min(1.0, (epoch + 1) / (training.warmup_epochs + 1))
+    fraction = choose(SCHEDULES, training.schedule, "schedule")(training, epoch)
+    return warmup * max(fraction * plateaus, training.floor)
 
 
 class Plateau(keras.callbacks.Callback):

@@ -31,7 +31,8 @@ from bach_tf.codecs import Codec
 from bach_tf.learning.run_files import CODEC, PRESET, read_settings
 from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.learning.weight_files import read_weights, write_weights
-from bach_tf.recipes import PRESETS, Preset, check_size, count_weights
+from bach_tf.models import MODELS
+from bach_tf.recipes import PRESETS, Preset, check_size
 
 # Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def _check_fits(folder: Path, preset: Preset, codec) -> None:
 
     Somebody has edited the settings: without this a model of gigabytes would be made first.
     """
-    expected = count_weights(preset.model.settings, codec.vocab_size)
+    model = preset.model
+    expected = MODELS[model.architecture].count_weights(model.settings, codec.vocab_size)
     bytes_there = (folder / WEIGHTS).stat().st_size
     if expected * BYTES_OF_A_WEIGHT > LEEWAY * max(bytes_there, SMALL_BYTES):
         raise ValueError(
@@ -347,9 +349,7 @@ def build_model(preset: Preset, codec: Codec) -> NextTokenModel:
     Raises:
         ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
     """
-    check_size(preset.model.settings, codec.vocab_size)
-    from bach_tf.models import MODELS
-
+    check_size(preset.model.architecture, preset.model.settings, codec.vocab_size)
     kind = choose(MODELS, preset.model.architecture, "model").load()
     with weights_drawn_from(preset.training.seed):
         model = kind(codec.vocab_size, **preset.model.settings)

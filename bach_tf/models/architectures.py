@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from bach_tf._basics.settings import Flag, Real, Settings, Several, Whole
+from bach_tf._basics.lazy import load
+from bach_tf._basics.settings import Flag, Kind, Real, Settings, Several, Whole
 
 if TYPE_CHECKING:
     from bach_tf.models.base import NextTokenModel
 
 WIDEST = 8192  # layer
 DEEPEST = 64  # layers
-UNITS = Whole(1, WIDEST)
-LAYERS = Whole(1, DEEPEST)
-DROPOUT = Real(0, 1, below=True)
+
+
+@dataclass(frozen=True)
+class Width(Whole):
+    """The width of a layer: its weights grow with the square."""
+
+
+@dataclass(frozen=True)
+class Depth(Whole):
+    """A number of layers."""
+
+
+@dataclass(frozen=True)
+class Kernel(Whole):
+    """The steps that a convolution reads at once: each has weights of its own."""
+
+
+@dataclass(frozen=True)
+class Dropout(Real):
+    """A fraction of activations that training sets to 0."""
+
+
+UNITS = Width(1, WIDEST)
+LAYERS = Depth(1, DEEPEST)
+DROPOUT = Dropout(0, 1, below=True)
 CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
 
 
@@ -47,8 +70,41 @@ class Architecture:
 
     def load(self) -> type[NextTokenModel]:
         """Return the class, which is imported now."""
-        module, _, name = self.home.partition(":")
-        return getattr(import_module(module), name)
+        return load(self.home)
+
+    def named(self, kind: type[Kind]) -> list[str]:
+        """Return the settings of a kind, such as `Dropout`.
+
+        Example:
+            >>> MODELS["chorale"].named(Dropout)
+            ['dropout', 'decoder_dropout', 'note_dropout']
+        """
+        return [name for name, each in self.settings.items() if isinstance(each, kind)]
+
+    def count_weights(self, settings: dict[str, Any], vocab_size: int = 0) -> int:
+        """Return about how many weights a model has, from its settings alone.
+
+        Counted is a square of the widest layer for each layer, and a row for each token: of the
+        models here that is between a fifth and twice of what they have.
+
+        Args:
+            settings: of this architecture.
+            vocab_size: number of ids, where it is known.
+
+        Example:
+            >>> MODELS["gru"].count_weights({"units": 64, "layers": 3}, vocab_size=61)
+            16192
+        """
+        rows = [
+            width
+            for name, kind in self.settings.items()
+            if isinstance(kind, Several) and isinstance(kind.each, Width)
+            for width in settings.get(name, [])
+        ]
+        widest = max([1, *rows, *(settings.get(name) or 1 for name in self.named(Width))])
+        depth = sum(settings.get(name, 1) for name in self.named(Depth)) or 1
+        kernel = prod(settings.get(name, 1) for name in self.named(Kernel))
+        return (depth + len(rows)) * kernel * widest**2 + vocab_size * widest
 
 
 MODELS: dict[str, Architecture] = {
@@ -61,7 +117,7 @@ MODELS: dict[str, Architecture] = {
             "feed_forward": UNITS,
             "context": CONTEXT,
             "decoder": UNITS,
-            "embedding": Whole(4, WIDEST),  # a quarter of it stands for a length
+            "embedding": Width(4, WIDEST),  # a quarter of it stands for a length
             "period": Whole(4, 65_536, multiple_of=4),  # a step is four tokens
             "lags": Whole(1, 1024),
             "dropout": DROPOUT,
@@ -82,7 +138,7 @@ MODELS: dict[str, Architecture] = {
     "gru": Architecture(
         home="bach_tf.models.recurrent:StackedGRU",
         settings={
-            "units": Whole(1, WIDEST, optional=True),  # `None`: twice the vocabulary
+            "units": Width(1, WIDEST, optional=True),  # `None`: twice the vocabulary
             "layers": LAYERS,
             "input_dropout": DROPOUT,
             "recurrent_dropout": DROPOUT,
@@ -124,7 +180,7 @@ MODELS: dict[str, Architecture] = {
         settings={
             "embedding": UNITS,
             "filters": Several(UNITS, 1, 16),  # the dilation doubles with each of them
-            "kernel_size": Whole(1, 64),
+            "kernel_size": Kernel(1, 64),
             "units": UNITS,
             "dropout": DROPOUT,
         },

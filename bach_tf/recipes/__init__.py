@@ -11,7 +11,7 @@ from bach_tf.recipes.changes import (
 )
 from bach_tf.recipes.preset import Model, Preset, Training
 from bach_tf.recipes.presets import PRESETS
-from bach_tf.recipes.tables import SETTINGS, check_size, count_weights
+from bach_tf.recipes.tables import SETTINGS, check_size
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -23,7 +23,6 @@ __all__ = [
     "Training",
     "changed",
     "check_size",
-    "count_weights",
     "make_preset",
     "on_corpus",
     "override",

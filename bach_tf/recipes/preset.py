@@ -38,7 +38,7 @@ class Model:
         kinds = MODELS[self.architecture].settings
         settings = check_settings(kinds, self.settings, prefix="model.")
         object.__setattr__(self, "settings", settings)
-        check_size(settings)
+        check_size(self.architecture, settings)
         units, heads = settings.get("units"), settings.get("heads", 1)
         if units is not None and units % heads:
             raise ValueError(

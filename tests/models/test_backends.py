@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_models import BY_HEART, SMALL
+from test_models import ROOMY, SMALL
 
 from bach_tf.models import MODELS, cpu
 
@@ -87,7 +87,7 @@ def switch():
 def after_a_training_step(name):
     """Return the loss and the weights of a fresh model after one batch."""
     keras.utils.set_random_seed(1)
-    model = MODELS[name].load()(VOCAB_SIZE, **BY_HEART[name])
+    model = MODELS[name].load()(VOCAB_SIZE, **ROOMY[name])
     model.build((1, 2))
     ids = np.random.default_rng(0).integers(1, VOCAB_SIZE, (4, 9), np.int32)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from keras import ops
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.models import Chorale, repeats
+from bach_tf.models import MODELS, Chorale, repeats
+from bach_tf.models.architectures import Dropout
 
 CODEC = SatbCodec(lowest=55, highest=70)
 START = CODEC.START
 LAGS = np.array([1, 2, 3, 5], np.int32)
-SMALL = {"layers": 1, "units": 16, "heads": 2, "feed_forward": 16, "decoder": 16, "embedding": 8}
-STILL = {"dropout": 0.0, "decoder_dropout": 0.0, "note_dropout": 0.0}
+SMALL = MODELS["chorale"].tiny
+STILL = dict.fromkeys(MODELS["chorale"].named(Dropout), 0.0)
 
 
 def as_array(x):

@@ -2,8 +2,8 @@
 
 import keras
 
-from bach_tf._basics.settings import Whole
 from bach_tf.models import Architecture, NextTokenModel
+from bach_tf.models.architectures import Width
 
 
 class Bigram(NextTokenModel):
@@ -24,7 +24,7 @@ class Bigram(NextTokenModel):
 
 ARCHITECTURE = Architecture(
     home=f"{__name__}:Bigram",
-    settings={"units": Whole(1, 512)},
+    settings={"units": Width(1, 512)},
     tiny={"units": 4},
     embedding="vectors",
 )
