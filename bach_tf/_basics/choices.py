@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import TypeVar
 
 from bach_tf._basics.messages import printable, shorten
@@ -51,13 +52,23 @@ def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:
     """Return what came, as a message repeats it: on one line, and never a long one.
 
     Args:
-        value: text, or what is shown as Python writes it.
+        value: text, a path, or what is shown as Python writes it. Of a path the end is kept, which
+            names the file.
         longest: characters that are left as they are.
 
     Example:
         >>> shortened("C4 " * 1000, longest=10), shortened(7)
         ('C4 C4 C4 C ... (3,000 characters)', '7')
+        >>> shortened(Path("pieces/of/many/composers/hymn.mid"), longest=15)
+        '...posers/hymn.mid'
     """
+    if isinstance(value, PurePath):
+        return _end_of(str(value), longest)
     text = value if isinstance(value, str) else repr(value)
     kept = printable(text[:longest], None)
     return kept if len(text) <= longest else f"{kept} ... ({len(text):,} characters)"
+
+
+def _end_of(path: str, longest: int) -> str:
+    kept = printable(path[-longest:], None)
+    return kept if len(path) <= longest else f"...{kept}"

@@ -120,7 +120,7 @@ def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -
 
 def _check_primer(path: Path) -> None:
     """Raise `ValueError` unless there is such a file, of a kind that can be read."""
-    said, endings = shortened(str(path)), ", ".join(READERS)
+    said, endings = shortened(path), ", ".join(READERS)
     if _is_file(path):
         try:
             choose(READERS, path.suffix.lower(), "kind of primer")

@@ -76,7 +76,7 @@ def prepare(data_dir: Path | None = None) -> Path:
         found, skipped = find_kern_members(data_dir), {}
     else:
         raise ValueError(
-            f"{shortened(str(data_dir))} does not exist. Expected a zip archive or a folder of "
+            f"{shortened(data_dir)} does not exist. Expected a zip archive or a folder of "
             ".krn files."
         )
     return prepare_folder(
@@ -178,7 +178,7 @@ def find_kern_members(archive: Path) -> Iterator[Found]:
         raise ValueError(f"{archive.name}: expected .krn files in the archive, got none.")
     for member, name in zip(members, untaken_names(member.path.stem for member in members)):
         if member.problem:
-            problem = f"{archive.name}: {shortened(str(member.path))}: {member.problem}"
+            problem = f"{archive.name}: {shortened(member.path)}: {member.problem}"
             yield Found(name, "", "", problem=problem)
         else:
             yield _found_kern(name, member.content)

@@ -47,7 +47,7 @@ def prepare(data_dir: Path | None = None) -> Path:
 def _build(data_dir: Path | None) -> Collection:
     if data_dir is not None and not data_dir.exists():
         raise ValueError(
-            f"{shortened(str(data_dir))} does not exist. Expected {ARCHIVE.name} or the folder "
+            f"{shortened(data_dir)} does not exist. Expected {ARCHIVE.name} or the folder "
             "unpacked from it."
         )
     if data_dir is None or is_archive(ARCHIVE, data_dir):

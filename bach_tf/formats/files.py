@@ -130,7 +130,7 @@ def check_folder(folder: Path) -> None:
     Example:
         >>> check_folder(Path("generated"))
     """
-    said = shortened(str(folder))
+    said = shortened(folder)
     try:
         there = _nearest_there(folder)
         _check_lengths(folder, there)
@@ -138,11 +138,11 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"Pieces cannot be written to {said}: {error.strerror}.") from None
     if not there.is_dir():
         reason = "is a file" if there.exists() else "is a link to nowhere"
-        raise ValueError(f"Pieces cannot be written to {said}: {shortened(str(there))} {reason}.")
+        raise ValueError(f"Pieces cannot be written to {said}: {shortened(there)} {reason}.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(
             f"Pieces cannot be written to {said}: no permission to write in "
-            f"{shortened(str(there.absolute()))}."
+            f"{shortened(there.absolute())}."
         )
 
 

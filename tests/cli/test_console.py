@@ -257,6 +257,15 @@ def test_what_a_message_repeats_is_one_short_line():
     assert shortened("x" * 600_000) == "x" * 80 + " ... (600,000 characters)"
 
 
+def test_a_message_repeats_the_end_of_a_long_path_which_names_the_file():
+    path = Path("pieces", "of", "composer", "x" * 100, "hymn\x1b[31m.mid")
+    said = shortened(path)
+    assert said.startswith("...xxx")
+    assert said.endswith("x/hymn\\x1b[31m.mid")
+    assert len(said) < 90
+    assert shortened(Path("pieces/hymn.mid")) == str(Path("pieces/hymn.mid"))
+
+
 @pytest.mark.parametrize("value", ["", " "])
 @pytest.mark.parametrize(
     ("ask", "option"),

@@ -64,7 +64,7 @@ def prepare_midi(
 
     if data_dir is not None and not data_dir.exists():
         raise ValueError(
-            f"{shortened(str(data_dir))} does not exist. Expected {archive.name} or a folder of "
+            f"{shortened(data_dir)} does not exist. Expected {archive.name} or a folder of "
             f"MIDI files for the corpus {name!r}."
         )
     if data_dir is None or is_archive(archive, data_dir):
