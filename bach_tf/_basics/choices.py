@@ -59,7 +59,7 @@ def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:
     Example:
         >>> shortened("C4 " * 1000, longest=10), shortened(7)
         ('C4 C4 C4 C ... (3,000 characters)', '7')
-        >>> shortened(Path("pieces/of/many/composers/hymn.mid"), longest=15)
+        >>> shortened(PurePath("pieces/of/many/composers/hymn.mid"), longest=15)
         '...posers/hymn.mid'
     """
     if isinstance(value, PurePath):
