@@ -11,7 +11,7 @@ from bach_tf.cli.parser import Parser, whole
 from bach_tf.cli.talk import Talk
 from bach_tf.composing.options import MOST_PIECES
 from bach_tf.learning.runs import SHIPPED, Run, find_run, load_trained_run, run_name
-from bach_tf.measuring.plots import read_history, write_distributions, write_training_curve
+from bach_tf.measuring.plots import read_curves, write_distributions, write_training_curve
 
 PIECES = 30
 FOLDER = Path("plots")
@@ -24,7 +24,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     As JSON: `run`; `pieces`, how many were written to be compared; `files`, the pictures.
     """
     found = find_run(args.run)
-    history = read_history(found)
+    history = read_curves(found)
     with talk.loading():
         from bach_tf.composing import generation  # noqa: F401
     run = load_trained_run(found)

@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bach_tf.learning.runs import HISTORY
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from bach_tf.learning.fitting import Outcome
     from bach_tf.learning.runs import Run
 
-HISTORY = "history.csv"
 # Of an epoch: the column of the history, and what we call it.
 MEASURES = {
     "nll": "train_nll",

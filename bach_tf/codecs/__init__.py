@@ -11,7 +11,8 @@ The vocabulary:
   for a codec that has none (satb).
 - `vocab_size`, and `tokens`: a readable name for each id, no two alike. `parse_tokens` reads
   them.
-- `effects`: what each id does when a piece is played, as `base.Token` says.
+- `effects`: what each id does when a piece is played, as `base.Token` says. `has_hold`: whether
+  one of them lets its voice sound on.
 - `counted`: bool `(vocab_size,)`, the ids whose likelihood is measured: all but padding, the
   start and the end.
 - `may_follow`: bool `(period, vocab_size)`: the ids that may stand at position `t` of a written

@@ -80,6 +80,7 @@ class Codec(ABC):
         special = SPECIAL[:UNKNOWN] if self.unknown is None else SPECIAL
         self.tokens = (*special, *(token.name for token in tokens))
         self.effects = (*({} for _ in special), *(token.effect for token in tokens))
+        self.has_hold = any(not token.effect for token in tokens)
         self.vocab_size = len(self.tokens)
         if self.vocab_size > MOST_TOKENS:
             raise ValueError(

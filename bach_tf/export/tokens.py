@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bach_tf.codecs import Codec
-from bach_tf.codecs.base import HOLD, VOICE
+from bach_tf.codecs.base import VOICE
 from bach_tf.recipes import Preset
 
 
@@ -39,7 +39,7 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
         "voices": list(codec.voice_names),
         "steps_per_quarter": codec.steps_per_quarter,
         "steps_after": [0] * (voices - 1) + [_steps_after(codec, tokens)],
-        "legato": codec.steps_per_bar is not None and HOLD.name not in codec.tokens,
+        "legato": codec.steps_per_bar is not None and not codec.has_hold,
         "velocity": 80,
         "tempo_qpm": preset.music.tempo_qpm,
         "program": preset.music.program,

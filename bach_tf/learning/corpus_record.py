@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bach_tf._basics.replacing import replace_json
-from bach_tf.corpora.preparation.prepared import content_hash, read_manifest
+from bach_tf.corpora.preparation.prepared import corpus_hash, read_manifest
 
 CORPUS = "corpus.json"
 FEW = 3  # pieces that a message names
@@ -53,7 +53,7 @@ def check_corpus(run: Path, corpus: Path) -> None:
 
 def _record(corpus: Path) -> dict:
     pieces = {entry["file"]: entry["sha256"][:SHORT] for entry in read_manifest(corpus)["pieces"]}
-    return {"sha256": content_hash(corpus), "pieces": pieces}
+    return {"sha256": corpus_hash(corpus), "pieces": pieces}
 
 
 def _read(path: Path) -> dict | None:

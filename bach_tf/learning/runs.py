@@ -195,24 +195,6 @@ def list_runs(runs: Path = RUNS) -> list[Path]:
     return [folder for _, folder in sorted(found)]
 
 
-def newest_run(runs: Path = RUNS, *, recipe: str | None = None) -> Path:
-    """Return the run folder whose weights are the newest.
-
-    One whose settings cannot be read is passed over, and that is said on standard error.
-
-    Args:
-        runs: the folder of all runs.
-        recipe: a name in `PRESETS`, to have the newest of that one.
-
-    Raises:
-        ValueError: there is none, or no such recipe.
-    """
-    folder = _newest(runs, recipe)
-    if folder is None:
-        raise _none_trained(runs, recipe)
-    return folder
-
-
 def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Path:
     """Return the run folder that a user means.
 

@@ -13,7 +13,7 @@ import mido
 import pytest
 from commands import command
 
-from bach_tf import formats as rendering
+from bach_tf import formats
 from bach_tf._basics.process import INTERRUPTED
 from bach_tf.cli import generate as generating
 from bach_tf.cli import train as training
@@ -204,7 +204,7 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
     def fail(score, path, rendition):
         raise ValueError("no ink")
 
-    monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(fail))
+    monkeypatch.setitem(formats.WRITERS, ".png", formats.Writer(fail))
     arguments = ["--length", "8", "--num-outputs", "2", "--seed", "1", "--format", "png,mid"]
     assert generate([*arguments, "--json"]) == 2
     captured = capsys.readouterr()
@@ -219,7 +219,7 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
 
 
 def test_our_own_fault_in_a_format_costs_no_piece_and_keeps_its_traceback(a_run, monkeypatch):
-    monkeypatch.setitem(rendering.WRITERS, ".png", rendering.Writer(lambda *_: 1 / 0))
+    monkeypatch.setitem(formats.WRITERS, ".png", formats.Writer(lambda *_: 1 / 0))
     with pytest.raises(ZeroDivisionError):
         generate(["--length", "8", "--num-outputs", "2", "--format", "png,mid"])
     assert len(list(Path("generated").iterdir())) == 2
@@ -233,7 +233,7 @@ def test_a_full_disk_ends_the_work_and_names_the_pieces_that_are_kept(a_run, mon
             raise OSError(28, "No space left on device")
         written.append(path.write_text("a piece"))
 
-    monkeypatch.setitem(rendering.WRITERS, ".mid", rendering.Writer(fill))
+    monkeypatch.setitem(formats.WRITERS, ".mid", formats.Writer(fill))
     assert generate(["--length", "8", "--num-outputs", "9"]) == 2
     kept = f"generated/{date.today()}_1.mid"
     said = capsys.readouterr().err

@@ -22,30 +22,30 @@ def written(folder, train=60, **about):
 
 
 def test_the_same_content_has_the_same_hash_wherever_and_whenever(tmp_path):
-    one = prepared.content_hash(written(tmp_path / "one"))
+    one = prepared.corpus_hash(written(tmp_path / "one"))
     copy = shutil.copytree(tmp_path / "one", tmp_path / "elsewhere" / "copy")
-    assert one == prepared.content_hash(copy)
-    assert one == prepared.content_hash(written(tmp_path / "again", title="another"))
+    assert one == prepared.corpus_hash(copy)
+    assert one == prepared.corpus_hash(written(tmp_path / "again", title="another"))
     manifest = json.loads((copy / prepared.MANIFEST).read_text())
-    assert one == prepared.content_hash(copy)
+    assert one == prepared.corpus_hash(copy)
     (copy / prepared.MANIFEST).write_text(json.dumps(manifest | {"left_out": {"c": "bad"}}))
-    assert one == prepared.content_hash(copy)
+    assert one == prepared.corpus_hash(copy)
 
 
 def test_a_changed_piece_metre_or_split_is_another_content(tmp_path):
-    one = prepared.content_hash(written(tmp_path / "one"))
+    one = prepared.corpus_hash(written(tmp_path / "one"))
     others = [
-        prepared.content_hash(written(tmp_path / "note", train=61)),
-        prepared.content_hash(written(tmp_path / "metre", metres=((0, 3, 4),))),
+        prepared.corpus_hash(written(tmp_path / "note", train=61)),
+        prepared.corpus_hash(written(tmp_path / "metre", metres=((0, 3, 4),))),
     ]
     edited = shutil.copytree(tmp_path / "one", tmp_path / "edited")
     path = edited / "train" / "a.csv"
     path.write_text(path.read_text().replace("60,60,60,60", "60,60,60,59", 1))
-    others.append(prepared.content_hash(edited))
+    others.append(prepared.corpus_hash(edited))
     prepared.write_prepared(
         tmp_path / "moved", {"train": {"a": piece(60), "b": piece(62)}, "valid": {}, "test": {}}
     )
-    others.append(prepared.content_hash(tmp_path / "moved"))
+    others.append(prepared.corpus_hash(tmp_path / "moved"))
     assert len({one, *others}) == 5
 
 
@@ -55,7 +55,7 @@ def test_a_corpus_without_one_of_its_files_has_no_content(tmp_path):
     with pytest.raises(
         ValueError, match=r"Expected a whole prepared .*one, got: .*a.csv: expected a"
     ):
-        prepared.content_hash(folder)
+        prepared.corpus_hash(folder)
 
 
 def test_a_line_of_600_kb_is_shortened_in_a_message():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bach_tf import formats as rendering
+from bach_tf import formats
 from bach_tf.formats import WRITERS, Writer, check_room_in, files, write
 from bach_tf.formats.files import PieceNames, check_folder, write_piece
 from bach_tf.formats.midi import read_midi
@@ -43,7 +43,7 @@ def failing(monkeypatch, ending, error):
         path.write_text("half")
         raise error
 
-    monkeypatch.setitem(rendering.WRITERS, ending, Writer(fail))
+    monkeypatch.setitem(formats.WRITERS, ending, Writer(fail))
 
 
 def test_two_programs_in_a_folder_overwrite_no_piece_of_each_other(tmp_path):
@@ -189,7 +189,7 @@ def test_what_a_codecs_pieces_cannot_be_is_found_before_there_are_any(trained_ru
 def test_a_missing_package_is_found_before_there_are_pieces(monkeypatch):
     monkeypatch.setattr("bach_tf.formats.sound.writing.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"\.ogg needs soundfile, .* pip install"):
-        rendering.check_formats("mid,ogg")
+        formats.check_formats("mid,ogg")
 
 
 def test_a_full_disk_is_no_name_that_is_taken(tmp_path, monkeypatch):

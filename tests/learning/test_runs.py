@@ -56,25 +56,33 @@ def test_fresh_weights_follow_the_seed(tmp_path):
     assert not np.allclose(weights_of(one), weights_of(other))
 
 
-def test_the_newest_run_is_the_one_whose_weights_are(tmp_path):
-    first = make(tmp_path, "z")
-    make(tmp_path, "a")
-    runs.create_run(PRESET, CODEC, "untrained", runs=tmp_path)
-    assert runs.newest_run(tmp_path) == tmp_path / "a"
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Return the folder of all runs, beside which no weights are shipped."""
+    monkeypatch.setattr(runs, "RUNS", tmp_path)
+    monkeypatch.setattr(runs, "has_shipped_weights", lambda: False)
+    return tmp_path
+
+
+def test_the_newest_run_is_the_one_whose_weights_are(own):
+    first = make(own, "z")
+    make(own, "a")
+    runs.create_run(PRESET, CODEC, "untrained", runs=own)
+    assert runs.find_run() == own / "a"
     runs.save_weights(first)
-    assert runs.newest_run(tmp_path) == tmp_path / "z"
+    assert runs.find_run() == own / "z"
 
 
-def test_the_newest_run_of_a_recipe(tmp_path):
-    make(tmp_path, "a")
+def test_the_newest_run_of_a_recipe(own):
+    make(own, "a")
     folk = changed(PRESET, recipe="folk")
-    runs.save_weights(runs.create_run(folk, CODEC, "b", runs=tmp_path))
-    assert runs.newest_run(tmp_path, recipe="gru") == tmp_path / "a"
-    assert runs.newest_run(tmp_path, recipe="folk") == tmp_path / "b"
+    runs.save_weights(runs.create_run(folk, CODEC, "b", runs=own))
+    assert runs.find_run(recipe="gru") == own / "a"
+    assert runs.find_run(recipe="folk") == own / "b"
     with pytest.raises(ValueError, match=r"No trained run of cello in .* --model cello"):
-        runs.newest_run(tmp_path, recipe="cello")
+        runs.find_run(recipe="cello")
     with pytest.raises(ValueError, match=r"Unknown model 'flute'. Choose from: cello"):
-        runs.newest_run(tmp_path, recipe="flute")
+        runs.find_run(recipe="flute")
 
 
 @pytest.fixture
@@ -159,9 +167,9 @@ def test_a_name_is_not_a_path(tmp_path, name):
         make(tmp_path, name)
 
 
-def test_no_run_yet(tmp_path):
+def test_no_run_yet(own):
     with pytest.raises(ValueError, match=r"No trained run in .*bach-tf train"):
-        runs.newest_run(tmp_path)
+        runs.find_run()
 
 
 def test_a_folder_that_is_no_run(tmp_path):
@@ -224,10 +232,10 @@ def test_a_hand_edited_run_does_not_block_the_others(
     settings_alone(Path("tb_logs/b"))
     os.utime("tb_logs/b/model.weights.h5", (2**32, 2**32))  # the newest
     Path("tb_logs/b", file).write_bytes(content)
-    assert runs.find_run() == runs.newest_run() == before
+    assert runs.find_run() == before
     assert runs.find_run(recipe="gru") == before
     said = capsys.readouterr().err
-    assert said.count("Passed over a run: ") == 3
+    assert said.count("Passed over a run: ") == 2
     assert re.search(f"b/{file}: .*{message}", said)
     with pytest.raises(ValueError, match="Choose from: tb_logs"):
         runs.find_run("absent")

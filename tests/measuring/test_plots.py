@@ -17,7 +17,7 @@ from bach_tf.cli.plot import PACKAGE, folder_of_pictures
 from bach_tf.learning import runs
 from bach_tf.measuring.plots import (
     MEASURES,
-    read_history,
+    read_curves,
     share_of_each,
     total_variation,
     write_distributions,
@@ -111,7 +111,7 @@ def test_a_run_without_history_says_what_to_do(text, got, tmp_path):
     if text is not None:
         (tmp_path / "history.csv").write_text(text)
     with pytest.raises(ValueError, match=rf"history.csv: expected a row .*{got}.*--resume"):
-        read_history(tmp_path)
+        read_curves(tmp_path)
 
 
 def test_pitches_intervals_and_lengths_by_hand():

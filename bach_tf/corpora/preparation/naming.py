@@ -33,11 +33,11 @@ def untaken_names(names: Iterable[str]) -> list[str]:
     return untaken
 
 
-def short_name(name: str) -> str:
+def storable_name(name: str) -> str:
     """Return a name that every file system can hold; one that is too long is cut.
 
     Example:
-        >>> short_name("air"), len(short_name("air" * 100))
+        >>> storable_name("air"), len(storable_name("air" * 100))
         ('air', 109)
     """
     encoded = os.fsencode(name)

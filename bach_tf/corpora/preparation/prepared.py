@@ -32,7 +32,7 @@ import platformdirs
 from bach_tf._basics.choices import choose, shortened
 from bach_tf._basics.files import read_limited, read_once
 from bach_tf._basics.messages import printable
-from bach_tf.corpora.preparation.naming import short_name, untaken_names
+from bach_tf.corpora.preparation.naming import storable_name, untaken_names
 from bach_tf.formats.grid_csv import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
@@ -148,7 +148,7 @@ def write_prepared(
         for split in SPLITS:
             (scratch / split).mkdir()
             names = sorted(pieces[split])
-            for name, file in zip(names, untaken_names(map(short_name, names))):
+            for name, file in zip(names, untaken_names(map(storable_name, names))):
                 path, score = scratch / split / f"{file}.csv", pieces[split][name]
                 content, more = write(path, score)
                 digest = hashlib.sha256(content).hexdigest()
@@ -242,7 +242,7 @@ def is_intact(folder: Path) -> bool:
         return False
 
 
-def content_hash(folder: Path) -> str:
+def corpus_hash(folder: Path) -> str:
     """Return the SHA-256 of what a training reads of a prepared corpus.
 
     It is of the pieces in each split and of what the manifest says about them. When and where
@@ -255,7 +255,7 @@ def content_hash(folder: Path) -> str:
         ValueError: not a prepared corpus, or one of whose files is missing.
 
     Example:
-        >>> content_hash(prepare("jsb", build))  # doctest: +SKIP
+        >>> corpus_hash(prepare("jsb", build))  # doctest: +SKIP
     """
     manifest = read_manifest(folder)
     total = hashlib.sha256()

@@ -228,7 +228,7 @@ def events_in(line: Line, bar: Bar) -> list[Event]:
     Times are counted from where a whole bar would begin.
     """
     start, end, lacks = bar
-    shift = lacks - start
+    offset = lacks - start
     events, now = [], start
     sounding = slice(
         bisect_right(line.chords, start, key=attrgetter("end")),
@@ -237,10 +237,10 @@ def events_in(line: Line, bar: Bar) -> list[Event]:
     for chord in line.chords[sounding]:
         first, last = max(chord.start, start), min(chord.end, end)
         if first > now:
-            events.append(Event(now + shift, first + shift))
+            events.append(Event(now + offset, first + offset))
         begun, ended = chord.start >= start, chord.end <= end
-        events.append(Event(first + shift, last + shift, chord.pitches, begun, ended))
+        events.append(Event(first + offset, last + offset, chord.pitches, begun, ended))
         now = last
     if events and now < end:
-        events.append(Event(now + shift, end + shift))
+        events.append(Event(now + offset, end + offset))
     return events

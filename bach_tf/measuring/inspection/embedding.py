@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import keras
 import numpy as np
 
 from bach_tf._basics.replacing import replace_text, replaced
+from bach_tf.codecs.base import VOICE
 from bach_tf.learning.runs import Run
 from bach_tf.models import MODELS
+from bach_tf.theory.note_names import NAMES as PITCH_CLASSES
 
 VECTORS, NAMES = "embedding.tsv", "embedding_names.tsv"
-NOTE = re.compile(r"([A-G]#?)(-?[0-9])")
 
 
 def write_embedding(run: Run) -> None:
@@ -32,7 +33,8 @@ def write_embedding(run: Run) -> None:
     table = keras.ops.convert_to_numpy(getattr(run.model, name).embeddings)  # (V, E)
     with replaced(run.folder / VECTORS) as scratch:
         np.savetxt(scratch, table, fmt="%.5g", delimiter="\t")
-    rows = ["token\tpitch class\toctave", *("\t".join(_name(token)) for token in run.codec.tokens)]
+    named = zip(run.codec.tokens, run.codec.effects)
+    rows = ["token\tpitch class\toctave", *("\t".join(_row(*each)) for each in named)]
     replace_text(run.folder / NAMES, "\n".join(rows) + "\n")
     config = projector.ProjectorConfig()
     config.embeddings.add(
@@ -41,7 +43,11 @@ def write_embedding(run: Run) -> None:
     projector.visualize_embeddings(str(run.folder), config)
 
 
-def _name(token: str) -> tuple[str, ...]:
+def _row(name: str, effect: dict[str, Any]) -> tuple[str, ...]:
     """Return a token, and the pitch class and octave of its lowest note, to colour points by."""
-    note = NOTE.search(token)
-    return (token, *note.groups()) if note else (token, "none", "none")
+    sounding, released = effect.get("strike"), effect.get("release")
+    pitches = sounding or (released if released != VOICE else None)
+    if not pitches:
+        return (name, "none", "none")
+    octave, pitch_class = divmod(min(pitches), len(PITCH_CLASSES))
+    return (name, PITCH_CLASSES[pitch_class], str(octave - 1))

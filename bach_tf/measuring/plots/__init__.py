@@ -8,12 +8,12 @@ bach-tf plot --run RUN
 """
 
 from bach_tf.measuring.plots.charts import write_distributions
-from bach_tf.measuring.plots.curves import read_history, write_training_curve
+from bach_tf.measuring.plots.curves import read_curves, write_training_curve
 from bach_tf.measuring.plots.shares import MEASURES, share_of_each, total_variation
 
 __all__ = [
     "MEASURES",
-    "read_history",
+    "read_curves",
     "share_of_each",
     "total_variation",
     "write_distributions",

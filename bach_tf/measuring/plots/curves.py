@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from bach_tf.formats.piano_roll import COLOURS
+from bach_tf.learning.runs import HISTORY
 
-HISTORY = "history.csv"
 BEST_BY = "val_nll"
 TRAINING, VALIDATION = COLOURS[1], COLOURS[0]
 PANELS = {"nll": "loss, nats per token", "accuracy": "accuracy"}
@@ -17,7 +17,7 @@ LOSSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)  # that a logarithmic
 STEEP = 4  # how many times the last loss is the first one where the axis is logarithmic
 
 
-def read_history(run_folder: Path) -> pd.DataFrame:
+def read_curves(run_folder: Path) -> pd.DataFrame:
     """Return what a training has noted, a row for each epoch.
 
     Args:
@@ -48,7 +48,7 @@ def write_training_curve(history: pd.DataFrame, path: Path, title: str = "") -> 
     The best epoch, whose weights the run has kept, is marked.
 
     Args:
-        history: of `read_history`.
+        history: of `read_curves`.
         path: of the picture; its ending says the format.
         title: above it.
     """
