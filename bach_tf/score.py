@@ -308,17 +308,27 @@ class Score:
         if self.voices > voices:
             raise ValueError(f"Expected at most {voices} voices. Received: {self.voices}")
         grid = np.full((self.length, voices), SILENCE, np.int32)
+        ends = np.cumsum(self.duration)
+        steps = np.arange(self.duration.sum()) - np.repeat(ends - self.duration, self.duration)
+        steps += np.repeat(self.onset, self.duration)  # all those of each note
+        grid[steps, np.repeat(self.voice, self.duration)] = np.repeat(self.pitch, self.duration)
+        if np.count_nonzero(grid) != np.count_nonzero(self.pitch.repeat(self.duration)):
+            self._raise_two_at_a_time()
+        return grid
+
+    def _raise_two_at_a_time(self):
+        """Raise `ValueError` with the first note that begins while its voice sounds."""
+        sounding: dict[int, tuple[int, int]] = {}  # by voice: until when, and what
         for onset, duration, pitch, voice in zip(
             self.onset, self.duration, self.pitch, self.voice, strict=True
         ):
-            cells = grid[onset : onset + duration, voice]
-            if cells.any():
+            until, other = sounding.get(voice, (0, 0))
+            if onset < until:
                 raise ValueError(
                     f"A voice of a grid sounds one note at a time. Received: voice {voice} "
-                    f"starts {pitch} at step {onset} while {cells[cells > 0][0]} sounds"
+                    f"starts {pitch} at step {onset} while {other} sounds"
                 )
-            cells[:] = pitch
-        return grid
+            sounding[voice] = onset + duration, pitch
 
     @classmethod
     def from_grid(

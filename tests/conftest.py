@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.corpora import chorales
+from bach_tf.corpora import chorales, jsb
 from bach_tf.corpora.preparation import prepared
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
@@ -126,6 +126,14 @@ def chorales_folder(tmp_path_factory):
 def chorale_pieces(chorales_folder):
     """The scores of the real corpus: `{split: [Score]}`."""
     return prepared.read_prepared(chorales_folder)
+
+
+@pytest.fixture(scope="session")
+def canonical_pieces(real_data, tmp_path_factory):
+    """The scores of the canonical chorales: `{split: [Score]}`. Skips without `real_data`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACH_TF_HOME", str(tmp_path_factory.mktemp("home")))
+        return prepared.read_prepared(jsb.prepare(real_data / "jsb_chorales.tgz"))
 
 
 @pytest.fixture

@@ -45,7 +45,10 @@ LIGHT = (
     "learning.runs",
     "composing.primers",
     "composing.options",
+    "measuring.comparison",
     "measuring.counterpoint",
+    "measuring.grading",
+    "measuring.judging",
     "measuring.ngrams",
 )
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
@@ -13,7 +14,7 @@ from bach_tf.composing.options import MOST_PIECES
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.learning.runs import find_run, load_trained_run
-from bach_tf.measuring.counterpoint import format_table
+from bach_tf.measuring.comparison import format_comparison
 
 
 def work(args: argparse.Namespace, talk: Talk) -> None:
@@ -21,8 +22,8 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
     As JSON: `run`, `recipe`, `corpus`; then `split`, `measured`, how in words, `measures`, as
     `measuring.evaluation.evaluate` returns them, and `ngrams`, the same of n-gram models by their
-    order; or, of new pieces, `columns`: what `counterpoint.measure` says of the pieces that were
-    `generated` and of each split.
+    order; or, of new pieces, `columns`: what `measuring.comparison.compare` says of those that were
+    `generated` and of each split, and `telling`, of what gives them away.
     """
     if args.corpus is not None:
         choose(CORPORA, args.corpus, "corpus")
@@ -35,8 +36,8 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     about = {"run": str(run.folder), "recipe": run.preset.recipe, "corpus": corpus}
     if args.generated is not None:
         how = (args.generated, args.temperature, args.seed)
-        columns = talk.interruptible(lambda: likelihood.compare_generated(run, folder, *how))
-        talk.finish({**about, "columns": columns}, [], format_table(columns))
+        comparison = talk.interruptible(lambda: likelihood.compare_generated(run, folder, *how))
+        talk.finish({**about, **asdict(comparison)}, [], format_comparison(comparison))
         return
     measures = likelihood.evaluate_run(run, folder, args.split)
     # Split windows would leak into an n-gram model too: it would have memorised them.

@@ -17,6 +17,7 @@ from bach_tf.learning import measured_batches
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run
 from bach_tf.measuring import counterpoint
+from bach_tf.measuring.comparison import Comparison, compare
 from bach_tf.measuring.ngrams import measure_ngrams
 from bach_tf.models import NextTokenModel
 from bach_tf.score import STEPS_PER_QUARTER
@@ -143,7 +144,7 @@ def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, f
 
 def compare_generated(
     run: Run, corpus: Path, pieces: int, temperature: float | None = None, seed: int = 0
-) -> dict[str, dict[str, float]]:
+) -> Comparison:
     """Return what the notes of new pieces do, beside those of each split.
 
     Args:
@@ -154,7 +155,7 @@ def compare_generated(
         seed: of them.
 
     Returns:
-        what `counterpoint.measure` says of those `generated`, and of each split.
+        what `compare` says of those `generated`, and of each split.
 
     Raises:
         ValueError: a run that does not write four voices, or no piece asked for.
@@ -170,13 +171,7 @@ def compare_generated(
         num_outputs=pieces,
         min_length=preset.music.min_length,
     )
-    splits = read_prepared(corpus)
-    train = splits.pop("train")
-    columns = {"generated": counterpoint.measure(written, train)}
-    columns["train"] = counterpoint.measure(train)  # in which it would find each piece itself
-    return columns | {
-        split: counterpoint.measure(scores, train) for split, scores in splits.items()
-    }
+    return compare("generated", written, read_prepared(corpus))
 
 
 def format_measures(measures: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from bach_tf.measuring.counterpoint import (
     format_table,
     key_strengths,
     last_chord,
+    longest_chord,
     measure,
     melodic_intervals,
     note_lengths,
@@ -422,6 +423,24 @@ def test_dissonances_are_on_the_beat_or_off_it():
     assert (measures["dissonant_on_beat"], measures["dissonant_off_beat"]) == (0.5, 1 / 6)
 
 
+def test_a_chord_is_held_while_no_voice_moves():
+    long, short = [((72, 67, 64, 48), 40), ((72, 67, 65, 48), 4)], [((72, 67, 64, 48), 16)]
+    grids = [grid_of(held) for held in (long, short, [((0, 0, 0, 0), 50), ((60, 0, 0, 0), 2)])]
+    assert [longest_chord(grid) for grid in grids] == [40, 16, 2]  # silence is no chord
+    measures = measure([Score.from_grid(grid) for grid in grids])
+    assert measures["longest_chord_bars_median"] == 1.0
+    assert measures["longest_chord_bars_max"] == 2.5
+    assert measures["long_chord"] == 1 / 3
+
+
+def test_parallels_of_both_kinds_are_added():
+    up = [((67, 60, 0, 48), 4), ((69, 62, 0, 50), 4)]  # a fifth, an octave, and a twelfth
+    measures = measure([Score.from_grid(grid_of(up))])
+    assert measures["parallel_fifths_per_1000"] == pytest.approx(1000 * 2 / 6)
+    assert measures["parallel_octaves_per_1000"] == pytest.approx(1000 * 1 / 6)
+    assert measures["parallels_per_1000"] == pytest.approx(1000 * 3 / 6)
+
+
 def test_pieces_of_fewer_voices_or_without_notes_are_measured_too():
     tune, rest = Score.from_grid([[60], [67], [72]]), Score.from_grid([[0], [0]])
     measures = measure([tune, rest, Score.from_grid(np.zeros((0, 4), int))], training=[tune])
@@ -517,6 +536,10 @@ GOLDEN = {  # train, valid, test
     "parallel_fifths_per_1000": (0.771, 0.881, 1.027),
     "parallel_octaves": (0.127, 0.079, 0.078),
     "parallel_octaves_per_1000": (0.588, 0.377, 0.342),
+    "parallels_per_1000": (1.359, 1.258, 1.369),
+    "longest_chord_bars_median": (0.75, 0.75, 0.75),
+    "longest_chord_bars_max": (2.0, 3.0, 1.5),
+    "long_chord": (0, 0.0132, 0),
     "crossing": (0.0237, 0.0297, 0.0198),
     "wide_spacing": (0.0133, 0.0113, 0.0160),
     "pitch_class_entropy": (2.936, 2.920, 2.933),

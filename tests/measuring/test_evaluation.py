@@ -223,6 +223,8 @@ def test_programs_read_the_measures_as_json(trained_run, tiny_csvs, home, capsys
     record = json.loads(capsys.readouterr().out)
     assert list(record["columns"]) == ["generated", "train", "valid", "test"]
     assert record["columns"]["generated"]["pieces"] == 2
+    assert record["columns"]["generated"]["grade_median"] > 0
+    assert record["telling"] == {}  # of two pieces nothing can be said
 
 
 def test_the_command_says_what_is_wrong(trained_run, tmp_path, capsys):

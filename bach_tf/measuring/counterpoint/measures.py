@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from bach_tf.measuring.counterpoint.voice_leading import (
     OCTAVE,
     VOICES,
     crossings,
+    longest_chord,
     melodic_intervals,
     neighbours_sound,
     note_lengths,
@@ -34,6 +36,7 @@ FOURTH = 5
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # in sixteenths; what is left is "other"
 STEPS_PER_BAR = 16  # whatever the metre: a grid does not tell it
 LONG_COPY_BARS = 4
+LONG_CHORD_BARS = 2
 
 # Beside a value in a table; "%" for a share, which is printed in hundredths.
 UNITS = {
@@ -44,6 +47,7 @@ UNITS = {
     "parallel_fifths_per_1000": "per 1,000 notes",
     "parallel_octaves": "a piece",
     "parallel_octaves_per_1000": "per 1,000 notes",
+    "parallels_per_1000": "per 1,000 notes",
     "crossing": "% of steps",
     "wide_spacing": "% of steps",
     "out_of_range": "% of notes",
@@ -51,6 +55,9 @@ UNITS = {
     "pitch_class_entropy_of_all": "bits",
     "length_mean": "sixteenths",
     **{f"length_{length}": "% of notes" for length in (*LENGTHS, "other")},
+    "longest_chord_bars_median": "bars of 16",
+    "longest_chord_bars_max": "bars of 16",
+    "long_chord": f"% of pieces, over {LONG_CHORD_BARS} bars",
     "dissonant_on_beat": "% of chords on it",
     "dissonant_off_beat": "% of chords off it",
     **{f"leaps_{voice}": "% of intervals" for voice in VOICES},
@@ -88,7 +95,7 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
     Returns:
         `pieces`, `notes`, `steps` in sixteenths;
         `parallel_fifths` and `parallel_octaves` (with unisons), a piece, and with `_per_1000`
-        after 1,000 notes, see `parallels`;
+        after 1,000 notes, see `parallels`; `parallels_per_1000`, both together;
         `crossing`, the share of steps with two neighbouring voices in which some voice is below its
         lower neighbour; `wide_spacing`, of steps with two neighbouring upper voices, in which some
         such two are more than an octave apart; `out_of_range`, of notes, see `RANGES`;
@@ -97,6 +104,9 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
         with the number of keys (published figures near 2.9 bits for chorales are of the first);
         `length_mean` in sixteenths, and `length_1` to `length_16` and `length_other`, the shares of
         notes of such lengths;
+        `longest_chord_bars_median` and `longest_chord_bars_max`, of the chord of each piece that
+        is held longest, in bars of 16 steps; `long_chord`, the share of pieces in which one is
+        held over two bars: see `longest_chord`;
         `dissonant_on_beat` and `dissonant_off_beat`, the shares of steps that begin a quarter and
         of the others, where two voices sound, with a dissonance against the lowest note: see
         `dissonances`;
@@ -128,6 +138,7 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
         **_positions(grids),
         **_pitch_classes(grids),
         **_lengths(grids),
+        **_held(grids),
         **_dissonances(grids, [score.upbeat for score in scores]),
         **_leaps(grids),
         **_endings(grids),
@@ -135,12 +146,15 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
     }
 
 
-def format_table(columns: dict[str, dict[str, float]]) -> str:
+def format_table(
+    columns: dict[str, dict[str, float]], units: Mapping[str, str] = MappingProxyType(UNITS)
+) -> str:
     """Return measures of several sets side by side, a line for each measure.
 
     Args:
         columns: for each set its name and what `measure` returned, or any part of it; what a set
-            lacks stays empty, and what has no unit in `UNITS` is printed as it is.
+            lacks stays empty, and what has no unit is printed as it is.
+        units: behind a line; "%" at the beginning for a share, which is printed in hundredths.
 
     Raises:
         ValueError: no sets.
@@ -156,8 +170,9 @@ def format_table(columns: dict[str, dict[str, float]]) -> str:
     names = list(dict.fromkeys(name for measures in columns.values() for name in measures))
     rows = [["", *columns, ""]]
     for name in names:
-        cells = [_cell(name, measures.get(name)) for measures in columns.values()]
-        rows.append([name, *cells, UNITS.get(name, "")])
+        unit = units.get(name, "")
+        cells = [_cell(measures.get(name), unit) for measures in columns.values()]
+        rows.append([name, *cells, unit])
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
     for first, *cells, unit in rows:
@@ -166,10 +181,10 @@ def format_table(columns: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(name: str, value: float | None) -> str:
+def _cell(value: float | None, unit: str) -> str:
     if value is None or np.isnan(value):
         return ""
-    if UNITS.get(name, "").startswith("%"):
+    if unit.startswith("%"):
         return f"{100 * value:.2f}"
     return f"{value:d}" if isinstance(value, int) else f"{value:.3f}"
 
@@ -213,7 +228,8 @@ def _parallels(grids: Sequence[np.ndarray]) -> dict[str, float]:
         count = sum(parallels(grid, interval).sum() for grid in grids)
         measures[name] = float(count / len(grids))
         measures[f"{name}_per_1000"] = float(1000 * count / notes)
-    return measures
+    together = measures["parallel_fifths"] + measures["parallel_octaves"]
+    return measures | {"parallels_per_1000": float(1000 * together * len(grids) / notes)}
 
 
 def _positions(grids: Sequence[np.ndarray]) -> dict[str, float]:
@@ -242,6 +258,15 @@ def _lengths(grids: Sequence[np.ndarray]) -> dict[str, float]:
         "length_mean": float(lengths.mean()),
         **{f"length_{length}": _share(lengths == length) for length in LENGTHS},
         "length_other": _share(~np.isin(lengths, LENGTHS)),
+    }
+
+
+def _held(grids: Sequence[np.ndarray]) -> dict[str, float]:
+    bars = np.array([longest_chord(grid) for grid in grids]) / STEPS_PER_BAR
+    return {
+        "longest_chord_bars_median": float(np.median(bars)),
+        "longest_chord_bars_max": float(bars.max()),
+        "long_chord": _share(bars > LONG_CHORD_BARS),
     }
 
 

@@ -113,6 +113,22 @@ def note_lengths(grid: np.ndarray) -> np.ndarray:
     return np.bincount(note_of[grid.T.ravel() != SILENCE], minlength=starts.sum())
 
 
+def longest_chord(grid: np.ndarray) -> int:
+    """Return for how many steps the chord is held that stands longest; 0 of a piece of silence.
+
+    It is held while no voice changes its pitch, ends or begins.
+
+    Example:
+        >>> longest_chord(np.array([[67, 60], [67, 60], [67, 60], [67, 59], [0, 0], [0, 0]]))
+        3
+    """
+    grid = np.asarray(grid)
+    moves = np.append(np.full(1, True), (grid[1:] != grid[:-1]).any(axis=1))[: len(grid)]
+    begins = np.flatnonzero(moves)
+    lengths = np.diff(begins, append=len(grid))
+    return int(lengths[grid[begins].any(axis=1)].max(initial=0))
+
+
 def out_of_range(grid: np.ndarray) -> np.ndarray:
     """Return where a voice is outside `RANGES`: bool `(T, V)`, for `V` up to 4.
 
