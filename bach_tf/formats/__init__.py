@@ -15,7 +15,7 @@ from bach_tf.formats.chorale_csv import check_csv_grid, read_chorale_csv, write_
 from bach_tf.formats.engraving import write_pdf, write_svg
 from bach_tf.formats.midi import write_midi
 from bach_tf.formats.midi.pieces import read_midi_piece
-from bach_tf.formats.musicxml import write_musicxml
+from bach_tf.formats.musicxml import read_musicxml, write_musicxml
 from bach_tf.formats.piano_roll import write_piano_roll
 from bach_tf.formats.reading import Grid, Piece, ReadingWarning
 from bach_tf.formats.rendition import PLAIN, Rendition
@@ -41,10 +41,26 @@ class Writer:
     check_grid: Callable[[int], None] | None = None
 
 
-READERS: dict[str, Callable[[Path, Grid | None, bool], Piece]] = {
-    ".csv": read_chorale_csv,
-    ".mid": read_midi_piece,
-    ".midi": read_midi_piece,
+@dataclass(frozen=True)
+class Reader:
+    """What reads a format.
+
+    Args:
+        read: takes the path, the grid, whether to be strict, and `options` by their names.
+        options: of "unfold", to play repeats out, and "tune", for the number of one in a book.
+    """
+
+    read: Callable[..., Piece]
+    options: frozenset[str] = frozenset()
+
+
+READERS: dict[str, Reader] = {
+    ".csv": Reader(read_chorale_csv),
+    ".mid": Reader(read_midi_piece),
+    ".midi": Reader(read_midi_piece),
+    ".musicxml": Reader(read_musicxml, frozenset({"unfold"})),
+    ".xml": Reader(read_musicxml, frozenset({"unfold"})),
+    ".mxl": Reader(read_musicxml, frozenset({"unfold"})),
 }
 WRITERS: dict[str, Writer] = {
     ".mid": Writer(write_midi),
@@ -61,7 +77,14 @@ WRITERS: dict[str, Writer] = {
 SCRATCH = ".writing-"  # begins the name of the folder in which a file is written
 
 
-def read(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
+def read(
+    path: Path,
+    grid: Grid | None = None,
+    strict: bool = False,
+    *,
+    unfold: bool = False,
+    tune: int | None = None,
+) -> Piece:
     """Read a piece; what was mended, left out or chosen in its file is warned of.
 
     Readers return their warnings in `Piece.warnings` and say nothing. Here they become warnings of
@@ -72,9 +95,12 @@ def read(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
         grid: one of `reading.GRIDS`, for a file that has none of its own. `None` for the coarsest
             on which its notes begin; where they begin on none it is a performance, in seconds.
         strict: refuse a file with a fault that could be read over.
+        unfold: play out the repeats of a notated piece.
+        tune: the number of one in a tune book; the first where it is `None`.
 
     Raises:
-        ValueError: another ending, no such file, or one that cannot be read.
+        ValueError: another ending, no such file, one that cannot be read, or the number of a tune
+            for a file that holds one piece.
 
     Example:
         >>> piece = read(Path("prelude.mid"))  # doctest: +SKIP
@@ -82,7 +108,11 @@ def read(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
     reader = choose(READERS, path.suffix.lower(), "kind of piece")
     if not path.is_file():
         raise ValueError(f"No file {path}.")
-    piece = reader(path, grid, strict)
+    if tune is not None and "tune" not in reader.options:
+        raise ValueError(f"{path.name} holds one piece: there is no tune {tune} to choose.")
+    given = {"unfold": unfold, "tune": tune}
+    options = {name: value for name, value in given.items() if name in reader.options}
+    piece = reader.read(path, grid, strict, **options)
     for sentence in piece.warnings:
         warnings.warn(sentence, ReadingWarning, stacklevel=2)
     return piece

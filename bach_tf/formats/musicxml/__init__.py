@@ -1,6 +1,7 @@
-"""Scores as MusicXML, for notation programs."""
+"""Scores from and as MusicXML, the format of notation programs."""
 
 from bach_tf.formats.musicxml.elements import legal_text
+from bach_tf.formats.musicxml.reading import read_musicxml
 from bach_tf.formats.musicxml.writing import to_musicxml, write_musicxml
 
-__all__ = ["legal_text", "to_musicxml", "write_musicxml"]
+__all__ = ["legal_text", "read_musicxml", "to_musicxml", "write_musicxml"]

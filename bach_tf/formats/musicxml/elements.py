@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
 from bach_tf.formats.musicxml.parts import Bar, Line, Part, events_in
+from bach_tf.formats.musicxml.players import dynamics_of
 from bach_tf.formats.musicxml.rhythm import Event, Meter, Symbol, beams_of, symbols_of
 from bach_tf.theory.keys import LETTERS, spell
 
@@ -20,16 +21,12 @@ class Page:
     """What holds from the first bar of a piece to the last.
 
     Args:
-        meter: of the bars.
         sharps: of the key signature; flats are negative.
         division: ticks of one unit in which MusicXML counts durations.
-        fermatas: ticks at which notes begin that have one.
     """
 
-    meter: Meter
     sharps: int
     division: int
-    fermatas: frozenset[int]
 
 
 def add(parent: Element, tag: str, text: object = None, **attributes: object) -> Element:
@@ -57,11 +54,11 @@ def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
     lines = {}  # {number: symbols}; a staff has its first line in every bar
     for number, line in enumerate(part.lines):
         events = events_in(line, bar)
-        if not events and line.main and bar.end - bar.start < page.meter.bar:
+        if not events and line.main and bar.end - bar.start < bar.meter.bar:
             # Readers take the rest of a bar for a whole one, also where the bar is short.
             events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
         if events or line.main:
-            lines[number] = symbols_of(events, page.meter)
+            lines[number] = symbols_of(events, bar.meter)
     signs = _accidentals(part, lines, page.sharps)
     for place, (number, symbols) in enumerate(lines.items()):
         if place:
@@ -88,6 +85,10 @@ class _Where:
     def line(self) -> Line:
         return self.part.lines[self.number]
 
+    def add_player(self, element: Element) -> None:
+        if len(self.part.players) > 1:
+            add(element, "instrument", id=self.part.player_id(self.line.player))
+
     def add_voice(self, element: Element) -> None:
         add(element, "voice", self.number + 1)
 
@@ -104,7 +105,7 @@ def _add_line(
     bar: Bar,
     page: Page,
 ) -> None:
-    beams, tuplets = beams_of(symbols, page.meter), _tuplets(symbols, page.meter)
+    beams, tuplets = beams_of(symbols, bar.meter), _tuplets(symbols, bar.meter)
     for place, symbol in enumerate(symbols):
         if not symbol.pitches and not where.line.main:
             skipped = add(measure, "forward")
@@ -115,14 +116,16 @@ def _add_line(
         for number, pitch in enumerate(symbol.pitches or (None,)):
             sign = signs.get((where.number, place, pitch))
             note = _add_note(measure, where, symbol, pitch, sign, page)
+            tick = bar.start - bar.lacks + symbol.start
+            if not symbol.from_tie and (tick, pitch) in where.line.velocities:
+                note.set("dynamics", dynamics_of(where.line.velocities[tick, pitch]))
             if number:
                 note.insert(0, Element("chord"))
                 _add_notations(note, symbol)
                 continue
             for level, beam in enumerate(beams[place], start=1):
                 add(note, "beam", beam, number=level)
-            tick = bar.start - bar.lacks + symbol.start
-            fermata = where.line.fermatas and tick in page.fermatas
+            fermata = tick in where.line.fermatas
             _add_notations(note, symbol, tuplets[place], fermata)
 
 
@@ -139,6 +142,7 @@ def _add_note(
     _add_pitch(note, pitch, page.sharps)
     add(note, "duration", symbol.ticks // page.division)
     _add_ties(note, symbol, "tie")
+    where.add_player(note)
     where.add_voice(note)
     add(note, "type", symbol.kind)
     for _ in range(symbol.dots):

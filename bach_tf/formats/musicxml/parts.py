@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,7 +18,7 @@ import numpy as np
 
 from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter
 from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition
-from bach_tf.score import BEATS, STEPS_PER_QUARTER, Score, move_places
+from bach_tf.score import BEATS, STEPS_PER_QUARTER, VELOCITY, Score, move_places
 from bach_tf.score import Part as Player
 
 CLOSED_VOICES = 4
@@ -38,11 +38,21 @@ class Chord(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """From where to where a bar goes, and how much of a whole one its beginning lacks."""
+    """From where to where a bar goes.
+
+    Args:
+        start: in ticks.
+        end: in ticks.
+        lacks: how much of a whole bar its beginning lacks.
+        meter: of the bar.
+        says_meter: whether a metre begins with it.
+    """
 
     start: int
     end: int
     lacks: int
+    meter: Meter
+    says_meter: bool
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,18 @@ class Line:
         staff: of its part, counted from 0.
         stem: "up" or "down", or "" where the reader may choose.
         main: whether its silences are written as rests.
-        fermatas: whether those of the score are written here.
+        fermatas: ticks at which a chord begins that has one.
+        player: which one of the part's it is for, counted from 0.
+        velocities: of notes that are not of the usual one, by where they begin and their pitch.
     """
 
     chords: tuple[Chord, ...]
     staff: int = 0
     stem: str = ""
     main: bool = True
-    fermatas: bool = True
+    fermatas: frozenset[int] = frozenset()
+    player: int = 0
+    velocities: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,13 +86,19 @@ class Part:
         name: beside the first staff.
         clefs: of each staff: "G" or "F".
         lines: of all staves.
-        program: General MIDI instrument.
+        players: one, or those who share the staff.
+        id: by which the file knows it.
     """
 
     name: str
     clefs: tuple[str, ...]
     lines: tuple[Line, ...]
-    program: int
+    players: tuple[Player, ...]
+    id: str = ""
+
+    def player_id(self, player: int) -> str:
+        """Return by what the file knows a player, counted from 0."""
+        return f"{self.id}-I{player + 1}"
 
 
 def on_grid(score: Score) -> Score:
@@ -124,21 +144,29 @@ def _sixteenth(step: int, score: Score) -> int:
     return (2 * step * STEPS_PER_QUARTER + score.steps_per_quarter) // (2 * score.steps_per_quarter)
 
 
-def meter_of(score: Score) -> Meter:
-    """Return the time signature; 4/4 where it is unknown or cannot be written."""
-    beats, value = score.time_signature or (4, 4)
+def bars_of(score: Score) -> list[Bar]:
+    """Return the bars: the upbeat and whole ones, and the last of each metre as long as it may be.
+
+    A metre is 4/4 where it is unknown or cannot be written.
+    """
+    tick = QUARTER // score.steps_per_quarter
+    metres = {0: Meter(4, 4)} | {step * tick: _meter(*metre) for step, *metre in score.metres}
+    upbeat = score.upbeat * tick % metres[0].bar
+    starts = sorted(start for start in metres if start < score.length * tick)
+    bars: list[Bar] = []
+    for start, end in zip_longest(starts, starts[1:], fillvalue=score.length * tick):
+        meter, first = metres[start], start
+        if start == 0 and upbeat:
+            bars.append(Bar(0, min(upbeat, end), meter.bar - upbeat, meter, True))
+            first = upbeat
+        for begin in range(first, end, meter.bar):
+            bars.append(Bar(begin, min(begin + meter.bar, end), 0, meter, begin == start))
+    return bars or [Bar(0, metres[0].bar, 0, metres[0], True)]
+
+
+def _meter(beats: int, value: int) -> Meter:
     writable = value <= LONGEST_BEAT_VALUE and value & (value - 1) == 0
     return Meter(beats, value) if writable else Meter(4, 4)
-
-
-def bars_of(score: Score, meter: Meter) -> list[Bar]:
-    """Return the bars: the upbeat, whole ones, and a last one that ends where the piece does."""
-    tick = QUARTER // score.steps_per_quarter
-    length, upbeat = score.length * tick, score.upbeat * tick % meter.bar
-    bars = [Bar(0, min(upbeat, length), meter.bar - upbeat)] if upbeat else []
-    starts = range(upbeat, length, meter.bar)
-    bars += [Bar(start, min(start + meter.bar, length), 0) for start in starts]
-    return bars if length else [Bar(0, meter.bar, 0)]
 
 
 def parts_of(score: Score, rendition: Rendition) -> list[Part]:
@@ -152,10 +180,26 @@ def parts_of(score: Score, rendition: Rendition) -> list[Part]:
     """
     nobody = Player("voice 1", CHURCH_ORGAN if rendition.program is None else rendition.program)
     players = rendition.parts_of(score) or [nobody]
-    lines = [_lines(_notes(score, voice)) for voice in range(score.voices)]
+    lines = [_lines_of(score, voice) for voice in range(score.voices)]
     if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
-        return [_two_on_a_staff(score, players, lines, upper) for upper in (0, 2)]
-    return [_own_part(score, player, voice) for voice, player in enumerate(players)]
+        # One fermata stands above each system, where singers and congregation look for it.
+        marked = _with_fermatas([line for own in lines for line in own], score)
+        parts = [_two_on_a_staff(score, players, marked, upper) for upper in (0, 2)]
+    else:
+        parts = [_own_part(score, player, voice) for voice, player in enumerate(players)]
+    return [replace(part, id=f"P{number}") for number, part in enumerate(parts, start=1)]
+
+
+def _with_fermatas(lines: Iterable[Line], score: Score) -> list[Line]:
+    """Return lines with the fermatas of a score, each in the first where a note begins there."""
+    tick = QUARTER // score.steps_per_quarter
+    left = {step * tick for step in score.fermatas}
+    marked = []
+    for line in lines:
+        here = frozenset(left & {chord.start for chord in line.chords})
+        left -= here
+        marked.append(replace(line, fermatas=here))
+    return marked
 
 
 def _sings(lines: Sequence[Line]) -> bool:
@@ -163,15 +207,16 @@ def _sings(lines: Sequence[Line]) -> bool:
     return len(lines) == 1 and all(len(chord.pitches) == 1 for chord in lines[0].chords)
 
 
-def _two_on_a_staff(score: Score, players: Sequence[Player], lines: Sequence, upper: int) -> Part:
-    # One fermata stands above each system, where singers and congregation look for it.
+def _two_on_a_staff(
+    score: Score, players: Sequence[Player], lines: Sequence[Line], upper: int
+) -> Part:
     both = (
-        replace(lines[upper][0], stem="up", fermatas=upper == 0),
-        replace(lines[upper + 1][0], stem="down", fermatas=False),
+        replace(lines[upper], stem="up"),
+        replace(lines[upper + 1], stem="down", player=1),
     )
     clef = _clef(score.pitch[(score.voice == upper) | (score.voice == upper + 1)])
     names = f"{players[upper].name}\n{players[upper + 1].name}"
-    return Part(names, (clef,), both, players[upper].program)
+    return Part(names, (clef,), both, tuple(players[upper : upper + 2]))
 
 
 def _own_part(score: Score, player: Player, voice: int) -> Part:
@@ -180,11 +225,14 @@ def _own_part(score: Score, player: Player, voice: int) -> Part:
     low, high = TWO_STAVES
     wide = len(notes) > 0 and pitches.min() < low and pitches.max() > high
     if not (wide and player.program in KEYBOARDS):
-        return Part(player.name, (_clef(pitches),), tuple(_lines(notes)), player.program)
+        lines = _with_fermatas(_lines_of(score, voice), score)
+        return Part(player.name, (_clef(pitches),), tuple(lines), (player,))
     above = [note for note in notes if note[2] >= MIDDLE_C]
     below = [note for note in notes if note[2] < MIDDLE_C]
-    lower = [replace(line, staff=1, fermatas=False) for line in _lines(below)]
-    return Part(player.name, ("G", "F"), (*_lines(above), *lower), player.program)
+    lower = [replace(line, staff=1) for line in _lines(below)]
+    velocities = _velocities(score, voice)
+    both = [replace(line, velocities=velocities) for line in (*_lines(above), *lower)]
+    return Part(player.name, ("G", "F"), tuple(_with_fermatas(both, score)), (player,))
 
 
 def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:
@@ -194,6 +242,20 @@ def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:
     start, pitch = score.onset[mine] * tick, score.pitch[mine]
     end = start + score.duration[mine] * tick
     return list(zip(start.tolist(), end.tolist(), pitch.tolist()))
+
+
+def _lines_of(score: Score, voice: int) -> list[Line]:
+    velocities = _velocities(score, voice)
+    return [replace(line, velocities=velocities) for line in _lines(_notes(score, voice))]
+
+
+def _velocities(score: Score, voice: int) -> dict[tuple[int, int], int]:
+    """Return the velocities of notes that are not of the usual one, by start and pitch."""
+    tick = QUARTER // score.steps_per_quarter
+    other = (score.voice == voice) & (score.velocity != VELOCITY)
+    columns = (score.onset[other] * tick, score.pitch[other], score.velocity[other])
+    onsets, pitches, velocities = (column.tolist() for column in columns)
+    return dict(zip(zip(onsets, pitches), velocities))
 
 
 def _clef(pitches: np.ndarray) -> str:
@@ -217,7 +279,7 @@ def _lines(notes: Iterable[tuple[int, int, int]]) -> list[Line]:
             lines.append(free := [])
         free.append(Chord(start, end, tuple(sorted(pitches))))
     return [
-        Line(tuple(line), main=number == 0, fermatas=number == 0)
+        Line(tuple(line), main=number == 0)
         for number, line in enumerate(lines or [[]])
     ]
 
@@ -227,7 +289,7 @@ def events_in(line: Line, bar: Bar) -> list[Event]:
 
     Times are counted from where a whole bar would begin.
     """
-    start, end, lacks = bar
+    start, end, lacks = bar.start, bar.end, bar.lacks
     offset = lacks - start
     events, now = [], start
     sounding = slice(

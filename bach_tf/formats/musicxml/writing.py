@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
 from bach_tf.formats.musicxml.elements import Page, add, add_bar
-from bach_tf.formats.musicxml.parts import Part, bars_of, meter_of, on_grid, parts_of
+from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of
+from bach_tf.formats.musicxml.players import pan_in_degrees, volume_in_percent
 from bach_tf.formats.musicxml.rhythm import QUARTER
 from bach_tf.formats.rendition import PLAIN, Rendition
-from bach_tf.score import Score
+from bach_tf.score import SECONDS, Score
+from bach_tf.score import Part as Player
 from bach_tf.theory.keys import key_signature
 
 HEADER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -26,10 +29,10 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
 
     There is a part for each voice, called as the score says or "voice 1" and so on, in bass clef
     where most of it is below middle C; with the program of a keyboard a voice that is wide has two
-    staves. Bars follow the first metre and the upbeat, and the last one ends with the piece. Notes
+    staves. Bars follow the metres and the upbeat, and the last one ends with the piece. Notes
     across bar lines and beats are tied; those that sound together in a voice are chords or lines of
-    their own. Without a key signature one is estimated, and notes are named by it. Velocities, and
-    changes of tempo and metre, are lost.
+    their own. Without a key signature one is estimated, and notes are named by it; without metres
+    there are bars of 4/4.
 
     A grid that note values cannot say, such as the 100 steps a quarter of performances, is moved
     to sixteenths, and its bars are those of 4/4 at the tempo of the file.
@@ -50,7 +53,8 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
 
 def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
     """Return the MusicXML of a score, as `write_musicxml` writes it."""
-    tempo_qpm = rendition.tempo_of(score)
+    if rendition.tempo_qpm is not None or not score.tempi or score.timing == SECONDS:
+        score = replace(score, tempi=[(0, rendition.tempo_of(score))])
     score = on_grid(score)
     parts = parts_of(score, rendition)
     root = Element("score-partwise", version="4.0")
@@ -58,7 +62,7 @@ def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
         add(add(root, "work"), "work-title", score.title)
     add(add(add(root, "identification"), "encoding"), "software", "bach_tf")
     _add_part_list(root, parts)
-    _add_measures(root, score, parts, tempo_qpm)
+    _add_measures(root, score, parts)
     indent(root)
     return HEADER + tostring(root, encoding="unicode") + "\n"
 
@@ -70,47 +74,59 @@ def _add_part_list(root: Element, parts: Sequence[Part]) -> None:
         add(group, "group-symbol", "bracket")
         shared = all(len(part.lines) > 1 for part in parts)  # two voices on each staff
         add(group, "group-barline", "yes" if shared else "no")
-    for number, part in enumerate(parts, start=1):
-        one = add(part_list, "score-part", id=f"P{number}")
+    for part in parts:
+        one = add(part_list, "score-part", id=part.id)
         add(one, "part-name", part.name)
-        add(add(one, "score-instrument", id=f"P{number}-I1"), "instrument-name", part.name)
-        add(add(one, "midi-instrument", id=f"P{number}-I1"), "midi-program", part.program + 1)
+        for number, player in enumerate(part.players):
+            instrument = add(one, "score-instrument", id=part.player_id(number))
+            add(instrument, "instrument-name", player.name)
+        for number, player in enumerate(part.players):
+            _add_sound(add(one, "midi-instrument", id=part.player_id(number)), player)
     if len(parts) > 1:
         add(part_list, "part-group", type="stop", number=1)
 
 
-def _add_measures(root: Element, score: Score, parts: Sequence[Part], tempo_qpm: float) -> None:
-    meter = meter_of(score)
-    bars = bars_of(score, meter)
+def _add_sound(element: Element, player: Player) -> None:
+    """Append what MIDI plays a part with; volume and pan where they are known."""
+    if player.program is not None:
+        add(element, "midi-program", player.program + 1)
+    if player.volume is not None:
+        add(element, "volume", volume_in_percent(player.volume))
+    if player.pan is not None:
+        add(element, "pan", pan_in_degrees(player.pan))
+
+
+def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
+    bars = bars_of(score)
     tick = QUARTER // score.steps_per_quarter
-    page = Page(
-        meter,
-        key_signature(score),
-        division=math.gcd(tick, meter.bar, meter.triplet_span),
-        fermatas=frozenset(step * tick for step in score.fermatas),
-    )
+    spans = {span for bar in bars for span in (bar.meter.bar, bar.meter.triplet_span)}
+    page = Page(key_signature(score), division=math.gcd(tick, *spans))
+    tempi = [(step * tick, qpm) for step, qpm in score.tempi]
     first = 0 if bars[0].lacks else 1  # an upbeat is bar 0
-    for part_number, part in enumerate(parts, start=1):
-        element = add(root, "part", id=f"P{part_number}")
+    for part in parts:
+        element = add(root, "part", id=part.id)
         for number, bar in enumerate(bars, start=first):
             measure = add(element, "measure", number=number)
             if number == 0:
                 measure.set("implicit", "yes")
-            if bar.start == 0:
-                _add_attributes(measure, part, page)
-            if bar.start == 0 and part_number == 1:
-                _add_tempo(measure, tempo_qpm)
+            if bar.says_meter:
+                _add_attributes(measure, part, bar, page)
+            if part is parts[0]:
+                _add_tempi(measure, bar, tempi, page)
             add_bar(measure, part, bar, page)
         add(add(measure, "barline", location="right"), "bar-style", "light-heavy")
 
 
-def _add_attributes(measure: Element, part: Part, page: Page) -> None:
+def _add_attributes(measure: Element, part: Part, bar: Bar, page: Page) -> None:
     attributes = add(measure, "attributes")
-    add(attributes, "divisions", QUARTER // page.division)
-    add(add(attributes, "key"), "fifths", page.sharps)
+    if bar.start == 0:
+        add(attributes, "divisions", QUARTER // page.division)
+        add(add(attributes, "key"), "fifths", page.sharps)
     time = add(attributes, "time")
-    add(time, "beats", page.meter.beats)
-    add(time, "beat-type", page.meter.value)
+    add(time, "beats", bar.meter.beats)
+    add(time, "beat-type", bar.meter.value)
+    if bar.start > 0:
+        return
     if len(part.clefs) > 1:
         add(attributes, "staves", len(part.clefs))
     for number, clef in enumerate(part.clefs, start=1):
@@ -119,9 +135,18 @@ def _add_attributes(measure: Element, part: Part, page: Page) -> None:
         add(element, "line", CLEF_LINES[clef])
 
 
-def _add_tempo(measure: Element, tempo_qpm: float) -> None:
-    direction = add(measure, "direction", placement="above")
-    metronome = add(add(direction, "direction-type"), "metronome")
-    add(metronome, "beat-unit", "quarter")
-    add(metronome, "per-minute", f"{tempo_qpm:g}")
-    add(direction, "sound", tempo=f"{tempo_qpm:g}")
+def _add_tempi(
+    measure: Element, bar: Bar, tempi: Sequence[tuple[int, float]], page: Page
+) -> None:
+    """Append the tempi that begin in a bar."""
+    for tick, qpm in tempi:
+        if not bar.start <= tick < bar.end:
+            continue
+        direction = add(measure, "direction", placement="above")
+        metronome = add(add(direction, "direction-type"), "metronome")
+        add(metronome, "beat-unit", "quarter")
+        add(metronome, "per-minute", f"{qpm:g}")
+        if tick > bar.start:
+            add(direction, "offset", (tick - bar.start) // page.division)
+        exact = f"{qpm:g}" if float(f"{qpm:g}") == qpm else repr(float(qpm))
+        add(direction, "sound", tempo=exact)

@@ -1,0 +1,83 @@
+"""Compressed MusicXML, `.mxl`: a zip archive, of which one member is read, in memory.
+
+Source: W3C, "Compressed .mxl files", https://www.w3.org/2021/06/musicxml40/tutorial/compressed-mxl-files/
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+
+from bach_tf._basics.choices import shortened
+from bach_tf.formats.musicxml.safe_xml import parse_xml
+
+MOST_BYTES = 50_000_000  # of a score as text
+MOST_MEMBERS = 1_000
+MAGIC = b"PK\x03\x04"
+CONTAINER = "META-INF/container.xml"
+MOST_CONTAINER_BYTES = 100_000
+ENDINGS = (".musicxml", ".xml")
+# What zipfile raises for damaged archives; RuntimeError: a password.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+    NotImplementedError, ValueError, LookupError, OverflowError,
+)  # fmt: skip
+
+
+def score_in(content: bytes) -> bytes:
+    """Return the score in a file: its content, or that of the score in a zip archive.
+
+    Args:
+        content: of the file, compressed or not, whatever its ending says.
+
+    Raises:
+        ValueError: a damaged archive, one without a score, or more than there should be.
+    """
+    if not content.startswith(MAGIC):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return _member(archive, _name_of_score(archive), MOST_BYTES)
+    except _RefusedError as error:
+        raise ValueError(str(error)) from None
+    except DAMAGE as error:
+        got = shortened(str(error) or type(error).__name__)
+        raise ValueError(f"expected compressed MusicXML, got: {got}") from None
+
+
+class _RefusedError(ValueError):
+    """An archive that is whole and not as it should be."""
+
+
+def _name_of_score(archive: zipfile.ZipFile) -> str:
+    """Return the member that the container names, or the only one that can be a score."""
+    names = archive.namelist()
+    if len(names) > MOST_MEMBERS:
+        raise _RefusedError(f"expected an archive of at most {MOST_MEMBERS} members, got more")
+    if CONTAINER in names:
+        container = parse_xml(_member(archive, CONTAINER, MOST_CONTAINER_BYTES))
+        for element in container.iter():
+            if element.tag.rpartition("}")[2] == "rootfile" and element.get("full-path") in names:
+                return str(element.get("full-path"))
+    scores = [name for name in names if _may_be_a_score(PurePosixPath(name))]
+    if not scores:
+        raise _RefusedError("expected a score in the archive, got none")
+    return scores[0]
+
+
+def _may_be_a_score(path: PurePosixPath) -> bool:
+    hidden = path.parts[0] in ("META-INF", "__MACOSX") or path.name.startswith(".")
+    return path.suffix.lower() in ENDINGS and not hidden
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    info = archive.getinfo(name)
+    if info.file_size > most:
+        raise _RefusedError(
+            f"expected at most {most:,} bytes in '{shortened(name, 40)}', got {info.file_size:,}"
+        )
+    with archive.open(info) as file:
+        return file.read(most + 1)  # it cannot have more than it says: zipfile reads no further

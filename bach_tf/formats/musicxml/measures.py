@@ -1,0 +1,314 @@
+"""The measures of one part of a MusicXML file: notes with their times within the measure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from bach_tf._basics.choices import shortened
+from bach_tf.formats.musicxml.players import text_of, velocity_of
+from bach_tf.formats.musicxml.signs import signs_of
+from bach_tf.formats.notation.sheet import MOST_QUARTERS, Signs, beat_in_words
+from bach_tf.formats.reading import Notices
+from bach_tf.formats.tunes import MOST_BEATS, SEMITONES
+from bach_tf.score import VELOCITY
+
+NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
+SIGNED = re.compile(r"[+-]?\d{1,4}(\.\d{1,6})?")
+PER_MINUTE = re.compile(r"\d{1,4}(\.\d{1,17})?")
+# Quarters in the note values of a metronome mark.
+VALUES = {
+    "breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": Fraction(1, 2),
+    "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
+}  # fmt: skip
+NO_TIME = "senza-misura"
+
+
+class Placed(NamedTuple):
+    """A note head in its measure: times are in quarters since that began."""
+
+    start: Fraction
+    end: Fraction
+    pitch: int
+    voice: str
+    staff: int
+    instrument: str
+    from_tie: bool
+    fermata: bool
+    velocity: int
+
+
+@dataclass
+class Measure:
+    """What a measure of a part has.
+
+    Args:
+        number: as it is printed.
+        upbeat: whether it is not counted.
+        notes: in it.
+        tempi: quarter notes a minute, with their times.
+        metre: that holds in it; `None` where none has been said.
+        says_metre: whether it is said here.
+        end: when what is in it ends; 0 without anything.
+        resting: how long its rest of a whole measure is said to be, whatever the measure.
+        signs: of repeats.
+    """
+
+    number: str
+    upbeat: bool = False
+    notes: list[Placed] = field(default_factory=list)
+    tempi: list[tuple[Fraction, float]] = field(default_factory=list)
+    metre: tuple[int, int] | None = None
+    says_metre: bool = False
+    end: Fraction = Fraction(0)
+    resting: Fraction = Fraction(0)
+    signs: Signs = Signs()
+
+
+class PartReader:
+    """Reads the measures of a part, one after the other.
+
+    Args:
+        name: of the part, in words.
+        notices: takes what is mended or left out.
+    """
+
+    def __init__(self, name: str, notices: Notices):
+        self.name = name
+        self.notices = notices
+        self.divisions = Fraction(1)  # of a quarter
+        self.metre: tuple[int, int] | None = None
+        self.keys: list[int | None] = []  # each key signature, as it sounds
+        self.transposition = 0  # semitones from what is written to what sounds
+        self.fifths = 0  # the same, in fifths
+        self.now = Fraction(0)
+        self.last = Fraction(0)  # where the last note began: that of a chord
+        self.measure = Measure("")
+
+    def read(self, element: Element, count: int) -> Measure:
+        """Return a measure.
+
+        Args:
+            element: of it.
+            count: its place among the measures, from 1 on.
+        """
+        number = element.get("number", "").strip() or str(count)
+        uncounted = element.get("implicit") == "yes" or number == "0"
+        self.measure = Measure(number, upbeat=uncounted, signs=signs_of(element))
+        self.now = self.last = Fraction(0)
+        for child in element:
+            read = READ.get(child.tag)
+            if read is not None:
+                read(self, child)
+        self.measure.metre = self.metre
+        return self.measure
+
+    def place(self) -> str:
+        """Return where reading stands, in words."""
+        where = beat_in_words(self.measure.number, self.now, self.metre)
+        return f"{self.name}, {where}"
+
+    def fault(self, what: str) -> None:
+        """Note what should not be here, and what is made of it."""
+        self.notices.fault(what, self.place())
+
+    def read_attributes(self, element: Element) -> None:
+        divisions = element.findtext("divisions")
+        if divisions is not None:
+            self.divisions = self.number_of(divisions, "divisions") or self.divisions
+        transpose = element.find("transpose")
+        if transpose is not None:
+            self.read_transposition(transpose)
+        key = element.find("key")
+        if key is not None:
+            self.keys.append(self.sounding_key(text_of(key, "fifths")))
+        time = element.find("time")
+        if time is not None:
+            self.read_metre(time)
+
+    def read_transposition(self, transpose: Element) -> None:
+        numbers = []
+        for tag in ("chromatic", "diatonic", "octave-change"):
+            text = text_of(transpose, tag) or "0"
+            numbers.append(round(float(text)) if SIGNED.fullmatch(text) else 0)
+        chromatic, diatonic, octaves = numbers
+        self.transposition = chromatic + 12 * octaves
+        if diatonic == 0:
+            diatonic = round(chromatic * 7 / 12)
+        self.fifths = 7 * chromatic - 12 * diatonic
+
+    def sounding_key(self, fifths: str) -> int | None:
+        if not SIGNED.fullmatch(fifths):
+            return None
+        sharps = round(float(fifths)) + self.fifths
+        return sharps if abs(sharps) <= 7 else None
+
+    def read_metre(self, time: Element) -> None:
+        if time.find(NO_TIME) is not None:
+            self.notices.remark("music without a metre is written in bars", self.place())
+            return
+        pairs = zip(time.iterfind("beats"), time.iterfind("beat-type"))
+        metre = _sum_of([(_beats(beats.text), _beats(value.text)) for beats, value in pairs])
+        if metre is None:
+            said = "/".join(text_of(time, tag) for tag in ("beats", "beat-type"))
+            self.fault(f"the time signature {shortened(said, 20)} is left out")
+        else:
+            self.metre = metre
+            self.measure.says_metre = True
+
+    def read_note(self, note: Element) -> None:
+        if note.find("grace") is not None:
+            self.notices.remark("grace notes are left out", self.place())
+            return
+        if note.find("cue") is not None:
+            self.notices.remark("cue notes are left out", self.place())
+        duration = self.duration_of(note)
+        in_chord = note.find("chord") is not None
+        start = self.last if in_chord else self.now
+        rest = note.find("rest")
+        if rest is not None and rest.get("measure") == "yes":
+            self.measure.resting = max(self.measure.resting, duration)
+        elif rest is None and note.find("cue") is None:
+            self.add(note, start, start + duration)
+        if not in_chord:
+            self.last = self.now
+            self.move_to(start + duration, is_there=rest is None or rest.get("measure") != "yes")
+
+    def add(self, note: Element, start: Fraction, end: Fraction) -> None:
+        """Add a note head, unless it has no pitch or no length."""
+        pitch = self.pitch_of(note)
+        if pitch is None or start == end:
+            return
+        ties = {tie.get("type") for tie in note.iterfind("tie")}
+        ties = ties or {tied.get("type") for tied in note.iterfind("notations/tied")}
+        instrument = note.find("instrument")
+        self.measure.notes.append(
+            Placed(
+                start,
+                end,
+                pitch,
+                voice=text_of(note, "voice") or "1",
+                staff=int(self.number_of(note.findtext("staff") or "1", "staff") or 1),
+                instrument="" if instrument is None else instrument.get("id", ""),
+                from_tie=bool(ties & {"stop", "continue"}),
+                fermata=note.find("notations/fermata") is not None,
+                velocity=_velocity(note.get("dynamics", "")),
+            )
+        )
+
+    def pitch_of(self, note: Element) -> int | None:
+        """Return the pitch that sounds; `None` for drums, and for what is none."""
+        pitch = note.find("pitch")
+        if pitch is None:
+            self.notices.remark("notes without a pitch, as of drums, are left out", self.place())
+            return None
+        step, octave = text_of(pitch, "step").lower(), text_of(pitch, "octave")
+        alter = text_of(pitch, "alter") or "0"
+        if step not in SEMITONES or not SIGNED.fullmatch(octave) or not SIGNED.fullmatch(alter):
+            self.fault("a note of no known pitch is left out")
+            return None
+        if float(alter) % 1:
+            self.notices.remark("quarter tones are rounded to semitones", self.place())
+        number = 12 * (round(float(octave)) + 1) + SEMITONES[step] + round(float(alter))
+        number += self.transposition
+        if not 0 <= number <= 127:
+            self.fault("notes outside MIDI's pitches are left out")
+            return None
+        return number
+
+    def duration_of(self, element: Element) -> Fraction:
+        """Return how long an element says that it lasts, in quarters."""
+        text = element.findtext("duration")
+        duration = None if text is None else self.number_of(text, "duration")
+        if duration is None:
+            if text is None:
+                self.fault("notes without a duration are left out")
+            return Fraction(0)
+        return duration / self.divisions
+
+    def number_of(self, text: str, what: str) -> Fraction | None:
+        """Return a number that is not negative; `None`, with a fault, where there is none."""
+        text = text.strip()
+        if NUMBER.fullmatch(text):
+            return Fraction(text)
+        self.fault(f"a {what} of {shortened(text, 20)} is left out")
+        return None
+
+    def move_to(self, time: Fraction, *, is_there: bool = True) -> None:
+        """Go on to a time in the measure."""
+        self.now = time
+        if time > MOST_QUARTERS:
+            raise ValueError(f"{self.place()}: expected at most {MOST_QUARTERS} quarters, got more")
+        if is_there:
+            self.measure.end = max(self.measure.end, time)
+
+    def read_backup(self, element: Element) -> None:
+        time = self.now - self.duration_of(element)
+        if time < 0:
+            self.fault("a backup to before its measure goes to its beginning")
+        self.move_to(max(time, Fraction(0)), is_there=False)
+
+    def read_forward(self, element: Element) -> None:
+        self.move_to(self.now + self.duration_of(element))
+
+    def read_direction(self, element: Element) -> None:
+        sound = element if element.tag == "sound" else element.find("sound")
+        qpm = None if sound is None else _tempo(sound.get("tempo", ""), Fraction(1))
+        for metronome in element.iterfind("direction-type/metronome") if qpm is None else ():
+            qpm = _metronome(metronome)
+        if qpm:
+            offset = text_of(element, "offset") or "0"
+            moved = Fraction(offset) if SIGNED.fullmatch(offset) else Fraction(0)
+            time = max(self.now + moved / self.divisions, Fraction(0))
+            self.measure.tempi.append((time, qpm))
+
+
+READ: dict[str, Callable[[PartReader, Element], None]] = {
+    "attributes": PartReader.read_attributes,
+    "note": PartReader.read_note,
+    "backup": PartReader.read_backup,
+    "forward": PartReader.read_forward,
+    "direction": PartReader.read_direction,
+    "sound": PartReader.read_direction,
+}
+
+
+def _beats(text: str | None) -> int | None:
+    """Return the sum of beats such as "4" and "3+2"; `None` for what is none."""
+    parts = [part.strip() for part in (text or "").split("+")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 3 for part in parts):
+        return None
+    return sum(map(int, parts))
+
+
+def _sum_of(pairs: list[tuple[int | None, int | None]]) -> tuple[int, int] | None:
+    """Return time signatures that stand side by side, such as 3/8 and 1/4, as one: 5/8."""
+    if not pairs or not all(beats and value and value.bit_count() == 1 for beats, value in pairs):
+        return None
+    shortest = max(value for _, value in pairs if value)
+    beats = sum(count * shortest // value for count, value in pairs if count and value)
+    return (beats, shortest) if beats <= MOST_BEATS else None
+
+
+def _velocity(dynamics: str) -> int:
+    if not PER_MINUTE.fullmatch(dynamics.strip()):
+        return VELOCITY
+    return velocity_of(float(dynamics))
+
+
+def _tempo(text: str, value: Fraction | int) -> float | None:
+    found = PER_MINUTE.search(text)
+    return float(found[0]) * float(value) if found else None
+
+
+def _metronome(metronome: Element) -> float | None:
+    """Return the quarters a minute of a mark such as "dotted quarter = ca. 60"."""
+    unit = VALUES.get(text_of(metronome, "beat-unit"))
+    if unit is None:
+        return None
+    dots = len(metronome.findall("beat-unit-dot"))
+    return _tempo(text_of(metronome, "per-minute"), unit * (2 - Fraction(1, 2**dots)))

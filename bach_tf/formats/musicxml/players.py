@@ -1,0 +1,111 @@
+"""The part list of a MusicXML file: names and instruments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+
+from bach_tf.score import HIGHEST_NUMBER, Part
+from bach_tf.theory.instruments import PROGRAMS
+
+PROGRAM_OF_NAME = {name.lower(): program for program, name in enumerate(PROGRAMS)}
+MIDDLE, RIGHT = 64, 127  # of MIDI's pan
+FULL_VOLUME, QUARTER_TURN = 100, 90  # of MusicXML's volume, in percent, and pan, in degrees
+FORTE = 90  # the velocity of which MusicXML's dynamics are percent
+
+
+@dataclass
+class Listed:
+    """An entry of the part list.
+
+    Args:
+        id: of the part.
+        name: as it is printed; "" where there is none.
+        instruments: by their ids, in order.
+    """
+
+    id: str
+    name: str = ""
+    instruments: dict[str, Part] = field(default_factory=dict)
+
+    def part(self) -> Part:
+        """Return the first instrument under the part's name."""
+        first = next(iter(self.instruments.values()), Part())
+        return Part(self.name or first.name, first.program, first.volume, first.pan)
+
+
+def listed_parts(root: Element) -> dict[str, Listed]:
+    """Return the entries of the part list by their ids."""
+    found = {}
+    for element in root.iterfind("part-list/score-part"):
+        listed = Listed(element.get("id", ""), text_of(element, "part-name"))
+        for instrument in element.iterfind("score-instrument"):
+            name = text_of(instrument, "instrument-name")
+            program = PROGRAM_OF_NAME.get(name.rstrip(" 0123456789").lower())
+            listed.instruments[instrument.get("id", "")] = Part(name, program)
+        for midi in element.iterfind("midi-instrument"):
+            id = midi.get("id", "")
+            name = listed.instruments.get(id, Part()).name
+            listed.instruments[id] = _instrument(name, midi, listed.instruments.get(id, Part()))
+        found[listed.id] = listed
+    return found
+
+
+def _instrument(name: str, midi: Element, named: Part) -> Part:
+    program = _decimal(text_of(midi, "midi-program"))
+    volume, pan = (_decimal(text_of(midi, tag)) for tag in ("volume", "pan"))
+    return Part(
+        name,
+        program=named.program if program is None else _bounded(program - 1),
+        volume=None if volume is None else _bounded(volume * HIGHEST_NUMBER / FULL_VOLUME),
+        pan=None if pan is None else _pan(pan),
+    )
+
+
+def _pan(degrees: float) -> int:
+    """Return MIDI's pan of degrees: -90 is left, 0 in front, 90 right; what is behind is beside."""
+    side = RIGHT - MIDDLE if degrees > 0 else MIDDLE
+    return _bounded(MIDDLE + degrees * side / QUARTER_TURN)
+
+
+def volume_in_percent(volume: int) -> str:
+    """Return MusicXML's volume of MIDI's, from which the latter is found again."""
+    return f"{volume * FULL_VOLUME / HIGHEST_NUMBER:.4g}"
+
+
+def pan_in_degrees(pan: int) -> str:
+    """Return MusicXML's pan of MIDI's, from which the latter is found again."""
+    side = RIGHT - MIDDLE if pan > MIDDLE else MIDDLE
+    return f"{(pan - MIDDLE) * QUARTER_TURN / side:.4g}"
+
+
+def dynamics_of(velocity: int) -> str:
+    """Return MusicXML's dynamics of a velocity, in percent of forte."""
+    return f"{velocity * 100 / FORTE:.4g}"
+
+
+def velocity_of(dynamics: float) -> int:
+    """Return the velocity of MusicXML's dynamics.
+
+    Example:
+        >>> velocity_of(float(dynamics_of(81)))
+        81
+    """
+    return max(_bounded(dynamics * FORTE / 100), 1)
+
+
+def text_of(element: Element, path: str) -> str:
+    """Return the text of an element below another, without space around it; "" for none."""
+    return (element.findtext(path) or "").strip()
+
+
+def _bounded(number: float) -> int:
+    return min(max(round(number), 0), HIGHEST_NUMBER)
+
+
+def _decimal(text: str) -> float | None:
+    sign = text[:1] in ("-", "+")
+    digits = text[sign:].replace(".", "", 1)
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
+        return None
+    return float(text)

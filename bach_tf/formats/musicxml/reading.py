@@ -1,0 +1,257 @@
+"""Pieces from MusicXML files: `.musicxml`, `.xml`, and compressed `.mxl`.
+
+The reader is ours, over the expat of Python's library: what a note is, which voice it belongs to
+and where in a file something is wrong are what this package is about. music21, which the corpora
+need, takes a second to import and another for a chorale, and has no limits for files of strangers.
+
+Source: W3C, MusicXML 4.0, https://www.w3.org/2021/06/musicxml40/
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise, zip_longest
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement
+
+from bach_tf._basics.choices import shortened
+from bach_tf._basics.files import read_limited
+from bach_tf.formats.musicxml.container import MOST_BYTES, score_in
+from bach_tf.formats.musicxml.measures import Measure, PartReader, Placed
+from bach_tf.formats.musicxml.players import Listed, listed_parts, text_of
+from bach_tf.formats.musicxml.safe_xml import parse_xml
+from bach_tf.formats.notation import Bar, Head, Sheet, piece_of
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, part_in_words
+from bach_tf.formats.notation.voices import in_order, names_of_voices, voices_of_lines
+from bach_tf.formats.reading import Grid, Notices, Piece
+from bach_tf.score import Part
+
+OURS = "bach_tf"  # the software that a file of ours names: its parts are voices as they are
+# What a score needs nothing of.
+SKIPPED = frozenset(
+    ("defaults", "credit", "print", "lyric", "beam", "stem", "notehead", "harmony", "figured-bass")
+)
+Line = tuple[int, str]  # a staff, and a voice as the file calls it
+Voices = tuple[dict[Line, int], list[Part]]
+FILES = (".xml", ".mxl", ".musicxml", ".mscz", ".mscx", ".musx", ".sib", ".mus")
+PARTWISE, TIMEWISE = "score-partwise", "score-timewise"
+
+
+def read_musicxml(
+    path: Path, grid: Grid | None = None, strict: bool = False, unfold: bool = False
+) -> Piece:
+    """Read a score.
+
+    A part is a voice; where two or more lines run through a part, as for two singers on a staff or
+    the two hands of a pianist, each is one. Tied notes are one, grace notes are left out, repeats
+    are as printed unless they are to be played out, and pitches are those that sound.
+
+    Args:
+        path: of the file.
+        grid: to which notes are moved; `None` for the coarsest, from sixteenths on, that holds
+            them.
+        strict: refuse a file with faults.
+        unfold: play its repeats out.
+
+    Raises:
+        ValueError: not MusicXML, nothing but rests, or more than a piece may have; faults too,
+            where reading is strict. The message names the part, the measure and the beat.
+
+    Example:
+        >>> piece = read_musicxml(Path("hymn.musicxml"))  # doctest: +SKIP
+    """
+    notices = Notices(path, strict)
+    content = read_limited(path, MOST_BYTES)
+    try:
+        root = parse_xml(score_in(content), SKIPPED)
+        sheet = _Assembly(_partwise(root), notices).sheet()
+        title = Path(sheet.title)  # which some programs make of the file's name
+        sheet.title = (title.stem if title.suffix in FILES else sheet.title) or path.stem
+        return piece_of(sheet, notices, grid, unfold)
+    except ValueError as error:
+        said = str(error)
+        raise ValueError(said if said.startswith(path.name) else f"{path.name}: {said}") from None
+
+
+def _partwise(root: Element) -> Element:
+    """Return the score with measures in parts, whichever way the file has them."""
+    if root.tag == PARTWISE:
+        return root
+    if root.tag != TIMEWISE:
+        got = shortened(root.tag, 40)
+        raise ValueError(f"expected MusicXML, which begins with <{PARTWISE}>, got <{got}>")
+    parts: dict[str, Element] = {}
+    for measure in root.findall("measure"):
+        for inside in measure.findall("part"):
+            id = inside.get("id", "")
+            part = parts.setdefault(id, Element("part", id=id))
+            SubElement(part, "measure", measure.attrib).extend(inside)
+    root.extend(parts.values())
+    return root
+
+
+class _Assembly:
+    """Puts the parts of a score side by side."""
+
+    def __init__(self, root: Element, notices: Notices):
+        self.root = root
+        self.notices = notices
+        self.ours = any(
+            (each.text or "").strip() == OURS
+            for each in root.iterfind("identification/encoding/software")
+        )
+        listed = listed_parts(root)
+        self.listed: list[Listed] = []
+        self.measures: list[list[Measure]] = []  # of each part
+        self.keys: list[int | None] = []  # the first of each part
+        for number, element in enumerate(root.findall("part")):
+            id = element.get("id", "")
+            self.listed.append(listed.get(id, Listed(id)))
+            self._read_part(number, element)
+        if not self.measures:
+            raise ValueError("expected a score with parts, got none")
+
+    def _read_part(self, number: int, element: Element) -> None:
+        words = part_in_words(number, self.listed[number].part().name)
+        reader = PartReader(words, self.notices)
+        found = element.findall("measure")
+        if len(found) > MOST_BARS:
+            raise ValueError(f"{words}: expected at most {MOST_BARS:,} measures, got more")
+        self.measures.append([reader.read(each, count) for count, each in enumerate(found, 1)])
+        self.keys += reader.keys[:1]
+        if len(set(reader.keys)) > 1:
+            self.notices.remark("later key signatures are left out", words)
+
+    def sheet(self) -> Sheet:
+        bars = self._bars()
+        sheet = Sheet(
+            bars=bars,
+            title=text_of(self.root, "work/work-title") or text_of(self.root, "movement-title"),
+            key_signature=Counter(self.keys).most_common(1)[0][0] if self.keys else None,
+            tempi=self._tempi(bars),
+            one_fermata=not self.ours,
+        )
+        for listed, measures in zip(self.listed, self.measures):
+            self._add_part(sheet, listed, measures)
+        return sheet
+
+    def _bars(self) -> list[Bar]:
+        bars, now = [], Fraction(0)
+        for column in zip_longest(*self.measures):
+            here = [measure for measure in column if measure is not None]
+            metre = next((each.metre for each in here if each.metre is not None), None)
+            if len({each.metre for each in here if each.metre is not None}) > 1:
+                self.notices.remark(
+                    "parts have different time signatures: that of the first is taken",
+                    f"measure {shortened(here[0].number, 20)}",
+                )
+            length = _length_of(here, metre)
+            signs = max((each.signs for each in here), key=lambda signs: sum(map(bool, signs)))
+            bar = Bar(now, now + length, here[0].number, metre, signs)
+            # Many a file counts its upbeat as bar 1.
+            first = not bars and (not self.ours and len(self.measures[0]) > 1)
+            called = not bars and any(each.upbeat for each in here)
+            said = any(each.says_metre for each in here)
+            bars.append(bar._replace(upbeat=(first or called) and length < bar.whole, new=said))
+            now += length
+            if now > MOST_QUARTERS:
+                raise ValueError(f"expected at most {MOST_QUARTERS} quarters, got a longer piece")
+        return bars
+
+    def _tempi(self, bars: Sequence[Bar]) -> list[tuple[Fraction, float]]:
+        found: dict[Fraction, float] = {}
+        for measures in reversed(self.measures):  # the first part has the last word
+            for bar, measure in zip(bars, measures):
+                found |= {bar.start + time: qpm for time, qpm in measure.tempi}
+        return sorted(found.items())
+
+    def _add_part(self, sheet: Sheet, listed: Listed, measures: Sequence[Measure]) -> None:
+        if not any(measure.notes for measure in measures) and not self.ours:
+            if len(self.measures) > 1:
+                words = part_in_words(self.listed.index(listed), listed.part().name)
+                self.notices.remark("a part without notes is left out", words)
+            return
+        voices, parts = self._voices(listed, measures)
+        first = len(sheet.parts)
+        for bar, measure in zip(sheet.bars, measures):
+            for note in measure.notes:
+                voice = first + voices[note.staff, note.voice]
+                sheet.heads.append(_head(note, voice, bar.start))
+        sheet.parts += parts
+
+    def _voices(self, listed: Listed, measures: Sequence[Measure]) -> Voices:
+        """Return the voice of each line of a part, from 0 on, and the parts of these voices."""
+        by_instrument = _by_instrument(listed, measures)
+        if by_instrument is not None:
+            return by_instrument
+        part = listed.part()
+        lines = _lines(measures)
+        if self.ours:
+            name = names_of_voices(part.name, 1)[0]
+            return dict.fromkeys(lines, 0), [replace(part, name=name)]
+        bars: dict[Line, set[int]] = {line: set() for line in in_order({*lines.values()})}
+        for number, measure in enumerate(measures):
+            for note in measure.notes:
+                bars[lines[note.staff, note.voice]].add(number)
+        voice_of = voices_of_lines(bars, {line: line[0] for line in bars})
+        voices = {written: voice_of[line] for written, line in lines.items()}
+        names = names_of_voices(part.name, max(voices.values()) + 1)
+        return voices, [replace(part, name=name) for name in names]
+
+
+def _length_of(measures: Sequence[Measure], metre: tuple[int, int] | None) -> Fraction:
+    """Return how long a measure is: as its longest part, rests of whole measures left aside.
+
+    Those are rests of any measure, whatever their duration says; where there is nothing else, the
+    measure is as long as the metre has it, or shorter.
+    """
+    longest = max(measure.end for measure in measures)
+    resting = max(measure.resting for measure in measures)
+    whole = resting if metre is None else Fraction(4 * metre[0], metre[1])
+    if longest:
+        return longest
+    return min(whole, resting) if resting else whole
+
+
+def _lines(measures: Sequence[Measure]) -> dict[Line, Line]:
+    """Return the line of each staff and voice: a voice that crosses over to a staff is one."""
+    counts = Counter((note.staff, note.voice) for measure in measures for note in measure.notes)
+    lines = {line: line for line in counts}
+    for voice in {voice for _, voice in counts}:
+        staves = [line for line in counts if line[1] == voice]
+        if len(staves) > 1 and not any(_is_at_once(measure, voice) for measure in measures):
+            lines |= dict.fromkeys(staves, max(staves, key=lambda line: counts[line]))
+    return lines
+
+
+def _is_at_once(measure: Measure, voice: str) -> bool:
+    """Return whether a voice has notes on two staves that sound together and are no chord."""
+    mine = sorted(note for note in measure.notes if note.voice == voice)
+    return any(
+        following.start < note.end and following.staff != note.staff
+        for note, following in pairwise(mine)
+        if (note.start, note.end) != (following.start, following.end)
+    )
+
+
+def _by_instrument(listed: Listed, measures: Sequence[Measure]) -> Voices | None:
+    """Return the voices of a part with an instrument for each line; `None` for another."""
+    used: dict[Line, set[str]] = defaultdict(set)
+    for measure in measures:
+        for note in measure.notes:
+            used[note.staff, note.voice].add(note.instrument)
+    if len(listed.instruments) < 2 or any(len(instruments) > 1 for instruments in used.values()):
+        return None
+    names = list(listed.instruments)
+    if {*names} != {instrument for one in used.values() for instrument in one}:
+        return None
+    voices = {line: names.index(min(instruments)) for line, instruments in used.items()}
+    return voices, list(listed.instruments.values())
+
+
+def _head(note: Placed, voice: int, shift: Fraction) -> Head:
+    start, end = note.start + shift, note.end + shift
+    return Head(start, end, note.pitch, voice, note.from_tie, note.fermata, note.velocity)

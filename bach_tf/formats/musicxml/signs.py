@@ -1,0 +1,56 @@
+"""The signs of a MusicXML measure that say where to go on."""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element
+
+from bach_tf.formats.notation.sheet import Signs
+
+MOST_PASSES = 99
+PASSES = re.compile(r"\d{1,2}")
+
+
+def signs_of(measure: Element) -> Signs:
+    """Return the repeats, endings and jumps of a measure."""
+    found: dict = {}
+    for barline in measure.iterfind("barline"):
+        found |= _of_barline(barline)
+    for sound in measure.iter("sound"):
+        found |= _of_sound(sound)
+    return Signs(**found)
+
+
+def _of_barline(barline: Element) -> dict:
+    found: dict = {}
+    repeat, ending = barline.find("repeat"), barline.find("ending")
+    if repeat is not None and repeat.get("direction") == "forward":
+        found["forward"] = True
+    elif repeat is not None:
+        times = repeat.get("times", "2").strip()
+        found["backward"] = int(times) if PASSES.fullmatch(times) else 2
+    if ending is not None and ending.get("type") == "start":
+        found["endings"] = _passes(ending.get("number", ""))
+    elif ending is not None:
+        found["last_of_ending"] = True
+    return found
+
+
+def _passes(text: str) -> frozenset[int]:
+    """Return the passes that "1", "1, 2" or "1-3" name."""
+    numbers = set()
+    for part in text.split(","):
+        ends = [int(found) for found in PASSES.findall(part)]
+        if ends:
+            numbers |= set(range(ends[0], min(ends[-1], MOST_PASSES) + 1))
+    return frozenset(numbers)
+
+
+def _of_sound(sound: Element) -> dict:
+    named = {"segno": "segno", "coda": "coda", "tocoda": "to_coda", "dalsegno": "dal_segno"}
+    found: dict = {ours: sound.get(theirs) for theirs, ours in named.items() if sound.get(theirs)}
+    if sound.get("dacapo") == "yes":
+        found["da_capo"] = True
+    if sound.get("fine"):
+        found["fine"] = True
+    return found

@@ -1,0 +1,221 @@
+"""From a sheet to a score: ties joined, times on a grid, bars as metres and an upbeat."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from itertools import zip_longest
+
+from bach_tf.formats.notation.performing import in_seconds
+from bach_tf.formats.notation.playing import played_out
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet
+from bach_tf.formats.reading import FINE, Grid, Notices, Piece
+from bach_tf.formats.rendition import TEMPO_QPM
+from bach_tf.score import MOST_VOICES, SECONDS, STEPS_PER_QUARTER, Score, move_places
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
+
+FINEST = 960  # steps a quarter: where notes need more, their file has rounded times
+
+
+def piece_of(
+    sheet: Sheet, notices: Notices, grid: Grid | None = None, unfold: bool = False
+) -> Piece:
+    """Return the piece that a sheet is.
+
+    Args:
+        sheet: what was read.
+        notices: takes what is lost.
+        grid: that is asked for; notes are moved to its nearest step. `None` for the coarsest, from
+            sixteenths on, on which all notes begin and end.
+        unfold: play the repeats out.
+
+    Raises:
+        ValueError: there is no note, or more than a piece may have.
+    """
+    sheet = played_out(sheet) if unfold else sheet
+    _check_size(sheet)
+    notes = _apart(_joined(sheet.heads))
+    in_beats = grid is not None and grid.timing != SECONDS
+    steps = grid.steps_per_quarter if grid and in_beats else _steps_for(sheet, notes, notices)
+    score = _score(sheet, notes, steps, notices)
+    if grid is not None and not in_beats:
+        score = in_seconds(score, grid.steps_per_quarter, TEMPO_QPM)
+    return Piece(score, warnings=notices.sentences)
+
+
+def _check_size(sheet: Sheet) -> None:
+    if not sheet.heads:
+        raise ValueError("expected music, got no note")
+    if sheet.end > MOST_QUARTERS or len(sheet.bars) > MOST_BARS:
+        raise ValueError(f"expected at most {MOST_QUARTERS} quarters, got a longer piece")
+    voices = max(head.voice for head in sheet.heads) + 1
+    if voices > MOST_VOICES:
+        raise ValueError(f"expected at most {MOST_VOICES} voices, got {voices}")
+
+
+def _joined(heads: Iterable[Head]) -> list[Head]:
+    """Return the notes: heads that are tied to one before, of their voice and pitch, go on."""
+    notes: list[Head] = []
+    ending: dict[tuple[int, int, Fraction], int] = {}  # {(voice, pitch, end): place in `notes`}
+    for head in sorted(heads, key=lambda head: (head.start, head.end)):
+        place = ending.pop((head.voice, head.pitch, head.start), None) if head.from_tie else None
+        if place is None:
+            place = len(notes)
+            notes.append(head)
+        else:
+            fermata = notes[place].fermata or head.fermata
+            notes[place] = notes[place]._replace(end=head.end, fermata=fermata)
+        ending[head.voice, head.pitch, head.end] = place
+    return notes
+
+
+def _apart(notes: Iterable[Head]) -> list[Head]:
+    """Return the notes without those that a voice has twice; one that is struck again ends there.
+
+    Of those of one pitch that begin together, as in two lines of a part, the longest is left.
+    """
+    strikes: dict[tuple[int, int], dict[Fraction, Head]] = defaultdict(dict)
+    for note in notes:
+        others = strikes[note.voice, note.pitch]
+        other = others.get(note.start)
+        if other is None or other.end < note.end:
+            others[note.start] = note
+    apart = []
+    for by_start in strikes.values():
+        starts = sorted(by_start)
+        for start, following in zip_longest(starts, starts[1:]):
+            note = by_start[start]
+            cut = following is not None and following < note.end
+            apart.append(note._replace(end=following) if cut else note)
+    return apart
+
+
+def _steps_for(sheet: Sheet, notes: list[Head], notices: Notices) -> int:
+    """Return the fewest steps a quarter, from sixteenths on, that hold all notes and bars."""
+    times = {time for note in notes for time in (note.start, note.end)}
+    times |= {bar.start for bar in sheet.bars} | {sheet.end}
+    steps = math.lcm(STEPS_PER_QUARTER, *{time.denominator for time in times})
+    if steps <= FINEST:
+        return steps
+    notices.remark(f"its times need {steps:,} steps a quarter")
+    return FINE.steps_per_quarter
+
+
+def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Score:
+    def to_step(time: Fraction) -> int:
+        return math.floor(time * steps + Fraction(1, 2))
+
+    rows = [_row(sheet, note, to_step, steps, notices) for note in sorted(notes)]
+    rows = _once(rows)
+    onset, duration, pitch, voice, velocity = zip(*rows)
+    ends = [start + length for start, length in zip(onset, duration)]
+    metres = [(to_step(time), *metre) for time, metre in metres_of(sheet.bars)]
+    length = max([to_step(sheet.end), *ends])
+    tempi = [(to_step(time), qpm) for time, qpm in _tempi(sheet, notices)]
+    return Score(
+        onset=onset,
+        duration=duration,
+        pitch=pitch,
+        voice=voice,
+        velocity=velocity,
+        length=length,
+        steps_per_quarter=steps,
+        title=sheet.title,
+        key_signature=sheet.key_signature,
+        tempi=move_places(tempi, lambda step: min(step, length)),
+        metres=move_places(metres, lambda step: min(step, length)),
+        upbeat=to_step(upbeat_of(sheet.bars)),
+        fermatas=sorted({to_step(time) for time in _fermatas(sheet, notes)}),
+        parts=sheet.parts,
+    )
+
+
+def _row(
+    sheet: Sheet,
+    note: Head,
+    to_step: Callable[[Fraction], int],
+    steps: int,
+    notices: Notices,
+) -> tuple[int, int, int, int, int]:
+    start, end = to_step(note.start), to_step(note.end)
+    for time in (note.start, note.end):
+        if (time * steps).denominator != 1:
+            what = f"rhythm is rounded to {steps} steps a quarter, as notes lie between them"
+            notices.remark(what, sheet.place(time, note.voice))
+            break
+    return start, max(end - start, 1), note.pitch, note.voice, note.velocity
+
+
+def _once(rows: list[tuple]) -> list[tuple]:
+    """Return the notes without those that rounding has put on one another."""
+    strikes: dict[tuple[int, int], dict[int, tuple]] = defaultdict(dict)
+    for row in rows:
+        start, duration, pitch, voice, _ = row
+        others = strikes[pitch, voice]
+        if start not in others or others[start][1] < duration:
+            others[start] = row
+    apart = []
+    for by_start in strikes.values():
+        starts = sorted(by_start)
+        for start, following in zip_longest(starts, starts[1:], fillvalue=None):
+            _, duration, *rest = by_start[start]
+            longest = duration if following is None else following - start
+            apart.append((start, min(duration, longest), *rest))
+    return sorted(apart)
+
+
+def _tempi(sheet: Sheet, notices: Notices) -> list[tuple[Fraction, float]]:
+    """Return the tempi that can be, without those that change nothing."""
+    kept: list[tuple[Fraction, float]] = []
+    for time, qpm in sheet.tempi:
+        if not LOWEST_TEMPO <= qpm <= HIGHEST_TEMPO:
+            what = f"tempi outside {LOWEST_TEMPO}..{HIGHEST_TEMPO} quarters a minute are left out"
+            notices.fault(what, sheet.place(time))
+        elif not kept or kept[-1][1] != qpm:
+            kept.append((time, qpm))
+    if kept and kept[0][0] > 0:
+        # A score begins with its first tempo: the first that a file says may stand in bar 2.
+        kept[0] = (Fraction(0), kept[0][1])
+    return kept
+
+
+def metres_of(bars: Iterable[Bar]) -> list[tuple[Fraction, tuple[int, int]]]:
+    """Return when each metre begins: where it changes, and where bar lines begin to fall anew.
+
+    The second is so after a bar that is too short or too long, unless the next makes up for it, as
+    two halves of a bar with a repeat sign between them do.
+    """
+    found: list[tuple[Fraction, tuple[int, int]]] = []
+    counted = Fraction(0)  # from where bars are counted
+    for bar in bars:
+        if bar.metre is None:
+            continue
+        changes = not found or found[-1][1] != bar.metre
+        off = (bar.start - counted) % bar.whole
+        if changes or (off and (bar.new or bar.end - bar.start >= bar.whole)):
+            counted = bar.end if bar.upbeat else bar.start
+            found.append((bar.start, bar.metre))
+    return found
+
+
+def upbeat_of(bars: list[Bar]) -> Fraction:
+    """Return the quarters before the first bar line."""
+    return bars[0].end - bars[0].start if bars and bars[0].upbeat else Fraction(0)
+
+
+def _fermatas(sheet: Sheet, notes: list[Head]) -> list[Fraction]:
+    """Return when notes with a fermata begin.
+
+    Of those that sound together in several voices, where an inner voice may move a little earlier
+    or later, the highest voice has it.
+    """
+    with_one = sorted((note for note in notes if note.fermata), key=lambda note: note.voice)
+    kept: list[Head] = []
+    for note in with_one:
+        above = (other for other in kept if other.voice < note.voice)
+        together = any(other.start < note.end and note.start < other.end for other in above)
+        if not (sheet.one_fermata and together):
+            kept.append(note)
+    return [note.start for note in kept]

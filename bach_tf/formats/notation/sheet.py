@@ -1,0 +1,181 @@
+"""A notated piece as it is read: note heads, bars and signs in exact time.
+
+Times are in quarters, as fractions, from the beginning of the piece as it is printed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from fractions import Fraction
+from operator import attrgetter
+from typing import NamedTuple
+
+from bach_tf._basics.choices import shortened
+from bach_tf.score import VELOCITY, Part
+
+MOST_QUARTERS = 25_000  # of a piece: hours; a damaged file can claim to last for years
+MOST_BARS = 50_000
+
+
+class Head(NamedTuple):
+    """One note as it is printed: tied ones are several.
+
+    Args:
+        start: when it begins.
+        end: when it ends.
+        pitch: MIDI number, as it sounds.
+        voice: 0 is the first.
+        from_tie: whether it goes on from the one before.
+        fermata: whether it has one.
+        velocity: 1..127.
+    """
+
+    start: Fraction
+    end: Fraction
+    pitch: int
+    voice: int = 0
+    from_tie: bool = False
+    fermata: bool = False
+    velocity: int = VELOCITY
+
+
+class Signs(NamedTuple):
+    """What stands in a bar, or on its bar lines, that says where to go on.
+
+    Args:
+        forward: a repeat begins with the bar.
+        backward: how often what ends with the bar is played; 0 where no repeat ends.
+        endings: the passes for which the ending that begins here is (1st, 2nd); none for no
+            ending.
+        last_of_ending: whether an ending ends with the bar.
+        segno: the name of a sign that stands here; "" for none.
+        coda: the same of a coda that begins here.
+        to_coda: the name of the coda to which a later pass leaves after this bar.
+        dal_segno: the name of the sign to which to go back after this bar.
+        da_capo: whether to go back to the beginning after this bar.
+        fine: whether a later pass ends with this bar.
+    """
+
+    forward: bool = False
+    backward: int = 0
+    endings: frozenset[int] = frozenset()
+    last_of_ending: bool = False
+    segno: str = ""
+    coda: str = ""
+    to_coda: str = ""
+    dal_segno: str = ""
+    da_capo: bool = False
+    fine: bool = False
+
+
+PLAIN_BAR = Signs()
+
+
+class Bar(NamedTuple):
+    """A bar as it is printed.
+
+    Args:
+        start: when it begins.
+        end: when it ends.
+        number: as it is printed or counted.
+        metre: beats and note value of a beat; `None` where there is none.
+        signs: of repeats.
+        upbeat: whether it is the first, and shorter than a bar of its metre.
+        new: whether its metre is written in it.
+    """
+
+    start: Fraction
+    end: Fraction
+    number: str = ""
+    metre: tuple[int, int] | None = None
+    signs: Signs = PLAIN_BAR
+    upbeat: bool = False
+    new: bool = False
+
+    @property
+    def whole(self) -> Fraction:
+        """Quarters that the metre gives it; as many as it has where there is none."""
+        if self.metre is None:
+            return self.end - self.start
+        return Fraction(4 * self.metre[0], self.metre[1])
+
+
+@dataclass
+class Sheet:
+    """What was read of a piece.
+
+    Args:
+        heads: the notes, in any order.
+        bars: in order, without gaps.
+        parts: of the voices.
+        tempi: quarter notes a minute from a time on, in order.
+        title: "" where there is none.
+        key_signature: sharps (positive) or flats of the first; `None` where there is none.
+        order: the bars in the order in which they are played, where the file lists it.
+        one_fermata: whether fermatas of several voices that sound together are one.
+    """
+
+    heads: list[Head] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    tempi: list[tuple[Fraction, float]] = field(default_factory=list)
+    title: str = ""
+    key_signature: int | None = None
+    order: list[int] | None = None
+    one_fermata: bool = True
+
+    @property
+    def end(self) -> Fraction:
+        """When the last bar or note ends."""
+        last_bar = self.bars[-1].end if self.bars else Fraction(0)
+        return max([last_bar, *(head.end for head in self.heads)])
+
+    def place(self, time: Fraction, voice: int | None = None) -> str:
+        """Return where a time is, in words: "voice 2 (Alto), measure 3, beat 2.5".
+
+        Args:
+            time: in quarters.
+            voice: that is meant; `None` for all of them.
+        """
+        words = [] if voice is None else [part_in_words(voice, self._name(voice), "voice")]
+        bar = self.bar_at(time)
+        if bar is not None:
+            words.append(beat_in_words(bar.number, time - bar.start, bar.metre))
+        return ", ".join(words)
+
+    def bar_at(self, time: Fraction) -> Bar | None:
+        """Return the bar at a time: the last where that is behind the end, `None` without bars."""
+        number = bisect_right(self.bars, time, key=attrgetter("start")) - 1
+        return self.bars[max(number, 0)] if self.bars else None
+
+    def _name(self, voice: int) -> str:
+        return self.parts[voice].name if voice < len(self.parts) else ""
+
+
+def part_in_words(number: int, name: str, what: str = "part") -> str:
+    """Return "part 2 (Alto)" of a part's place, from 0 on, and its name.
+
+    Example:
+        >>> part_in_words(1, "Alto")
+        'part 2 (Alto)'
+    """
+    said = f" ({shortened(name, 40)})" if name else ""
+    return f"{what} {number + 1}{said}"
+
+
+def beat_in_words(number: str, inside: Fraction, metre: tuple[int, int] | None) -> str:
+    """Return "measure 3, beat 2.5".
+
+    Args:
+        number: of the measure.
+        inside: quarters since it began.
+        metre: beats and note value of a beat; quarters are counted where there is none.
+
+    Example:
+        >>> beat_in_words("3", Fraction(3, 4), (6, 8))
+        'measure 3, beat 2.5'
+    """
+    value = 4 if metre is None else metre[1]
+    beat = float(1 + inside * value / 4)
+    return f"measure {shortened(number, 20)}, beat {beat:.5g}"

@@ -1,0 +1,69 @@
+"""Which lines of a part are voices: two singers on a staff are two, a chord that opens is one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
+
+LineKey = TypeVar("LineKey", bound=Hashable)
+OFTEN = 0.5  # of the bars in which a part plays: a line that is there as often is a voice
+SEPARATORS = ("\n", "/", ",", "&", " and ", " ")
+
+
+def voices_of_lines(bars: Mapping[LineKey, set[int]], staves: Mapping[LineKey, int]) -> dict[LineKey, int]:
+    """Return the voice of each line of a part, counted from 0.
+
+    Lines that run through are voices. What is there now and then belongs to the first of them on
+    its staff, or to the first of all.
+
+    Args:
+        bars: of each line, those in which it has notes; lines in their order.
+        staves: of each line.
+
+    Example:
+        >>> voices_of_lines({"1": {0, 1, 2}, "2": {2}}, {"1": 1, "2": 1})
+        {'1': 0, '2': 0}
+        >>> voices_of_lines({"1": {0, 1, 2}, "2": {1, 2}}, {"1": 1, "2": 1})
+        {'1': 0, '2': 1}
+    """
+    played = set().union(*bars.values()) if bars else set()
+    own = [line for line, mine in bars.items() if len(mine) >= OFTEN * len(played)]
+    own = own or list(bars)[:1]
+    voices = {line: number for number, line in enumerate(own)}
+    for line in bars:
+        if line not in voices:
+            beside = [other for other in own if staves[other] == staves[line]]
+            voices[line] = voices[(beside or own)[0]]
+    return voices
+
+
+def names_of_voices(name: str, voices: int) -> list[str]:
+    r"""Return the names of the voices of a part.
+
+    Args:
+        name: of the part, which may name each: "Soprano\nAlto", "S A", "Tenor/Bass".
+        voices: how many.
+
+    Example:
+        >>> names_of_voices("Soprano/Alto", 2), names_of_voices("Piano", 2)
+        (['Soprano', 'Alto'], ['Piano 1', 'Piano 2'])
+    """
+    if voices == 1:
+        return [" ".join(name.split())]
+    for separator in SEPARATORS:
+        names = [each.strip() for each in name.split(separator)]
+        if len(names) == voices and all(names) and not any(each.isdigit() for each in names):
+            return names
+    if len(name) == voices and name.isalpha() and name.isupper():
+        return list(name)  # SA, TB
+    return [f"{' '.join(name.split()) or 'voice'} {number + 1}" for number in range(voices)]
+
+
+def in_order(lines: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return lines, a staff and a name each, by staff and by name, numbers as numbers.
+
+    Example:
+        >>> in_order([(1, "10"), (2, "1"), (1, "2")])
+        [(1, '2'), (1, '10'), (2, '1')]
+    """
+    return sorted(lines, key=lambda line: (line[0], not line[1].isdigit(), line[1].zfill(9)))
