@@ -94,16 +94,25 @@ def load(run: str | Path | None = None) -> Run:
     return Run.of(runs.load_trained_run(runs.find_run(found)))
 
 
-def read(path: str | Path, grid: str = "auto", strict: bool = False) -> Piece:
+def read(
+    path: str | Path,
+    grid: str = "auto",
+    strict: bool = False,
+    *,
+    unfold: bool = False,
+    tune: int | None = None,
+) -> Piece:
     """Read a piece from a file; what was mended or left out in it is warned of.
 
     The warnings are `bach_tf.formats.reading.ReadingWarning`, and in `Piece.warnings` as text.
 
     Args:
         path: its ending says the format, such as `.mid` or `.csv`.
-        grid: of a MIDI file: one of `bach_tf.formats.reading.GRIDS`. "auto" takes the coarsest on
+        grid: one of `bach_tf.formats.reading.GRIDS`. "auto" takes the coarsest on
             which its notes begin.
         strict: refuse a file with a fault that could be read over.
+        unfold: play out the repeats of a notated piece; they are read as printed otherwise.
+        tune: the number of one in a tune book; the first where it is `None`.
 
     Raises:
         ValueError: an unknown ending or grid, no such file, or one that cannot be read.
@@ -113,7 +122,8 @@ def read(path: str | Path, grid: str = "auto", strict: bool = False) -> Piece:
         >>> bt.read("hymn.mid").score.voices  # doctest: +SKIP
         4
     """
-    found = formats.read(path_of("path", path), choose(GRIDS, grid, "grid"), strict)
+    chosen = choose(GRIDS, grid, "grid")
+    found = formats.read(path_of("path", path), chosen, strict, unfold=unfold, tune=tune)
     return Piece.of(found)
 
 

@@ -91,7 +91,7 @@ def make_parser(program: str) -> Parser:
     add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="before which no piece ends")
     seeds = whole(0, SEEDS)
     add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
-    add("--primer", help="how pieces begin: .csv or .mid file, tokens, or: corpus")
+    add("--primer", help="how pieces begin: a file such as .mid or .musicxml, tokens, or: corpus")
     add("--primer-length", type=steps, metavar="N", help="of the primer, only so many steps")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--tempo", type=tempi, metavar="QPM", help="quarter notes a minute")

@@ -42,7 +42,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
     written, errors, warnings = [], [], []
     for file, paths in plan.items():
         try:
-            piece = read(file, grid, args.strict)
+            piece = read(file, grid, args.strict, unfold=args.unfold, tune=args.tune)
             warnings += piece.warnings
             score = piece.score
             _check_tempo(score, rendition)
@@ -122,11 +122,11 @@ def make_parser(program: str) -> Parser:
     parser = Parser(
         prog=program,
         usage="%(prog)s FILE [FILE ...] --format LIST [options]",
-        description="Write pieces, MIDI files or CSV grids, in other formats.",
+        description="Write pieces, such as MIDI or MusicXML files, in other formats.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    files = ".mid or .csv files, or a folder of them"
+    files = f"{', '.join(READERS)} files, or a folder of them"
     add("files", type=Path, nargs="+", metavar="FILE", help=files)
     formats = ", ".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", required=True, metavar="LIST", help=f"of: {formats}")
@@ -140,8 +140,10 @@ def make_parser(program: str) -> Parser:
     reference = real(LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ)
     about = "hertz of the A, such as 415"
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
-    grids = f"of a MIDI file: {', '.join(GRIDS)}"
+    grids = f"of notes: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
+    add("--unfold", action="store_true", help="play out the repeats of notated pieces")
+    add("--tune", type=int, metavar="N", help="of a tune book: the number of the tune")
     add("--strict", action="store_true", help="refuse files with faults, read over otherwise")
     add_output_options(
         parser, quiet="print the names of the new files alone", uses_tensorflow=False

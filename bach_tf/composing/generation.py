@@ -150,8 +150,9 @@ def make_prompt(
 
     Args:
         run: gives the codec, and the corpus.
-        primer: a .csv or .mid file; "corpus" for a passage of the training split, drawn at random;
-            or tokens of the codec, separated by spaces. `None` for a piece from its beginning.
+        primer: a file of one of `bach_tf.formats.READERS`, such as .mid or .musicxml; "corpus" for
+            a passage of the training split, drawn at random; or tokens of the codec, separated by
+            spaces. `None` for a piece from its beginning.
         seed: of the passage that is drawn.
         length: steps of the primer, of which the rest is left out; for "corpus" a training
             window when `None`, for others all of it.

@@ -29,7 +29,7 @@ def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndar
 
     Args:
         codec: of the run.
-        primer: a .csv or .mid file, or tokens of the codec, separated by spaces.
+        primer: a file of one of `READERS`, or tokens of the codec, separated by spaces.
         length: steps of the primer, of which the rest is left out; all of it when `None`.
 
     Raises:

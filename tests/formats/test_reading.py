@@ -7,7 +7,7 @@ import pytest
 from commands import command
 
 import bach_tf as bt
-from bach_tf.formats import READERS, read
+from bach_tf.formats import READERS, Reader, read
 from bach_tf.formats.reading import Notices, Piece, ReadingWarning
 from bach_tf.score import Score
 
@@ -29,7 +29,7 @@ def read_lines(path, grid=None, strict=False):
 
 @pytest.fixture
 def text(tmp_path, monkeypatch):
-    monkeypatch.setitem(READERS, ".txt", read_lines)
+    monkeypatch.setitem(READERS, ".txt", Reader(read_lines))
     path = tmp_path / "a.txt"
     path.write_text("60\nx\ny\n62\n")
     return path

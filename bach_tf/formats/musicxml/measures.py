@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from bach_tf._basics.choices import shortened
 from bach_tf.formats.musicxml.players import text_of, velocity_of
 from bach_tf.formats.musicxml.signs import signs_of
-from bach_tf.formats.notation.sheet import MOST_QUARTERS, Signs, beat_in_words
+from bach_tf.formats.notation.sheet import MOST_QUARTERS, PLAIN_BAR, Signs, beat_in_words
 from bach_tf.formats.reading import Notices
 from bach_tf.formats.tunes import MOST_BEATS, SEMITONES
 from bach_tf.score import VELOCITY
@@ -22,8 +22,11 @@ SIGNED = re.compile(r"[+-]?\d{1,4}(\.\d{1,6})?")
 PER_MINUTE = re.compile(r"\d{1,4}(\.\d{1,17})?")
 # Quarters in the note values of a metronome mark.
 VALUES = {
-    "breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": Fraction(1, 2),
-    "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
+    name: Fraction(quarters)
+    for name, quarters in {
+        "breve": "8", "whole": "4", "half": "2", "quarter": "1",
+        "eighth": "1/2", "16th": "1/4", "32nd": "1/8", "64th": "1/16",
+    }.items()
 }  # fmt: skip
 NO_TIME = "senza-misura"
 
@@ -66,7 +69,7 @@ class Measure:
     says_metre: bool = False
     end: Fraction = Fraction(0)
     resting: Fraction = Fraction(0)
-    signs: Signs = Signs()
+    signs: Signs = PLAIN_BAR
 
 
 class PartReader:
@@ -107,30 +110,30 @@ class PartReader:
         self.measure.metre = self.metre
         return self.measure
 
-    def place(self) -> str:
+    def _place(self) -> str:
         """Return where reading stands, in words."""
         where = beat_in_words(self.measure.number, self.now, self.metre)
         return f"{self.name}, {where}"
 
-    def fault(self, what: str) -> None:
+    def _fault(self, what: str) -> None:
         """Note what should not be here, and what is made of it."""
-        self.notices.fault(what, self.place())
+        self.notices.fault(what, self._place())
 
-    def read_attributes(self, element: Element) -> None:
+    def _read_attributes(self, element: Element) -> None:
         divisions = element.findtext("divisions")
         if divisions is not None:
-            self.divisions = self.number_of(divisions, "divisions") or self.divisions
+            self.divisions = self._number_of(divisions, "divisions") or self.divisions
         transpose = element.find("transpose")
         if transpose is not None:
-            self.read_transposition(transpose)
+            self._read_transposition(transpose)
         key = element.find("key")
         if key is not None:
-            self.keys.append(self.sounding_key(text_of(key, "fifths")))
+            self.keys.append(self._sounding_key(text_of(key, "fifths")))
         time = element.find("time")
         if time is not None:
-            self.read_metre(time)
+            self._read_metre(time)
 
-    def read_transposition(self, transpose: Element) -> None:
+    def _read_transposition(self, transpose: Element) -> None:
         numbers = []
         for tag in ("chromatic", "diatonic", "octave-change"):
             text = text_of(transpose, tag) or "0"
@@ -141,46 +144,46 @@ class PartReader:
             diatonic = round(chromatic * 7 / 12)
         self.fifths = 7 * chromatic - 12 * diatonic
 
-    def sounding_key(self, fifths: str) -> int | None:
+    def _sounding_key(self, fifths: str) -> int | None:
         if not SIGNED.fullmatch(fifths):
             return None
         sharps = round(float(fifths)) + self.fifths
         return sharps if abs(sharps) <= 7 else None
 
-    def read_metre(self, time: Element) -> None:
+    def _read_metre(self, time: Element) -> None:
         if time.find(NO_TIME) is not None:
-            self.notices.remark("music without a metre is written in bars", self.place())
+            self.notices.remark("music without a metre is written in bars", self._place())
             return
         pairs = zip(time.iterfind("beats"), time.iterfind("beat-type"))
         metre = _sum_of([(_beats(beats.text), _beats(value.text)) for beats, value in pairs])
         if metre is None:
             said = "/".join(text_of(time, tag) for tag in ("beats", "beat-type"))
-            self.fault(f"the time signature {shortened(said, 20)} is left out")
+            self._fault(f"the time signature {shortened(said, 20)} is left out")
         else:
             self.metre = metre
             self.measure.says_metre = True
 
-    def read_note(self, note: Element) -> None:
+    def _read_note(self, note: Element) -> None:
         if note.find("grace") is not None:
-            self.notices.remark("grace notes are left out", self.place())
+            self.notices.remark("grace notes are left out", self._place())
             return
         if note.find("cue") is not None:
-            self.notices.remark("cue notes are left out", self.place())
-        duration = self.duration_of(note)
+            self.notices.remark("cue notes are left out", self._place())
+        duration = self._duration_of(note)
         in_chord = note.find("chord") is not None
         start = self.last if in_chord else self.now
         rest = note.find("rest")
         if rest is not None and rest.get("measure") == "yes":
             self.measure.resting = max(self.measure.resting, duration)
         elif rest is None and note.find("cue") is None:
-            self.add(note, start, start + duration)
+            self._add(note, start, start + duration)
         if not in_chord:
             self.last = self.now
-            self.move_to(start + duration, is_there=rest is None or rest.get("measure") != "yes")
+            self._move_to(start + duration, is_there=rest is None or rest.get("measure") != "yes")
 
-    def add(self, note: Element, start: Fraction, end: Fraction) -> None:
+    def _add(self, note: Element, start: Fraction, end: Fraction) -> None:
         """Add a note head, unless it has no pitch or no length."""
-        pitch = self.pitch_of(note)
+        pitch = self._pitch_of(note)
         if pitch is None or start == end:
             return
         ties = {tie.get("type") for tie in note.iterfind("tie")}
@@ -192,7 +195,7 @@ class PartReader:
                 end,
                 pitch,
                 voice=text_of(note, "voice") or "1",
-                staff=int(self.number_of(note.findtext("staff") or "1", "staff") or 1),
+                staff=int(self._number_of(note.findtext("staff") or "1", "staff") or 1),
                 instrument="" if instrument is None else instrument.get("id", ""),
                 from_tie=bool(ties & {"stop", "continue"}),
                 fermata=note.find("notations/fermata") is not None,
@@ -200,62 +203,64 @@ class PartReader:
             )
         )
 
-    def pitch_of(self, note: Element) -> int | None:
+    def _pitch_of(self, note: Element) -> int | None:
         """Return the pitch that sounds; `None` for drums, and for what is none."""
         pitch = note.find("pitch")
         if pitch is None:
-            self.notices.remark("notes without a pitch, as of drums, are left out", self.place())
+            self.notices.remark("notes without a pitch, as of drums, are left out", self._place())
             return None
         step, octave = text_of(pitch, "step").lower(), text_of(pitch, "octave")
         alter = text_of(pitch, "alter") or "0"
         if step not in SEMITONES or not SIGNED.fullmatch(octave) or not SIGNED.fullmatch(alter):
-            self.fault("a note of no known pitch is left out")
+            self._fault("a note of no known pitch is left out")
             return None
         if float(alter) % 1:
-            self.notices.remark("quarter tones are rounded to semitones", self.place())
+            self.notices.remark("quarter tones are rounded to semitones", self._place())
         number = 12 * (round(float(octave)) + 1) + SEMITONES[step] + round(float(alter))
         number += self.transposition
         if not 0 <= number <= 127:
-            self.fault("notes outside MIDI's pitches are left out")
+            self._fault("notes outside MIDI's pitches are left out")
             return None
         return number
 
-    def duration_of(self, element: Element) -> Fraction:
+    def _duration_of(self, element: Element) -> Fraction:
         """Return how long an element says that it lasts, in quarters."""
         text = element.findtext("duration")
-        duration = None if text is None else self.number_of(text, "duration")
+        duration = None if text is None else self._number_of(text, "duration")
         if duration is None:
             if text is None:
-                self.fault("notes without a duration are left out")
+                self._fault("notes without a duration are left out")
             return Fraction(0)
         return duration / self.divisions
 
-    def number_of(self, text: str, what: str) -> Fraction | None:
+    def _number_of(self, text: str, what: str) -> Fraction | None:
         """Return a number that is not negative; `None`, with a fault, where there is none."""
         text = text.strip()
         if NUMBER.fullmatch(text):
             return Fraction(text)
-        self.fault(f"a {what} of {shortened(text, 20)} is left out")
+        self._fault(f"a {what} of {shortened(text, 20)} is left out")
         return None
 
-    def move_to(self, time: Fraction, *, is_there: bool = True) -> None:
+    def _move_to(self, time: Fraction, *, is_there: bool = True) -> None:
         """Go on to a time in the measure."""
         self.now = time
         if time > MOST_QUARTERS:
-            raise ValueError(f"{self.place()}: expected at most {MOST_QUARTERS} quarters, got more")
+            raise ValueError(
+                f"{self._place()}: expected at most {MOST_QUARTERS} quarters, got more"
+            )
         if is_there:
             self.measure.end = max(self.measure.end, time)
 
-    def read_backup(self, element: Element) -> None:
-        time = self.now - self.duration_of(element)
+    def _read_backup(self, element: Element) -> None:
+        time = self.now - self._duration_of(element)
         if time < 0:
-            self.fault("a backup to before its measure goes to its beginning")
-        self.move_to(max(time, Fraction(0)), is_there=False)
+            self._fault("a backup to before its measure goes to its beginning")
+        self._move_to(max(time, Fraction(0)), is_there=False)
 
-    def read_forward(self, element: Element) -> None:
-        self.move_to(self.now + self.duration_of(element))
+    def _read_forward(self, element: Element) -> None:
+        self._move_to(self.now + self._duration_of(element))
 
-    def read_direction(self, element: Element) -> None:
+    def _read_direction(self, element: Element) -> None:
         sound = element if element.tag == "sound" else element.find("sound")
         qpm = None if sound is None else _tempo(sound.get("tempo", ""), Fraction(1))
         for metronome in element.iterfind("direction-type/metronome") if qpm is None else ():
@@ -268,12 +273,12 @@ class PartReader:
 
 
 READ: dict[str, Callable[[PartReader, Element], None]] = {
-    "attributes": PartReader.read_attributes,
-    "note": PartReader.read_note,
-    "backup": PartReader.read_backup,
-    "forward": PartReader.read_forward,
-    "direction": PartReader.read_direction,
-    "sound": PartReader.read_direction,
+    "attributes": PartReader._read_attributes,
+    "note": PartReader._read_note,
+    "backup": PartReader._read_backup,
+    "forward": PartReader._read_forward,
+    "direction": PartReader._read_direction,
+    "sound": PartReader._read_direction,
 }
 
 
@@ -300,7 +305,7 @@ def _velocity(dynamics: str) -> int:
     return velocity_of(float(dynamics))
 
 
-def _tempo(text: str, value: Fraction | int) -> float | None:
+def _tempo(text: str, value: Fraction) -> float | None:
     found = PER_MINUTE.search(text)
     return float(found[0]) * float(value) if found else None
 

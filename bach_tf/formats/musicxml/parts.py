@@ -278,10 +278,7 @@ def _lines(notes: Iterable[tuple[int, int, int]]) -> list[Line]:
         if free is None:
             lines.append(free := [])
         free.append(Chord(start, end, tuple(sorted(pitches))))
-    return [
-        Line(tuple(line), main=number == 0)
-        for number, line in enumerate(lines or [[]])
-    ]
+    return [Line(tuple(line), main=number == 0) for number, line in enumerate(lines or [[]])]
 
 
 def events_in(line: Line, bar: Bar) -> list[Event]:

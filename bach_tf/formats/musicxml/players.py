@@ -31,7 +31,8 @@ class Listed:
     def part(self) -> Part:
         """Return the first instrument under the part's name."""
         first = next(iter(self.instruments.values()), Part())
-        return Part(self.name or first.name, first.program, first.volume, first.pan)
+        program = _program_named(self.name) if first.program is None else first.program
+        return Part(self.name or first.name, program, first.volume, first.pan)
 
 
 def listed_parts(root: Element) -> dict[str, Listed]:
@@ -41,14 +42,18 @@ def listed_parts(root: Element) -> dict[str, Listed]:
         listed = Listed(element.get("id", ""), text_of(element, "part-name"))
         for instrument in element.iterfind("score-instrument"):
             name = text_of(instrument, "instrument-name")
-            program = PROGRAM_OF_NAME.get(name.rstrip(" 0123456789").lower())
-            listed.instruments[instrument.get("id", "")] = Part(name, program)
+            listed.instruments[instrument.get("id", "")] = Part(name, _program_named(name))
         for midi in element.iterfind("midi-instrument"):
             id = midi.get("id", "")
             name = listed.instruments.get(id, Part()).name
             listed.instruments[id] = _instrument(name, midi, listed.instruments.get(id, Part()))
         found[listed.id] = listed
     return found
+
+
+def _program_named(name: str) -> int | None:
+    """Return the program of an instrument such as "Violin 2"; `None` where no name is the same."""
+    return PROGRAM_OF_NAME.get(name.rstrip(" 0123456789").lower())
 
 
 def _instrument(name: str, midi: Element, named: Part) -> Part:

@@ -55,7 +55,7 @@ class _Parser:
         self.expat.EndElementHandler = self.end
         self.expat.CharacterDataHandler = self.characters
         self.expat.EntityDeclHandler = self.refuse_entity
-        self.expat.ExternalEntityRefHandler = self.refuse_entity
+        self.expat.ExternalEntityRefHandler = self.refuse_reference
 
     def parse(self, content: bytes) -> Element:
         try:
@@ -98,6 +98,10 @@ class _Parser:
 
     def refuse_entity(self, name: str, *_: Any) -> None:
         self.refuse(f"no entities, got '{shortened(str(name), 40)}'. Do not trust this file")
+
+    def refuse_reference(self, context: str, *_: Any) -> int:
+        self.refuse_entity(context)
+        return 0
 
     def refuse(self, expected: str) -> None:
         raise XmlError(f"line {self.expat.CurrentLineNumber}: expected {expected}")

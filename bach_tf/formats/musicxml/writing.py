@@ -54,7 +54,7 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
 def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
     """Return the MusicXML of a score, as `write_musicxml` writes it."""
     if rendition.tempo_qpm is not None or not score.tempi or score.timing == SECONDS:
-        score = replace(score, tempi=[(0, rendition.tempo_of(score))])
+        score = replace(score, tempi=((0, rendition.tempo_of(score)),))
     score = on_grid(score)
     parts = parts_of(score, rendition)
     root = Element("score-partwise", version="4.0")
@@ -135,9 +135,7 @@ def _add_attributes(measure: Element, part: Part, bar: Bar, page: Page) -> None:
         add(element, "line", CLEF_LINES[clef])
 
 
-def _add_tempi(
-    measure: Element, bar: Bar, tempi: Sequence[tuple[int, float]], page: Page
-) -> None:
+def _add_tempi(measure: Element, bar: Bar, tempi: Sequence[tuple[int, float]], page: Page) -> None:
     """Append the tempi that begin in a bar."""
     for tick, qpm in tempi:
         if not bar.start <= tick < bar.end:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Sheet
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Sheet, Signs
 
 
 def played_out(sheet: Sheet) -> Sheet:
@@ -119,14 +119,11 @@ class _Player:
         if signs.forward and self.at != self.begun:
             self.begun, self.passing = self.at, 1
         self.order.append(self.at)
-        if self.jumped and signs.fine:
-            self.at = len(self.bars)
-        elif self.jumped and signs.to_coda and self._find("coda", signs.to_coda) is not None:
-            self.at = self._find("coda", signs.to_coda)
-        elif signs.backward and not self.jumped:
+        to = self._leap_of(signs) if self.jumped else self._jump_of(signs)
+        if signs.backward and not self.jumped:
             self._repeat(signs.backward)
-        elif not self.jumped and self._jump_of(signs) is not None:
-            self.at, self.jumped = self._jump_of(signs), True
+        elif to is not None:
+            self.at, self.jumped = to, True
         else:
             self.at += 1
             if any(last == self.at - 1 for last, _, _ in self.endings.values()):
@@ -137,7 +134,7 @@ class _Player:
         inside = [
             most for first, (last, _, most) in self.endings.items() if first <= self.at <= last
         ]
-        if self.passing < max([times] if not inside else inside):
+        if self.passing < max(inside or [times]):
             self.at = self.begun
             self.passing += 1
             return
@@ -147,7 +144,14 @@ class _Player:
         self.at = self.at + 1 if to is None else to
         self._leave_endings()
 
-    def _jump_of(self, signs) -> int | None:
+    def _leap_of(self, signs: Signs) -> int | None:
+        """Return where to go on a pass after a jump: behind the end, or to the coda."""
+        if signs.fine:
+            return len(self.bars)
+        return self._find("coda", signs.to_coda) if signs.to_coda else None
+
+    def _jump_of(self, signs: Signs) -> int | None:
+        """Return where a jump goes back to."""
         if signs.da_capo:
             return 0
         return self._find("segno", signs.dal_segno) if signs.dal_segno else None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import zip_longest
 
+import numpy as np
+
 from bach_tf.formats.notation.performing import in_seconds
 from bach_tf.formats.notation.playing import played_out
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet
@@ -109,10 +111,9 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
 
     rows = [_row(sheet, note, to_step, steps, notices) for note in sorted(notes)]
     rows = _once(rows)
-    onset, duration, pitch, voice, velocity = zip(*rows)
-    ends = [start + length for start, length in zip(onset, duration)]
+    onset, duration, pitch, voice, velocity = np.array(rows, np.int64).T
     metres = [(to_step(time), *metre) for time, metre in metres_of(sheet.bars)]
-    length = max([to_step(sheet.end), *ends])
+    length = max(to_step(sheet.end), int((onset + duration).max()))
     tempi = [(to_step(time), qpm) for time, qpm in _tempi(sheet, notices)]
     return Score(
         onset=onset,
@@ -127,8 +128,8 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
         tempi=move_places(tempi, lambda step: min(step, length)),
         metres=move_places(metres, lambda step: min(step, length)),
         upbeat=to_step(upbeat_of(sheet.bars)),
-        fermatas=sorted({to_step(time) for time in _fermatas(sheet, notes)}),
-        parts=sheet.parts,
+        fermatas=tuple(sorted({to_step(time) for time in _fermatas(sheet, notes)})),
+        parts=tuple(sheet.parts),
     )
 
 
@@ -159,10 +160,9 @@ def _once(rows: list[tuple]) -> list[tuple]:
     apart = []
     for by_start in strikes.values():
         starts = sorted(by_start)
-        for start, following in zip_longest(starts, starts[1:], fillvalue=None):
-            _, duration, *rest = by_start[start]
-            longest = duration if following is None else following - start
-            apart.append((start, min(duration, longest), *rest))
+        for start, following in zip_longest(starts, starts[1:], fillvalue=math.inf):
+            _, duration, *rest = by_start[int(start)]
+            apart.append((start, min(duration, following - start), *rest))
     return sorted(apart)
 
 

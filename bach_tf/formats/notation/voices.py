@@ -6,11 +6,13 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 LineKey = TypeVar("LineKey", bound=Hashable)
-OFTEN = 0.5  # of the bars in which a part plays: a line that is there as often is a voice
-SEPARATORS = ("\n", "/", ",", "&", " and ", " ")
+OFTEN = 0.5  # of the bars in which a part plays: a line that is there more often is a voice
+SEPARATORS = ("\n", "/", ",", "&", " and ")
 
 
-def voices_of_lines(bars: Mapping[LineKey, set[int]], staves: Mapping[LineKey, int]) -> dict[LineKey, int]:
+def voices_of_lines(
+    bars: Mapping[LineKey, set[int]], staves: Mapping[LineKey, int]
+) -> dict[LineKey, int]:
     """Return the voice of each line of a part, counted from 0.
 
     Lines that run through are voices. What is there now and then belongs to the first of them on
@@ -27,7 +29,7 @@ def voices_of_lines(bars: Mapping[LineKey, set[int]], staves: Mapping[LineKey, i
         {'1': 0, '2': 1}
     """
     played = set().union(*bars.values()) if bars else set()
-    own = [line for line, mine in bars.items() if len(mine) >= OFTEN * len(played)]
+    own = [line for line, mine in bars.items() if len(mine) > OFTEN * len(played)]
     own = own or list(bars)[:1]
     voices = {line: number for number, line in enumerate(own)}
     for line in bars:
@@ -54,8 +56,9 @@ def names_of_voices(name: str, voices: int) -> list[str]:
         names = [each.strip() for each in name.split(separator)]
         if len(names) == voices and all(names) and not any(each.isdigit() for each in names):
             return names
-    if len(name) == voices and name.isalpha() and name.isupper():
-        return list(name)  # SA, TB
+    initials = name.replace(" ", "")
+    if len(initials) == voices and initials.isalpha() and initials.isupper():
+        return list(initials)  # SA, T B
     return [f"{' '.join(name.split()) or 'voice'} {number + 1}" for number in range(voices)]
 
 

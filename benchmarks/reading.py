@@ -1,0 +1,239 @@
+"""How the readers agree with music21's own, note for note, on the scores that it carries.
+
+    python -m benchmarks.reading
+    python -m benchmarks.reading --kinds original --first 20
+
+Compared are the notes of each voice (onset, duration and pitch, ties joined), the metres, the
+upbeat, the key signature, and the steps with a fermata. Kinds:
+
+    original   the MusicXML files that music21 ships, read by both
+    musicxml   the same, read by music21, written by it as MusicXML, and read by us
+    again      what we read of the originals, written by us as MusicXML, and read by us
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from bach_tf._basics.cores import usable_cores
+from bach_tf.corpora.preparation.embedded import embedded_files
+from bach_tf.formats import read, write
+from bach_tf.score import Score
+
+SMALLEST = 64  # music21 keeps most times as floats: the denominator that they stand for
+MUSICXML = (".mxl", ".xml", ".musicxml")
+
+
+def original(path: Path, scratch: Path) -> list[str]:
+    """Return in what we and music21 differ on a file."""
+    return differences(_ours(path), _stream(path))
+
+
+def musicxml(path: Path, scratch: Path) -> list[str]:
+    """Return in what we differ, on what music21 writes, from what it has read."""
+    stream = _stream(path)
+    copy = scratch / f"{path.stem}.musicxml"
+    stream.write("musicxml", copy)
+    return differences(_ours(copy), stream)
+
+
+def again(path: Path, scratch: Path) -> list[str]:
+    """Return in what a score differs when it is written and read again."""
+    score = _ours(path)
+    copy = scratch / f"{path.stem}.musicxml"
+    write(score, copy)
+    reread = _ours(copy)
+    about = ("onset", "duration", "pitch", "voice", "length", "metres", "upbeat", "fermatas")
+    ours, theirs = ({name: _quarters(each, name) for name in about} for each in (score, reread))
+    return [name for name in about if ours[name] != theirs[name]]
+
+
+KINDS: dict[str, Callable[[Path, Path], list[str]]] = {
+    "original": original,
+    "musicxml": musicxml,
+    "again": again,
+}
+
+
+def differences(score: Score, stream: Any) -> list[str]:
+    """Return what differs between a score and a `music21.stream.Score`, in words of one kind."""
+    theirs = _voices_of(stream)
+    ours = [
+        sorted(note[:3] for note in _notes(score) if note[3] == voice)
+        for voice in range(score.voices)
+    ]
+    found = []
+    if sorted(chain(*ours)) != sorted(chain(*theirs)):
+        found.append("notes")
+    elif len(ours) != len(theirs):
+        found.append("more voices than parts")
+    elif ours != theirs:
+        found.append("voices")
+    facts = _facts_of(stream)
+    mine = {
+        "metre": score.time_signature,
+        "upbeat": Fraction(score.upbeat, score.steps_per_quarter),
+        "key": score.key_signature,
+        "fermatas": [Fraction(step, score.steps_per_quarter) for step in score.fermatas],
+    }
+    return found + [name for name in mine if mine[name] != facts[name]]
+
+
+def _ours(path: Path) -> Score:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(path).score
+
+
+def _stream(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from music21 import converter
+
+        return converter.parse(path, forceSource=True).toSoundingPitch()
+
+
+def _notes(score: Score) -> list[tuple[Fraction, Fraction, int, int]]:
+    """Return start and end in quarters, pitch and voice of each note."""
+    steps = score.steps_per_quarter
+    columns = (score.onset, score.onset + score.duration, score.pitch, score.voice)
+    return [
+        (Fraction(start, steps), Fraction(end, steps), pitch, voice)
+        for start, end, pitch, voice in zip(*(column.tolist() for column in columns))
+    ]
+
+
+def _quarters(score: Score, name: str) -> list:
+    value = getattr(score, name)
+    if name in ("pitch", "voice"):
+        return value.tolist()
+    if name == "metres":
+        return [(Fraction(step, score.steps_per_quarter), *metre) for step, *metre in value]
+    steps = [value] if isinstance(value, int) else value
+    return [Fraction(int(step), score.steps_per_quarter) for step in steps]
+
+
+def _voices_of(stream: Any) -> list[list[tuple[Fraction, Fraction, int]]]:
+    """Return the notes of each part that has any, ties joined, in order."""
+    voices = [_joined(part) for part in stream.parts]
+    return [voice for voice in voices if voice]
+
+
+def _joined(part: Any) -> list[tuple[Fraction, Fraction, int]]:
+    heads = sorted(_heads(part), key=lambda head: head[:3])
+    notes: list[tuple[Fraction, Fraction, int]] = []
+    ending: dict[tuple[int, Fraction], int] = {}
+    for start, end, pitch, from_tie in heads:
+        place = ending.pop((pitch, start), None) if from_tie else None
+        if place is None:
+            place = len(notes)
+            notes.append((start, end, pitch))
+        else:
+            notes[place] = (notes[place][0], end, pitch)
+        ending[pitch, end] = place
+    return sorted({(start, pitch): (start, end, pitch) for start, end, pitch in notes}.values())
+
+
+def _heads(part: Any) -> Iterator[tuple[Fraction, Fraction, int, bool]]:
+    for element in part.flatten().notes:
+        if element.duration.isGrace or "ChordSymbol" in element.classes:
+            continue
+        start, length = _exact(element.offset), _exact(element.quarterLength)
+        for note in element.notes if element.isChord else [element]:
+            if hasattr(note, "pitch") and length:
+                from_tie = note.tie is not None and note.tie.type in ("stop", "continue")
+                yield start, start + length, note.pitch.midi, from_tie
+
+
+def _exact(quarters: float | Fraction) -> Fraction:
+    return Fraction(quarters).limit_denominator(SMALLEST)
+
+
+def _facts_of(stream: Any) -> dict[str, Any]:
+    """Return the first metre, the upbeat, the key that most parts have, and the fermatas."""
+    measure = stream.parts[0].getElementsByClass("Measure").first()
+    metre = measure.timeSignature
+    length = _exact(measure.highestTime)
+    whole = _exact(metre.barDuration.quarterLength) if metre else length
+    keys = Counter(
+        found.sharps
+        for part in stream.parts
+        if (found := part.recurse().getElementsByClass("KeySignature").first()) is not None
+    )
+    return {
+        "metre": (metre.numerator, metre.denominator) if metre else None,
+        "upbeat": length if length < whole else Fraction(0),
+        "key": keys.most_common(1)[0][0] if keys else None,
+        "fermatas": _fermatas_of(stream),
+    }
+
+
+def _fermatas_of(stream: Any) -> list[Fraction]:
+    """Return where notes with a fermata begin; of those that sound together, the highest part's."""
+    kept: list[tuple[Fraction, Fraction, int]] = []
+    for number, part in enumerate(stream.parts):
+        for start, end in _with_fermata(part):
+            if not any(a < end and start < b for a, b, other in kept if other < number):
+                kept.append((start, end, number))
+    return sorted({start for start, _, _ in kept})
+
+
+def _with_fermata(part: Any) -> Iterator[tuple[Fraction, Fraction]]:
+    begun: dict[tuple[int, Fraction], Fraction] = {}  # where a tied note began
+    for element in part.flatten().notes:
+        if element.duration.isGrace:
+            continue
+        start = _exact(element.offset)
+        end = start + _exact(element.quarterLength)
+        from_tie = element.tie is not None and element.tie.type in ("stop", "continue")
+        key = (element.pitches[0].midi, start)
+        first = begun.get(key, start) if from_tie else start
+        begun[element.pitches[0].midi, end] = first
+        if any("Fermata" in each.classes for each in element.expressions):
+            yield first, end
+
+
+def _measured(kind: str, path: Path) -> tuple[str, list[str]]:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return path.name, KINDS[kind](path, Path(scratch))
+        except Exception as error:  # of either reader: it is counted, with its words
+            return path.name, [f"{type(error).__name__}: {error}"[:200]]
+
+
+def main() -> None:
+    """Compare, and print how many scores agree, and in what the others differ."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
+    parser.add_argument("--collection", default="bach", help="of music21's corpus")
+    parser.add_argument("--first", type=int, help="look at so many scores alone")
+    args = parser.parse_args()
+    paths = [path for path in embedded_files(args.collection) if path.suffix in MUSICXML]
+    for kind in args.kinds.split(","):
+        with ProcessPoolExecutor(usable_cores()) as pool:
+            found = list(pool.map(partial(_measured, kind), paths[: args.first], chunksize=4))
+        agreeing = sum(not differs for _, differs in found)
+        print(f"{kind}: {agreeing} of {len(found)} agree")
+        for differs, count in Counter(", ".join(differs) for _, differs in found).most_common():
+            names = [name for name, other in found if ", ".join(other) == differs]
+            if differs:
+                print(f"  {count}: {differs}: {' '.join(names[:12])}")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
