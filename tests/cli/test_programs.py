@@ -306,7 +306,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
         ),
         (["--primer", "a.mid"], "a.mid does not exist. Expected a primer"),
         (["--primer", "tb_logs/"], "tb_logs is a folder. Expected a primer"),
-        (["--primer", "H4"], "may also be a file (.csv, .mid, .midi) or the word corpus"),
+        (["--primer", "H4"], ") or the word corpus"),
         (["--run", "tb_logs/b"], "Expected a run folder"),
         (["--top-p", "0"], "--top-p: expected a number above 0 and at most 1, got: 0"),
         (["--top-k", "-3"], "--top-k: expected a whole number in 0..1000000, got: -3"),

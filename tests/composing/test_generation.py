@@ -89,7 +89,7 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sound.wav", r"sound\.wav: Unknown kind of primer '.wav'. Choose from: .csv, .mid, .midi"),
+        ("sound.wav", r"sound\.wav: Unknown kind of primer '.wav'. Choose from: "),
         ("absent.csv", r"absent\.csv does not exist\. Expected a primer"),
         ("bad.csv", r"bad.csv:2: expected 4 pitches .*, got 2"),
         ("bad.mid", r"bad.mid: expected a MIDI file"),

@@ -43,7 +43,7 @@ def test_a_typed_primer_may_be_longer_than_any_name_of_a_file(folder):
         ("nowhere/bach.mid", r"nowhere/bach.mid does not exist.*the word corpus\.$"),
         ("C4 D4 E4.mid", r"C4 D4 E4.mid does not exist"),
         ("music/", r"music is a folder\. Expected a primer: a file in it"),
-        ("notes.txt", r"notes.txt: Unknown kind of primer '.txt'. Choose from: .csv, .mid, .midi"),
+        ("notes.txt", r"notes.txt: Unknown kind of primer '.txt'. Choose from: "),
         ("sound.wav", r"sound.wav: Unknown kind of primer '.wav'"),
         ("x" * 600_000 + ".mid", r"^\.\.\.x{76}\.mid does not exist"),
     ],

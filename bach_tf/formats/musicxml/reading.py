@@ -252,6 +252,6 @@ def _by_instrument(listed: Listed, measures: Sequence[Measure]) -> Voices | None
     return voices, list(listed.instruments.values())
 
 
-def _head(note: Placed, voice: int, shift: Fraction) -> Head:
-    start, end = note.start + shift, note.end + shift
+def _head(note: Placed, voice: int, offset: Fraction) -> Head:
+    start, end = note.start + offset, note.end + offset
     return Head(start, end, note.pitch, voice, note.from_tie, note.fermata, note.velocity)

@@ -37,22 +37,22 @@ def played_out(sheet: Sheet) -> Sheet:
     return played
 
 
-def _add_passage(played: Sheet, sheet: Sheet, bars: tuple[int, int], shift: Fraction) -> None:
+def _add_passage(played: Sheet, sheet: Sheet, bars: tuple[int, int], offset: Fraction) -> None:
     """Append some bars of a piece, moved in time; notes that go on behind them end there."""
     first, last = bars
     start, end = sheet.bars[first].start, sheet.bars[last].end
     played.bars += [
-        bar._replace(start=bar.start + shift, end=bar.end + shift)
+        bar._replace(start=bar.start + offset, end=bar.end + offset)
         for bar in sheet.bars[first : last + 1]
     ]
     played.heads += [
-        head._replace(start=head.start + shift, end=min(head.end, end) + shift)
+        head._replace(start=head.start + offset, end=min(head.end, end) + offset)
         for head in sheet.heads
         if start <= head.start < end
     ]
     standing = [tempo for tempo in sheet.tempi if tempo[0] <= start][-1:]
-    inside = [(time + shift, qpm) for time, qpm in sheet.tempi if start < time < end]
-    changes = [(start + shift, qpm) for _, qpm in standing] + inside
+    inside = [(time + offset, qpm) for time, qpm in sheet.tempi if start < time < end]
+    changes = [(start + offset, qpm) for _, qpm in standing] + inside
     for time, qpm in changes:
         if not played.tempi or played.tempi[-1][1] != qpm:
             played.tempi.append((time, qpm))
