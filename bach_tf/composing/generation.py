@@ -13,6 +13,7 @@ from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import Run
 from bach_tf.score import Score
+from bach_tf.theory.metre import with_metre
 
 # In one call of the graph, so that memory is bounded: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
@@ -40,8 +41,13 @@ def generate(run: Run, **how: Any) -> list[Score]:
 
 
 def decode_piece(codec: Codec, ids: np.ndarray) -> Score:
-    """Return the score of ids that begin with the start token, without silence at its beginning."""
-    return codec.decode(ids[1:]).without_leading_silence()
+    """Return the score of ids that begin with the start token, without silence at its beginning.
+
+    Parts that tell no metre get the one that is found, so that bar lines stand where a musician
+    would write them.
+    """
+    score = codec.decode(ids[1:]).without_leading_silence()
+    return with_metre(score) if codec.part_names else score
 
 
 def primer_steps(codec: Codec, prompt: np.ndarray) -> int:

@@ -9,7 +9,7 @@ import soundfile
 from matplotlib.image import imread
 from musicxml_reader import notes_of, read_back
 
-from bach_tf.codecs import CODECS, EventCodec
+from bach_tf.codecs import CODECS, EventCodec, MelodyCodec, SatbCodec
 from bach_tf.composing import generation, primers
 from bach_tf.formats import WRITERS, check_formats, write
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
@@ -230,6 +230,18 @@ def test_a_piece_that_the_model_ended_has_the_end_in_its_ids(trained_run):
     assert (ids[~ended] > codec.END).sum() == 64 * (~ended).sum()  # no padding
     pieces = [generation.decode_piece(codec, row) for row in ids]
     assert pieces == generate(trained_run, **how)
+
+
+def test_a_new_chorale_has_the_bars_that_its_notes_suggest():
+    chords = [(71, 67, 62, 43), *[(72, 64, 60, 48), (72, 69, 65, 41), (71, 67, 62, 43)] * 8]
+    grid = np.repeat(chords, [4, *[8, 4, 12] * 8], axis=0)
+    codec = SatbCodec()
+    score = generation.decode_piece(codec, codec.encode(Score.from_grid(grid)))
+    assert (score.metres, score.upbeat) == (((0, 3, 4),), 4)
+    assert score.to_grid().tolist() == grid.tolist()
+    melody = MelodyCodec(60, 72)
+    score = generation.decode_piece(melody, melody.encode(Score.from_grid(grid[:, :1])))
+    assert score.metres == ()  # the weights are those of four voices
 
 
 def test_the_steps_of_a_primer_are_counted_as_in_the_piece(trained_run):
