@@ -88,7 +88,8 @@ def test_from_a_users_folder_to_a_midi_file(here, tiny_csvs, capfd):
         done.stdout.splitlines()[-1],
     ).groups()
     assert path == f"generated/{date.today():%Y-%m-%d}_1.mid"
-    assert read_midi(Path(path)).length == round(float(bars) * 16)
+    score = read_midi(Path(path))
+    assert score.length == round(float(bars) * score.steps_per_bar)
 
 
 def test_the_same_seed_writes_the_same_bytes(a_run, capsys):
@@ -170,7 +171,7 @@ def test_programs_read_what_was_written_as_json(a_run, capsys):
         assert [Path(file).suffix for file in piece["files"]] == [".mid", ".png"]
         score = read_midi(Path(piece["files"][0]))
         assert piece["notes"] == len(score)
-        assert piece["ended"] == (piece["bars"] < 20 / 16)
+        assert piece["ended"] == (score.length < 20)
         names = [voice["name"] for voice in piece["voices"]]
         assert names == ["soprano", "alto", "tenor", "bass"]
 
