@@ -45,6 +45,7 @@ LIGHT = (
     "learning.runs",
     "composing.primers",
     "composing.options",
+    "measuring.breakdown",
     "measuring.comparison",
     "measuring.counterpoint",
     "measuring.grading",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,78 +19,179 @@ from bach_tf.learning import measured_batches
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run
 from bach_tf.measuring import counterpoint
+from bach_tf.measuring.breakdown import Breakdown, break_down, format_breakdowns
 from bach_tf.measuring.comparison import Comparison, compare
 from bach_tf.measuring.ngrams import measure_ngrams
 from bach_tf.models import NextTokenModel
 from bach_tf.score import STEPS_PER_QUARTER
 
+VOICE, PLACE = "voice", "step of the bar"  # by which tokens are grouped
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
-def evaluate(
-    model: NextTokenModel, codec: Codec, batches: tf.data.Dataset, places: int = 1
-) -> dict:
-    """Measure the likelihood of the tokens that count.
+@dataclass(frozen=True)
+class Labels:
+    """How tokens are grouped in a breakdown.
+
+    Args:
+        title: such as "voice".
+        names: of the labels, from 0 on.
+        of: inputs int `(B, T)`, ids, to the label of each target, int `(B, T)` or `(T,)`. Only
+            those of the tokens that count are read.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    of: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """The tokens that were measured, `N` of them.
+
+    Args:
+        nats: float32 `(N,)`, their negative log-likelihood.
+        hits: bool `(N,)`, where the most probable id was right.
+        unknown: how many are the codec's unknown token.
+        labels: int `(N,)` for each of the `Labels`.
+    """
+
+    nats: np.ndarray
+    hits: np.ndarray
+    unknown: int
+    labels: dict[Labels, np.ndarray]
+
+    def breakdowns(self) -> dict[str, Breakdown]:
+        """Return where the nats go, by the title of each of the labels."""
+        return {
+            labels.title: break_down(self.nats, values, labels.names)
+            for labels, values in self.labels.items()
+        }
+
+
+def measure_tokens(
+    model: NextTokenModel, codec: Codec, batches: Iterable, labels: Sequence[Labels] = ()
+) -> Tokens:
+    """Measure each token that counts.
 
     Each conditional is a softmax over the whole vocabulary, given earlier tokens alone.
 
     Args:
         model: ids to logits.
-        codec: says which voice a token belongs to.
+        codec: says which id is the unknown one.
         batches: inputs int32 `(B, T)`, targets `(B, T)` and weights `(B, T)`, 1 where a token
             counts, as `evaluation_batches` yields them.
-        places: steps in a bar, to tell its places apart in whole pieces; the first bar begins with
-            the piece, whatever its upbeat.
-
-    Returns:
-        `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
-        many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
-        the codec, where it has several; and `nll_places`, float `(places,)` with nan where nothing
-        stands, where there are several.
+        labels: of the tokens.
 
     Raises:
         ValueError: no token to measure.
     """
     measure = tf.function(lambda *batch: _measure(model, *batch), reduce_retracing=True)
-    voices = len(codec.voice_names)
-    totals = np.zeros((3, places, voices))  # nats, hits and tokens of each place and voice
+    nats: list[np.ndarray] = []
+    hits: list[np.ndarray] = []
     unknown = 0
+    values: dict[Labels, list[np.ndarray]] = {each: [] for each in labels}
     for inputs, targets, weights in batches:
-        nats, hits = measure(inputs, targets)  # (B, T)
-        kind = np.broadcast_to(_kinds(codec, targets.shape[1], places), targets.shape)
-        counted = weights.numpy() > 0
+        counted = weights.numpy() > 0  # (B, T)
+        for found, batch in zip((nats, hits), measure(inputs, targets)):
+            found.append(batch.numpy()[counted])
         unknown += int((targets.numpy()[counted] == codec.unknown).sum())
-        for row, values in zip(totals, (nats.numpy(), hits.numpy(), counted)):
-            values = values[counted].astype(np.float64)
-            row += np.bincount(kind[counted], weights=values, minlength=row.size).reshape(row.shape)
-    nats, hits, tokens = totals  # (places, voices) each
-    if not tokens.sum():
+        for each, found in values.items():
+            found.append(np.broadcast_to(each.of(inputs.numpy()), counted.shape)[counted])
+    if not sum(map(len, nats)):
         raise ValueError("Expected pieces with at least one note or silence. Received: none")
-    nll = nats.sum() / tokens.sum()
-    names = codec.voice_names if voices > 1 else ()
-    by_voice = _shares(nats.sum(axis=0), tokens.sum(axis=0))
-    by_place = _shares(nats.sum(axis=1), tokens.sum(axis=1))
+    joined = {each: np.concatenate(found) for each, found in values.items()}
+    return Tokens(np.concatenate(nats), np.concatenate(hits), unknown, joined)
+
+
+def evaluate(
+    model: NextTokenModel,
+    codec: Codec,
+    batches: tf.data.Dataset,
+    places: int = 1,
+    labels: Sequence[Labels] = (),
+) -> dict[str, Any]:
+    """Measure the likelihood of the tokens that count; see `measure_tokens`.
+
+    Args:
+        model: ids to logits.
+        codec: says which voice a token belongs to.
+        batches: as for `measure_tokens`.
+        places: steps in a bar, to tell its places apart in whole pieces; the first bar begins with
+            the piece, whatever its upbeat.
+        labels: more ways to group tokens in `breakdowns`.
+
+    Returns:
+        `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
+        many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
+        the codec, where it has several; `nll_places`, float `(places,)` with nan where nothing
+        stands, where there are several; and `breakdowns`, see `Tokens.breakdowns`.
+
+    Raises:
+        ValueError: no token to measure.
+    """
+    tokens = measure_tokens(model, codec, batches, [*position_labels(codec, places), *labels])
+    nll = float(tokens.nats.mean(dtype=np.float64))
+    parts = tokens.breakdowns()
+    voices = _nll_of(parts.get(VOICE, {}), codec.voice_names)
     return {
-        "nll": float(nll),
-        "bits_per_step": float(nll) * len(codec.may_follow) / math.log(2),
+        "nll": nll,
+        "bits_per_step": nll * len(codec.may_follow) / math.log(2),
         "perplexity": math.exp(nll),
-        "accuracy": float(hits.sum() / tokens.sum()),
-        "tokens": int(tokens.sum()),
-        **({} if codec.unknown is None else {"unknown": unknown}),
-        **{f"nll_{name}": float(n) for name, n in zip(names, by_voice)},
-        **({"nll_places": by_place} if places > 1 else {}),
+        "accuracy": float(tokens.hits.mean()),
+        "tokens": tokens.nats.size,
+        **({} if codec.unknown is None else {"unknown": tokens.unknown}),
+        **({f"nll_{name}": each for name, each in voices.items()} if VOICE in parts else {}),
+        **(
+            {"nll_places": np.array(list(_nll_of(parts[PLACE], _numbers(places)).values()))}
+            if places > 1
+            else {}
+        ),
+        "breakdowns": parts,
     }
 
 
-def _kinds(codec, length: int, places: int) -> np.ndarray:
-    """Return the place in the bar and the voice of each token of a piece, as one number: `(T,)`."""
-    positions = np.arange(length)
-    place = positions // len(codec.may_follow) % places
-    return place * len(codec.voice_names) + codec.voice_of(positions)
+def position_labels(codec: Codec, places: int) -> list[Labels]:
+    """Return how tokens are grouped by where they stand in a piece.
+
+    Args:
+        codec: of the tokens.
+        places: steps in a bar, 1 where they are not told apart.
+
+    Returns:
+        by voice, where there are several; by the step of the bar, by its quarter and by the step
+        of the quarter, where places are told apart.
+    """
+
+    def steps(inputs: np.ndarray) -> np.ndarray:
+        return np.arange(inputs.shape[1]) // len(codec.may_follow) % places
+
+    def voices(inputs: np.ndarray) -> np.ndarray:
+        return codec.voice_of(np.arange(inputs.shape[1]))
+
+    labels = [Labels(VOICE, codec.voice_names, voices)] if len(codec.voice_names) > 1 else []
+    if places > 1:
+        labels.append(Labels(PLACE, _numbers(places), steps))
+    if places > STEPS_PER_QUARTER:
+        quarters = _numbers(-(-places // STEPS_PER_QUARTER))
+        labels += [
+            Labels("quarter of the bar", quarters, lambda ids: steps(ids) // STEPS_PER_QUARTER),
+            Labels(
+                "step of the quarter",
+                _numbers(STEPS_PER_QUARTER),
+                lambda ids: steps(ids) % STEPS_PER_QUARTER,
+            ),
+        ]
+    return labels
 
 
-def _shares(parts: np.ndarray, of: np.ndarray) -> np.ndarray:
-    return np.divide(parts, of, out=np.full(parts.shape, np.nan), where=of > 0)
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, count + 1))
+
+
+def _nll_of(parts: Breakdown, names: Sequence[str]) -> dict[str, float]:
+    """Return the nats per token of each name; nan of no token."""
+    return {name: parts[name]["nll"] if name in parts else math.nan for name in names}
 
 
 def _measure(model: NextTokenModel, inputs, targets):
@@ -175,16 +278,18 @@ def compare_generated(
 
 
 def format_measures(measures: dict[str, Any]) -> str:
-    """Return the measures as a table."""
+    """Return the measures as tables: of all tokens, of the places in a bar, and of each group."""
     lines = []
     for name, value in measures.items():
-        if name == "nll_places":
-            lines += _format_places(value)
+        if name.startswith("nll_") or name == "breakdowns":
             continue
         text = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
-        unit = "nats per token" if name.startswith("nll") else ""
+        unit = "nats per token" if name == "nll" else ""
         lines.append(f"{name:<14}{text:>10}  {unit}".rstrip())
-    return "\n".join(lines)
+    if "nll_places" in measures:
+        lines += _format_places(measures["nll_places"])
+    parts = {title: part for title, part in measures["breakdowns"].items() if title != PLACE}
+    return "\n".join(lines) + (f"\n\n{format_breakdowns(parts)}\n" if parts else "")
 
 
 def _format_places(nll: np.ndarray) -> list[str]:

@@ -42,7 +42,12 @@ def pieces(tiny_folder):
 
 
 def evaluate(model, codec, pieces, **options):
-    return evaluation.evaluate(model, codec, evaluation_batches(pieces, codec, **options))
+    measures = evaluation.evaluate(model, codec, evaluation_batches(pieces, codec, **options))
+    assert (
+        sum(part["tokens"] for part in measures["breakdowns"]["voice"].values())
+        == (measures["tokens"])
+    )
+    return {name: value for name, value in measures.items() if name != "breakdowns"}
 
 
 def by_hand(table, pieces):
@@ -86,8 +91,41 @@ def test_the_places_of_a_bar_are_told_apart(pieces):
     np.testing.assert_allclose(measures["nll_places"], expected, rtol=1e-5)
     assert measures["bits_per_step"] == pytest.approx(4 * nats.mean() / math.log(2), rel=1e-5)
     lines = evaluation.format_measures(measures).splitlines()
-    assert lines[-4].split()[:3] == ["quarter", "1", f"{expected[0]:.4f}"]
-    assert lines[-1].split()[5] == f"{expected[15]:.4f}"
+    first, *_, last = (line.split() for line in lines if line.endswith("each step"))
+    assert first[:3] == ["quarter", "1", f"{expected[0]:.4f}"]
+    assert last[5] == f"{expected[15]:.4f}"
+
+
+def test_the_nats_are_broken_down(pieces):
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    batches = evaluation_batches(pieces, CODEC)
+    found = evaluation.evaluate(Fixed(table), CODEC, batches, places=16)["breakdowns"]
+    assert list(found) == ["voice", "step of the bar", "quarter of the bar", "step of the quarter"]
+    nats, voices = by_hand(table, pieces)
+    steps = np.concatenate([np.arange(n - 2) // 4 for n in pieces.ends - pieces.starts])
+    groups = {"voice": voices == 1, "quarter of the bar": steps % 16 // 4 == 1}
+    groups |= {"step of the quarter": steps % 4 == 1, "step of the bar": steps % 16 == 1}
+    for title, here in groups.items():
+        second = list(found[title].values())[1]
+        assert second["tokens"] == here.sum()
+        assert second["nll"] == pytest.approx(nats[here].mean(), rel=1e-5)
+        assert second["share"] == pytest.approx(nats[here].sum() / nats.sum(), rel=1e-5)
+
+
+def test_tokens_are_grouped_by_any_label(pieces):
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    high = evaluation.Labels("after", ("a low note", "a high note"), lambda ids: ids > 30)
+    batches = evaluation_batches(pieces, CODEC)
+    tokens = evaluation.measure_tokens(Fixed(table), CODEC, batches, [high])
+    nats, _ = by_hand(table, pieces)
+    before = np.concatenate(
+        [pieces.ids[start : end - 2] for start, end in zip(pieces.starts, pieces.ends)]
+    )
+    part = tokens.breakdowns()["after"]["a high note"]
+    measures = evaluation.evaluate(Fixed(table), CODEC, batches, labels=[high])
+    assert measures["breakdowns"]["after"]["a high note"] == part
+    assert 0 < part["tokens"] == (before > 30).sum() < len(nats)
+    assert part["nll"] == pytest.approx(nats[before > 30].mean(), rel=1e-5)
 
 
 def test_a_place_where_nothing_stands_has_no_likelihood():
@@ -204,7 +242,7 @@ def test_the_command_prints_the_measures(trained_run, tiny_csvs, home, capsys):
     assert main([*arguments, "--data-dir", str(tiny_csvs), "--split", "valid"]) == 0
     out = capsys.readouterr().out
     assert "valid split, whole pieces, not transposed" in out
-    names = ("nll ", "perplexity", "accuracy", "tokens", "nll_soprano", "nll_bass")
+    names = ("nll ", "perplexity", "accuracy", "tokens", "soprano", "bass", "quarter of the bar")
     for name in (*names, "order-0 n-gram", "order-3 n-gram"):
         assert f"\n{name}" in out
 
