@@ -24,7 +24,7 @@ PERFORMANCE_TEMPO_QPM = 75
 MOST_VOICES = 256
 HIGHEST_NUMBER = 127  # of MIDI's programs and controllers
 
-Tempo = tuple[int, float]  # the step at which it begins, and quarter notes a minute
+Tempo = tuple[int, float]  # the step at which it begins, and quarter notes per minute
 Metre = tuple[int, int, int]  # the step at which it begins, beats in a bar, note value of a beat
 
 
@@ -78,7 +78,7 @@ class Score:
         timing: "beats" where the grid divides the beat, "seconds" where it divides time and
             quarters and bars mean nothing, as in a performance: then the score sounds as it did at
             `PERFORMANCE_TEMPO_QPM`.
-        tempi: the quarter notes a minute from a step on, `(step, qpm)` each; empty where unknown.
+        tempi: the quarter notes per minute from a step on, `(step, qpm)` each; empty where unknown.
         metres: beats in a bar and the note value of a beat from a step on, `(step, beats, value)`
             each; empty where unknown. A bar begins with each of them.
         title: for a chorale its BWV number and name.
@@ -155,7 +155,7 @@ class Score:
             raise ValueError(
                 f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
             )
-        self._check_places("tempi", "quarter notes a minute", 2)
+        self._check_places("tempi", "quarter notes per minute", 2)
         self._check_places("metres", "beats and note values", 3)
 
     def _check_places(self, name: str, what: str, size: int):
@@ -375,7 +375,7 @@ def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple
 
 
 def _places(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
-    """Return tempi or metres as tuples, as lists from JSON are not, or say what came instead."""
+    """Return tempi or metres as tuples, as lists from JSON are not, or raise `ValueError`."""
     try:
         return tuple(map(tuple, places))
     except TypeError:
@@ -389,7 +389,7 @@ def _is_above_0(number) -> bool:
 
 
 def _whole_numbers(name: str, values, dimensions: int = 1) -> np.ndarray:
-    """Return `values` as a fresh int64 array, or say what came instead."""
+    """Return `values` as a fresh int64 array, or raise `ValueError`."""
     array = np.array(values)
     if array.size == 0 and array.ndim == dimensions:
         return array.astype(np.int64)

@@ -4,7 +4,7 @@
     python -m benchmarks.recipes --quick
 
 Each row is a training of its own, into `tb_logs/recipe-NAME`, of a minute to an hour.
-A run folder that is there is not trained anew: what was stopped goes on, and what is finished is
+A run folder that is there is not trained again: what was stopped goes on, and what is finished is
 measured again. `--quick` trains small models for an epoch: it shows that all works, and no figure.
 """
 

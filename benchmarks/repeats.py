@@ -75,7 +75,7 @@ def repeated(chords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def format_table(rows: np.ndarray) -> str:
     """Return a line for each range of lengths, and one for all."""
-    lines = ["| steps repeated | steps | nats per token | share of all nats | goes on likewise |"]
+    lines = ["| steps repeated | steps | nats per token | part of all nats | goes on likewise |"]
     lines.append("| --- | --- | --- | --- | --- |")
     lengths, nats, goes_on = rows.T
     total = nats.sum()

@@ -105,8 +105,8 @@ def predict_seconds(sampler: Sampler, notes: int) -> float:
         ids = [CODEC.START]
         for _ in range(notes):
             logits = sampler.model.predict(np.array([ids], np.int32), verbose=0)[0, -1]
-            shares = np.exp(logits - logits.max())
-            ids.append(int(numbers.choice(len(shares), p=shares / shares.sum())))
+            probs = np.exp(logits - logits.max())
+            ids.append(int(numbers.choice(len(probs), p=probs / probs.sum())))
         return ids
 
     sampler.model.predict(np.array([[CODEC.START]], np.int32), verbose=0)

@@ -314,8 +314,8 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
         ({"set": {"model.unit": 4}}, "model.unit"),
         ({"epochs": 0}, "`epochs`"),
         ({"run_name": "a/b"}, "name of a folder"),
-        ({"resume": "x", "seed": 1}, "takes only `epochs`"),
-        ({"resume": "pretrained"}, "not to be changed"),
+        ({"resume": "x", "seed": 1}, "give only `epochs`"),
+        ({"resume": "pretrained"}, "cannot be trained further"),
     ],
 )
 def test_training_refuses(how, message):
@@ -367,9 +367,7 @@ def test_without_the_extra_there_is_a_sentence_instead_of_a_player(piece, monkey
 
 def test_what_runs_and_pieces_are_in_one_line(run, piece):
     assert re.fullmatch(r"Run\('.*': gru on chorales, [\d,]+ weights\)", repr(run))
-    assert re.fullmatch(
-        r"Piece\([\d.]+ bars?, \d+ notes, 4 voices, 90 quarters a minute\)", repr(piece)
-    )
+    assert re.fullmatch(r"Piece\([\d.]+ bars?, \d+ notes, 4 voices, 90 bpm\)", repr(piece))
 
 
 def test_the_weights_that_are_shipped_compose(tmp_path):

@@ -18,7 +18,7 @@ def path_of(name: str, value: Any, *others: str) -> Path:
 
     Args:
         name: of the argument.
-        value: what came.
+        value: of the argument.
         *others: what it may also be, in words.
 
     Raises:
@@ -39,7 +39,7 @@ def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
 
     Args:
         name: of the argument.
-        value: what came.
+        value: of the argument.
         grid: of a file that has none of its own.
 
     Raises:

@@ -34,18 +34,18 @@ def train(
 ) -> Run:
     """Train a model on a corpus; return the run, with the weights of its best epoch.
 
-    The arguments are those of the command line. What is not given, the preset says.
+    The arguments are those of the command line; the preset gives the defaults.
 
     Args:
         model: a preset, one of `bach_tf.recipes.PRESETS`; "gru" when `None`.
         corpus: a name in `bach_tf.corpora.CORPORA`; the model's own when `None`.
         data_dir: where the corpus is read from, such as a folder of your own pieces.
-        epochs: at most this many.
-        seed: of everything that is random: the weights, the order of the windows, the
+        epochs: maximum number of epochs.
+        seed: random seed of the weights, the order of the windows, the
             transpositions and the dropout. The caller's generators are left alone.
         set: other settings by their names, such as `{"model.units": 64, "window": 96}`.
         run_name: of the folder in `tb_logs`; the preset's name and the time when `None`.
-        resume: a run to go on with, as it began; then only `epochs` may be given too.
+        resume: a run to continue with its own settings; only `epochs` may be given with it.
         verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
 
     Raises:
@@ -61,7 +61,7 @@ def train(
     if resume is not None:
         fresh = (model, corpus, data_dir, seed, set, run_name)
         if any(value is not None for value in fresh):
-            raise ValueError("`resume` goes on as the run began: it takes only `epochs` beside it.")
+            raise ValueError("`resume` keeps the settings of its run: give only `epochs` with it.")
         return _fit_resumed(resume, epochs, verbose)
     folder = None if data_dir is None else path_of("data_dir", data_dir)
     assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
@@ -133,7 +133,7 @@ def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run
     else:
         folder = runs.find_run(path_of("resume", run, "a run", NAMED))
     if runs.run_name(folder) == runs.SHIPPED:
-        raise ValueError("The weights that came with bach_tf are not to be changed.")
+        raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
     from bach_tf import learning
 
     begun, corpus = learning.resume_run(folder, epochs)

@@ -27,7 +27,7 @@ class Piece(reading.Piece):
     Example:
         >>> from bach_tf.score import Score
         >>> Piece(Score.from_grid([[67, 60]] * 16, title="A chord"))
-        Piece('A chord': 1 bar, 2 notes, 2 voices, 90 quarters a minute)
+        Piece('A chord': 1 bar, 2 notes, 2 voices, 90 bpm)
     """
 
     @classmethod
@@ -63,7 +63,7 @@ class Piece(reading.Piece):
 
     @property
     def tempo_qpm(self) -> float:
-        """Quarter notes a minute at which the piece begins."""
+        """Quarter notes per minute at which the piece begins."""
         return self.rendition.tempo_of(self.score)
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class Piece(reading.Piece):
             seconds = score.length / notebook.steps_in(self, 1)
             return f"Piece({title}{_counted(seconds, 'second')}, {notes}, {voices})"
         bars = _counted(score.length / score.steps_per_bar, "bar")
-        return f"Piece({title}{bars}, {notes}, {voices}, {self.tempo_qpm:g} quarters a minute)"
+        return f"Piece({title}{bars}, {notes}, {voices}, {self.tempo_qpm:g} bpm)"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""

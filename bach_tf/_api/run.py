@@ -48,8 +48,7 @@ class Options(TypedDict, total=False):
 class Run(runs.Run):
     """A trained run, as `bach_tf.train` and `bach_tf.load` return it.
 
-    What it compiles it keeps: the first piece takes seconds, each further one what the notes
-    take.
+    Compiled functions are kept: the first piece takes seconds, further ones only the sampling.
 
     Args:
         folder: where it is.
@@ -98,21 +97,21 @@ class Run(runs.Run):
         """Write a new piece, or several. The arguments are those of the command line.
 
         Args:
-            num_outputs: how many pieces are returned as a list, and be it one; a single piece,
-                in no list, when `None`. Piece `n` depends on the seed and on `n` alone.
-            bars: of four quarters, at most; the model may end a piece earlier.
-            length: instead, in steps of the codec; the preset's when both are `None`.
-            min_bars: before which no piece ends; as the preset says when `None`.
+            num_outputs: number of pieces, returned as a list; when `None`, one piece is
+                returned, not in a list. Piece `n` depends on the seed and on `n` alone.
+            bars: maximum length in bars of four quarters; the model may end a piece earlier.
+            length: maximum length in steps of the codec instead; the preset's when both are `None`.
+            min_bars: minimum length in bars; the preset's when `None`.
             seed: the same seed gives the same pieces; a fresh one is drawn when `None`. The
                 caller's generators are left alone.
-            temperature: above 1 is more daring, 0 takes the likeliest notes; the preset's when
-                `None`.
-            top_k: restrict sampling to so many of the most probable tokens; 0 for all.
-            top_p: restrict sampling to the most probable tokens that have this share.
+            temperature: higher is more daring, 0 takes the most probable tokens; the
+                preset's when `None`.
+            top_k: restrict sampling to this many of the most probable tokens; 0 for all.
+            top_p: restrict sampling to the fewest tokens with this total probability.
             primer: how pieces begin: a piece, a file, tokens separated by spaces, or "corpus" for
                 a passage of the training split.
-            primer_length: of the primer, only so many steps.
-            tempo: quarter notes a minute; the preset's when `None`.
+            primer_length: use only this many steps of the primer.
+            tempo: quarter notes per minute; the preset's when `None`.
             program: General MIDI instrument, by name or 0..127; the preset's when `None`.
 
         Raises:
@@ -150,7 +149,7 @@ class Run(runs.Run):
         return pieces[0] if num_outputs is None else pieces
 
     def log_likelihood(self, piece: Primer) -> LogLikelihood:
-        """Return how likely the model finds a piece, by token, in nats.
+        """Return the log-likelihood of a piece under the model, token by token, in nats.
 
         It is exact: the logarithm of the model's probability of each token, given all before it
         in the piece. Minus the mean over a split is what `evaluate` calls `nll`, unless the

@@ -71,7 +71,7 @@ class Kind(ABC):
 
         Args:
             name: of the setting, for the message.
-            value: what came: of any type and size.
+            value: to check, of any type and size.
 
         Raises:
             ValueError: another type, or out of bounds.

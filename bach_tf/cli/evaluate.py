@@ -18,7 +18,7 @@ from bach_tf.measuring.comparison import format_comparison
 
 
 def work(args: argparse.Namespace, talk: Talk) -> None:
-    """Measure a run as the arguments ask, and print what came out.
+    """Evaluate a run as requested and print the result.
 
     As JSON: `run`, `recipe`, `corpus`; then `split`, `measured`, how in words, `measures`, as
     `measuring.evaluation.evaluate` returns them, and `ngrams`, the same of n-gram models by their
@@ -52,7 +52,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",
@@ -61,11 +61,16 @@ def make_parser(program: str) -> Parser:
     )
     add = parser.add_argument
     add_run(parser)
-    add("--corpus", metavar="NAME", help="when left out, the one the run was trained on")
+    add("--corpus", metavar="NAME", help="default: the run's own")
     add("--data-dir", type=Path, metavar="PATH", help="where the corpus is read from")
-    add("--split", default="test", choices=SPLITS, help="that is measured (default test)")
+    add("--split", default="test", choices=SPLITS, help="split to evaluate (default test)")
     pieces = whole(1, MOST_PIECES)
-    add("--generated", type=pieces, metavar="N", help="instead: N new chorales beside the corpus")
+    add(
+        "--generated",
+        type=pieces,
+        metavar="N",
+        help="compare N new chorales with Bach's",
+    )
     add_sampling(parser)
     add_output_options(parser)
     return parser

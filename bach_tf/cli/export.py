@@ -13,7 +13,7 @@ from bach_tf.learning.runs import find_run, load_trained_run
 
 
 def work(args: argparse.Namespace, talk: Talk) -> None:
-    """Export a run as the arguments ask, and print what was written.
+    """Export a run as requested and print what was written.
 
     As JSON: `run`, the `folder` that was written, `formats`, what each is in words, and `sizes`,
     the bytes of each file and folder in it.
@@ -34,11 +34,11 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",
-        description="Write a trained run for programs that know nothing of bach_tf.",
+        description="Export a trained run to formats that need no bach_tf.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
@@ -46,8 +46,8 @@ def make_parser(program: str) -> Parser:
     add("--format", default="saved_model", metavar="LIST", help=f"of: {', '.join(FORMATS)}")
     where = f"the folder (default {EXPORTED})"
     add("--output", type=Path, default=EXPORTED, metavar="FOLDER", help=where)
-    add("--name", help="of the folder in it; that of the run by default")
-    add_output_options(parser, quiet="print the folder alone")
+    add("--name", help="name of the folder in it (default: the run's)")
+    add_output_options(parser, quiet="print only the folder")
     return parser
 
 

@@ -27,7 +27,7 @@ MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers
 
 
 def work(args: Namespace, talk: Talk) -> None:
-    """Write pieces as the arguments ask, and say what they are."""
+    """Write pieces as requested and report them."""
     job = plan(args)
     name = run_name(job.run)
     pieces = Pieces(job.how["num_outputs"])
@@ -60,17 +60,17 @@ def work(args: Namespace, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN | --model NAME] [options]",
-        description="Write new pieces with a trained run: the newest, or the one that you name.",
+        description="Write new pieces with a trained run; by default the newest.",
         epilog=EXAMPLES,
         spellings=SPELLINGS,
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
-    which.add_argument("--model", metavar="NAME", help="newest run of this model; else of any")
+    which.add_argument("--model", metavar="NAME", help="the newest run of this model")
     add = parser.add_argument
     add(
         "--temperature", type=real(0, HOTTEST), metavar="T",
@@ -82,23 +82,31 @@ def make_parser(program: str) -> Parser:
     )  # fmt: skip
     add(
         "--top-p", type=real(0, 1, above=True), default=1.0, metavar="P",
-        help="or from those with total probability P",
+        help="sample from the top tokens with total probability P",
     )  # fmt: skip
-    add("--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="how many pieces")
+    add(
+        "--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="number of pieces"
+    )
     steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
-    add("--length", type=steps, metavar="N", help="at most so many sixteenths, notes or events")
-    add("--bars", type=bars, metavar="N", help="instead, where the model counts in time")
-    add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="before which no piece ends")
+    add("--length", type=steps, metavar="N", help="maximum length in sixteenths, notes or events")
+    add("--bars", type=bars, metavar="N", help="maximum length in bars, for codecs that count time")
+    add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="minimum length in bars")
     seeds = whole(0, SEEDS)
     add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
     add("--primer", help="how pieces begin: a file such as .mid or .musicxml, tokens, or: corpus")
-    add("--primer-length", type=steps, metavar="N", help="of the primer, only so many steps")
+    add("--primer-length", type=steps, metavar="N", help="use only N steps of the primer")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
-    add("--tempo", type=tempi, metavar="QPM", help="quarter notes a minute")
+    add("--tempo", type=tempi, metavar="QPM", help="tempo in quarter notes per minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
     endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", default="mid", metavar="LIST", help=f"of: {endings}")
-    add("--output", type=Path, default=Path("generated"), metavar="FOLDER", help="for the files")
+    add(
+        "--output",
+        type=Path,
+        default=Path("generated"),
+        metavar="FOLDER",
+        help="of the new files (default generated)",
+    )
     add_output_options(parser, quiet="print only the names of the files")
     return parser
 
@@ -139,7 +147,7 @@ examples:
   %(prog)s --model folk --num-outputs 5 --bars 16 --seed 7
   %(prog)s --run pretrained --primer beginning.mid --top-p 0.9
 
-Underscores do for dashes. Also read: --num_steps, --max_length, --prompt,
+Underscores work too. Also accepted: --num_steps, --max_length, --prompt,
 --primer_midi, --primer_melody, --primer_pitches, --num_return_sequences, --qpm,
 --output_dir, --run_dir, --model_name_or_path, --k, --p.
 """

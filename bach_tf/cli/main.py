@@ -18,9 +18,9 @@ COMMANDS = {
     "train": "train a model on a corpus",
     "generate": "write new pieces with a trained run",
     "evaluate": "measure the likelihood of a corpus, or compare new pieces with it",
-    "render": "write pieces in other formats: sound, sheet music, pictures",
-    "plot": "draw how a run learned, and how its pieces differ from its corpus",
-    "export": "write a trained run for programs that know nothing of bach_tf",
+    "render": "convert pieces to sound, sheet music and pictures",
+    "plot": "plot learning curves and histograms of pieces beside the corpus",
+    "export": "export a trained run to formats that need no bach_tf",
     "validate": "check a folder of chorale grids",
 }
 

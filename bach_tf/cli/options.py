@@ -13,12 +13,12 @@ from bach_tf.recipes.tables import SEEDS
 def add_output_options(
     parser: Parser, quiet: str | None = None, *, uses_tensorflow: bool = True
 ) -> None:
-    """Add how a program says what came out.
+    """Add the options for output.
 
     Args:
         parser: of the program.
         quiet: what `--quiet` does, for the help; there is no such option when `None`.
-        uses_tensorflow: whether there are messages of TensorFlow to be shown.
+        uses_tensorflow: whether the program has messages of TensorFlow to show.
     """
     how = parser.add_mutually_exclusive_group()
     if quiet is not None:
@@ -35,9 +35,9 @@ def add_run(parser: Parser) -> None:
 
 
 def add_sampling(parser: Parser) -> None:
-    """Add how pieces are written, to a program that writes some to look at them."""
+    """Add the sampling options, for a program that generates pieces to measure them."""
     add = parser.add_argument
-    temperature = "of new pieces; the run's own when left out"
+    temperature = "of new pieces; default: the run's"
     add("--temperature", type=real(0, HOTTEST), metavar="T", help=temperature)
     add("--seed", type=whole(0, SEEDS), default=0, metavar="N", help="of new pieces")
 

@@ -1,4 +1,4 @@
-"""What `bach-tf generate` says of the pieces that it has written."""
+"""The report of `bach-tf generate` on the pieces it wrote."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_n
 ONE_VOICE = "notes"  # what the table calls a single voice
 ABSENT = "-"
 LONGEST_REASON = 500  # characters of why a file could not be written
-CAPTION = "Of each voice: its range, and at how many places in a quarter it begins a note."
+CAPTION = "For each voice: its range, and its note onsets per quarter."
 
 
 class Pieces:
-    """What has come of a call so far.
+    """The pieces of a call so far.
 
     Args:
-        wanted: how many pieces.
+        wanted: number of pieces.
     """
 
     def __init__(self, wanted: int):
@@ -46,17 +46,17 @@ class Pieces:
     def add(
         self, ids: np.ndarray, score: Score, files: Written, codec: Codec, tempo_qpm: float
     ) -> None:
-        """Note a piece.
+        """Record a piece.
 
         Args:
             ids: of the piece.
             score: decoded.
-            files: what came of writing it.
+            files: the written files, and errors.
             codec: that decoded it.
-            tempo_qpm: quarter notes a minute.
+            tempo_qpm: quarter notes per minute.
 
         Raises:
-            ValueError: it could not be written at all, as where a disk is full.
+            ValueError: no file of it could be written, for example on a full disk.
         """
         self.begun += 1
         self._errors |= files.errors
@@ -80,7 +80,7 @@ class Pieces:
         return {"pieces": self._records, "warnings": warnings}
 
     def tell(self, record: dict, talk: Talk) -> None:
-        """Say what has been written, and what has not.
+        """Report what was written and what failed.
 
         Args:
             record: of the command.
@@ -99,7 +99,7 @@ class Pieces:
 
     @contextmanager
     def kept_if_stopped(self) -> Iterator[None]:
-        """Say at Ctrl-C which pieces are written."""
+        """Report at Ctrl-C which pieces were written."""
         try:
             yield
         except KeyboardInterrupt:
@@ -113,7 +113,7 @@ class Pieces:
         return f"{len(self._records)} of {self.wanted} pieces are written: {files}"
 
     def _stop(self) -> None:
-        """Raise what stands for all that has failed: our own faults with their traceback."""
+        """Raise one error for all failures; programming errors keep their traceback."""
         for error in self._errors.values():
             if not isinstance(error, (ValueError, OSError)):
                 raise error
@@ -135,14 +135,14 @@ def _reason(failed: tuple[Path, Exception]) -> str:
 def piece_record(
     score: Score, paths: Sequence[Path], codec: Codec, tempo_qpm: float, ended: bool
 ) -> dict:
-    """Return what there is to say of a piece, as plain data.
+    """Return the facts of a piece as plain data.
 
     Args:
         score: the piece.
         paths: its files.
         codec: that decoded it: it names the voices, and knows whether time is counted in bars.
-        tempo_qpm: quarter notes a minute.
-        ended: whether the model ended it; else it was cut.
+        tempo_qpm: quarter notes per minute.
+        ended: whether the model ended it; otherwise it was cut off.
 
     Returns:
         `files`; `bars`, the last one counted in parts, `None` where the codec does not count in
@@ -169,7 +169,7 @@ def piece_record(
 
 
 def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
-    """Return the range of a voice, and how often it moves.
+    """Return the range of a voice and its onsets per quarter.
 
     Args:
         score: the piece.
@@ -177,8 +177,8 @@ def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
         sharps: the key signature that the range is spelled in.
 
     Returns:
-        `lowest` and `highest`, names of notes, `None` for a silent voice; `notes`, how many it
-        has; `moves`, at how many steps of a quarter it begins a note, on average.
+        `lowest` and `highest`, names of notes, `None` for a silent voice; `notes`, their number;
+        `moves`, its onsets per quarter on average.
 
     Example:
         >>> score = Score.from_grid([[67], [67], [65], [65], [64], [64], [64], [64]])

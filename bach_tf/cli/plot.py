@@ -31,16 +31,16 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     folder = args.output or folder_of_pictures(found)
     folder.mkdir(parents=True, exist_ok=True)
     name = SHIPPED if run_name(found) == SHIPPED else found.resolve().name
-    curve, shares = folder / "training.png", folder / "distributions.png"
+    curve, histograms = folder / "training.png", folder / "distributions.png"
     write_training_curve(history, curve, name)
     talk.say(str(curve))
     splits, generated = talk.interruptible(lambda: both_sides(run, args))
     title = f"{run.preset.music.corpus} corpus, and {args.pieces} new pieces by {name}"
     write_distributions(
-        splits, generated, shares, tempo_qpm=run.preset.music.tempo_qpm, title=title
+        splits, generated, histograms, tempo_qpm=run.preset.music.tempo_qpm, title=title
     )
-    talk.say(str(shares))
-    files = [str(curve), str(shares)]
+    talk.say(str(histograms))
+    files = [str(curve), str(histograms)]
     talk.finish({"run": str(run.folder), "pieces": args.pieces, "files": files}, files)
 
 
@@ -86,7 +86,7 @@ def both_sides(run: Run, args: argparse.Namespace) -> tuple[dict[str, list], lis
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",

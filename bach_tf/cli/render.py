@@ -77,7 +77,7 @@ def _check_tempo(score: Score, rendition: Rendition) -> None:
         rendition.tempo_of(score)
     except ValueError:
         raise ValueError(
-            f"expected a tempo of {LOWEST_TEMPO}..{HIGHEST_TEMPO} quarters a minute, got "
+            f"expected a tempo of {LOWEST_TEMPO}..{HIGHEST_TEMPO} quarter notes per minute, got "
             f"{score.tempi[0][1]:g}. Choose one with --tempo"
         ) from None
 
@@ -118,7 +118,7 @@ def _pieces_at(path: Path) -> list[Path]:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s FILE [FILE ...] --format LIST [options]",
@@ -130,24 +130,27 @@ def make_parser(program: str) -> Parser:
     add("files", type=Path, nargs="+", metavar="FILE", help=files)
     formats = ", ".join(ending.removeprefix(".") for ending in WRITERS)
     add("--format", required=True, metavar="LIST", help=f"of: {formats}")
-    add("--output", type=Path, metavar="FOLDER", help="that of the file by default")
+    add("--output", type=Path, metavar="FOLDER", help="default: the file's folder")
     tempo = real(LOWEST_TEMPO, HIGHEST_TEMPO)
-    add("--tempo", type=tempo, metavar="QPM", help="quarter notes a minute; as in the file")
-    add("--program", metavar="NAME", help="General MIDI name or 0..127; as in the file")
+    add(
+        "--tempo",
+        type=tempo,
+        metavar="QPM",
+        help="quarter notes per minute; default: the file's",
+    )
+    add("--program", metavar="NAME", help="General MIDI name or 0..127; default: the file's")
     synthesisers = f"one of: {', '.join(SYNTHESISERS)}"
     add("--synthesiser", default="auto", metavar="NAME", help=synthesisers)
-    add("--tuning", default="equal", metavar="NAME", help=f"of sound: {', '.join(TUNINGS)}")
+    add("--tuning", default="equal", metavar="NAME", help=f"tuning of sound: {', '.join(TUNINGS)}")
     reference = real(LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ)
-    about = "hertz of the A, such as 415"
+    about = "frequency of A4, such as 415"
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
     grids = f"of notes: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
     add("--unfold", action="store_true", help="play out the repeats of notated pieces")
     add("--tune", type=int, metavar="N", help="of a tune book: the number of the tune")
     add("--strict", action="store_true", help="refuse files with faults, read over otherwise")
-    add_output_options(
-        parser, quiet="print the names of the new files alone", uses_tensorflow=False
-    )
+    add_output_options(parser, quiet="print only the names of the new files", uses_tensorflow=False)
     return parser
 
 

@@ -16,13 +16,13 @@ from bach_tf.recipes import DEFAULT_MODEL, PRESETS, Preset, make_preset
 
 
 def work(args: Namespace, talk: Talk) -> None:
-    """Train as the arguments ask, and say what came out."""
+    """Train as requested and report the result."""
     preset = None if args.resume else preset_of(args)
     if args.run_name is not None:
         check_run_name(args.run_name)
     folder = find_run(args.resume) if args.resume else None
     if folder and run_name(folder) == SHIPPED:
-        raise ValueError("The weights that came with bach_tf are not to be changed.")
+        raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
     with talk.status("Loading TensorFlow"):
         from bach_tf import learning
         from bach_tf.measuring import inspection
@@ -43,7 +43,7 @@ def work(args: Namespace, talk: Talk) -> None:
     except KeyboardInterrupt:
         if args.json and (run.folder / WEIGHTS).exists():
             finish_training(run, corpus, learning.read_outcome(run), talk)
-        raise KeyboardInterrupt(f"Go on with: {talk.program} --resume {run.folder}") from None
+        raise KeyboardInterrupt(f"Continue with: {talk.program} --resume {run.folder}") from None
     finish_training(run, corpus, outcome, talk)
 
 
@@ -67,7 +67,7 @@ def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--model NAME] [--corpus NAME] [options]",
@@ -78,31 +78,31 @@ def make_parser(program: str) -> Parser:
     )
     add = parser.add_argument
     add("--model", metavar="NAME", help=f"one of: {', '.join(PRESETS)} (default {DEFAULT_MODEL})")
-    add("--corpus", metavar="NAME", help=f"the model's own, or one of: {', '.join(CORPORA)}")
+    add("--corpus", metavar="NAME", help=f"default: the model's; or one of: {', '.join(CORPORA)}")
     add("--data-dir", metavar="PATH", help="where the corpus is read from")
-    add("--epochs", type=number_of("epochs"), metavar="N", help="at most this many")
+    add("--epochs", type=number_of("epochs"), metavar="N", help="maximum number of epochs")
     seed = number_of("seed")
-    add("--seed", type=seed, metavar="N", help="of everything that is random (default 0)")
+    add("--seed", type=seed, metavar="N", help="random seed (default 0)")
     add(
         "--set", action="append", default=[], metavar="NAME=VALUE",
         help="a setting, such as model.units=64 or epochs=9; repeatable",
     )  # fmt: skip
-    add("--run-name", metavar="NAME", help="of the folder in tb_logs")
-    add("--resume", metavar="RUN", help="go on with a run folder, as it began")
+    add("--run-name", metavar="NAME", help="name of the run folder in tb_logs")
+    add("--resume", metavar="RUN", help="continue an interrupted or finished run")
     add("--summary", action="store_true", help="print the layers and stop")
     add_output_options(parser, quiet="print only the run folder")
     return parser
 
 
 def check_resume(args: Namespace) -> None:
-    """Raise `ValueError` where a run is to go on otherwise than it began."""
+    """Raise `ValueError` where `--resume` comes with options of a new run."""
     fresh = (args.corpus, args.data_dir, args.seed, args.run_name, args.model, *args.set)
     if args.resume and any(value is not None for value in fresh):
-        raise ValueError("--resume goes on as the run began: of the others it takes only --epochs")
+        raise ValueError("--resume keeps the settings of its run: give only --epochs with it")
 
 
 def setting(name: str) -> Callable[[str], list[str]]:
-    """Return what makes `--set` of another program's value.
+    """Return a function that turns another program's value into `--set`.
 
     Example:
         >>> setting("batch_size")("64")
@@ -129,6 +129,6 @@ examples:
   %(prog)s --model gru --corpus jsb --run-name gru-jsb
   %(prog)s --model cello --data-dir my_midi_files --set model.units=64
 
-Underscores do for dashes. Also read: --num_train_epochs, --dataset_name,
+Underscores work too. Also accepted: --num_train_epochs, --dataset_name,
 --learning_rate, --batch_size, --weight_decay, --resume_from_checkpoint.
 """

@@ -1,4 +1,4 @@
-"""What `bach-tf train` says of a training at its end."""
+"""The report of `bach-tf train` on a finished training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURES = {
 
 
 def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> None:
-    """Print what a training came to.
+    """Print the results of a training.
 
     Args:
         run: that was trained.
@@ -39,7 +39,7 @@ def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> Non
 
 
 def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -> dict:
-    """Return what there is to say of a training, as plain data.
+    """Return the results of a training as plain data.
 
     Args:
         folder: of the run.
@@ -50,8 +50,8 @@ def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -
     Returns:
         `run`, `recipe`, `corpus`, `epochs`, `best_epoch`, counted from 1, and of that epoch
         `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy`, the last two of the
-        validation, in nats per token and as a share; `seconds` of all epochs; `stopped`, why there
-        were no more of them; `files` of the run.
+        validation, in nats per token and as a fraction; `seconds` of all epochs; `stopped`, why
+        training stopped; `files` of the run.
         What the history does not hold is `None`.
     """
     best = _row_of(folder / HISTORY, outcome.best_epoch)
@@ -86,14 +86,14 @@ def training_table(record: dict) -> RenderableType:
     table.add_row(
         "nats per token", *(_or_dash(record[name], "{:.4f}") for name in ("train_nll", "best_nll"))
     )
-    shares = (record["train_accuracy"], record["best_accuracy"])
-    percent = (None if share is None else 100 * share for share in shares)
+    accuracies = (record["train_accuracy"], record["best_accuracy"])
+    percent = (None if each is None else 100 * each for each in accuracies)
     table.add_row("accuracy", *(_or_dash(value, "{:.1f} %") for value in percent))
     return Group("", table)
 
 
 def closing_lines(record: dict, generate: str = "bach-tf generate") -> str:
-    """Return the last two lines: what came out, where it is and what to do with it.
+    """Return the last two lines: the result, its folder and the next command.
 
     Args:
         record: as `training_record` returns it.

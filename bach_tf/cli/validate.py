@@ -28,7 +28,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
 
 
 def make_parser(program: str) -> Parser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog=program,
         usage="%(prog)s FOLDER [--report DIR]",
@@ -41,7 +41,7 @@ each; 4 pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH}) in every row.""",
     parser.add_argument("path", type=Path, metavar="FOLDER", help=folders)
     where = "for report.txt and the statistics (default: a folder of the cache)"
     parser.add_argument("--report", type=Path, metavar="DIR", help=where)
-    add_output_options(parser, quiet="print the name of the report alone")
+    add_output_options(parser, quiet="print only the name of the report")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What all codecs share: ids, names of tokens, and how ids become a piece and back."""
+"""The base of all codecs: ids, names of tokens, and how ids become a piece and back."""
 
 from __future__ import annotations
 

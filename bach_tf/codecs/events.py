@@ -34,7 +34,7 @@ class EventCodec(Codec):
     At one time keys are released before others are struck, both from the lowest up. A velocity
     holds for all notes after it, and comes only where it changes. A long wait is waits of 125
     steps and one more. The 413 events are those of S. Oore et al., "This Time with Feeling"
-    (2018), arXiv 1808.03715, where a step is 8 ms: 100 steps a quarter at 75 quarters a minute.
+    (2018), arXiv 1808.03715, where a step is 8 ms: 100 steps per quarter at a tempo of 75.
 
         id               4..131  132..259  260..384     385..416
         token            on:C-1  off:C-1   wait:1, ...  velocity:2, velocity:6, ...

@@ -15,7 +15,7 @@ from bach_tf.learning.runs import Run
 from bach_tf.score import Score
 from bach_tf.theory.metre import with_metre
 
-# In one call of the graph, so that memory is bounded: the transformer keeps 5 MB for each piece.
+# In one graph call, so that memory is bounded: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
 TOKENS_AT_ONCE = 1 << 20
 MOST_TOKENS = 1 << 27  # that `generate_ids` returns: half a gigabyte
@@ -41,17 +41,17 @@ def generate(run: Run, **how: Any) -> list[Score]:
 
 
 def decode_piece(codec: Codec, ids: np.ndarray) -> Score:
-    """Return the score of ids that begin with the start token, without silence at its beginning.
+    """Decode ids that begin with the start token; leading silence is removed.
 
-    Parts that tell no metre get the one that is found, so that bar lines stand where a musician
-    would write them.
+    Parts without a metre get an estimated one, so that bar lines stand where a musician would
+    write them.
     """
     score = codec.decode(ids[1:]).without_leading_silence()
     return with_metre(score) if codec.part_names else score
 
 
 def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
-    """Return how many steps of a piece's score are those of its prompt.
+    """Return the number of steps in a piece's score that come from its prompt.
 
     Args:
         codec: of the run.
@@ -100,17 +100,17 @@ def generate_batches(
     top_p: float = 1.0,
     sampler: Sampler | None = None,
 ) -> Iterator[np.ndarray]:
-    """Write pieces in the style of a run, as ids, some at a time.
+    """Write pieces in the style of a run, as ids, in batches.
 
     Args:
         run: a trained one.
-        length: of a piece in steps of the codec, its prompt counted; the model may end it earlier.
-        temperature: divides the logits; above 1 is more daring, 0 takes the likeliest notes, and
-            writes the same piece each time.
+        length: maximum length in steps of the codec, including the prompt.
+        temperature: divides the logits; above 1 is more daring, 0 takes the most probable
+            tokens, and writes the same piece each time.
         seed: piece `n` depends on it and on `n` alone.
-        num_outputs: how many pieces.
-        min_length: steps before which no piece ends, its prompt counted. A model that has learned
-            from short windows now and then ends a piece after a few notes.
+        num_outputs: number of pieces.
+        min_length: minimum length in steps, including the prompt. A model trained on short windows
+            now and then ends a piece after a few notes.
         prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
             The first one is the start token or what stands before the others.
         top_k: restrict sampling to so many of the most probable ids; 0 for all.
@@ -123,8 +123,8 @@ def generate_batches(
         `TOKENS_AT_ONCE` tokens, however many pieces there are.
 
     Raises:
-        ValueError: no step or piece to write, a prompt that leaves no room, or a temperature,
-            `top_k` or `top_p` that cannot be.
+        ValueError: no step or piece requested, a prompt that leaves no room, or an invalid
+            temperature, `top_k` or `top_p`.
     """
     codec = run.codec
     prompt = np.array([codec.START]) if prompt is None else prompt
@@ -152,7 +152,7 @@ def generate_batches(
 def make_prompt(
     run: Run, primer: str | None, seed: int = 0, length: int | None = None
 ) -> np.ndarray:
-    """Return the ids with which pieces are to begin: int32 `(1 + P,)`.
+    """Return the ids that pieces begin with: int32 `(1 + P,)`.
 
     Args:
         run: gives the codec, and the corpus.
@@ -160,8 +160,8 @@ def make_prompt(
             a passage of the training split, drawn at random; or tokens of the codec, separated by
             spaces. `None` for a piece from its beginning.
         seed: of the passage that is drawn.
-        length: steps of the primer, of which the rest is left out; for "corpus" a training
-            window when `None`, for others all of it.
+        length: use only this many steps of the primer; when `None`, a training window for
+            "corpus", otherwise all of it.
 
     Raises:
         ValueError: as `read_prompt`.
@@ -176,12 +176,12 @@ def make_prompt(
 
 
 def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
-    """Return a passage of the training split, of so many steps if the piece has them.
+    """Return a passage of the training split, of `length` steps if the piece is that long.
 
-    It begins where a training window may begin: there the model names places in a bar as it does
+    It begins where a training window may begin: there the model sees positions in a bar as it does
     at the beginning of a piece.
     """
-    # Pipeline and training are for those who ask for this: they take their time to import.
+    # Imported here, since the pipeline takes its time to import.
     from bach_tf.learning import prepare_corpus
     from bach_tf.learning.pipeline import load_split
 
@@ -194,5 +194,5 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     every = math.lcm(tokens_per_step, run.preset.model.period)
     last = tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
-    # The first id is what stands before the passage, as in a training window.
+    # The first id is the one before the passage, as in a training window.
     return piece[start : start + 1 + tokens_per_step * length]

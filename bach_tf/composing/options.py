@@ -75,7 +75,7 @@ def make_rendition(music: Music, tempo: float | None, program: int | str | None)
 
     Args:
         music: of the run's preset.
-        tempo: quarter notes a minute; the preset's when `None`.
+        tempo: quarter notes per minute; the preset's when `None`.
         program: General MIDI instrument, by name or 0..127; the preset's when `None`.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Primers and lengths of pieces, from a user's terms to steps and ids.
+"""Primers and lengths as users give them, converted to ids and steps.
 
-No TensorFlow here: a mistake is said before any of it is loaded.
+No TensorFlow here: a mistake is reported before it is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bach_tf.formats import READERS, read
 from bach_tf.formats.reading import Grid
 from bach_tf.score import Score
 
-FROM_CORPUS = "corpus"  # a primer that is cut out of the corpus at random
+FROM_CORPUS = "corpus"  # a primer drawn at random from the corpus
 # Ends a file's name and no token: a chord of notes may end as ".Eb4".
 FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
@@ -30,11 +30,11 @@ def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndar
     Args:
         codec: of the run.
         primer: a file of one of `READERS`, or tokens of the codec, separated by spaces.
-        length: steps of the primer, of which the rest is left out; all of it when `None`.
+        length: use only this many steps of the primer; all of it when `None`.
 
     Raises:
         ValueError: a file that cannot be read, music or a token that the codec does not know, or
-            tokens out of turn.
+            tokens out of order.
     """
     path = find_primer(primer)
     if path is None:
@@ -74,7 +74,7 @@ def read_primer(path: Path, grid: Grid) -> Score:
 
 
 def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
-    """Check that a piece goes on behind its prompt.
+    """Check that a piece is longer than its prompt.
 
     Args:
         codec: of the run.
@@ -82,7 +82,7 @@ def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
         length: of the piece, in steps.
 
     Raises:
-        ValueError: no step to write, or a prompt that leaves no room.
+        ValueError: no step requested, or a prompt that leaves no room.
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")
@@ -95,10 +95,10 @@ def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
 
 
 def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -> int:
-    """Return how many steps of a codec a user has asked for.
+    """Return the requested length in steps of a codec.
 
     Args:
-        codec: says what a step is.
+        codec: defines a step.
         length: in steps, if given.
         bars: of four quarters, if given.
         default: in steps, where neither is given.
@@ -119,7 +119,7 @@ def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -
 
 
 def _check_primer(path: Path) -> None:
-    """Raise `ValueError` unless there is such a file, of a kind that can be read."""
+    """Raise `ValueError` unless the file exists and its format can be read."""
     said, endings = shortened(path), ", ".join(READERS)
     if _is_file(path):
         try:
@@ -145,7 +145,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _near_names(path: Path) -> str:
-    """Return the files beside a missing one whose names come close, in words."""
+    """Return similar names of files beside a missing one, for a message."""
     try:
         beside = islice(path.parent.iterdir(), NEIGHBOURS)
         names = [file.name for file in beside if file.suffix.lower() in READERS]
@@ -156,7 +156,7 @@ def _near_names(path: Path) -> str:
 
 
 def _typed_prompt(codec, text: str) -> np.ndarray:
-    """Return the ids of tokens that a user has typed, which must stand in turn."""
+    """Return the ids of typed tokens, whose kinds must be in order."""
     try:
         prompt = parse_tokens(codec, text)
     except ValueError as error:
@@ -165,10 +165,10 @@ def _typed_prompt(codec, text: str) -> np.ndarray:
             f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
         ) from None
     period = len(codec.may_follow)
-    for place, token in enumerate(prompt[1:]):
-        if token == codec.END or not codec.may_follow[place % period, token]:
+    for position, token in enumerate(prompt[1:]):
+        if token == codec.END or not codec.may_follow[position % period, token]:
             raise ValueError(
-                f"Expected tokens of these kinds in turn: {', '.join(codec.voice_names)}. "
-                f"Received: {codec.tokens[token]!r} as number {place + 1}"
+                f"Expected tokens of these kinds in this order: {', '.join(codec.voice_names)}. "
+                f"Received: {codec.tokens[token]!r} as number {position + 1}"
             )
     return prompt

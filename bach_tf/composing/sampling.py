@@ -28,16 +28,16 @@ INPUTS = (  # of the compiled loop, as `Sampler.loop` takes them
 
 
 class Sampler:
-    """Writes pieces with a model, one token after another, carrying the model's state.
+    """Writes pieces with a model, token by token, carrying the model's state.
 
-    Compiled at the first call, and kept for the next ones, whatever their prompts, lengths,
-    temperatures, seeds and numbers of pieces: once more for `SPLIT_BATCHES_FROM` pieces, and once
+    Compiled at the first call and reused for other prompts, lengths, temperatures, seeds and
+    numbers of pieces: once more for `SPLIT_BATCHES_FROM` pieces, and once
     more with `top_k` or `top_p`. The cost of a token does not grow with the tokens before it,
     unless the model's own `step` does.
 
     Args:
         model: gives the logits.
-        codec: says which ids may follow where, and which one ends a piece.
+        codec: gives the ids that may follow at each position, and the end token.
 
     Example:
         >>> ids = Sampler(model, codec).sample(  # doctest: +SKIP
@@ -76,7 +76,7 @@ class Sampler:
             min_length: a piece does not end before so many ids, counted as `length` is; at
                 least one follows the prompt in any case.
             top_k: restrict sampling to so many of the most probable ids; 0 for all.
-            top_p: restrict sampling to the fewest ids that have this share of the probability,
+            top_p: restrict sampling to the fewest ids with this total probability,
                 after the temperature (the nucleus of Holtzman et al. 2020, arXiv 1904.09751).
             allowed: bool `(period, V)` of a period of its own, or `(V,)`: the only ids that may be
                 drawn at a position, such as those of a voice's range. What the codec forbids
@@ -105,7 +105,7 @@ class Sampler:
                 f"Expected at most {MOST_CHANCES:,} ids in one call. Received: "
                 f"{num_outputs:,} pieces of {length:,}. Draw them in parts, with `first`."
             )
-        check_likeliest(top_k, top_p)
+        check_top(top_k, top_p)
         vocab_size = self.codec.vocab_size
         top_k = min(top_k or vocab_size, vocab_size)
         # Sorting costs time: without need it is not in the graph.
@@ -270,43 +270,43 @@ def draw(
         chance: float32 `(N,)`, uniform in 0..1.
         temperature: float32 scalar; 0 takes the most probable id.
         top_k: int32 scalar, at least 1: of how many ids; all when `None`, whatever `top_p`.
-        top_p: float32 scalar in 0..1: the share of the probability that they have at least.
+        top_p: float32 scalar in 0..1: the probability mass that they have at least.
 
     Returns:
         int32 `(N,)`.
     """
     logits = tf.where(allowed, logits, -math.inf)
-    likeliest = tf.argmax(logits, axis=1, output_type=tf.int32)
+    greedy = tf.argmax(logits, axis=1, output_type=tf.int32)
     # Subtracting the highest first keeps the smallest temperatures finite.
     distances = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     scaled = distances / tf.where(temperature > 0, temperature, 1.0)
     if top_k is not None:
         everything = tf.greater_equal(top_k, tf.shape(scaled)[1]) & tf.greater_equal(top_p, 1.0)
         # Sorting costs time.
-        scaled = tf.cond(everything, lambda: scaled, lambda: keep_likeliest(scaled, top_k, top_p))
-    # Not divided by their sum: only their shares of the last one count.
+        scaled = tf.cond(everything, lambda: scaled, lambda: keep_top(scaled, top_k, top_p))
+    # Not normalised: each is compared with the last one.
     cumulative = tf.cumsum(tf.exp(scaled), axis=1)  # (N, V)
     below = cumulative <= chance[:, None] * cumulative[:, -1:]
     drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
-    return tf.where(temperature > 0, drawn, likeliest)
+    return tf.where(temperature > 0, drawn, greedy)
 
 
-def keep_likeliest(logits: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
+def keep_top(logits: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
     """Return the logits with all but the most probable ids of each row at minus infinity.
 
     Args:
         logits: float32 `(N, V)`.
-        top_k: int32 scalar: at most so many; of equally likely ids the lower ones.
+        top_k: int32 scalar: at most so many; of equally probable ids the lower ones.
         top_p: float32 scalar: the fewest whose probabilities sum up to at least this.
 
     Returns:
         float32 `(N, V)`.
     """
     order = tf.argsort(logits, axis=1, direction="DESCENDING", stable=True)  # (N, V)
-    shares = tf.nn.softmax(tf.gather(logits, order, batch_dims=1))
-    before = tf.cumsum(shares, axis=1, exclusive=True)  # of all that are likelier
-    place = tf.range(tf.shape(logits)[1])
-    kept = (place == 0) | ((before < top_p) & (place < top_k))  # (N, V), in the order
+    probs = tf.nn.softmax(tf.gather(logits, order, batch_dims=1))
+    before = tf.cumsum(probs, axis=1, exclusive=True)  # of the more probable ones
+    rank = tf.range(tf.shape(logits)[1])
+    kept = (rank == 0) | ((before < top_p) & (rank < top_k))  # (N, V), in the order
     kept = tf.gather(kept, tf.argsort(order, axis=1), batch_dims=1)
     return tf.where(kept, logits, -math.inf)
 
@@ -316,13 +316,13 @@ def check_temperature(temperature: float) -> None:
     if not 0 <= temperature <= HIGHEST_TEMPERATURE:
         raise ValueError(
             "`temperature` must be a number of at least 0 and at most "
-            f"{HIGHEST_TEMPERATURE}: higher is more daring, 0 always takes the likeliest note. "
+            f"{HIGHEST_TEMPERATURE}: higher is more daring, 0 is greedy. "
             f"Received: {shortened(temperature)}"
         )
 
 
-def check_likeliest(top_k: int, top_p: float) -> None:
-    """Raise `ValueError` unless `top_k` is a whole number and `top_p` a share above 0."""
+def check_top(top_k: int, top_p: float) -> None:
+    """Raise `ValueError` unless `top_k` is a whole number and `top_p` is in 0..1, 0 excluded."""
     if not 0 <= top_k < math.inf or top_k != int(top_k):
         raise ValueError(
             f"`top_k` must be a whole number, 0 for all ids. Received: {shortened(top_k)}"

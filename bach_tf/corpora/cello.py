@@ -20,15 +20,15 @@ ARCHIVE = Archive(
     "http://www.jsbach.net/midi/, into a folder and pass --data-dir FOLDER; or, if you have "
     "that archive, pass --data-dir cello_suites.tar.gz.",
 )
-SHARES = (0.8, 0.1, 0.1)  # of the movements: of six whole suites there are too few
-GRID = 12  # steps a quarter: sixteenths and triplets, where 98 % of the notes begin
+SPLIT_FRACTIONS = (0.8, 0.1, 0.1)  # of the movements: of six whole suites there are too few
+GRID = 12  # steps per quarter: sixteenths and triplets, where 98 % of the notes begin
 CELLO = 42  # General MIDI program, counted from 0
 # "BWV1007_05_MenuetI": the suite, the dance, and which of two.
 MOVEMENT = re.compile(r"(BWV)(\d+)_\d+_([A-Za-z]+?)(I*)")
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder: notes on a grid of 12 steps a quarter.
+    """Return the prepared folder: notes on a grid of 12 steps per quarter.
 
     Args:
         data_dir: the archive, a folder that holds it, or any folder of MIDI files.
@@ -40,7 +40,7 @@ def prepare(data_dir: Path | None = None) -> Path:
     Example:
         >>> folder = prepare(Path("cello_suites.tar.gz"))  # doctest: +SKIP
     """
-    return prepare_midi("cello", data_dir, ARCHIVE, read_movement, SHARES, dances_of)
+    return prepare_midi("cello", data_dir, ARCHIVE, read_movement, SPLIT_FRACTIONS, dances_of)
 
 
 def read_movement(path: Path) -> Score:

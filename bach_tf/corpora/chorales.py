@@ -30,9 +30,9 @@ from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import SILENCE, Score
 
 MOST_PROCESSES = 8  # each loads music21, and there are no more than a few hundred scores
-SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
+SPLIT_FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
 # The hash alone gave 66, 15 and 19 %: whole groups move, and the largest has 13 settings. This is
-# the first number from 0 on with which each share comes within two points of 60, 20 and 20.
+# the first number from 0 on with which each fraction comes within two points of 60, 20 and 20.
 SALT = "3"
 LONGEST_SILENCE_BARS = 1.5
 TURN = 6  # intervals: shorter ones, such as a scale of five notes, are common to many tunes
@@ -126,7 +126,7 @@ def split_by_melody(scores: dict[str, Score]) -> Pieces:
     nor another melody more or less moves it.
     """
     # A melody in two splits is a leak: Bach set the same soprano up to a dozen times.
-    pieces: Pieces = {split: {} for split in SHARES}
+    pieces: Pieces = {split: {} for split in SPLIT_FRACTIONS}
     melodies = {name: melody_of(score) for name, score in scores.items()}
     for group in melody_groups(melodies):
         split = split_of(min(melodies[name].line for name in group))
@@ -161,7 +161,7 @@ def is_same_melody(one: Melody, other: Melody) -> bool:
     """Return whether two settings are of one hymn.
 
     That is: the same title, or two fifths of the turns of the line with fewer of them. It
-    is a share of the fewer, because some settings have their repeats written out. Measured
+    is a fraction of the fewer, because some settings have their repeats written out. Measured
     on these chorales: settings of one tune share 0.4 to 1 of their turns, but a few that
     are much ornamented less, and for them there is the title; different tunes rarely share
     more than 0.35. Too many in a group costs little, too few is a leak.
@@ -189,9 +189,9 @@ def split_of(line: tuple[int, ...]) -> str:
     text = f"{SALT}{','.join(map(str, line))}"
     digest = hashlib.sha256(text.encode()).hexdigest()
     position = int(digest, 16) / 16 ** len(digest)  # 0..1, evenly
-    if position < SHARES["train"]:
+    if position < SPLIT_FRACTIONS["train"]:
         return "train"
-    return "valid" if position < SHARES["train"] + SHARES["valid"] else "test"
+    return "valid" if position < SPLIT_FRACTIONS["train"] + SPLIT_FRACTIONS["valid"] else "test"
 
 
 def _music(grid: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""What the house must know of a corpus."""
+"""What the package knows about a corpus."""
 
 from __future__ import annotations
 

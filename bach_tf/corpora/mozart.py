@@ -22,7 +22,7 @@ ARCHIVE = Archive(
     without="Without a network: fetch that file elsewhere and pass "
     "--data-dir mozart_sonatas.tar.gz, or pass --data-dir FOLDER with MIDI files of your own.",
 )
-SHARES = (0.7, 0.15, 0.15)
+SPLIT_FRACTIONS = (0.7, 0.15, 0.15)
 # Sixteenths and triplets: 98 % of the notes begin on it. On a grid twice as fine all do, but the
 # other 2 % are ornaments and fast runs, of which no two notes of a pitch fall together here.
 GRID = 12
@@ -30,7 +30,7 @@ PIANO = 0  # General MIDI program, counted from 0
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder: notes on a grid of 12 steps a quarter.
+    """Return the prepared folder: notes on a grid of 12 steps per quarter.
 
     Notes begin at the nearest step, almost all of them exactly; their lengths are as played. The
     voices are the channels of each track, and the time signature is that of the first movement.
@@ -46,7 +46,7 @@ def prepare(data_dir: Path | None = None) -> Path:
         >>> folder = prepare(Path("mozart_sonatas.tar.gz"))  # doctest: +SKIP
     """
     read = partial(read_midi, steps_per_quarter=GRID)
-    return prepare_midi("mozart", data_dir, ARCHIVE, read, SHARES)
+    return prepare_midi("mozart", data_dir, ARCHIVE, read, SPLIT_FRACTIONS)
 
 
 CORPUS = Corpus(

@@ -48,7 +48,7 @@ class Music:
         temperature: the default of generation; so are
         length: of a piece, in steps, and `min_length`, before which none ends;
         program: the General MIDI instrument, 0..127;
-        tempo_qpm: quarter notes a minute.
+        tempo_qpm: quarter notes per minute.
 
     Raises:
         ValueError: a value that is not of the type, or not within the bounds, of

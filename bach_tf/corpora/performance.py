@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from bach_tf.corpora.corpus import Corpus
-from bach_tf.corpora.mozart import ARCHIVE, PIANO, SHARES
+from bach_tf.corpora.mozart import ARCHIVE, PIANO, SPLIT_FRACTIONS
 from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
 from bach_tf.formats.midi import read_midi_seconds
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder: 100 steps a quarter, 8 ms each at 75 quarters a minute.
+    """Return the prepared folder: 100 steps per quarter, 8 ms each at 75 quarter notes per minute.
 
     The sonatas are in the same splits as those of the corpus `mozart`.
 
@@ -26,7 +26,7 @@ def prepare(data_dir: Path | None = None) -> Path:
     Example:
         >>> folder = prepare(Path("my_recordings"))  # doctest: +SKIP
     """
-    return prepare_midi("performance", data_dir, ARCHIVE, read_midi_seconds, SHARES)
+    return prepare_midi("performance", data_dir, ARCHIVE, read_midi_seconds, SPLIT_FRACTIONS)
 
 
 CORPUS = Corpus(

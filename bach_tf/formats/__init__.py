@@ -193,7 +193,7 @@ def check_room_in(endings: Sequence[str], codec: Grained, steps: int, tempo_qpm:
         endings: of the formats.
         codec: that will decode the scores.
         steps: of a piece at most, as the codec counts them.
-        tempo_qpm: quarter notes a minute.
+        tempo_qpm: quarter notes per minute.
 
     Raises:
         ValueError: a grid that a format cannot hold, or sound that may be longer than an hour.

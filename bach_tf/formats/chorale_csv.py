@@ -77,6 +77,6 @@ def check_csv_grid(steps_per_quarter: int) -> None:
     """
     if steps_per_quarter != STEPS_PER_QUARTER:
         raise ValueError(
-            f"A CSV grid has a row for each sixteenth, {STEPS_PER_QUARTER} steps a quarter. "
-            f"Received: {steps_per_quarter} steps a quarter. Choose another format."
+            f"A CSV grid has a row for each sixteenth, {STEPS_PER_QUARTER} steps per quarter. "
+            f"Received: {steps_per_quarter} steps per quarter. Choose another format."
         )

@@ -23,7 +23,7 @@ class Rendition:
     It is checked here, once, so that no format forgets to.
 
     Args:
-        tempo_qpm: quarter notes a minute of the whole piece; as the score says when `None`.
+        tempo_qpm: quarter notes per minute of the whole piece; as the score says when `None`.
         program: General MIDI instrument of all voices, 0..127; those of the score's parts when
             `None`.
         programs: of the first voices, where they are to differ; `program` for the others.
@@ -88,7 +88,7 @@ class Rendition:
         return self.tuning != EQUAL or self.reference_hz != CONCERT_PITCH_HZ
 
     def tempo_of(self, score: Score) -> float:
-        """Return the quarter notes a minute of a piece: the first where it says several.
+        """Return the quarter notes per minute of a piece: the first where it says several.
 
         Raises:
             ValueError: the score has a tempo outside what MIDI can say.

@@ -1,7 +1,7 @@
 """From a corpus to a trained run: the pipeline, fitting, checkpoints and run folders.
 
-What trains is imported when it is first used: a program that only opens a run, as generation does,
-imports `bach_tf.learning.runs` and nothing that fits a model.
+Training code is imported when it is first used: a program that only opens a run, such as
+generation, imports `bach_tf.learning.runs` and nothing that fits a model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happens in each epoch: its time, the dropout's seeds, the precision, stopping at NaN."""
+"""Callbacks of an epoch: timing, seeds of dropout, precision, stopping at NaN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Note in the logs how many seconds each epoch took, validation included."""
+    """Log the seconds of each epoch, including validation."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         self.began = time.monotonic()
@@ -35,7 +35,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class ReseedDropout(keras.callbacks.Callback):
-    """Draw each epoch's dropout from the seed and the epoch, so that a resumed one repeats it."""
+    """Seed dropout from the seed and the epoch, so that a resumed run repeats it."""
 
     def __init__(self, seed: int):
         super().__init__()
@@ -56,7 +56,7 @@ class Bfloat16(keras.callbacks.Callback):
     """Multiply matrices in bfloat16 while a model trains; the weights and all else stay float32.
 
     Where the processor has instructions for it, an epoch of the chorale model takes three
-    quarters of the time. What is measured is measured in float32.
+    quarters of the time. Validation runs in float32.
     """
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
@@ -73,7 +73,7 @@ class Bfloat16(keras.callbacks.Callback):
 
 
 def precision_callbacks(preset: Preset) -> list[keras.callbacks.Callback]:
-    """Return what multiplies in bfloat16 where the preset asks for it and the processor can."""
+    """Return the bfloat16 callbacks where the preset asks and the processor can."""
     return [Bfloat16()] if preset.training.bfloat16 and has_bfloat16() else []
 
 
@@ -82,7 +82,7 @@ def _multiply_in_bfloat16(on: bool) -> None:
 
 
 def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether the processor multiplies bfloat16; elsewhere it would only imitate that."""
+    """Return whether the processor multiplies bfloat16 natively."""
     try:
         text = cpuinfo.read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""The state of a training after each epoch, from which it goes on as if it had never stopped.
+"""The state of a training after each epoch, from which it resumes exactly.
 
 RUN/checkpoint/
   epoch_0007.weights.h5   the weights and the optimiser after the last finished epoch
@@ -51,19 +51,19 @@ class Checkpoint(keras.callbacks.Callback):
         self.early_stopping = keras.callbacks.EarlyStopping(
             monitor=MONITOR, mode="min", patience=run.preset.training.patience
         )
-        # Puts the averages of the weights in their place as long as something is measured.
+        # Swaps in the averaged weights during validation.
         self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.training.average else []
 
     @property
     def stopped(self) -> bool:
-        """Whether the training has come to its end before the last epoch."""
+        """Whether the training ended before the last epoch."""
         return self.state["stopped"]
 
     def restore(self) -> int:
         """Load the state if there is one; return the number of finished epochs.
 
         Where the last checkpoint is damaged, the one before is taken. Where the best weights are
-        damaged, those of the checkpoint take their place. Both are said on stderr.
+        damaged, those of the checkpoint replace them. Both are reported on stderr.
 
         Raises:
             ValueError: no checkpoint is whole, or there is none beside trained weights.
@@ -114,7 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
                 average.on_test_end()
 
     def _write(self) -> None:
-        """Write the weights under the epoch's name, then, at one stroke, the state that says so."""
+        """Write the weights under the epoch's name, then the state that refers to them."""
         self.folder.mkdir(exist_ok=True)
         self.state["weights"] = f"epoch_{self.state['epoch']:04d}.weights.h5"
         write_weights(self.run.model, self.folder / self.state["weights"])
@@ -128,7 +128,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.former = self.state
 
     def _load(self) -> dict:
-        """Return the newest state that is whole; the model has its weights then."""
+        """Load the newest intact state, with its weights."""
         problems = []
         for name in (STATE, PREVIOUS):
             try:
@@ -140,25 +140,25 @@ class Checkpoint(keras.callbacks.Callback):
                 problems.append(str(error))
             else:
                 for problem in problems:
-                    _say(f"{problem} Going on from the checkpoint after epoch {state['epoch']}.")
+                    _say(f"{problem} Resuming from the checkpoint after epoch {state['epoch']}.")
                 return state
         folder = self.run.folder
         raise ValueError(
-            f"{problems[0]} Training cannot go on without it. Put back a copy of {self.folder}, "
-            f"or train anew under another name."
-            + (f" {folder / WEIGHTS} can be used still." if (folder / WEIGHTS).exists() else "")
+            f"{problems[0]} Training cannot continue without it. Restore a copy of {self.folder}, "
+            f"or train a new run with another name."
+            + (f" {folder / WEIGHTS} can still be used." if (folder / WEIGHTS).exists() else "")
         )
 
     def _refuse_trained_weights(self) -> None:
-        """Raise `ValueError` where weights were trained and their checkpoint is gone."""
+        """Raise `ValueError` where a trained run has lost its checkpoint."""
         if (self.run.folder / WEIGHTS).exists():
             raise ValueError(
                 f"{self.run.folder} has trained weights and no checkpoint ({self.folder / STATE}): "
-                "training cannot go on. Train anew under another name."
+                "training cannot continue. Train a new run with another name."
             )
 
     def _infer_factor(self) -> None:
-        """Find the plateaus' factor of an older version, which lowered the rate itself."""
+        """Derive the plateau factor of an older version, which lowered the rate itself."""
         preset, epoch = self.run.preset, self.state["epoch"]
         factor = 1.0
         if (
@@ -169,7 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.plateau.factor = factor
 
     def _mend_best_weights(self) -> None:
-        """Put the checkpoint's weights in the place of the best ones where those are damaged."""
+        """Replace damaged best weights by those of the checkpoint."""
         path = self.run.folder / WEIGHTS
         try:
             read_weights(build_model(self.run.preset, self.run.codec), path)
@@ -179,7 +179,9 @@ class Checkpoint(keras.callbacks.Callback):
         except ValueError as error:
             problem = str(error)
         if not all(np.isfinite(weights).all() for weights in self.run.model.get_weights()):
-            raise ValueError(f"{problem} The checkpoint holds NaN. Train anew under another name.")
+            raise ValueError(
+                f"{problem} The checkpoint holds NaN. Train a new run with another name."
+            )
         for average in self.averages:
             average.set_model(self.run.model)
         self._keep()
@@ -189,7 +191,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.state = self.former = self.state | {"best": measured, "best_epoch": epoch}
         replace_json(self.folder / STATE, self.state)
         lost = "" if best == epoch else f" Those of epoch {best or '?'}, the best, are lost."
-        _say(f"{problem} The weights of epoch {epoch} take their place.{lost}")
+        _say(f"{problem} Using the weights of epoch {epoch} instead.{lost}")
 
 
 def read_state(path: Path) -> dict:

@@ -1,4 +1,4 @@
-"""What corpus a run is trained on: its hash in the run folder, so that no other takes its place."""
+"""The hash of a run's corpus, kept in its folder so that a resumed run uses the same one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def keep_corpus(run: Path, corpus: Path) -> None:
 
 
 def check_corpus(run: Path, corpus: Path) -> None:
-    """Raise `ValueError` unless a run is to go on with the corpus it began with.
+    """Raise `ValueError` unless the corpus is the one that the run began with.
 
-    A run of an older version, which has kept none, takes this one for its own.
+    A run of an older version has no record; it adopts this corpus.
 
     Args:
         run: the run folder.
@@ -46,7 +46,7 @@ def check_corpus(run: Path, corpus: Path) -> None:
     if now["sha256"] != kept["sha256"]:
         raise ValueError(
             f"The corpus of {run} has changed since its training began: "
-            f"{_difference(kept['pieces'], now['pieces'])}. Put the former files back to go on, "
+            f"{_difference(kept['pieces'], now['pieces'])}. Restore the former files to continue, "
             "or train a new run on the corpus as it is now."
         )
 
@@ -73,7 +73,7 @@ def _read(path: Path) -> dict | None:
 
 
 def _difference(then: dict[str, str], now: dict[str, str]) -> str:
-    """Return in words which pieces differ."""
+    """Describe which pieces differ."""
     kinds = {
         "changed": [name for name in then if now.get(name, then[name]) != then[name]],
         "missing": [name for name in then if name not in now],

@@ -1,4 +1,4 @@
-"""What a preset is trained on and measured with."""
+"""The data that a preset is trained and evaluated on."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def make_windowing(preset: Preset) -> Windowing:
 
 
 def check_model(preset: Preset, codec: Codec) -> None:
-    """Raise `ValueError` where a model cannot read the codec's steps, or would misname places.
+    """Raise `ValueError` where a model does not fit the codec's steps or the stride.
 
-    A window must begin where places in a bar are named as at the beginning of a piece.
+    A window must begin where the position embedding is that of the beginning of a piece.
     """
     tokens = len(codec.may_follow)
     wanted = choose(MODELS, preset.model.architecture, "model").tokens_per_step
@@ -100,7 +100,7 @@ def make_batches(
 
 
 def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> tf.data.Dataset:
-    """Return what a run is measured with: pieces of a split, or windows where those are split.
+    """Return the batches of an evaluation: pieces of a split, or windows where those are split.
 
     Raises:
         ValueError: nothing to measure, or a piece that the codec cannot hold.

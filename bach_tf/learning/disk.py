@@ -19,13 +19,13 @@ FULL = {
 
 @contextmanager
 def full_disk_named(run: Path) -> Iterator[None]:
-    """Say which folder is full, and how to go on, where a block finds no space on the disk.
+    """Raise an error that names the folder and the next command when the disk is full.
 
     Args:
         run: the run folder.
 
     Raises:
-        OSError: no space is left; other errors are raised as they are.
+        OSError: no space is left; other errors pass through.
     """
     try:
         yield
@@ -34,7 +34,7 @@ def full_disk_named(run: Path) -> Iterator[None]:
             raise
         raise OSError(
             f"{run} cannot be written: {reason}. The last finished epoch is kept. Make room, then "
-            f"go on with: bach-tf train --resume {run}"
+            f"continue with: bach-tf train --resume {run}"
         ) from error
 
 

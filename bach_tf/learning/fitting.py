@@ -54,7 +54,7 @@ FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training came to.
+    """The result of a training.
 
     Args:
         epochs: finished in all.
@@ -74,17 +74,17 @@ class Outcome:
 
 
 def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
-    """Prepare the preset's corpus and make a fresh run; return it and the prepared folder.
+    """Prepare the preset's corpus and create a run; return it and the prepared folder.
 
     Args:
         preset: the settings.
         name: of the run folder; the recipe and the time when `None`.
 
     Raises:
-        ValueError: an unknown corpus, codec, model or optimiser, sizes that cannot be, a
-            corpus that cannot be read or is not sound, or a run of that name.
+        ValueError: an unknown corpus, codec or model, invalid sizes, a corpus that cannot be read
+            or is invalid, or an existing run of that name.
     """
-    # Mistakes are said before the corpus is built and a folder made.
+    # Mistakes are reported before the corpus is built and a folder is created.
     make_windowing(preset)
     rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)
@@ -96,7 +96,7 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
 
 
 def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
-    """Open a run to go on with it; return it and the prepared folder of its corpus.
+    """Open a run to resume it; return it and the prepared folder of its corpus.
 
     Args:
         folder: of the run.
@@ -112,7 +112,7 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
     with full_disk_named(folder), locked(folder / CHECKPOINT):
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
-        # The checkpoint has the weights; where none is written yet, they are drawn as at first.
+        # The checkpoint has the weights; without one they are drawn again from the seed.
         run = Run(folder, preset, codec, build_model(preset, codec))
         return replace(run, preset=longer), corpus
 
@@ -143,7 +143,7 @@ def fit(
     verbose: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
-    """Train until the last epoch or until validation no longer gets better.
+    """Train until the last epoch or until validation stops improving.
 
     Goes on from the checkpoint in the run's folder if there is one: the same epochs follow
     as if the training had never stopped. At the end `run.model` has the best weights.
@@ -161,14 +161,14 @@ def fit(
         OSError: the run's folder cannot be written.
     """
     with full_disk_named(run.folder), locked(run.folder / CHECKPOINT):
-        replace_preset(run, run.preset)  # one that goes on may have another last epoch
+        replace_preset(run, run.preset)  # a resumed run may have another last epoch
         _fit(run, batches, validation, verbose, callbacks)
     load_weights(run)
     return read_outcome(run)
 
 
 def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
-    """Train from the checkpoint on, if there is one; the best weights are in the folder then."""
+    """Train, from the checkpoint if there is one; the best weights end up in the folder."""
     preset = run.preset
     compile_model(run.model, preset)
     checkpoint = Checkpoint(run)
@@ -243,7 +243,7 @@ def _callbacks(
 
 
 def _close(callbacks: list[keras.callbacks.Callback]) -> None:
-    """Close the files of callbacks whose training did not end, which Keras leaves open."""
+    """Close the files of callbacks after an interrupted training, which Keras leaves open."""
     if not callbacks[-1].began:
         return
     for callback in callbacks:
@@ -253,7 +253,7 @@ def _close(callbacks: list[keras.callbacks.Callback]) -> None:
 
 
 def read_outcome(run: Run) -> Outcome:
-    """Return what the training of a run has come to, out of its folder.
+    """Return the result of a run's training, read from its folder.
 
     Raises:
         ValueError: a history or a checkpoint that cannot be read.
@@ -262,7 +262,7 @@ def read_outcome(run: Run) -> Outcome:
     path = run.folder / CHECKPOINT / STATE
     state = read_state(path) if path.exists() else {}
     best = min(rows, key=lambda row: row[MONITOR] if np.isfinite(row[MONITOR]) else np.inf)
-    # Not the least loss where the weights of that epoch were lost.
+    # Not the lowest loss where the weights of that epoch were lost.
     kept = state.get("best_epoch") or best["epoch"] + 1
     best = next((row for row in rows if row["epoch"] + 1 == kept), best)
     return Outcome(
@@ -275,7 +275,7 @@ def read_outcome(run: Run) -> Outcome:
 
 
 def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
-    """Return why a training has no more epochs than there are rows; see `Outcome`."""
+    """Return why a training stopped; see `Outcome`."""
     if not np.isfinite(rows[-1].get("loss", 0.0)):
         return f"NaN in epoch {int(rows[-1]['epoch']) + 1}"
     if len(rows) >= epochs:

@@ -16,7 +16,7 @@ NO_VALUE = "NA"  # in a column that an epoch has nothing for
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Add a row to the history after each epoch; the file is replaced as a whole.
+    """Add a row to the history after each epoch, atomically.
 
     Args:
         path: of the CSV file.
@@ -35,11 +35,11 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 def drop_later_rows(path: Path, epochs: int) -> None:
-    """Cut from a history what was written after the checkpoint; other rows stay as they are.
+    """Remove the rows that were written after the checkpoint.
 
     Args:
-        path: of the CSV file; nothing is done where there is none.
-        epochs: the rows of so many stay.
+        path: of the CSV file, which need not exist.
+        epochs: number of rows to keep.
     """
     lines = _lines(path)
     kept = lines[:1] + [line for line in lines[1:] if _epoch_of(line) in range(epochs)]
@@ -51,7 +51,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
     """Return the rows of a history; NaN where a cell is no number.
 
     Raises:
-        ValueError: no rows, or no column that validation is in; the message names the file.
+        ValueError: no rows, or no column for validation; the message names the file.
     """
     rows = [
         {name: _number(cell) for name, cell in row.items() if name is not None}

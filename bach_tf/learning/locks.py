@@ -1,4 +1,4 @@
-"""A lock that one process has at a time, and that ends with the process."""
+"""A lock that one process holds at a time and that is released when it ends."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only one who trains a run while the block runs.
+    """Hold the training lock of a run while the block runs.
 
-    The system lets go of the lock when the process ends, however it ends. Who only reads a run
-    needs none.
+    The system releases the lock when the process ends, however it ends. Reading a run needs no
+    lock.
 
     Args:
         folder: the run's folder of checkpoints, made if absent.
 
     Raises:
-        ValueError: another training, of this process or another, has the run.
+        ValueError: the run is being trained, by this process or another.
         OSError: the folder cannot be written.
     """
     folder.mkdir(exist_ok=True)
@@ -68,7 +68,7 @@ def _take(handle: int, run: Path) -> None:
 
 
 def _owner(handle: int) -> str:
-    """Return who has written itself into the lock."""
+    """Return the owner noted in the lock file."""
     try:
         return os.read(handle, 200).decode(errors="replace").strip() or "another process"
     except OSError:  # Windows does not let others read what is locked

@@ -1,4 +1,4 @@
-"""What an epoch reports, as a mean over all tokens that count.
+"""The metrics of an epoch, as means over all counted tokens.
 
 Keras' own metrics take the mean of each row first. A batch of long pieces then counts for no more
 than one of short ones, and what stands in the history is not what the evaluation measures.
@@ -41,5 +41,5 @@ def nats(targets: Tensor, logits: Tensor) -> Tensor:
 
 
 def hits(targets: Tensor, logits: Tensor) -> Tensor:
-    """Return 1 where a target is the likeliest id, else 0: float32 `(B, T)`."""
+    """Return 1 where a target is the most probable id, else 0: float32 `(B, T)`."""
     return keras.metrics.sparse_categorical_accuracy(targets, logits)

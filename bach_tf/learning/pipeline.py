@@ -19,13 +19,13 @@ from bach_tf.codecs import PAD, Codec
 from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
 from bach_tf.score import Score
 
-PARALLEL = usable_cores()  # elements that are made at the same time; in the same order
-AHEAD = 2  # batches that are made while one is trained on
-WINDOW_SHARES = (0.7, 0.15, 0.15)  # of the windows, where windows are split
+PARALLEL = usable_cores()  # elements prepared in parallel, in deterministic order
+AHEAD = 2  # batches prepared ahead
+WINDOW_FRACTIONS = (0.7, 0.15, 0.15)  # of the windows, where windows are split
 
 
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Return a dataset whose iterators do not tune themselves.
+    """Return a dataset with autotuning switched off.
 
     With TensorFlow 2.16 the thread that tunes an iterator sleeps 10 ms, then 20, 40 and so on up to
     a minute; whoever is done with the iterator often has to wait until it wakes: an epoch of 3
@@ -38,7 +38,7 @@ def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The ids of several pieces, one after the other.
+    """The ids of several pieces, concatenated.
 
     Args:
         ids: int32 `(N,)`, all tokens of all pieces.
@@ -126,12 +126,12 @@ class Windowing:
 
     @property
     def shifts(self) -> range:
-        """The semitones a piece may be moved by."""
+        """The possible transpositions in semitones."""
         return range(self.transpose[0], self.transpose[1] + 1)
 
 
 class TrainingBatches:
-    """Batches of windows of transposed pieces, without end, one epoch after another.
+    """Batches of windows of transposed pieces, endless, one epoch after another.
 
     Each piece is moved by a random shift that keeps it within the vocabulary, drawn afresh in
     every epoch; each window stays within one piece; all windows come once in an epoch, in
@@ -179,7 +179,7 @@ class TrainingBatches:
         self._allowed = tf.constant(_allowed_shifts(pieces, table))  # (P, S)
 
     def dataset(self, first_epoch: int = 0) -> tf.data.Dataset:
-        """Return the batches from an epoch on, without end.
+        """Return endless batches, starting from an epoch.
 
         Yields inputs int32 `(B, T)`, targets int32 `(B, T)` (the inputs one token on) and
         weights float32 `(B, T)`; `steps_per_epoch` of them are an epoch.
@@ -214,7 +214,7 @@ class TrainingBatches:
 def evaluation_batches(
     pieces: Pieces, codec: Codec, batch_size: int = 32, context: int | None = None
 ) -> tf.data.Dataset:
-    """Return pieces as they are, to measure the likelihood of each token once.
+    """Return untransposed pieces, to evaluate each token once.
 
     Whole pieces, the shortest first, padded to the longest of a batch; or windows of
     `context` steps every half of that, of which the second half counts: so each token has at
@@ -246,7 +246,7 @@ def evaluation_batches(
 def split_windows(
     pieces: Pieces, codec: Codec, windowing: Windowing, seed: int
 ) -> dict[str, np.ndarray]:
-    """Deal the windows of all pieces out to the splits at random, as some recipes do.
+    """Assign the windows of all pieces to splits at random, as some recipes do.
 
     This is a leak: most tokens of a held-out window stand in windows of the training too. It is
     here to be compared with figures that were measured in the same way.
@@ -256,14 +256,14 @@ def split_windows(
     """
     starts, _ = _window_starts(pieces, *_in_tokens(windowing, codec))
     order = np.random.default_rng(seed).permutation(starts.size)
-    bounds = np.cumsum(np.multiply(WINDOW_SHARES[:-1], starts.size).astype(int))
+    bounds = np.cumsum(np.multiply(WINDOW_FRACTIONS[:-1], starts.size).astype(int))
     return {split: np.sort(part) for split, part in zip(SPLITS, np.split(order, bounds))}
 
 
 def last_step_batches(
     pieces: Pieces, codec: Codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
 ) -> tf.data.Dataset:
-    """Return the given windows, of which only the last step counts, as some recipes do.
+    """Return the given windows, with only the last step counted, as some recipes do.
 
     It is the last token where a step has one, and that of every voice where it has several.
 

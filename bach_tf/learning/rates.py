@@ -69,8 +69,8 @@ class RateSchedule(keras.callbacks.Callback):
         self.plateau = plateau
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        share = rate_of_epoch(self.preset, epoch, self.plateau.factor)
-        self.model.optimizer.learning_rate = self.preset.training.learning_rate * share
+        fraction = rate_of_epoch(self.preset, epoch, self.plateau.factor)
+        self.model.optimizer.learning_rate = self.preset.training.learning_rate * fraction
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         assert logs is not None  # Keras gives them

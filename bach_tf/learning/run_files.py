@@ -1,4 +1,4 @@
-"""The settings in a run folder, which a person may have edited; no TensorFlow here."""
+"""The settings in a run folder, which may have been edited by hand. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def read_settings(folder: Path) -> tuple[Preset, Codec]:
     """Return the preset and the codec of a run folder.
 
     Raises:
-        ValueError: a file that is missing, no JSON, or has settings that cannot be; the message
-            names the file and the setting.
+        ValueError: a file that is missing, not JSON, or holds invalid settings; the message names
+            the file and the setting.
     """
     preset, codec = read_preset(folder), read_codec(folder)
     if not isinstance(codec, CODECS[preset.music.codec]):
@@ -63,8 +63,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the settings in a file of any content.
 
     Raises:
-        ValueError: it is missing or too large, no UTF-8, no JSON or nested too deeply, or holds
-            something else than names and values.
+        ValueError: it is missing, too large, not UTF-8, not JSON, nested too deeply, or not an
+            object.
     """
     try:
         content = read_limited(path, LARGEST_BYTES)

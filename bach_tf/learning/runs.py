@@ -1,4 +1,4 @@
-"""Run folders: what a training leaves, and all that later commands read.
+"""Run folders: the output of a training, and the input of all later commands.
 
 tb_logs/NAME/
   preset.json          every setting
@@ -102,7 +102,7 @@ def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
         dated: whether the time is added to the name, and a number where that is taken too.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name is in use.
     """
     begun = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     numbered = [begun, *(f"{begun}-{number}" for number in range(2, 1000))]
@@ -114,7 +114,7 @@ def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
 
 
 def _taken(folder: Path) -> str:
-    return f"{folder} exists already. Choose another name, or go on with --resume {folder}."
+    return f"{folder} exists already. Choose another name, or continue it with --resume {folder}."
 
 
 def load_run(folder: Path) -> Run:
@@ -136,7 +136,7 @@ def load_run(folder: Path) -> Run:
 def _check_fits(folder: Path, preset: Preset, codec) -> None:
     """Raise `ValueError` where a file cannot hold the weights of its settings.
 
-    Somebody has edited the settings: without this a model of gigabytes would be made first.
+    The settings were edited: without this check a model of gigabytes would be built first.
     """
     model = preset.model
     expected = MODELS[model.architecture].count_weights(model.settings, codec.vocab_size)
@@ -145,12 +145,12 @@ def _check_fits(folder: Path, preset: Preset, codec) -> None:
         raise ValueError(
             f"{folder / PRESET}: expected the settings of the weights beside it, got those of "
             f"about {expected:,} weights, which {WEIGHTS} of {bytes_there:,} bytes cannot hold. "
-            "Put back the settings it was trained with."
+            "Restore the settings it was trained with."
         )
 
 
 def load_settings(folder: Path) -> tuple[Preset, Codec]:
-    """Return the preset and the codec of a run folder: without its model, and so at once.
+    """Return the preset and the codec of a run folder, without building its model.
 
     Raises:
         ValueError: it is not a run folder, or its files cannot be read.
@@ -172,7 +172,7 @@ def load_trained_run(folder: Path) -> Run:
     if not (folder / WEIGHTS).exists():
         raise ValueError(
             f"{folder} has no weights yet: no epoch has finished. "
-            f"Go on with: bach-tf train --resume {folder}"
+            f"Continue with: bach-tf train --resume {folder}"
         )
     return run
 
@@ -190,7 +190,7 @@ def list_runs(runs: Path = RUNS) -> list[Path]:
         try:
             if weights.is_file():
                 found.append((weights.stat().st_mtime_ns, weights.parent))
-        except OSError:  # removed in between, or not ours to read
+        except OSError:  # removed in between, or not readable
             continue
     return [folder for _, folder in sorted(found)]
 
@@ -202,7 +202,7 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
         name: a run folder, the name of one in `RUNS`, or `SHIPPED` for the weights that come with
             the package. `None` for the newest in `RUNS`, or the shipped weights where there
             is none.
-        recipe: a name in `PRESETS`; of a run that has no name, only such a one.
+        recipe: a name in `PRESETS`; where no name is given, only runs of this preset.
 
     Raises:
         ValueError: there is none, or no such recipe.
@@ -236,7 +236,7 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
 
 
 def check_run_name(name: str, runs: Path = RUNS) -> None:
-    """Raise `ValueError` for a name that a new run cannot have, before anything is prepared.
+    """Raise `ValueError` for a name that no new run can have.
 
     Example:
         >>> check_run_name("gru-jsb", Path("absent"))
@@ -249,7 +249,7 @@ def check_run_name(name: str, runs: Path = RUNS) -> None:
 
 
 def run_name(folder: Path) -> str:
-    """Return what a user types to name a run: `find_run` of it is the folder."""
+    """Return the name by which a user refers to a run; `find_run` takes it."""
     return SHIPPED if folder == PRETRAINED else str(folder)
 
 
@@ -283,7 +283,7 @@ def _is_of(folder: Path, recipe: str | None) -> bool:
 
 
 def _choices() -> str:
-    """Return in words which runs there are: the newest."""
+    """List the newest runs, for a message."""
     runs = list_runs()
     names = [printable(str(run)) for run in runs[-SHOWN:]] + [SHIPPED] * has_shipped_weights()
     more = f" and {len(runs) - SHOWN} older ones" if len(runs) > SHOWN else ""
@@ -307,12 +307,12 @@ def load_weights(run: Run) -> None:
 
 
 def _cure(folder: Path) -> str:
-    """Return what can be done where the weights of a run are damaged."""
+    """Return a hint for a run whose weights are damaged."""
     if folder == PRETRAINED:
         return "Install bach_tf again."
     if (folder / CHECKPOINT).is_dir():
-        return f"The checkpoint can take its place: bach-tf train --resume {folder}"
-    return "Put back a copy, or train a new run."
+        return f"Resume from the checkpoint: bach-tf train --resume {folder}"
+    return "Restore a copy, or train a new run."
 
 
 def save_weights(run: Run) -> None:

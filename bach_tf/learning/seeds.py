@@ -1,4 +1,4 @@
-"""Random generators of our own, which leave the caller's alone."""
+"""Seeds that leave the caller's random generators untouched."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def weights_drawn_from(seed: int) -> Iterator[None]:
-    """Let the weights and the dropout of models made in the block depend on the seed alone.
+    """Make the weights and the dropout of models built in the block depend only on the seed.
 
-    Keras seeds what it is not given a seed for with Python's `random`. Its own
-    `keras.utils.set_random_seed` would leave the caller's generators, those of NumPy and
-    TensorFlow among them, at our seed.
+    Keras draws the seeds it is not given from Python's `random`. Its own
+    `keras.utils.set_random_seed` would reseed the caller's generators too, including NumPy's and
+    TensorFlow's.
 
     Args:
-        seed: of what is made in the block.
+        seed: for all models built in the block.
 
     Example:
         >>> random.seed(1)

@@ -1,4 +1,4 @@
-"""Files of weights with their checksums: what is read is what was written, or an error.
+"""Weight files with checksums: reading returns what was written, or raises an error.
 
 The checksums lie beside the weights, in `checksums.json`: `{name: [SHA-256, ...]}`. While a file
 is being replaced both hashes, of the former file and of the new one, are listed there, so that a
@@ -41,15 +41,15 @@ def write_weights(model: NextTokenModel, path: Path) -> None:
 
 
 class InMemory(io.BytesIO):
-    """Bytes that Keras takes for a file of weights: HDF5 itself crashes where a disk is full."""
+    """A buffer that Keras accepts as a weight file; HDF5 itself crashes on a full disk."""
 
     def __str__(self) -> str:
-        """Return a name with the ending that Keras asks for."""
+        """Return a name with the ending that Keras requires."""
         return "in-memory.weights.h5"
 
 
 def keep_checksum(path: Path, sha256: str) -> None:
-    """List the checksum of a file that is about to be written, besides that of the one there.
+    """Add the checksum of a file about to be written to that of the existing file.
 
     Args:
         path: of the file.

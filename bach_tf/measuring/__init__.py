@@ -1,1 +1,1 @@
-"""What is measured and shown: likelihoods, n-grams, counterpoint, plots, TensorBoard."""
+"""Evaluation: likelihoods, n-grams, counterpoint, plots, TensorBoard."""

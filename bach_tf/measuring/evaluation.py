@@ -1,4 +1,4 @@
-"""The exact likelihood of pieces under a run, and what the notes of its own pieces do."""
+"""The exact likelihood of a corpus under a run, and the counterpoint of the run's own pieces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bach_tf.measuring.ngrams import measure_ngrams
 from bach_tf.models import NextTokenModel
 from bach_tf.score import STEPS_PER_QUARTER
 
-VOICE, PLACE = "voice", "step of the bar"  # by which tokens are grouped
+VOICE, POSITION = "voice", "step of the bar"  # by which tokens are grouped
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
@@ -74,7 +74,7 @@ def measure_tokens(
 ) -> Tokens:
     """Measure each token that counts.
 
-    Each conditional is a softmax over the whole vocabulary, given earlier tokens alone.
+    Each conditional is a softmax over the whole vocabulary, given only earlier tokens.
 
     Args:
         model: ids to logits.
@@ -108,7 +108,7 @@ def evaluate(
     model: NextTokenModel,
     codec: Codec,
     batches: tf.data.Dataset,
-    places: int = 1,
+    positions: int = 1,
     labels: Sequence[Labels] = (),
 ) -> dict[str, Any]:
     """Measure the likelihood of the tokens that count; see `measure_tokens`.
@@ -117,20 +117,20 @@ def evaluate(
         model: ids to logits.
         codec: says which voice a token belongs to.
         batches: as for `measure_tokens`.
-        places: steps in a bar, to tell its places apart in whole pieces; the first bar begins with
-            the piece, whatever its upbeat.
+        positions: number of metrical positions in a bar, for whole pieces. The first bar is taken
+            to begin with the piece, even after an upbeat.
         labels: more ways to group tokens in `breakdowns`.
 
     Returns:
         `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
         many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
-        the codec, where it has several; `nll_places`, float `(places,)` with nan where nothing
-        stands, where there are several; and `breakdowns`, see `Tokens.breakdowns`.
+        the codec, where it has several; `nll_by_position`, float `(positions,)`, NaN where
+        no token was counted, where there are several; and `breakdowns`, see `Tokens.breakdowns`.
 
     Raises:
         ValueError: no token to measure.
     """
-    tokens = measure_tokens(model, codec, batches, [*position_labels(codec, places), *labels])
+    tokens = measure_tokens(model, codec, batches, [*position_labels(codec, positions), *labels])
     nll = float(tokens.nats.mean(dtype=np.float64))
     parts = tokens.breakdowns()
     voices = _nll_of(parts.get(VOICE, {}), codec.voice_names)
@@ -143,37 +143,41 @@ def evaluate(
         **({} if codec.unknown is None else {"unknown": tokens.unknown}),
         **({f"nll_{name}": each for name, each in voices.items()} if VOICE in parts else {}),
         **(
-            {"nll_places": np.array(list(_nll_of(parts[PLACE], _numbers(places)).values()))}
-            if places > 1
+            {
+                "nll_by_position": np.array(
+                    list(_nll_of(parts[POSITION], _numbers(positions)).values())
+                )
+            }
+            if positions > 1
             else {}
         ),
         "breakdowns": parts,
     }
 
 
-def position_labels(codec: Codec, places: int) -> list[Labels]:
+def position_labels(codec: Codec, positions: int) -> list[Labels]:
     """Return how tokens are grouped by where they stand in a piece.
 
     Args:
         codec: of the tokens.
-        places: steps in a bar, 1 where they are not told apart.
+        positions: steps in a bar, 1 where positions are not told apart.
 
     Returns:
         by voice, where there are several; by the step of the bar, by its quarter and by the step
-        of the quarter, where places are told apart.
+        of the quarter, where positions are told apart.
     """
 
     def steps(inputs: np.ndarray) -> np.ndarray:
-        return np.arange(inputs.shape[1]) // len(codec.may_follow) % places
+        return np.arange(inputs.shape[1]) // len(codec.may_follow) % positions
 
     def voices(inputs: np.ndarray) -> np.ndarray:
         return codec.voice_of(np.arange(inputs.shape[1]))
 
     labels = [Labels(VOICE, codec.voice_names, voices)] if len(codec.voice_names) > 1 else []
-    if places > 1:
-        labels.append(Labels(PLACE, _numbers(places), steps))
-    if places > STEPS_PER_QUARTER:
-        quarters = _numbers(-(-places // STEPS_PER_QUARTER))
+    if positions > 1:
+        labels.append(Labels(POSITION, _numbers(positions), steps))
+    if positions > STEPS_PER_QUARTER:
+        quarters = _numbers(-(-positions // STEPS_PER_QUARTER))
         labels += [
             Labels("quarter of the bar", quarters, lambda ids: steps(ids) // STEPS_PER_QUARTER),
             Labels(
@@ -248,20 +252,20 @@ def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, f
 def compare_generated(
     run: Run, corpus: Path, pieces: int, temperature: float | None = None, seed: int = 0
 ) -> Comparison:
-    """Return what the notes of new pieces do, beside those of each split.
+    """Compare the counterpoint of new pieces with that of each split.
 
     Args:
-        run: of four voices.
-        corpus: the prepared folder; what is copied is looked for in its training split.
-        pieces: how many are written.
-        temperature: of them; the preset's when `None`.
-        seed: of them.
+        run: that writes four voices.
+        corpus: the prepared folder; copied passages are searched for in its training split.
+        pieces: number of new pieces.
+        temperature: of sampling; the preset's when `None`.
+        seed: of sampling.
 
     Returns:
-        what `compare` says of those `generated`, and of each split.
+        the comparison of the `generated` pieces and of each split; see `compare`.
 
     Raises:
-        ValueError: a run that does not write four voices, or no piece asked for.
+        ValueError: a run that does not write four voices, or no piece requested.
     """
     preset = run.preset
     if run.codec.part_names != counterpoint.VOICES:
@@ -278,7 +282,7 @@ def compare_generated(
 
 
 def format_measures(measures: dict[str, Any]) -> str:
-    """Return the measures as tables: of all tokens, of the places in a bar, and of each group."""
+    """Return the measures as tables: of all tokens, of positions in a bar, and of each group."""
     lines = []
     for name, value in measures.items():
         if name.startswith("nll_") or name == "breakdowns":
@@ -286,13 +290,13 @@ def format_measures(measures: dict[str, Any]) -> str:
         text = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
         unit = "nats per token" if name == "nll" else ""
         lines.append(f"{name:<14}{text:>10}  {unit}".rstrip())
-    if "nll_places" in measures:
-        lines += _format_places(measures["nll_places"])
-    parts = {title: part for title, part in measures["breakdowns"].items() if title != PLACE}
+    if "nll_by_position" in measures:
+        lines += _format_positions(measures["nll_by_position"])
+    parts = {title: part for title, part in measures["breakdowns"].items() if title != POSITION}
     return "\n".join(lines) + (f"\n\n{format_breakdowns(parts)}\n" if parts else "")
 
 
-def _format_places(nll: np.ndarray) -> list[str]:
+def _format_positions(nll: np.ndarray) -> list[str]:
     """Return a line for each quarter of a bar."""
     quarters = (
         nll.reshape(-1, STEPS_PER_QUARTER) if nll.size % STEPS_PER_QUARTER == 0 else nll[None]
@@ -310,12 +314,12 @@ def format_ngrams(measures: dict[int, dict[str, float]]) -> str:
 
 
 def describe(run: Run) -> str:
-    """Return in words how a run is measured."""
+    """Describe how a run is evaluated."""
     preset = run.preset
     if preset.training.split == "windows":
         return (
             f"last steps of windows of {preset.music.window} steps, split at random: most of them "
-            "were seen in training, so compare this with figures measured in the same way alone"
+            "were seen in training, so compare only with figures measured in the same way"
         )
     if preset.music.context is None:
         return "whole pieces, not transposed"

@@ -16,16 +16,16 @@ IDS = tf.TensorSpec([1, None], tf.int32)
 
 @dataclass(frozen=True, eq=False)
 class LogLikelihood:
-    """The log-likelihood of a piece: that of its tokens, of which none is left out but the end.
+    """The log-likelihood of a piece: one value for each token except the end.
 
     Args:
         tokens: their names in the codec.
-        nats: float32 `(T,)`, the logarithm of each one's probability, given all before it.
+        nats: float32 `(T,)`, the log-probability of each token, given all before it.
 
     Example:
-        >>> likely = LogLikelihood(("C4", "D4"), np.array([-0.5, -1.5], np.float32))
-        >>> likely
-        LogLikelihood(2 tokens, -2.000 nats, -1.0000 a token)
+        >>> found = LogLikelihood(("C4", "D4"), np.array([-0.5, -1.5], np.float32))
+        >>> found
+        LogLikelihood(2 tokens, -2.000 nats, -1.0000 per token)
     """
 
     tokens: tuple[str, ...]
@@ -33,7 +33,7 @@ class LogLikelihood:
 
     @property
     def total(self) -> float:
-        """That of the whole piece, in nats."""
+        """Log-likelihood of the whole piece, in nats."""
         return float(self.nats.sum(dtype=np.float64))
 
     def __len__(self) -> int:
@@ -41,15 +41,15 @@ class LogLikelihood:
 
     def __repr__(self) -> str:
         mean = self.total / max(len(self), 1)
-        return f"LogLikelihood({len(self)} tokens, {self.total:.3f} nats, {mean:.4f} a token)"
+        return f"LogLikelihood({len(self)} tokens, {self.total:.3f} nats, {mean:.4f} per token)"
 
 
 class Scorer:
-    """Measures pieces with a model; compiled at the first of them, and kept for the next ones.
+    """Scores pieces with a model; compiled at the first piece and reused.
 
     Args:
         model: gives the logits.
-        codec: says which ids count, and what they are called.
+        codec: gives the counted ids and their names.
 
     Example:
         >>> Scorer(run.model, run.codec).score(score).total  # doctest: +SKIP

@@ -50,14 +50,14 @@ class _Level:
     contexts, grams: see `_Counts`.
     probs: float64 (G,): the probability of each id that was seen after its context.
     backoffs: float64 (C,): the weight of the level below, which gives all other ids.
-    likeliest: int64 (C,): the most probable id; its probability is in `highest`, float64 (C,).
+    best: int64 (C,): the most probable id; its probability is in `highest`, float64 (C,).
     """
 
     contexts: np.ndarray
     grams: np.ndarray
     probs: np.ndarray
     backoffs: np.ndarray
-    likeliest: np.ndarray
+    best: np.ndarray
     highest: np.ndarray
 
 
@@ -94,7 +94,7 @@ class NgramModel:
             probs = np.where(grams >= 0, level.probs[grams], below)
         return np.log(probs)
 
-    def likeliest(self, ids: np.ndarray) -> np.ndarray:
+    def most_probable(self, ids: np.ndarray) -> np.ndarray:
         """Return the most probable id at each position of `ids[1:]`; of equals, the lowest.
 
         Args:
@@ -109,7 +109,7 @@ class NgramModel:
         ids = _checked(ids, self.vocab_size)
         best = np.full(ids.size - 1, END)  # of the uniform distribution
         for level, rows in self._rows(ids):
-            best = np.where(rows >= 0, level.likeliest[rows], best)
+            best = np.where(rows >= 0, level.best[rows], best)
         return best
 
     def log_probs_after(self, context: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -257,7 +257,7 @@ def measure_ngrams(
     for order in orders:
         model = fit_ngram(train, vocab_size, order, period=period)
         nats = -np.concatenate([model.log_prob(ids) for ids in test])
-        hits = np.concatenate([model.likeliest(ids) for ids in test]) == targets
+        hits = np.concatenate([model.most_probable(ids) for ids in test]) == targets
         measures[order] = {
             "nll": float(nats[measured].mean()),
             "accuracy": float(hits[measured].mean()),
@@ -310,10 +310,10 @@ def _smooth(level: _Counts, above: _Counts | None, below: _Level | None, vocab_s
     else:
         lower = below.probs[level.shorter]
         parents = level.contexts // vocab_size
-        best, highest = below.likeliest[parents], backoffs * below.highest[parents]
+        best, highest = below.best[parents], backoffs * below.highest[parents]
     probs = (counts - discounts) / totals[context_of] + backoffs[context_of] * lower
-    likeliest = _likeliest(level.grams, probs, best, highest, vocab_size)
-    return _Level(level.contexts, level.grams, probs, backoffs, *likeliest)
+    top = _most_probable(level.grams, probs, best, highest, vocab_size)
+    return _Level(level.contexts, level.grams, probs, backoffs, *top)
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
@@ -321,25 +321,25 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
     kinds = np.bincount(np.minimum(counts, 5), minlength=6)[1:5]  # seen once, ..., four times
     if not kinds[:2].all():
         return FALLBACK_DISCOUNTS
-    share = kinds[0] / (kinds[0] + 2 * kinds[1])
+    ratio = kinds[0] / (kinds[0] + 2 * kinds[1])
     times = np.arange(1, 4)
-    estimates = times - (times + 1) * share * kinds[1:] / np.maximum(kinds[:-1], 1)
+    estimates = times - (times + 1) * ratio * kinds[1:] / np.maximum(kinds[:-1], 1)
     known = (kinds[1:] > 0) & (kinds[:-1] > 0) & (estimates > 0)
     return np.where(known, estimates, FALLBACK_DISCOUNTS)
 
 
-def _likeliest(grams, probs, best, highest, vocab_size) -> tuple[np.ndarray, np.ndarray]:
+def _most_probable(grams, probs, best, highest, vocab_size) -> tuple[np.ndarray, np.ndarray]:
     """Return the most probable id of each context and its probability: `(C,)` both.
 
-    An id unseen after a context is never likelier there than `best`, the likeliest one of the
-    level below: that one and the ids seen are all that can be it.
+    Of the ids unseen after a context only `best`, the most probable one of the level below, can be
+    the most probable.
 
     Args:
         grams: `(G,)`, see `_Counts`.
         probs: `(G,)`.
         best: `(C,)`, the most probable id of the level below.
         highest: `(C,)`, its probability here if it is unseen here.
-        vocab_size: as ever.
+        vocab_size: number of ids.
     """
     context_of = grams // vocab_size
     tops = np.maximum.reduceat(probs, np.searchsorted(context_of, np.arange(best.size)))

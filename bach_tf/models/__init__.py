@@ -1,4 +1,4 @@
-"""Models of the next token, written in Keras alone, and what the house must know of each.
+"""Models of the next token, written in Keras alone, and what the package knows about each.
 
 `MODELS` maps a name to an `Architecture`: one entry a model. The classes are imported when they are
 first used, so that the settings of a model can be checked without Keras.

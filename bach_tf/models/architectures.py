@@ -1,4 +1,4 @@
-"""What the house must know of each model, without Keras: where its class is, and its settings."""
+"""What the package knows about each model, without Keras: where its class is, and its settings."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class ConvLSTM(NextTokenModel):
         filters: channels of each convolution; the dilations are 1, 2, 4 and so on.
         kernel_size: taps of each convolution.
         units: of the LSTM.
-        dropout: share of the LSTM's inputs and of its outputs left out.
+        dropout: fraction of the LSTM's inputs and of its outputs left out.
 
     Example:
         >>> model = ConvLSTM(vocab_size=61, units=32)

@@ -21,7 +21,7 @@ class Dropout(keras.layers.Dropout):
     Keras selects between numbers and zeros, which takes TensorFlow several times as long.
 
     Args:
-        rate: share of the numbers left out; the others are raised by as much.
+        rate: fraction of the numbers left out; the others are raised by as much.
         options: those of Keras' layer.
 
     Raises:
@@ -49,7 +49,7 @@ class Dropout(keras.layers.Dropout):
 
 
 def _kept(shape, rate: float, seed_generator):
-    """Return which numbers of a shape are kept: bool, true for a share of `1 - rate`."""
+    """Return which numbers of a shape are kept: bool, true for a fraction of `1 - rate`."""
     if cpu.enabled():
         from bach_tf.models.cpu.dropout import kept
 
@@ -120,7 +120,7 @@ class RelativeAttention(keras.layers.Layer):
     Args:
         heads: they share the width of the input.
         context: tokens that a token sees, itself included.
-        dropout: share of the attention left out.
+        dropout: fraction of the attention left out.
 
     Raises:
         ValueError: a width that the heads cannot share.
@@ -181,9 +181,9 @@ class RelativeAttention(keras.layers.Layer):
         query, key, value = self._split(self.project(x)[:, None])  # (B, H, 1, D) each
         # A token is written over the oldest one: to move all the others would take longer than
         # to attend to them.
-        place = position % self.context
-        keys, values = (_written(old, place, new) for old, new in zip(state, (key, value)))
-        ages = (place - ops.arange(self.context)) % self.context  # of the tokens in the caches
+        slot = position % self.context
+        keys, values = (_written(old, slot, new) for old, new in zip(state, (key, value)))
+        ages = (slot - ops.arange(self.context)) % self.context  # of the tokens in the caches
         distances = ops.take(self.distances, self.context - 1 - ages, axis=1)  # (H, context, D)
         of_distances = _products(ops.moveaxis(query[:, :, 0], 0, 1), distances)  # (H, B, context)
         scores = _products(query, keys) + ops.moveaxis(of_distances, 1, 0)[:, :, None]
@@ -266,11 +266,11 @@ class RelativeAttention(keras.layers.Layer):
         return ops.matmul(weights, value)
 
 
-def _written(cache, place, new):
-    """Return a cache `(B, H, context, D)` with `new`, `(B, H, 1, D)`, at a place."""
+def _written(cache, slot, new):
+    """Return a cache `(B, H, context, D)` with `new`, `(B, H, 1, D)`, written into a slot."""
     batch, heads, _, numbers = ops.shape(cache)
     rows = ops.reshape(ops.arange(batch * heads), (-1, 1))
-    indices = ops.concatenate([rows, ops.full_like(rows, place)], axis=1)  # (B H, 2)
+    indices = ops.concatenate([rows, ops.full_like(rows, slot)], axis=1)  # (B H, 2)
     flat = ops.reshape(cache, (-1, cache.shape[2], numbers))
     flat = ops.scatter_update(flat, indices, ops.reshape(new, (-1, numbers)))
     return ops.reshape(flat, (-1, heads, cache.shape[2], numbers))

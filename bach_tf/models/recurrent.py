@@ -22,10 +22,10 @@ class StackedGRU(NextTokenModel):
         vocab_size: number of ids, padding included.
         units: of each layer; twice the vocabulary when `None`.
         layers: how many.
-        input_dropout: share of a layer's inputs left out, the same ones at every step of a
+        input_dropout: fraction of a layer's inputs left out, the same ones at every step of a
             window (Gal and Ghahramani 2016, arXiv 1512.05287).
         recurrent_dropout: likewise for the state. An epoch then takes 1.6 times as long on a CPU.
-        dropout: share of the last layer's outputs left out before the softmax layer.
+        dropout: fraction of the last layer's outputs left out before the softmax layer.
         l2: weight of the squared kernels in the loss.
         layer_norm: whether to normalise between the layers.
 
@@ -110,7 +110,7 @@ class StackedLSTM(NextTokenModel):
         units: of each recurrent layer.
         layers: how many.
         dense: sizes of the layers with ReLU between the last LSTM and the softmax layer.
-        dropout: share of the outputs of each LSTM left out.
+        dropout: fraction of the outputs of each LSTM left out.
         batch_norm: whether to normalise the last LSTM's outputs and those of each dense layer
             over batch and time.
 

@@ -30,7 +30,7 @@ def held_lengths(chords: Tensor) -> Tensor:
 
 
 def run_lengths(same: Tensor) -> Tensor:
-    """Return how many ones in a row end at each place, along the second axis.
+    """Return how many ones in a row end at each position, along the second axis.
 
     Args:
         same: int32 `(B, N, ...)` of zeros and ones.
@@ -61,8 +61,8 @@ def lagged(chords: Tensor, lags: Tensor) -> Tensor:
         lags: int32 `(D,)`, in steps, the largest last.
     """
     reach = int(lags[-1])
-    places = ops.subtract(ops.arange(ops.shape(chords)[1])[:, None] + reach, lags)  # (N, D)
-    return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), places, axis=1)
+    positions = ops.subtract(ops.arange(ops.shape(chords)[1])[:, None] + reach, lags)  # (N, D)
+    return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), positions, axis=1)
 
 
 def matches(chords: Tensor, earlier: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ class Transformer(NextTokenModel):
         context: tokens that a layer sees, the present one included.
         period: number of tokens after which the position embedding repeats: those of a bar or of
             a step; 1 where positions mean nothing. Training windows must begin at multiples of it.
-        dropout: share of the embeddings and of each part's outputs left out.
-        attention_dropout: share of the attention left out.
+        dropout: fraction of the embeddings and of each part's outputs left out.
+        attention_dropout: fraction of the attention left out.
 
     Raises:
         ValueError: a width that the heads cannot share.
@@ -69,8 +69,8 @@ class Transformer(NextTokenModel):
             layer.build((*ids_shape, self.embedding.output_dim))
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
-        places = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
-        x = self.dropout(self.embedding(ids) + self.place(places), training=training)  # (B, T, U)
+        steps = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
+        x = self.dropout(self.embedding(ids) + self.place(steps), training=training)  # (B, T, U)
         for block in self.blocks:
             x = block(x, training=training)
         return self.logits(self.norm(x))  # (B, T, V)
@@ -95,8 +95,8 @@ class Block(keras.layers.Layer):
         heads: of the attention.
         context: tokens that it sees.
         feed_forward: width of the hidden layer.
-        dropout: share of each part's outputs left out.
-        attention_dropout: share of the attention left out.
+        dropout: fraction of each part's outputs left out.
+        attention_dropout: fraction of the attention left out.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class Training:
         evaluation_batch: pieces, or windows of `context`, that are read together.
         epochs: at most this many; `patience` of them without a better validation stop it.
         optimizer: a name in `OPTIMIZERS`.
-        weight_decay: share of each weight taken off in an update, times the rate.
+        weight_decay: fraction of each weight taken off in an update, times the rate.
         learning_rate: the highest. It rises over `warmup_epochs`, follows the `schedule`, a name in
             `SCHEDULES` ("power" divides it by `1 + epoch / decay_epochs`, "cosine" falls to 0 at
             `epochs` and is stretched when a run goes on with more of them), and is multiplied by

@@ -1,4 +1,4 @@
-"""The recipes: which settings `--model NAME` means. The only place with hyper-parameters."""
+"""The presets: the settings that `--model NAME` selects. All hyper-parameters are here."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ _PRESETS = {
         ),
     ),
     # V. Velardo, "Generating melodies with LSTM networks": a window of 64 sixteenths predicted the
-    # one that follows. Here all places of a window predict the next, whose context is then
+    # one that follows. Here every position of a window predicts the next, whose context is then
     # what the window holds before it.
     "folk": Preset(
         music=CORPORA["folk"].music,

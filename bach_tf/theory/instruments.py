@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bach_tf._basics.choices import shortened
 
-LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes a minute; MIDI files begin at 3.58
+LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes per minute; MIDI files begin at 3.58
 # The 128 programs of the General MIDI 1 sound set, in order from 0.
 PROGRAMS = (
     # pianos, chromatic percussion

@@ -134,7 +134,7 @@ def test_a_primer_begins_the_file(a_run, tiny_csvs):
     assert generate(["--primer", str(path), "--length", "30", "--output", "longer"]) == 0
 
 
-def test_of_the_likeliest_note_alone_there_is_one_piece(a_run):
+def test_of_the_most_probable_token_alone_there_is_one_piece(a_run):
     for seed in ("1", "2"):
         options = ["--top-k", "1", "--length", "24", "--seed", seed, "--output", seed]
         assert generate(options) == 0
@@ -263,7 +263,7 @@ def test_the_shipped_weights_are_used_where_nothing_is_trained(here, shipped, ca
     assert generate(["--length", "8", "--seed", "1"]) == 0
     assert capsys.readouterr().out.endswith("seed 1, from pretrained\n")
     assert train(["--resume", "pretrained"]) == 2
-    assert "not to be changed" in capsys.readouterr().err
+    assert "cannot be trained further" in capsys.readouterr().err
 
 
 def test_the_primer_is_told_to_what_draws_it(a_run, monkeypatch):
@@ -385,7 +385,7 @@ def test_resuming_takes_no_other_settings(here, capsys):
         with pytest.raises(SystemExit) as stop:
             train(["--resume", "tb_logs/a", *arguments])
         assert stop.value.code == 2
-    assert "--resume goes on as the run began" in capsys.readouterr().err
+    assert "--resume keeps the settings of its run" in capsys.readouterr().err
 
 
 def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
@@ -416,7 +416,7 @@ def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeyp
     monkeypatch.setattr(learning, "train", stop)
     arguments = ["--data-dir", str(tiny_csvs), "--run-name", "b", *SHRUNK]
     assert train(arguments) == INTERRUPTED
-    assert "Go on with: bach-tf train --resume tb_logs/b" in capsys.readouterr().err
+    assert "Continue with: bach-tf train --resume tb_logs/b" in capsys.readouterr().err
 
 
 def test_an_interrupted_training_is_read_as_json_too(here, tiny_csvs, capfd, monkeypatch):

@@ -65,7 +65,7 @@ def struck(notes, **about):
 
 
 def performance(notes, final_rest):
-    """Return the score of (interval, duration, pitch, velocity bin) with 100 steps a quarter."""
+    """Return the score of (interval, duration, pitch, velocity bin) with 100 steps per quarter."""
     now, free, placed = 0, {}, []
     for interval, duration, pitch, number in notes:
         now += interval

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import PAD, SatbCodec
-from bach_tf.composing.sampling import SPLIT_BATCHES_FROM, Sampler, draw, keep_likeliest
+from bach_tf.composing.sampling import SPLIT_BATCHES_FROM, Sampler, draw, keep_top
 
 CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
 START, END = CODEC.START, CODEC.END
@@ -39,7 +39,7 @@ def sample(model, prompt=(START,), **options):
     )
 
 
-def test_temperature_0_takes_the_likeliest_id_that_may_follow():
+def test_temperature_0_takes_the_most_probable_id_that_may_follow():
     ids = sample(constant([9, 9, 0, 1, 3, 2, 1, 0]), temperature=0)
     assert ids.tolist() == [[START] + [4] * 8]
 
@@ -126,7 +126,7 @@ def by_hand(logits, temperature, top_k, top_p):
 
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
 @pytest.mark.parametrize(("top_k", "top_p"), [(1, 1.0), (3, 1.0), (0, 0.6), (4, 0.8), (0, 1e-9)])
-def test_frequencies_follow_the_softmax_of_the_likeliest(temperature, top_k, top_p):
+def test_frequencies_follow_the_softmax_of_the_most_probable(temperature, top_k, top_p):
     logits = np.array([0, 0, 0, 1.0, 0.5, -1.0, 2.0, 0.0])
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     ids = sample(constant(logits), length=4, num_outputs=6000, **options)
@@ -149,8 +149,8 @@ def test_frequencies_follow_the_softmax_of_the_likeliest(temperature, top_k, top
     top_k=st.integers(1, 8),
     top_p=st.floats(0.01, 1.0),
 )
-def test_the_likeliest_are_those_of_a_plain_loop(logits, top_k, top_p):
-    kept = keep_likeliest(logits[None], top_k, tf.constant(top_p, tf.float32))[0].numpy()
+def test_the_most_probable_are_those_of_a_plain_loop(logits, top_k, top_p):
+    kept = keep_top(logits[None], top_k, tf.constant(top_p, tf.float32))[0].numpy()
     shares = np.sort(np.exp(logits) / np.exp(logits).sum())[::-1].cumsum()
     assume(np.abs(shares - top_p).min() > 1e-4)  # not at an edge, where rounding decides
     expected = by_hand(logits.astype(np.float64), 1.0, top_k, top_p) > 0
@@ -158,7 +158,7 @@ def test_the_likeliest_are_those_of_a_plain_loop(logits, top_k, top_p):
 
 
 def test_of_equally_likely_ids_top_k_keeps_the_lower_ones():
-    kept = keep_likeliest(tf.zeros([1, 5]), 2, tf.constant(1.0))
+    kept = keep_top(tf.zeros([1, 5]), 2, tf.constant(1.0))
     assert np.isfinite(kept).tolist() == [[True, True, False, False, False]]
 
 

@@ -210,7 +210,7 @@ def test_a_prepared_list_of_notes_is_plain_files(tmp_path):
 def test_all_scores_are_on_one_grid(tmp_path):
     pieces = pieces_of(steps_per_quarter=12)
     pieces["test"]["d"] = piece(steps_per_quarter=24)
-    with pytest.raises(ValueError, match=r"Expected 12 steps a quarter .*Received: 24 in test/d"):
+    with pytest.raises(ValueError, match=r"Expected 12 steps per quarter .*Received: 24 in test/d"):
         prepared.write_prepared(tmp_path / "made", pieces, layout="notes")
     with pytest.raises(ValueError, match=r"Expected 4 steps .*'grid'\. Received: 12 in train/a"):
         prepared.write_prepared(tmp_path / "made", pieces)
@@ -438,7 +438,7 @@ def test_the_same_sonatas_are_in_the_same_splits(home, tmp_path):
 def test_expressive_timing_is_kept(home, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
-    for number in range(3):  # at 60 quarters a minute a sixteenth is a quarter of a second
+    for number in range(3):  # at 60 quarter notes per minute a sixteenth is a quarter of a second
         write_midi(piece(number + 1), mine / f"{number}.mid", Rendition(tempo_qpm=60))
     (score,) = read_prepared(CORPORA["performance"].prepare(mine))["train"]
     assert score.onset.tolist() == [0, 31, 62]

@@ -181,7 +181,7 @@ def test_a_note_goes_on_over_bar_lines(tmp_path):
 
 
 def test_triplets(tmp_path):
-    # Twelve steps a quarter: three eighths of a triplet; a quarter and an eighth; two eighths.
+    # Twelve steps per quarter: three eighths of a triplet; a quarter and an eighth; two eighths.
     durations, pitches = [4, 4, 4, 8, 4, 6, 6, 12], [60, 62, 64, 65, 67, 69, 71, 72]
     score = Score.from_grid(np.repeat(pitches, durations)[:, None], steps_per_quarter=12)
     notes, stream = read_back(written(score, tmp_path), steps_per_quarter=12)

@@ -30,7 +30,7 @@ CHORALE = Score.from_grid([[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 4)
 
 @pytest.fixture
 def chorale(tmp_path):
-    """A MIDI file of half a bar, at 60 quarters a minute, for harpsichord."""
+    """A MIDI file of half a bar, at 60 quarter notes per minute, for harpsichord."""
     write_midi(CHORALE, tmp_path / "a.mid", Rendition(tempo_qpm=60, program=6))
     return tmp_path / "a.mid"
 
@@ -190,10 +190,10 @@ def test_the_coarsest_grid_that_fits_is_taken(tmp_path, steps_per_quarter, onset
 def test_the_grid_can_be_chosen(tmp_path, capsys):
     path = midi_of(tmp_path / "a.mid", 12, [0, 4, 8, 12])
     assert main([str(path), "--format", "csv"]) == 2
-    assert "Received: 12 steps a quarter. Choose another format." in capsys.readouterr().err
+    assert "Received: 12 steps per quarter. Choose another format." in capsys.readouterr().err
     assert main([str(path), "--format", "csv", "--grid", "sixteenths"]) == 0
     assert main([str(path), "--format", "csv", "--grid", "seconds"]) == 2
-    assert "Received: 100 steps a quarter" in capsys.readouterr().err
+    assert "Received: 100 steps per quarter" in capsys.readouterr().err
 
 
 def test_a_file_without_notes_or_tempo(tmp_path):
@@ -275,7 +275,7 @@ def test_a_bad_piece_is_named_and_the_others_are_written(chorale, tmp_path, caps
     assert [Path(line) for line in out.splitlines()] == written
     bad, slow, last = error.splitlines()
     assert "b.mid: expected a MIDI file, got" in bad
-    assert slow.endswith("c.mid: expected a tempo of 4..1000 quarters a minute, got 3.576. "
+    assert slow.endswith("c.mid: expected a tempo of 4..1000 quarter notes per minute, got 3.576. "
                          "Choose one with --tempo")  # fmt: skip
     assert last.endswith(": 2 of 4 pieces could not be written in every format.")
     assert not (folder / "c.png").exists()
@@ -335,7 +335,7 @@ def chord(**about):
 @pytest.mark.parametrize(
     ("score", "message"),
     [
-        (Score.from_grid([[60]], steps_per_quarter=12), r"4 steps a quarter. Received: 12 steps"),
+        (Score.from_grid([[60]], steps_per_quarter=12), r"4 steps per quarter. Received: 12 steps"),
         (
             Score.from_grid([[60] * 5]),
             r"No CSV grid can hold this score: Expected at most 4 voices",

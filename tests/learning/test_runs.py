@@ -326,7 +326,7 @@ def test_damaged_weights_name_themselves(tmp_path):
     ):
         runs.load_run(tmp_path / "a")
     (tmp_path / "a" / "checkpoint").mkdir()
-    with pytest.raises(ValueError, match=r"checkpoint can take its place: .*--resume .*a$"):
+    with pytest.raises(ValueError, match=r"Resume from the checkpoint: .*--resume .*a$"):
         runs.load_run(tmp_path / "a")
 
 

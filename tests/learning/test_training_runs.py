@@ -348,7 +348,7 @@ def test_damaged_weights_beside_a_good_checkpoint(stopped, five_epochs, tiny_fol
     assert (outcome.epochs, outcome.best_epoch) == (3, 3)
     message = capsys.readouterr().err
     assert "run/model.weights.h5: " in message
-    assert message.endswith("The weights of epoch 3 take their place.\n")
+    assert message.endswith("Using the weights of epoch 3 instead.\n")
     assert go_on(stopped, tiny_folder, epochs=5).best_epoch == 5
     np.testing.assert_array_equal(weights_in(stopped), weights_in(five_epochs))
 
@@ -382,7 +382,7 @@ def test_of_two_checkpoints_the_older_is_used_where_the_newer_is_damaged(
     assert go_on(stopped, tiny_folder).epochs == 5
     message = capsys.readouterr().err
     assert f"checkpoint/{name}: expected" in message
-    assert "Going on from the checkpoint after epoch 2." in message
+    assert "Resuming from the checkpoint after epoch 2." in message
     assert rows_of(stopped, "val_nll") == rows_of(five_epochs, "val_nll")
     np.testing.assert_array_equal(weights_in(stopped), weights_in(five_epochs))
 
@@ -393,11 +393,13 @@ def test_damaged_checkpoints_are_named_with_what_can_be_done(stopped, tiny_folde
     for name in kept:
         flip(stopped.folder / "checkpoint" / name)
     before = bytes_of(stopped, runs.HISTORY, "model.weights.h5")
-    with pytest.raises(ValueError, match=r"epoch_0003.weights.h5: .*Put back a copy .*used still"):
+    with pytest.raises(
+        ValueError, match=r"epoch_0003.weights.h5: .*Restore a copy .*still be used"
+    ):
         go_on(stopped, tiny_folder)
     assert bytes_of(stopped, runs.HISTORY, "model.weights.h5") == before
     shutil.rmtree(stopped.folder / "checkpoint")
-    with pytest.raises(ValueError, match=r"run has trained weights and no checkpoint .*Train anew"):
+    with pytest.raises(ValueError, match=r"has trained weights and no checkpoint .*a new run"):
         go_on(stopped, tiny_folder)
 
 

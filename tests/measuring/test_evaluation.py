@@ -81,14 +81,14 @@ def test_the_likelihood_is_what_the_formula_gives(pieces):
         assert measures[f"nll_{name}"] == pytest.approx(nats[voices == number].mean(), rel=1e-5)
 
 
-def test_the_places_of_a_bar_are_told_apart(pieces):
+def test_positions_in_a_bar_are_told_apart(pieces):
     table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
     batches = evaluation_batches(pieces, CODEC)
-    measures = evaluation.evaluate(Fixed(table), CODEC, batches, places=16)
+    measures = evaluation.evaluate(Fixed(table), CODEC, batches, positions=16)
     places = np.concatenate([np.arange(n - 2) // 4 % 16 for n in pieces.ends - pieces.starts])
     nats, _ = by_hand(table, pieces)
     expected = [nats[places == place].mean() for place in range(16)]
-    np.testing.assert_allclose(measures["nll_places"], expected, rtol=1e-5)
+    np.testing.assert_allclose(measures["nll_by_position"], expected, rtol=1e-5)
     assert measures["bits_per_step"] == pytest.approx(4 * nats.mean() / math.log(2), rel=1e-5)
     lines = evaluation.format_measures(measures).splitlines()
     first, *_, last = (line.split() for line in lines if line.endswith("each step"))
@@ -99,7 +99,7 @@ def test_the_places_of_a_bar_are_told_apart(pieces):
 def test_the_nats_are_broken_down(pieces):
     table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
     batches = evaluation_batches(pieces, CODEC)
-    found = evaluation.evaluate(Fixed(table), CODEC, batches, places=16)["breakdowns"]
+    found = evaluation.evaluate(Fixed(table), CODEC, batches, positions=16)["breakdowns"]
     assert list(found) == ["voice", "step of the bar", "quarter of the bar", "step of the quarter"]
     nats, voices = by_hand(table, pieces)
     steps = np.concatenate([np.arange(n - 2) // 4 for n in pieces.ends - pieces.starts])
@@ -132,7 +132,7 @@ def test_a_place_where_nothing_stands_has_no_likelihood():
     piece = CODEC.encode(Score.from_grid([[67, 62, 59, 43]]))
     batches = evaluation_batches(Pieces.from_arrays([piece]), CODEC)
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
-    places = evaluation.evaluate(Fixed(table), CODEC, batches, places=2)["nll_places"]
+    places = evaluation.evaluate(Fixed(table), CODEC, batches, positions=2)["nll_by_position"]
     np.testing.assert_allclose(places, [math.log(CODEC.vocab_size), np.nan], rtol=1e-6)
 
 
@@ -158,7 +158,7 @@ def test_a_voice_of_which_nothing_is_measured_has_no_likelihood_and_no_warning(p
     assert measures["nll_bass"] == pytest.approx(math.log(CODEC.vocab_size), rel=1e-5)
 
 
-def test_accuracy_counts_the_likeliest_id(pieces):
+def test_accuracy_counts_the_most_probable_id(pieces):
     # After each id this model expects the one that follows it first in the pieces.
     table = np.zeros((CODEC.vocab_size, CODEC.vocab_size))
     expected, hits = {}, 0

@@ -74,7 +74,7 @@ def test_order_1_by_hand():
     np.testing.assert_allclose(probs_after(model, [START]), expected, rtol=1e-12)
     expected = np.log([58 / 72, 25 / 54, 34 / 48, 25 / 54, 34 / 48, 19 / 54])
     np.testing.assert_allclose(model.log_prob(TINY), expected, rtol=1e-12)
-    assert model.likeliest(TINY).tolist() == [3, 4, 3, 4, 3, 4]
+    assert model.most_probable(TINY).tolist() == [3, 4, 3, 4, 3, 4]
 
 
 def test_discounts_are_estimated_where_they_can_be():
@@ -186,14 +186,14 @@ def test_a_piece_is_as_likely_as_its_positions_one_by_one(corpus, order, period,
         assert log_probs.shape == (len(ids) - 1,)
         np.testing.assert_allclose(log_probs, each, rtol=1e-12)
         # argmax takes the first of equals, which is the lowest id.
-        assert model.likeliest(ids).tolist() == [row.argmax() for row in rows]
+        assert model.most_probable(ids).tolist() == [row.argmax() for row in rows]
 
 
-def test_the_lowest_of_equally_likely_ids_is_the_likeliest():
+def test_the_lowest_of_equally_probable_ids_is_the_most_probable():
     model = fit_ngram([piece([6, 4]), piece([4, 6])], vocab_size=8, order=0)
-    assert model.likeliest([START, 5]).tolist() == [END]
+    assert model.most_probable([START, 5]).tolist() == [END]
     model = fit_ngram([piece([6, 4, 5] * 3 + [4, 6])], vocab_size=8, order=0)
-    assert model.likeliest([START, 5]).tolist() == [4]
+    assert model.most_probable([START, 5]).tolist() == [4]
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_the_lowest_of_equally_likely_ids_is_the_likeliest():
         ([5, 4, 3, 6, 7], 19 / 120, 25 / 120),
     ],
 )
-def test_an_id_unseen_after_its_context_may_be_the_likeliest(openings, of_each, of_end):
+def test_an_id_unseen_after_its_context_may_be_the_most_probable(openings, of_each, of_end):
     model = fit_ngram([piece([opening]) for opening in openings], vocab_size=8, order=1)
     probs = probs_after(model, [START])
     np.testing.assert_allclose(probs[[4, END]], [of_each, of_end], rtol=1e-12)
-    assert model.likeliest([START, 4]).tolist() == [END]
+    assert model.most_probable([START, 4]).tolist() == [END]
 
 
 def test_what_repeats_is_nearly_sure_from_its_context_only():
@@ -312,7 +312,7 @@ def test_what_cannot_be_fitted_is_refused(pieces, settings, match):
         fit_ngram(pieces, **{"vocab_size": 5, "order": 1, **settings})
 
 
-@pytest.mark.parametrize("method", ["log_prob", "likeliest", "log_probs_after"])
+@pytest.mark.parametrize("method", ["log_prob", "most_probable", "log_probs_after"])
 @pytest.mark.parametrize(
     ("ids", "match"),
     [

@@ -17,8 +17,8 @@ from bach_tf.cli.plot import PACKAGE, folder_of_pictures
 from bach_tf.learning import runs
 from bach_tf.measuring.plots import (
     MEASURES,
+    distribution,
     read_curves,
-    share_of_each,
     total_variation,
     write_distributions,
     write_training_curve,
@@ -139,14 +139,14 @@ def test_lengths_of_a_performance_are_rounded_to_a_scale():
 
 
 def test_total_variation_by_hand():
-    one, other = share_of_each([60, 60, 62, 64]), share_of_each([60, 62, 62, 65])
+    one, other = distribution([60, 60, 62, 64]), distribution([60, 62, 62, 65])
     assert one == {60: 0.5, 62: 0.25, 64: 0.25}
     assert total_variation(one, other) == 0.5
 
 
 @given(VALUES, VALUES)
 def test_total_variation_is_a_distance(one, other):
-    a, b = share_of_each(one), share_of_each(other)
+    a, b = distribution(one), distribution(other)
     assert sum(a.values()) == pytest.approx(1)
     assert total_variation(a, b) == total_variation(b, a)
     assert -1e-12 <= total_variation(a, b) <= 1 + 1e-12

@@ -32,7 +32,7 @@ def prepare_midi(
     data_dir: Path | None,
     archive: Archive,
     read: Callable[[Path], Score],
-    shares: Sequence[float],
+    fractions: Sequence[float],
     group_of: Callable[[str], str] = str,
 ) -> Path:
     """Return the prepared folder of a corpus of MIDI files, as lists of notes.
@@ -46,7 +46,7 @@ def prepare_midi(
             which they may lie at any depth. The archive is downloaded when `None`.
         archive: the corpus's own.
         read: makes a score of a file, and raises ValueError where it cannot.
-        shares: of train, valid and test.
+        fractions: of train, valid and test.
         group_of: gives for the name of a piece that of its group: groups stay together.
 
     Raises:
@@ -55,7 +55,7 @@ def prepare_midi(
 
     def build(folder: Path) -> Collection:
         scores, left_out = read_midi_files(find_midi_files(folder), read)
-        pieces = split_by_group(scores, shares, group_of)
+        pieces = split_by_group(scores, fractions, group_of)
         return Collection(pieces, "notes", left_out, list_files(folder, ENDINGS).skipped)
 
     def build_archive() -> Collection:
@@ -145,13 +145,13 @@ def read_midi_files(
 
 
 def split_by_group(
-    scores: Mapping[str, Score], shares: Sequence[float], group_of: Callable[[str], str] = str
+    scores: Mapping[str, Score], fractions: Sequence[float], group_of: Callable[[str], str] = str
 ) -> Pieces:
     """Split scores by a seed, those of a group together.
 
     Args:
         scores: by name.
-        shares: of train, valid and test, in groups.
+        fractions: of train, valid and test, in groups.
         group_of: gives for the name of a piece that of its group.
 
     Raises:
@@ -163,7 +163,7 @@ def split_by_group(
     kind = "MIDI files" if len(groups) == len(scores) else "groups of MIDI files"
     return {
         split: {name: score for group in dealt for name, score in groups[group].items()}
-        for split, dealt in deal(list(groups), shares, kind=kind).items()
+        for split, dealt in deal(list(groups), fractions, kind=kind).items()
     }
 
 

@@ -341,7 +341,7 @@ def _common_steps(pieces: Pieces, layout: str) -> int:
     for name, steps in steps_of.items():
         if steps != expected:
             raise ValueError(
-                f"Expected {expected} steps a quarter in all scores of a prepared corpus in the "
+                f"Expected {expected} steps per quarter in all scores of a prepared corpus in the "
                 f"layout {layout!r}. Received: {steps} in {name}"
             )
     return expected

@@ -16,13 +16,17 @@ Item = TypeVar("Item")
 
 
 def deal(
-    items: Sequence[Item], shares: Sequence[float], *, seed: int = SPLIT_SEED, kind: str = "files"
+    items: Sequence[Item],
+    fractions: Sequence[float],
+    *,
+    seed: int = SPLIT_SEED,
+    kind: str = "files",
 ) -> dict[str, list[Item]]:
     """Deal items out to the splits, each split at least one.
 
     Args:
         items: in any order; the same items are dealt in the same way.
-        shares: of train, valid and test, 1 together.
+        fractions: of train, valid and test, 1 together.
         seed: of the order.
         kind: what the items are, for the message.
 
@@ -37,7 +41,7 @@ def deal(
         raise ValueError(f"Expected at least {FEWEST} {kind} to split, got {len(items)}.")
     items = sorted(items)  # type: ignore[type-var]  # of some kind that has an order
     order = np.random.default_rng(seed).permutation(len(items))
-    held_out = [max(1, round(share * len(items))) for share in shares[1:]]
+    held_out = [max(1, round(fraction * len(items))) for fraction in fractions[1:]]
     bounds = np.cumsum([len(items) - sum(held_out), held_out[0]])
     parts = np.split(order, bounds)
     return {split: [items[i] for i in sorted(part)] for split, part in zip(SPLITS, parts)}

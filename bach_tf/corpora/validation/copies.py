@@ -1,4 +1,4 @@
-"""Pieces that are in two splits: what is measured on them was memorised."""
+"""Pieces that are in two splits, and so were memorised before they are evaluated."""
 
 from __future__ import annotations
 

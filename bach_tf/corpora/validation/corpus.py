@@ -110,8 +110,8 @@ def _warning(report: Report) -> str:
         return ""
     lines = "".join(f"  {printable(line)}\n" for line in first(report.copies, limit=5))
     return (
-        f"Warning: pieces in two splits: {len(report.copies)}, so that what is measured on "
-        f"them was learned by heart:\n{lines}"
+        f"Warning: pieces in two splits: {len(report.copies)}, so figures measured on "
+        f"them are of memorised music:\n{lines}"
     )
 
 

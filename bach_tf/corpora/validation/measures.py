@@ -89,7 +89,7 @@ def divergence(first: Counter[str], second: Counter[str]) -> float:
         second: the same for the other.
 
     Returns:
-        0 for the same shares, 1 for disjoint ones.
+        0 for identical distributions, 1 for disjoint ones.
 
     Example:
         >>> divergence(Counter("aab"), Counter("aabaab")), divergence(Counter("a"), Counter("b"))
@@ -103,10 +103,10 @@ def divergence(first: Counter[str], second: Counter[str]) -> float:
     return float((_divergence_from(middle, p) + _divergence_from(middle, q)) / 2)
 
 
-def _divergence_from(middle: np.ndarray, shares: np.ndarray) -> float:
-    """Return the Kullback-Leibler divergence in bits of shares from what lies in the middle."""
-    there = shares > 0
-    return float(np.sum(shares[there] * np.log2(shares[there] / middle[there])))
+def _divergence_from(middle: np.ndarray, fractions: np.ndarray) -> float:
+    """Return the Kullback-Leibler divergence in bits of a distribution from the mean."""
+    there = fractions > 0
+    return float(np.sum(fractions[there] * np.log2(fractions[there] / middle[there])))
 
 
 def _summary(split: str, counts: Split) -> Iterator[Column]:

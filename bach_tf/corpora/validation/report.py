@@ -38,7 +38,7 @@ class Drift(NamedTuple):
 
     splits: str
     column: str
-    divergence: float  # Jensen-Shannon, in bits: 0 for the same shares, 1 for disjoint ones
+    divergence: float  # Jensen-Shannon, in bits: 0 for identical distributions, 1 for disjoint ones
     threshold: float
     verdict: str  # "ok" or "drift"
 

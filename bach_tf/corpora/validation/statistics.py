@@ -33,7 +33,7 @@ SCHEMA = Path(__file__).parent / "chorale_grid.pbtxt"
 MOST_COLUMNS = 32  # that TFDV sees of a split: more would be the same anomaly again
 TOP_VALUES = 1000  # distinct values in the statistics; more are never pitches
 
-# Reads the exact share of each pitch, which the schema asks for with `is_categorical`.
+# Reads the exact fraction of each pitch, which the schema asks for with `is_categorical`.
 NO_LOW_PITCH_SQL = (
     "NOT EXISTS(SELECT 1 FROM UNNEST(feature.string_stats.rank_histogram.buckets) AS bucket "
     f"WHERE SAFE_CAST(bucket.label AS INT64) BETWEEN {SILENCE + 1} AND {LOWEST_PITCH - 1})"
@@ -171,10 +171,10 @@ def summarise(statistics: dict) -> Iterator[Column]:
         dataset = found.datasets[0]
         for feature in dataset.features:
             buckets = feature.string_stats.rank_histogram.buckets
-            shares = {bucket.label: bucket.sample_count for bucket in buckets}
-            pitches = [int(label) for label in shares if WHOLE_NUMBER.fullmatch(label)]
+            counts = {bucket.label: bucket.sample_count for bucket in buckets}
+            pitches = [int(label) for label in counts if WHOLE_NUMBER.fullmatch(label)]
             pitches = [pitch for pitch in pitches if pitch != SILENCE]
-            silent = shares.get(str(SILENCE), 0) / max(dataset.num_examples, 1)
+            silent = counts.get(str(SILENCE), 0) / max(dataset.num_examples, 1)
             yield Column(
                 split=split,
                 column=feature.path.step[0],

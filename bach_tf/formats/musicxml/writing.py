@@ -34,7 +34,7 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
     their own. Without a key signature one is estimated, and notes are named by it; without metres
     there are bars of 4/4.
 
-    A grid that note values cannot say, such as the 100 steps a quarter of performances, is moved
+    A grid that note values cannot say, such as the 100 steps per quarter of performances, is moved
     to sixteenths, and its bars are those of 4/4 at the tempo of the file.
 
     Args:

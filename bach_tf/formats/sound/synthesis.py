@@ -138,7 +138,7 @@ def seconds_per_step(score: Score, rendition: Rendition) -> float:
     if score.length * seconds > LONGEST_SECONDS:
         raise ValueError(
             f"A score must last at most {LONGEST_SECONDS} s to be made into sound. Received: "
-            f"{score.length * seconds:.0f} s at {tempo_qpm} quarters a minute"
+            f"{score.length * seconds:.0f} s at {tempo_qpm} quarter notes per minute"
         )
     return seconds
 

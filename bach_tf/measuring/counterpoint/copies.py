@@ -1,4 +1,4 @@
-"""What is copied: the longest passages that pieces share with a training set, in any key.
+"""Copying: the longest passages that pieces share with a training set, in any key.
 
 Two steps in a row are a symbol: all pitches of both, relative to a pitch of the first. A passage of
 n steps is n - 1 symbols, so equal symbols are equal notes with equal durations up to transposition,

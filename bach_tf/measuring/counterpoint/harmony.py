@@ -43,8 +43,8 @@ def entropy_bits(counts: np.ndarray) -> float:
         2.0
     """
     counts = np.asarray(counts)
-    shares = counts[counts > 0] / max(counts.sum(), 1)
-    return float(np.sum(shares * np.log2(1 / shares)))
+    fractions = counts[counts > 0] / max(counts.sum(), 1)
+    return float(np.sum(fractions * np.log2(1 / fractions)))
 
 
 def chords(grid: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def dissonances(grid: np.ndarray) -> np.ndarray:
 
 
 def on_beats(steps: int, upbeat: int = 0) -> np.ndarray:
-    """Return which steps a quarter begins at: bool `(steps,)`.
+    """Return the steps at which a quarter begins: bool `(steps,)`.
 
     Args:
         steps: sixteenths in the piece.
@@ -145,10 +145,10 @@ def triad_root(pitches: np.ndarray) -> int | None:
 def ending(grid: np.ndarray) -> tuple[bool, bool, bool]:
     """Return whether the last chord is a triad, one in root position, and that on the tonic.
 
-    The tonic is that of the likeliest key, see `key_strengths`. Either third will do: a piece in
-    minor may end in major. The key is that of the whole piece, so this is no measure of a cadence
-    alone: of the canonical chorales 75 to 78 % end so, 97 to 99 % on a triad in root position, and
-    most of the rest on a chord whose dominant is the estimated tonic.
+    The tonic is that of the most probable key, see `key_strengths`. Either third will do: a piece
+    in minor may end in major. The key is that of the whole piece, so this does not measure
+    cadences alone: of the canonical chorales 75 to 78 % end so, 97 to 99 % on a triad in root
+    position, and most of the rest on a chord whose dominant is the estimated tonic.
 
     Example:
         >>> cadence = np.array([[65, 62, 59, 55], [64, 60, 55, 48]])

@@ -38,7 +38,7 @@ STEPS_PER_BAR = 16  # whatever the metre: a grid does not tell it
 LONG_COPY_BARS = 4
 LONG_CHORD_BARS = 2
 
-# Beside a value in a table; "%" for a share, which is printed in hundredths.
+# Beside a value in a table; "%" for a fraction, which is printed in hundredths.
 UNITS = {
     "pieces": "",
     "steps": "sixteenths",
@@ -81,11 +81,11 @@ UNITS |= {f"copied_soprano_{name}": unit for name, unit in COPY_UNITS.items()}
 
 
 def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) -> dict[str, float]:
-    """Measure what the notes of a set of pieces do.
+    """Measure counterpoint, harmony and copying in a set of pieces.
 
     A score counts as its grid: a note is a change of pitch in a voice, a repeated note is a held
-    one, and fewer than four voices are the highest ones. Shares are between 0 and 1, and NaN of
-    nothing at all (the leaps of a voice that is never there).
+    one, and fewer than four voices are the highest ones. Fractions lie in 0..1, and are NaN
+    where nothing is counted (the leaps of a silent voice).
 
     Args:
         scores: at most four voices each, highest first, on a grid of sixteenths.
@@ -96,28 +96,28 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
         `pieces`, `notes`, `steps` in sixteenths;
         `parallel_fifths` and `parallel_octaves` (with unisons), a piece, and with `_per_1000`
         after 1,000 notes, see `parallels`; `parallels_per_1000`, both together;
-        `crossing`, the share of steps with two neighbouring voices in which some voice is below its
-        lower neighbour; `wide_spacing`, of steps with two neighbouring upper voices, in which some
-        such two are more than an octave apart; `out_of_range`, of notes, see `RANGES`;
+        `crossing`, the fraction of steps with two neighbouring voices in which some voice is below
+        its lower neighbour; `wide_spacing`, of steps with two neighbouring upper voices in which
+        two such voices are more than an octave apart; `out_of_range`, of notes, see `RANGES`;
         `pitch_class_entropy` in bits, the mean of the pieces, each pitch class for as long as it
         sounds; `pitch_class_entropy_of_all`, of all pieces as if they were one, which grows
         with the number of keys (published figures near 2.9 bits for chorales are of the first);
-        `length_mean` in sixteenths, and `length_1` to `length_16` and `length_other`, the shares of
-        notes of such lengths;
+        `length_mean` in sixteenths, and `length_1` to `length_16` and `length_other`, the fractions
+        of notes of such lengths;
         `longest_chord_bars_median` and `longest_chord_bars_max`, of the chord of each piece that
-        is held longest, in bars of 16 steps; `long_chord`, the share of pieces in which one is
+        is held longest, in bars of 16 steps; `long_chord`, the fraction of pieces in which one is
         held over two bars: see `longest_chord`;
-        `dissonant_on_beat` and `dissonant_off_beat`, the shares of steps that begin a quarter and
-        of the others, where two voices sound, with a dissonance against the lowest note: see
+        `dissonant_on_beat` and `dissonant_off_beat`, the fractions of steps that begin a quarter
+        and of the others, where two voices sound, with a dissonance against the lowest note: see
         `dissonances`;
-        `leaps_VOICE` and `leaps_over_octave_VOICE`, the shares of melodic intervals larger than
+        `leaps_VOICE` and `leaps_over_octave_VOICE`, the fractions of melodic intervals larger than
         a fourth and than an octave, of each voice;
-        `final_triad`, `final_root_position`, `final_tonic`, shares of pieces: see `ending`;
+        `final_triad`, `final_root_position`, `final_tonic`, fractions of pieces: see `ending`;
         and with `training`, of the longest passage in each piece that is copied from there in any
         key, for all voices together as `copied_...` and the soprano alone as `copied_soprano_...`:
         `steps_mean`, `steps_median`, `steps_max`, `bars_mean`, `bars_max` in bars of 16 steps,
         `changes_mean`, how often something moves in it, `share_mean` of the piece, and `long`, the
-        share of pieces with a copy of at least 4 bars; see `find_copies`.
+        fraction of pieces with a copy of at least 4 bars; see `find_copies`.
 
     Raises:
         ValueError: no scores, none with a note, or a score of more than four voices or on another
@@ -208,7 +208,7 @@ def _grids(scores: Sequence[Score], what: str) -> list[np.ndarray]:
 
 
 def _share(flags: np.ndarray, among: np.ndarray | None = None) -> float:
-    """Return the share of true `flags`, of those `among` which it is asked; NaN of none."""
+    """Return the fraction of true `flags`, of those `among` which it is asked; NaN of none."""
     counted = flags if among is None else flags[among]
     return float(counted.mean()) if counted.size else float("nan")
 
@@ -294,8 +294,8 @@ def _leaps(grids: Sequence[np.ndarray]) -> dict[str, float]:
 
 
 def _endings(grids: Sequence[np.ndarray]) -> dict[str, float]:
-    shares = np.mean([ending(grid) for grid in grids], axis=0)
-    return dict(zip(("final_triad", "final_root_position", "final_tonic"), map(float, shares)))
+    fractions = np.mean([ending(grid) for grid in grids], axis=0)
+    return dict(zip(("final_triad", "final_root_position", "final_tonic"), map(float, fractions)))
 
 
 def _copies(grids: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> dict[str, float]:

@@ -40,7 +40,7 @@ def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
 
     Args:
         score: the piece.
-        tempo_qpm: quarter notes a minute.
+        tempo_qpm: quarter notes per minute.
         seconds: how much of it.
 
     Example:

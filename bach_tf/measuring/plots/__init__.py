@@ -9,12 +9,12 @@ bach-tf plot --run RUN
 
 from bach_tf.measuring.plots.charts import write_distributions
 from bach_tf.measuring.plots.curves import read_curves, write_training_curve
-from bach_tf.measuring.plots.shares import MEASURES, share_of_each, total_variation
+from bach_tf.measuring.plots.distributions import MEASURES, distribution, total_variation
 
 __all__ = [
     "MEASURES",
+    "distribution",
     "read_curves",
-    "share_of_each",
     "total_variation",
     "write_distributions",
     "write_training_curve",

@@ -11,7 +11,12 @@ import numpy as np
 
 from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.measuring.plots.curves import percent
-from bach_tf.measuring.plots.shares import MEASURES, Shares, shares_of, total_variation
+from bach_tf.measuring.plots.distributions import (
+    MEASURES,
+    Distribution,
+    distribution_in,
+    total_variation,
+)
 from bach_tf.score import SECONDS, Score
 from bach_tf.theory.note_names import note_name
 
@@ -28,7 +33,7 @@ class Bars:
     """What a panel shows.
 
     Args:
-        corpus: share of each value; `generated` likewise.
+        corpus: fraction of each value; `generated` likewise.
         names: of the values, empty where there is no room for one.
         axis: what the values are.
     """
@@ -56,7 +61,7 @@ def write_distributions(
         splits: the pieces of "train" and of "valid", which together are the corpus.
         generated: new pieces.
         path: of the picture; its ending says the format.
-        tempo_qpm: quarter notes a minute, by which lengths of a performance are seconds.
+        tempo_qpm: quarter notes per minute, by which lengths of a performance are seconds.
         title: above it all.
 
     Raises:
@@ -64,7 +69,7 @@ def write_distributions(
 
     Example:
         >>> write_distributions(
-        ...     read_prepared(corpus), scores, Path("shares.png"), tempo_qpm=90
+        ...     read_prepared(corpus), scores, Path("distributions.png"), tempo_qpm=90
         ... )  # doctest: +SKIP
     """
     from matplotlib.figure import Figure  # takes a moment to import
@@ -88,7 +93,7 @@ def _draw_measure(axes, name: str, splits: Mapping, generated, milliseconds: flo
     train, valid = splits["train"], splits["valid"]
     parts = ([*train, *valid], generated, train, valid)
     of_corpus, of_generated, of_train, of_valid = (
-        shares_of(scores, MEASURES[name]) for scores in parts
+        distribution_in(scores, MEASURES[name]) for scores in parts
     )
     _draw_bars(axes, BARS[name](of_corpus, of_generated, milliseconds))
     apart, usual = total_variation(of_corpus, of_generated), total_variation(of_train, of_valid)
@@ -96,7 +101,7 @@ def _draw_measure(axes, name: str, splits: Mapping, generated, milliseconds: flo
     axes.set_title(title, loc="left", fontsize="medium")
 
 
-def _pitch_bars(corpus: Shares, generated: Shares, _) -> Bars:
+def _pitch_bars(corpus: Distribution, generated: Distribution, _) -> Bars:
     values = corpus.keys() | generated.keys()
     pitches = range(min(values), max(values) + 1)
     named = next(letters for most, letters in NAMED if len(pitches) <= most)
@@ -105,19 +110,19 @@ def _pitch_bars(corpus: Shares, generated: Shares, _) -> Bars:
     return _bars(corpus, generated, pitches, shown, "")
 
 
-def _interval_bars(corpus: Shares, generated: Shares, _) -> Bars:
+def _interval_bars(corpus: Distribution, generated: Distribution, _) -> Bars:
     """Draw what is wider than an octave together, at both ends."""
     widest = OCTAVE + 1
     values = range(-widest, widest + 1)
     names = [f"{value:+d}" if value % 2 == 0 and abs(value) < OCTAVE else "" for value in values]
     names[0], names[widest], names[-1] = f"< -{OCTAVE}", "0", f"> +{OCTAVE}"
     clipped = [
-        _together(shares, lambda v: max(-widest, min(v, widest))) for shares in (corpus, generated)
+        _merged(each, lambda v: max(-widest, min(v, widest))) for each in (corpus, generated)
     ]
     return _bars(*clipped, values, names, "semitones to the next note of the voice")
 
 
-def _length_bars(corpus: Shares, generated: Shares, milliseconds: float | None) -> Bars:
+def _length_bars(corpus: Distribution, generated: Distribution, milliseconds: float | None) -> Bars:
     """Draw the commonest lengths, and all others as one."""
     weight = {v: corpus.get(v, 0) + generated.get(v, 0) for v in corpus.keys() | generated.keys()}
     common = sorted(sorted(weight, key=weight.get, reverse=True)[:MOST_LENGTHS])
@@ -126,23 +131,24 @@ def _length_bars(corpus: Shares, generated: Shares, milliseconds: float | None) 
     if len(common) < len(weight):
         other = Fraction(-1)
         corpus, generated = (
-            _together(shares, lambda v: v if v in common else other)
-            for shares in (corpus, generated)
+            _merged(each, lambda v: v if v in common else other) for each in (corpus, generated)
         )
         common, names = [*common, other], [*names, "other"]
     return _bars(corpus, generated, common, names, axis)
 
 
-def _together(shares: Shares, place: Callable) -> Shares:
-    """Return the shares of values that are drawn as one, by where they are drawn."""
-    sums: Shares = {}
-    for value, share in shares.items():
-        sums[place(value)] = sums.get(place(value), 0) + share
+def _merged(distribution: Distribution, bin_of: Callable) -> Distribution:
+    """Return the fraction of each bin: the values that are drawn as one bar."""
+    sums: Distribution = {}
+    for value, fraction in distribution.items():
+        sums[bin_of(value)] = sums.get(bin_of(value), 0) + fraction
     return sums
 
 
-def _bars(corpus: Shares, generated: Shares, values, names: list[str], axis: str) -> Bars:
-    heights = ([shares.get(value, 0) for value in values] for shares in (corpus, generated))
+def _bars(
+    corpus: Distribution, generated: Distribution, values, names: list[str], axis: str
+) -> Bars:
+    heights = ([each.get(value, 0) for value in values] for each in (corpus, generated))
     return Bars(*heights, names, axis)
 
 
@@ -151,12 +157,12 @@ TITLES = {"pitch": "Pitches", "interval": "Intervals", "length": "Note lengths"}
 
 
 def _draw_bars(axes, bars: Bars) -> None:
-    places = np.arange(len(bars.names))
-    axes.bar(places - BAR / 2, bars.corpus, BAR, color=CORPUS, label="corpus")
-    axes.bar(places + BAR / 2, bars.generated, BAR, color=GENERATED, label="generated")
-    named = [place for place in places if bars.names[place]]
-    axes.set_xticks(named, [bars.names[place] for place in named], fontsize="small")
-    axes.set_xlim(-1, len(places))
+    positions = np.arange(len(bars.names))
+    axes.bar(positions - BAR / 2, bars.corpus, BAR, color=CORPUS, label="corpus")
+    axes.bar(positions + BAR / 2, bars.generated, BAR, color=GENERATED, label="generated")
+    named = [x for x in positions if bars.names[x]]
+    axes.set_xticks(named, [bars.names[x] for x in named], fontsize="small")
+    axes.set_xlim(-1, len(positions))
     axes.set_xlabel(bars.axis)
     axes.yaxis.set_major_formatter(percent)
     axes.grid(axis="y", color="0.92")

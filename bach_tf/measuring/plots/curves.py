@@ -112,14 +112,14 @@ def _scale_loss(axes, history: pd.DataFrame) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(6))
 
 
-def percent(share: float, _: int | None = None) -> str:
-    """Return a share as matplotlib's axes and readers want it.
+def percent(fraction: float, _: int | None = None) -> str:
+    """Return a fraction as matplotlib's axes and readers want it.
 
     Args:
-        share: 0..1.
+        fraction: 0..1.
 
     Example:
         >>> percent(0.125)
         '12.5 %'
     """
-    return f"{100 * share:.4g} %"
+    return f"{100 * fraction:.4g} %"

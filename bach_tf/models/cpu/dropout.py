@@ -11,13 +11,13 @@ import tensorflow as tf
 def kept(
     shape: Sequence[int | tf.Tensor], rate: float, seed_generator: keras.random.SeedGenerator
 ) -> tf.Tensor:
-    """Return which numbers of a shape are kept: bool, true for a share of `1 - rate`.
+    """Return which numbers of a shape are kept: bool, true for a fraction of `1 - rate`.
 
     Four chances of 16 bits are cut from each number drawn: drawing them takes the time.
 
     Args:
         shape: of the result, ints or scalar tensors.
-        rate: share of the numbers left out.
+        rate: fraction of the numbers left out.
         seed_generator: Keras' `SeedGenerator`.
     """
     size = tf.math.reduce_prod(tf.stack(shape))

@@ -1,4 +1,4 @@
-"""How often each pitch, interval and note length comes in pieces, and how far apart that is."""
+"""Distributions of pitches, intervals and note lengths, and the distance between two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bach_tf.score import BEATS, Score
 
 BINS_PER_DOUBLING = 2
 
-Shares = dict[int | Fraction, float]  # of each value; they add up to 1
+Distribution = dict[int | Fraction, float]  # the fraction of each value; they add up to 1
 
 
 def pitches(score: Score) -> list[int]:
@@ -36,7 +36,7 @@ def intervals(score: Score) -> list[int]:
 
 
 def lengths(score: Score) -> list[Fraction]:
-    """Return how long each note is, in quarters.
+    """Return the duration of each note, in quarters.
 
     In a performance they are those of hands, not of notation: each is the nearest of a scale with
     two lengths in a doubling, 1, 1.4, 2, 2.8 and so on.
@@ -55,37 +55,37 @@ MEASURES: dict[str, Callable[[Score], list]] = {
 }
 
 
-def share_of_each(values: Iterable) -> Shares:
-    """Return how large a share of all values each one has.
+def distribution(values: Iterable) -> Distribution:
+    """Return the fraction of all values that each distinct value makes up.
 
     Args:
-        values: any that can be told apart.
+        values: hashable and comparable.
 
     Example:
-        >>> share_of_each([60, 62, 60, 60])
+        >>> distribution([60, 62, 60, 60])
         {60: 0.75, 62: 0.25}
     """
     counts = Counter(values)
     return {value: count / counts.total() for value, count in sorted(counts.items())}
 
 
-def shares_of(scores: Sequence[Score], measure: Callable[[Score], list]) -> Shares:
-    """Return how often each value of a measure comes in pieces.
+def distribution_in(scores: Sequence[Score], measure: Callable[[Score], list]) -> Distribution:
+    """Return the distribution of a measure over pieces.
 
     Args:
         scores: the pieces.
         measure: one of `MEASURES`.
     """
-    return share_of_each(value for score in scores for value in measure(score))
+    return distribution(value for score in scores for value in measure(score))
 
 
-def total_variation(one: Shares, other: Shares) -> float:
-    """Return half the sum of how far apart the shares are: 0 where all agree, 1 where none does.
+def total_variation(one: Distribution, other: Distribution) -> float:
+    """Return the total variation distance: 0 for identical distributions, 1 for disjoint ones.
 
-    It is the part of one that would have to be something else to become the other.
+    It is half the sum of the absolute differences.
 
     Args:
-        one: shares of each value.
+        one: fraction of each value.
         other: likewise.
 
     Example:
