@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from bach_tf._basics.columns import check_places, tuples, whole_numbers
 from bach_tf._basics.messages import shorten
-from bach_tf._basics.settings import is_number, is_whole
+from bach_tf._basics.settings import is_whole
 
 STEPS_PER_QUARTER = 4
 VELOCITY = 80
@@ -26,6 +25,7 @@ HIGHEST_NUMBER = 127  # of MIDI's programs and controllers
 
 Tempo = tuple[int, float]  # the step at which it begins, and quarter notes per minute
 Metre = tuple[int, int, int]  # the step at which it begins, beats in a bar, note value of a beat
+Pedal = tuple[int, int, int]  # from which step to which it is down, and in which voice
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class Score:
             than a bar, or than what is left of a piece: whole bars are no part of it.
         fermatas: steps at which a note with a fermata begins.
         parts: of the voices, the highest first; of fewer voices, or none, where unknown.
+        pedals: where the sustain pedal is down, `(start, end, voice)` each: notes that end between
+            sound on to its end. Durations are as struck, so that a melody stays one.
 
     Notes are kept in the order of onset, then voice, then pitch, so that two scores
     with the same notes are equal.
@@ -94,7 +96,8 @@ class Score:
     Raises:
         ValueError: a column of another length or of other than whole numbers, or a value
             outside its bounds. The message names the note. Tempi or metres that are not in the
-            order of their steps, or of numbers that cannot be; a negative upbeat.
+            order of their steps, or of numbers that cannot be; a negative upbeat; a pedal that is
+            out of place.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])
@@ -117,9 +120,10 @@ class Score:
     upbeat: int = 0
     fermatas: tuple[int, ...] = ()
     parts: tuple[Part, ...] = ()
+    pedals: tuple[Pedal, ...] = ()
 
     def __post_init__(self):
-        columns = [_whole_numbers(name, getattr(self, name)) for name in COLUMNS]
+        columns = [whole_numbers(name, getattr(self, name)) for name in COLUMNS]
         sizes = [column.size for column in columns]
         if len(set(sizes)) > 1:
             raise ValueError(
@@ -131,8 +135,9 @@ class Score:
             column = column[order]
             column.flags.writeable = False
             object.__setattr__(self, name, column)
-        for name in ("tempi", "metres"):
-            object.__setattr__(self, name, _places(name, getattr(self, name)))
+        for name in ("tempi", "metres", "pedals"):
+            object.__setattr__(self, name, tuples(name, getattr(self, name)))
+        object.__setattr__(self, "pedals", tuple(sorted(self.pedals)))
         object.__setattr__(self, "fermatas", tuple(int(step) for step in self.fermatas))
         object.__setattr__(self, "parts", tuple(self.parts))
         self._check_about()
@@ -155,25 +160,20 @@ class Score:
             raise ValueError(
                 f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
             )
-        self._check_places("tempi", "quarter notes per minute", 2)
-        self._check_places("metres", "beats and note values", 3)
+        check_places("tempi", self.tempi, "quarter notes a minute", 2, self.length)
+        check_places("metres", self.metres, "beats and note values", 3, self.length)
+        self._check_pedals()
 
-    def _check_places(self, name: str, what: str, size: int):
-        """Raise unless each place is a step in the piece, after the one before, and numbers."""
-        places = getattr(self, name)
-        for place in places:
-            if len(place) != size or not all(map(_is_above_0, place[1:])):
-                raise ValueError(f"`{name}` must be steps with {what} above 0. Received: {place}")
-            if not all(map(is_whole, place[: size if name == "metres" else 1])):
-                whole = "of whole numbers" if name == "metres" else "at whole steps"
-                raise ValueError(f"`{name}` must be {whole}. Received: {place}")
-        steps = [place[0] for place in places]
-        in_order = all(before < after for before, after in pairwise(steps))
-        if not in_order or any(not 0 <= step <= self.length for step in steps):
-            raise ValueError(
-                f"`{name}` must be in the order of their steps, which are in 0..{self.length}. "
-                f"Received: {places}"
-            )
+    def _check_pedals(self):
+        for span in self.pedals:
+            if len(span) != 3 or not all(map(is_whole, span)):
+                raise ValueError(f"`pedals` must be of three whole numbers. Received: {span}")
+            start, end, voice = span
+            if not 0 <= start < end <= self.length or not 0 <= voice < MOST_VOICES:
+                raise ValueError(
+                    f"`pedals` must be in steps 0..{self.length}, down before up, and of a voice "
+                    f"below {MOST_VOICES}. Received: {span}"
+                )
 
     def _check_bounds(self):
         bounds = {
@@ -256,12 +256,18 @@ class Score:
             length=self.length - silence,
             tempi=move_places(self.tempi, moved),
             metres=move_places(self.metres, moved),
-            upbeat=self._upbeat_at(silence),
+            upbeat=self.steps_to_bar_line(silence),
             fermatas=tuple(step - silence for step in self.fermatas),
+            pedals=_within(self.pedals, silence, self.length, -silence),
         )
 
-    def _upbeat_at(self, step: int) -> int:
-        """Return the steps from a step on to the next bar line, 0 where it stands there."""
+    def steps_to_bar_line(self, step: int) -> int:
+        """Return how many steps after a step the next bar line stands, 0 where it stands there.
+
+        Example:
+            >>> Score.from_grid([[60]] * 9, metres=[(0, 2, 4)], upbeat=2).steps_to_bar_line(3)
+            7
+        """
         begin, bar = self.upbeat, self.steps_per_bar
         for number, (place, *metre) in enumerate(self.metres):
             if place > step:
@@ -291,6 +297,7 @@ class Score:
             tempi=tuple(place for place in self.tempi if place[0] < steps),
             metres=tuple(place for place in self.metres if place[0] < steps),
             fermatas=tuple(step for step in self.fermatas if step < steps),
+            pedals=_within(self.pedals, 0, steps),
         )
 
     def to_grid(self, voices: int | None = None) -> np.ndarray:
@@ -344,7 +351,7 @@ class Score:
         Raises:
             ValueError: not two-dimensional, or a pitch outside 0..127.
         """
-        grid = _whole_numbers("grid", grid, dimensions=2)
+        grid = whole_numbers("grid", grid, dimensions=2)
         steps, voices = grid.shape
         columns = [_runs(grid[:, voice], voice) for voice in range(voices)]
         notes = np.concatenate(columns) if columns else np.zeros((0, 4), np.int64)
@@ -374,31 +381,10 @@ def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple
     return tuple({to_step(step): (to_step(step), *what) for step, *what in places}.values())
 
 
-def _places(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
-    """Return tempi or metres as tuples, as lists from JSON are not, or raise `ValueError`."""
-    try:
-        return tuple(map(tuple, places))
-    except TypeError:
-        raise ValueError(
-            f"`{name}` must be a list of `(step, ...)`. Received: {shorten(places)}"
-        ) from None
-
-
-def _is_above_0(number) -> bool:
-    return is_number(number) and 0 < number < math.inf
-
-
-def _whole_numbers(name: str, values, dimensions: int = 1) -> np.ndarray:
-    """Return `values` as a fresh int64 array, or raise `ValueError`."""
-    array = np.array(values)
-    if array.size == 0 and array.ndim == dimensions:
-        return array.astype(np.int64)
-    if array.ndim != dimensions or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{name}` must be {dimensions}-dimensional and of whole numbers. "
-            f"Received: shape={array.shape}, dtype={array.dtype}"
-        )
-    return array.astype(np.int64)
+def _within(pedals: Iterable[Pedal], start: int, end: int, moved: int = 0) -> tuple[Pedal, ...]:
+    """Return the pedals as far as they are down between two steps, each moved by some."""
+    cut = ((max(down, start), min(up, end), voice) for down, up, voice in pedals)
+    return tuple((down + moved, up + moved, voice) for down, up, voice in cut if down < up)
 
 
 def _runs(column: np.ndarray, voice: int) -> np.ndarray:

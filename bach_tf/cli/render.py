@@ -74,7 +74,7 @@ def _rendition(args: argparse.Namespace) -> Rendition:
 def _check_tempo(score: Score, rendition: Rendition) -> None:
     """Raise `ValueError` where a file has a tempo that cannot be."""
     try:
-        rendition.tempo_of(score)
+        rendition.tempi_of(score)
     except ValueError:
         raise ValueError(
             f"expected a tempo of {LOWEST_TEMPO}..{HIGHEST_TEMPO} quarter notes per minute, got "

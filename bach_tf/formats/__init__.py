@@ -19,7 +19,7 @@ from bach_tf.formats.musicxml import read_musicxml, write_musicxml
 from bach_tf.formats.piano_roll import write_piano_roll
 from bach_tf.formats.reading import Grid, Piece, ReadingWarning
 from bach_tf.formats.rendition import PLAIN, Rendition
-from bach_tf.formats.sound.synthesis import LONGEST_SECONDS
+from bach_tf.formats.sound.timing import LONGEST_SECONDS
 from bach_tf.formats.sound.writing import check_encoder, write_opus, write_wav
 from bach_tf.score import Score
 
@@ -136,7 +136,7 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """
     writer = choose(WRITERS, path.suffix.lower(), "format")
     try:
-        rendition.tempo_of(score)  # one that cannot be is refused by every format
+        rendition.tempi_of(score)  # one that cannot be is refused by every format
         _write_whole(lambda whole: writer.write(score, whole, rendition), path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -29,6 +29,7 @@ class Grid(NamedTuple):
 
 
 SIXTEENTHS = Grid(STEPS_PER_QUARTER)
+THIRTY_SECONDS = Grid(8)
 TRIPLETS = Grid(12)  # besides sixteenths
 FINE = Grid(48)  # 64ths and their triplets
 MILLISECONDS = Grid(100, SECONDS)  # 8 of them
@@ -36,6 +37,7 @@ MILLISECONDS = Grid(100, SECONDS)  # 8 of them
 GRIDS = {
     "auto": None,
     "sixteenths": SIXTEENTHS,
+    "thirty-seconds": THIRTY_SECONDS,
     "triplets": TRIPLETS,
     "fine": FINE,
     "seconds": MILLISECONDS,
@@ -91,7 +93,7 @@ class Notices:
     def __init__(self, path: Path, strict: bool = False):
         self._path = path
         self._strict = strict
-        self._places: dict[str, list[str]] = {}
+        self._places: dict[str, tuple[str, int]] = {}  # the first of each kind, and how many
 
     def fault(self, what: str, place: str = "") -> None:
         """Note what a file should not have, and what was made of it.
@@ -104,18 +106,19 @@ class Notices:
             ValueError: where reading is strict.
         """
         if self._strict:
-            raise ValueError(self._sentence(what, [place]))
+            raise ValueError(self._sentence(what, place))
         self.remark(what, place)
 
     def remark(self, what: str, place: str = "") -> None:
         """Note what had to be chosen or left out in a file that is as it should be."""
-        self._places.setdefault(what, []).append(place)
+        first, times = self._places.get(what, (place, 0))
+        self._places[what] = first, times + 1
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What was noted, in order, for `Piece.warnings`."""
-        return tuple(self._sentence(*each) for each in self._places.items())
+        return tuple(self._sentence(what, *where) for what, where in self._places.items())
 
-    def _sentence(self, what: str, places: list[str]) -> str:
-        times = f" ({len(places)} times)" if len(places) > 1 else ""
-        return ": ".join(filter(None, (self._path.name, places[0], what))) + times
+    def _sentence(self, what: str, place: str, times: int = 1) -> str:
+        often = f" ({times} times)" if times > 1 else ""
+        return ": ".join(filter(None, (self._path.name, place, what))) + often

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bach_tf._basics.choices import choose, shortened
 from bach_tf._basics.settings import is_number, is_whole
-from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score
+from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 from bach_tf.theory.tunings import CONCERT_PITCH_HZ, EQUAL, frequencies
 
@@ -99,6 +99,23 @@ class Rendition:
             _check_tempo(score.tempi[0][1])
             return score.tempi[0][1]
         return PERFORMANCE_TEMPO_QPM if score.timing == SECONDS else TEMPO_QPM
+
+    def tempi_of(self, score: Score) -> list[Tempo]:
+        """Return the tempi of a piece with their steps, the first at its beginning.
+
+        Raises:
+            ValueError: the score has a tempo outside what MIDI can say.
+
+        Example:
+            >>> Rendition().tempi_of(Score.from_grid([[60]] * 4, tempi=[(0, 60), (2, 30)]))
+            [(0, 60), (2, 30)]
+        """
+        first = (0, self.tempo_of(score))
+        if self.tempo_qpm is not None:
+            return [first]
+        for _, tempo_qpm in score.tempi:
+            _check_tempo(tempo_qpm)
+        return [first, *score.tempi[1:]]
 
     def parts_of(self, score: Score) -> list[Part]:
         """Return the part of each voice, with the instrument that it is to have.

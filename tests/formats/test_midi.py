@@ -1,5 +1,4 @@
 import random
-import struct
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from midi_bytes import NOTE, file_bytes
 
 from bach_tf.formats.midi import (
     CHANNELS,
@@ -69,13 +69,6 @@ def tracks_of(path):
 
 def notes_of(score):
     return list(zip(*(getattr(score, name).tolist() for name in COLUMNS)))
-
-
-def file_bytes(*tracks, kind=1, division=480):
-    """Return a MIDI file of tracks of events in hexadecimal, each ended."""
-    chunks = [bytes.fromhex(track + "00 ff2f00") for track in tracks]
-    header = b"MThd" + struct.pack(">LHHH", 6, kind, len(chunks), division)
-    return header + b"".join(b"MTrk" + struct.pack(">L", len(chunk)) + chunk for chunk in chunks)
 
 
 @pytest.fixture
@@ -174,6 +167,7 @@ def test_the_tenth_channel_is_percussion_and_left_out(write):
     _, *tracks = tracks_of(path)
     assert [track[1][1].channel for track in tracks] == [0, 1, 2, 3, 4, 5, 6, 7, 8, *range(10, 16)]
     assert read_midi(path).to_grid().tolist() == grid
+    assert "voices as written" in path.read_bytes().decode("latin-1")  # the lowest is the first
     assert len(CHANNELS) == 15
 
 
@@ -182,15 +176,19 @@ def test_the_church_organ_plays_unless_told_otherwise(write):
     assert voice[1][1].program == CHURCH_ORGAN == 19
 
 
-def test_names_beyond_latin_letters_are_written_as_far_as_they_go(write):
+def test_names_are_written_in_utf_8(write):
     path = write(named(Score.from_grid([[60]], title="Ach Gött, 神"), "ñ→"))
-    assert [track[0][1].name for track in tracks_of(path)] == ["Ach Gött, ?", "ñ?"]
+    names = [track[0].name for track in mido.MidiFile(path, charset="utf-8").tracks]
+    assert names == ["Ach Gött, 神", "ñ→"]
+    score = read_midi(path)
+    assert (score.title, score.parts[0].name) == ("Ach Gött, 神", "ñ→")
 
 
 def test_a_score_without_notes_is_a_file_without_notes(write):
     path = write(Score.from_grid(np.zeros((4, 4), int)))
     assert len(tracks_of(path)) == 1
-    assert read_midi(path).length == 4
+    with pytest.raises(ValueError, match=r"written\.mid: expected notes, got none$"):
+        read_midi(path)
 
 
 @pytest.mark.parametrize("tempo_qpm", [3.9, 1001, 0, -90, float("nan"), float("inf")])
@@ -236,14 +234,24 @@ def places(steps, *what):
     return st.lists(one, min_size=1, max_size=4, unique_by=lambda place: place[0]).map(sorted)
 
 
+def from_the_beginning(tempi):
+    return [(0, *tempi[0][1:]), *tempi[1:]]
+
+
 NUMBERS = st.integers(0, 127)
 PARTS = st.builds(
     Part,
-    name=st.sampled_from(["", "Soprano", "Flöte 2"]),
+    name=st.sampled_from(["", "Soprano", "Bass", "Flöte 2", "钢琴"]),
     program=NUMBERS,
     volume=st.none() | NUMBERS,
     pan=st.none() | NUMBERS,
 )
+
+
+def to_the_bar(score):
+    """Return the score without bars of silence at its end."""
+    end = int((score.onset + score.duration).max())
+    return score.opening(end + score.steps_to_bar_line(end))
 
 
 @given(st.data())
@@ -255,15 +263,20 @@ def test_score_to_file_and_back(data):
     grid[data.draw(st.integers(0, steps - 1)), :] = 64
     silence = data.draw(st.integers(0, 5))
     grid = np.pad(grid, ((silence, silence), (0, 0)))
+    # No bar of these is shorter than a step.
+    metres = data.draw(places(steps, st.integers(4, 12), st.sampled_from([2, 4, 8, 16])))
+    pedals = data.draw(st.lists(st.integers(0, steps), unique=True, max_size=8).map(sorted))
     per_quarter = data.draw(st.sampled_from([1, 3, 4, 7, 12, 480, 1000]))
     score = Score.from_grid(
         grid,
         velocity=data.draw(st.lists(st.integers(1, 127), min_size=voices, max_size=voices)),
-        title="piece",
+        title=data.draw(st.sampled_from(["piece", "Für Elise", "小星星"])),
         key_signature=data.draw(st.none() | st.integers(-7, 7)),
-        tempi=data.draw(places(steps, st.integers(4, 240))),
-        # No bar of these is shorter than a step.
-        metres=data.draw(places(steps, st.integers(4, 12), st.sampled_from([2, 4, 8, 16]))),
+        tempi=from_the_beginning(data.draw(places(steps, st.integers(4, 240)))),
+        metres=metres,
+        # A metre that ends with the upbeat, or within it, has no bar.
+        upbeat=data.draw(st.integers(0, (metres[1][0] if len(metres) > 1 else 40) - 1)),
+        pedals=[(*span, voices - 1) for span in zip(pedals[::2], pedals[1::2])],
         parts=data.draw(st.lists(PARTS, min_size=voices, max_size=voices)),
         steps_per_quarter=per_quarter,
     )
@@ -273,7 +286,7 @@ def test_score_to_file_and_back(data):
         content = path.read_bytes()
         write_midi(score, path)
         assert path.read_bytes() == content
-        assert read_midi(path, steps_per_quarter=per_quarter) == score
+        assert read_midi(path, steps_per_quarter=per_quarter) == to_the_bar(score)
     np.testing.assert_array_equal(score.to_grid(voices), grid)
 
 
@@ -285,7 +298,7 @@ def test_the_golden_file_is_read(read):
     assert score == Score.from_grid(
         TWO_VOICES,
         velocity=(90, 70),
-        title="piece",
+        title="two",
         key_signature=-1,
         tempi=[(0, 90)],
         metres=[(0, 3, 4)],
@@ -311,10 +324,10 @@ def test_tempi_and_metres_stand_at_their_places(read):
     assert score.metres == ((4, 3, 4),)
 
 
-def test_a_part_has_the_first_instrument_volume_and_place_of_its_channel(read):
-    chosen = "00 c028 00 b00764 00 b00a20 00 c029 00 b00701"
-    notes = "00 903c50 00 913c50 60 803c40 00 813c40"
-    assert read(file_bytes(f"{chosen} {notes}")).parts == (Part("", 40, 100, 32), Part("", 40))
+def test_a_part_has_the_instrument_volume_and_place_with_which_its_channel_begins(read):
+    chosen = "00 c028 00 b00764 00 b00a20 00 c029 00 b00701"  # of two at a tick the last holds
+    notes = "00 903c50 00 913c50 60 803c40 00 c02a 00 813c40 00 b10b05 00 b1070a"
+    assert read(file_bytes(f"{chosen} {notes}")).parts == (Part("", 41, 1, 32), Part("", 40, 10))
 
 
 def test_notes_move_to_the_nearest_step_and_last_one_at_least(read):
@@ -341,8 +354,8 @@ def test_struck_with_velocity_0_is_released(read):
 
 
 def test_a_note_that_is_never_released_ends_with_its_track(read):
-    score = read(file_bytes("00 903c50 8360 904050 8360 804040"))
-    assert notes_of(score) == [(0, 8, 60, 0, 80), (4, 4, 64, 0, 80)]
+    score = read(file_bytes("00 903c50 8360 914050 8360 814040"))
+    assert notes_of(score) == [(4, 4, 64, 0, 80), (0, 8, 60, 1, 80)][::-1]
 
 
 def test_a_release_of_what_does_not_sound_is_nothing(read):
@@ -385,25 +398,19 @@ def test_each_channel_of_each_track_is_a_voice_but_percussion(read):
     assert read(file_bytes(track, kind=0)).to_grid()[0].tolist() == [72, 60]
 
 
-def test_only_percussion_is_no_music(read):
-    score = read(file_bytes("00 992450 8360 892440"))
-    assert len(score) == 0
-    assert score.length == 4
+@pytest.mark.parametrize("content", [file_bytes(""), file_bytes("", "")])
+@pytest.mark.parametrize("reader", [read_midi, read_midi_seconds])
+def test_a_file_without_notes(read, content, reader):
+    with pytest.raises(ValueError, match=r"^piece\.mid: expected notes, got none$"):
+        read(content, reader)
 
 
-@pytest.mark.parametrize("content", [file_bytes(), file_bytes(""), file_bytes("", "")])
-def test_a_file_without_notes(read, content):
-    score = read(content)
-    assert (len(score), score.length, score.title) == (0, 0, "piece")
-    assert (score.key_signature, score.time_signature) == (None, None)
-
-
-def test_the_first_signatures_count_and_minor_keys_are_known(read):
-    # A minor then C major; 3/8 then 4/4.
-    content = file_bytes("00 ff59020001 00 ff5804030318 08 00 ff59020000 00 ff58040402 1808")
-    score = read(content)
-    assert (score.key_signature, score.time_signature) == (0, (3, 8))
-    assert read(file_bytes("00 ff59020301")).key_signature == 3  # F sharp minor
+def test_the_last_signatures_at_the_beginning_hold_and_minor_keys_are_known(read):
+    # A minor then E flat major; 3/8 then 4/4; later others.
+    signatures = "00 ff59020001 00 ff580403031808 00 ff5902fd00 00 ff580404021808"
+    score = read(file_bytes(f"{signatures} {NOTE} 00 ff59020300"))
+    assert (score.key_signature, score.time_signature) == (-3, (4, 4))
+    assert read(file_bytes(f"00 ff59020301 {NOTE}")).key_signature == 3  # F sharp minor
 
 
 @pytest.mark.parametrize(
@@ -411,15 +418,10 @@ def test_the_first_signatures_count_and_minor_keys_are_known(read):
     [
         (b"", "an empty file$"),
         (b"note0,note1,note2,note3\n", "one that begins with b'note0,no' instead of b'MThd'$"),
-        (GOLDEN[:10], "an end after 10 bytes, in the middle of a track or before one"),
-        (GOLDEN[:60], "an end after 60 bytes"),
-        (GOLDEN[:-1], f"an end after {len(GOLDEN) - 1} bytes"),
-        (GOLDEN.replace(b"MTrk", b"MTrx", 1), "no MTrk header at start of track, before byte 22"),
-        (file_bytes("00 3c50"), "running status without last_status, before byte 24"),
-        (file_bytes("00 90 3cff"), "data byte must be in range 0..127, before byte"),
-        (file_bytes("00 ff5902 0900"), "Could not decode key .* before byte 28"),
-        (file_bytes("00 ff58020402"), "a value that does not exist, or without its end, before"),
-        (file_bytes("00 ff5405 ff000000 00"), "a value that does not exist, or .* byte 31"),
+        (GOLDEN[:10], "an end after 10 bytes, in the middle of the header"),
+        (GOLDEN[:14], "one without a track"),
+        (file_bytes(), "one without a track"),
+        (b"RIFF\0\0\0\0RMIDLIST\4\0\0\0abcd", "a RIFF file without a MIDI file in it"),
     ],
 )
 def test_what_is_no_midi_file(read, content, got):
@@ -437,7 +439,7 @@ def test_a_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "division", "message"),
     [
-        (1, 0xE728, "counts in beats, got type 1 with division -"),  # 25 frames a second
+        (1, 0xE728, "counts in beats, got type 1 with division 59176"),  # 25 frames a second
         (1, 0, "counts in beats, got type 1 with division 0"),
         (2, 480, "of type 0 or 1 .*, got type 2"),
         (3, 480, "of type 0 or 1 .*, got type 3"),
@@ -464,34 +466,6 @@ def test_a_long_piece_is_read_on_a_fine_grid(read):
         read(file_bytes("00 903c50 81c329 803c40", division=1))
 
 
-@pytest.mark.parametrize(
-    ("events", "at"),
-    [
-        ("ff" * 1_000_000 + "7f 903c50", 22),  # mido needs hours for this one
-        ("00 903c50" + ("80" * 9000 + "00 803c40") * 200, 26),  # and 20 s for this one
-        ("8180808000 903c50", 22),
-        ("00 ff03 8180808000", 25),
-        ("00 f0 8180808000", 24),
-        ("00 f001f7 00 f001f7 00 00 8180808000", 32),  # running status
-        ("00 c001 00 02 00 d001 00 e00102 00 f101 00 f20102 00 f6 8180808000", 43),
-    ],
-)
-def test_a_number_of_more_than_four_bytes_is_not_waited_for(read, events, at):
-    message = rf"a MIDI file, got: a number of more than 4 bytes at byte {at} \(track 1\)"
-    with pytest.raises(ValueError, match=message):
-        read(file_bytes(events))
-
-
-def test_a_number_too_long_in_a_later_track(read):
-    with pytest.raises(ValueError, match=r"at byte 43 \(track 2\)"):
-        read(file_bytes("00 903c50 8360 803c40", "8180808000 903c50"))
-
-
-def test_bytes_above_127_are_no_numbers_in_texts(read):
-    long = file_bytes("00 ff03 8148" + "ff" * 200 + "00 903c50 8360 803c40")
-    assert notes_of(read(long)) == [(0, 4, 60, 0, 80)]
-
-
 def test_a_file_of_20_gb_is_not_read(tmp_path):
     with (tmp_path / "sparse.mid").open("wb") as file:
         file.write(GOLDEN)
@@ -500,25 +474,11 @@ def test_a_file_of_20_gb_is_not_read(tmp_path):
         read_midi(tmp_path / "sparse.mid")
 
 
-def test_tracks_that_are_declared_but_not_there(read):
-    for tracks, got in ((0xFFFF, "a header of 65535 tracks"), (0x7FFF, "an end after 14")):
-        header = b"MThd" + struct.pack(">LHHH", 6, 1, tracks, 480)
-        with pytest.raises(ValueError, match=rf"piece\.mid: expected a MIDI file, got: {got}"):
-            read(header)
-
-
 def test_more_voices_than_a_score_can_number(read):
     content = file_bytes(*["00 903c50 78 803c40"] * 257)
     with pytest.raises(ValueError, match=r"piece\.mid: expected at most 256 voices, got 257"):
         read(content)
     assert len(read(content, read_midi_seconds)) == 1
-
-
-def test_a_time_signature_that_cannot_be_is_none(read):
-    # 0/4, 4 over 2**255, and then 3/8.
-    bad = "00 ff5804 00021808 00 ff5804 04ff1808"
-    assert read(file_bytes(bad)).time_signature is None
-    assert read(file_bytes(bad + "00 ff5804 03031808")).time_signature == (3, 8)
 
 
 @pytest.mark.parametrize(
@@ -607,13 +567,6 @@ def test_a_long_performance_does_not_drift(read):
     assert onset == 375_000
 
 
-def test_tempo_zero_is_refused(read):
-    content = file_bytes("00 ff5103000000 00 903c50 8360 803c40")
-    with pytest.raises(ValueError, match=r"piece\.mid: expected tempi of at least 1 micro.*got 0"):
-        read(content, read_midi_seconds)
-    assert len(read(content)) == 1
-
-
 def test_all_channels_are_one_voice_and_percussion_none(play):
     assert play("00 903c50 00 933050 00 992450 8360 803c40 00 833040 00 892440") == [
         (0, 100, 48),
@@ -688,6 +641,7 @@ def test_a_performance_to_file_and_back(data):
     # A pitch of its own for each voice, so that none ends a note of another.
     rows = zip(*(data.draw(pitches) for _ in range(voices)))
     grid = [[pitch and pitch + voice for voice, pitch in enumerate(row)] for row in rows]
+    grid.append([64] * voices)
     score = Score.from_grid(grid, steps_per_quarter=100, timing=SECONDS, title="piece")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
@@ -717,6 +671,7 @@ def test_no_two_notes_of_a_pitch_overlap_in_a_voice(tracks, steps_per_quarter):
             if kind == "control_change":
                 named = {"control": 64, "value": value}
             file.tracks[-1].append(mido.Message(kind, channel=channel, time=time, **named))
+    file.tracks.append(mido.MidiTrack([mido.Message("note_on", note=50)]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
         file.save(path)

@@ -173,7 +173,10 @@ def midi_of(path, steps_per_quarter, onsets):
         (4, [0, 1, 2, 3, 7], 4),
         (12, [0, 4, 8, 12], 12),
         (12, [0, 3, 6, 8], 12),
-        (16, [0, 1, 3, 5], 48),
+        (8, [0, 1, 3, 5], 8),  # thirty-seconds are no triplets
+        (16, [0, 1, 3, 5], 16),
+        (20, [0, 4, 8, 12, 16], 20),  # five in a quarter
+        (48, [0, 1, 2, 4], 48),
         (160, [0, 13, 47, 51, 66, 78, 99, 141, 163], 100),  # of no grid: a performance
     ],
 )
@@ -196,11 +199,10 @@ def test_the_grid_can_be_chosen(tmp_path, capsys):
     assert "Received: 100 steps per quarter" in capsys.readouterr().err
 
 
-def test_a_file_without_notes_or_tempo(tmp_path):
-    mido.MidiFile().save(tmp_path / "empty.mid")
-    assert main([str(tmp_path / "empty.mid"), "--format", "wav,musicxml,svg,png"]) == 0
-    score = read(tmp_path / "empty.mid").score
-    assert (score.tempi, score.parts, len(score)) == (((0, 120),), (), 0)  # as MIDI says
+def test_a_file_without_notes(tmp_path, capsys):
+    mido.MidiFile(tracks=[mido.MidiTrack()]).save(tmp_path / "empty.mid")
+    assert main([str(tmp_path / "empty.mid"), "--format", "wav,musicxml,svg,png"]) == 2
+    assert capsys.readouterr().err == "bach-tf render: empty.mid: expected notes, got none\n"
 
 
 @pytest.mark.parametrize(

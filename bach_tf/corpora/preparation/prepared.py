@@ -47,7 +47,7 @@ from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 3  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+FORMAT = 4  # raise it when a layout or what the corpora hold changes: caches are rebuilt
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # to put a new copy in its place while other processes do so too
 FEW_REASONS = 3  # how many of the pieces that are left out are named

@@ -1,226 +1,255 @@
-"""What MIDI files hold, as mido reads them: notes in ticks, tempi, pedals, signatures."""
+"""What MIDI files hold: the events of their tracks, read as far as they can be understood.
+
+Of a track only what matters to a score is kept. What a file should not have is read over, and the
+`Notices` are told where.
+
+Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"
+"""
 
 from __future__ import annotations
 
-import io
-from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import mido
-from mido.midifiles.meta import KeySignatureError
-
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
-from bach_tf.formats.midi.numbers import check_numbers
+from bach_tf.formats.midi.chunks import find_tracks, read_header
+from bach_tf.formats.midi.metas import META_READERS
+from bach_tf.formats.reading import Notices
 
-PERCUSSION = 9  # the channel, counted from 0
-MOST_TRACKS = 0x7FFF  # mido takes more for a negative number, and reads none of them
 SMPTE = 0x8000  # a division with this bit set counts film frames, not beats
-SHORTEST_BEAT = 64  # of a time signature; a damaged file can have the 2**255th
-# Of a file: the largest of pianists and orchestras have less than half of it, and mido needs two
-# seconds for a megabyte.
+# Of a file: the largest of pianists and orchestras have less than half of it.
 MOST_BYTES = 2_000_000
-MAGIC = b"MThd"  # what every MIDI file begins with
+LONGEST_NUMBER = 4  # bytes of a time or a length
+HIGHEST = 127  # of what a byte of data can say
 
-FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute
-SUSTAIN_PEDAL = 64  # the controller
-PART_CONTROLLERS = {7: "volume", 10: "pan"}
-PEDAL_DOWN = 64  # the lowest value at which it holds the notes
-
-# Major keys from seven flats to seven sharps: the names that a key signature may have.
-MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
-MINOR_KEYS = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
-SHARPS = {key: sharps for sharps, key in enumerate(MAJOR_KEYS, start=-7)} | {
-    f"{key}m": sharps for sharps, key in enumerate(MINOR_KEYS, start=-7)
+META, SYSEX, END_OF_TRACK = 0xFF, (0xF0, 0xF7), 0x2F
+# How many bytes of data follow a status byte. Those from 0xF1 on have no place in a file.
+DATA_BYTES = {
+    **dict.fromkeys(range(0x80, 0xC0), 2),
+    **dict.fromkeys(range(0xC0, 0xE0), 1),
+    **dict.fromkeys(range(0xE0, 0xF0), 2),
+    **dict.fromkeys(range(0xF1, 0xFF), 0),
+    **dict.fromkeys((0xF1, 0xF3), 1),
+    0xF2: 2,
 }
+STRIKE, RELEASE, CONTROL, PROGRAM = "strike", "release", "control", "program"
+KINDS = {0x80: RELEASE, 0x90: STRIKE, 0xB0: CONTROL, 0xC0: PROGRAM}
 
 
-def open_midi(path: Path) -> mido.MidiFile:
-    """Return the file as mido reads it.
+class Event(NamedTuple):
+    """Something that happens at a tick.
+
+    Args:
+        tick: since the beginning.
+        kind: `STRIKE` with pitch and velocity, `RELEASE` with pitch and velocity, `CONTROL` with
+            number and value, `PROGRAM` with its number; or a name of `META_READERS`.
+        channel: 0..15; -1 for what is of no channel.
+        value: what there is to know of it.
+    """
+
+    tick: int
+    kind: str
+    channel: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track of a file.
+
+    Args:
+        number: counted from 1.
+        events: in the order of their ticks.
+        ticks: at which it ends.
+    """
+
+    number: int
+    events: list[Event]
+    ticks: int
+
+
+@dataclass(frozen=True)
+class File:
+    """A MIDI file.
+
+    Args:
+        kind: 0 or 1, as the standard calls its types.
+        ticks_per_quarter: the division.
+        tracks: in the order of the file.
+    """
+
+    kind: int
+    ticks_per_quarter: int
+    tracks: list[Track]
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of all tracks, in the order in which they come."""
+        return sorted(
+            chain.from_iterable(track.events for track in self.tracks), key=attrgetter("tick")
+        )
+
+    @property
+    def ticks(self) -> int:
+        """The tick at which the longest track ends."""
+        return max((track.ticks for track in self.tracks), default=0)
+
+
+def open_midi(path: Path, notices: Notices | None = None) -> File:
+    """Return what a file holds.
+
+    Args:
+        path: of the file.
+        notices: are told of what was read over; it is read over in silence when `None`.
 
     Raises:
-        ValueError: not a MIDI file, a damaged one, or one that does not count in beats.
+        ValueError: no MIDI file, or one that does not count in beats.
     """
     path = Path(path)
+    notices = Notices(path) if notices is None else notices
     content = read_limited(path, MOST_BYTES)
-    stream = io.BytesIO(content)
     try:
-        _check_what_mido_does_not(content)
-        file = mido.MidiFile(file=stream)
-    except (EOFError, OSError, ValueError, LookupError, KeySignatureError) as error:
-        got = _what_came(error, stream.tell(), len(content))
-        raise ValueError(f"{path.name}: expected a MIDI file, got: {got}") from error
-    if not 0 < file.ticks_per_beat < SMPTE or file.type not in (0, 1):
+        header = read_header(content, notices)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: expected a MIDI file, got: {error}") from None
+    if not 0 < header.division < SMPTE or header.kind not in (0, 1):
         raise ValueError(
             f"{path.name}: expected a MIDI file of type 0 or 1 that counts in beats, got type "
-            f"{file.type} with division {file.ticks_per_beat}"
+            f"{header.kind} with division {header.division}"
         )
-    return file
+    content = content[: header.limit]
+    tracks = [
+        _TrackReader(content, number, notices).read(start, end)
+        for number, (start, end) in enumerate(find_tracks(content, header, notices), start=1)
+    ]
+    if not tracks:
+        raise ValueError(f"{path.name}: expected a MIDI file, got: one without a track")
+    return File(header.kind, header.division, tracks)
 
 
-def _check_what_mido_does_not(content: bytes) -> None:
-    if not content:
-        raise ValueError("an empty file")
-    if not content.startswith(MAGIC):
-        raise ValueError(f"one that begins with {content[:8]!r} instead of {MAGIC!r}")
-    tracks = int.from_bytes(content[10:12], "big")
-    if tracks > MOST_TRACKS:
-        raise ValueError(f"a header of {tracks} tracks")
-    check_numbers(content, tracks)
+class _EarlyEndError(Exception):
+    """What is left of a track cannot be understood."""
 
 
-def _what_came(error: Exception, at: int, size: int) -> str:
-    """Return in words what mido, which had read `at` bytes of `size`, stumbled over."""
-    if isinstance(error, EOFError):
-        return f"an end after {size} bytes, in the middle of a track or before one"
-    if isinstance(error, LookupError):  # the message is the key or nothing that a user knows
-        return f"a message with a value that does not exist, or without its end, before byte {at}"
-    got = shortened(str(error) or type(error).__name__)
-    return f"{got}, before byte {at}" if at else got
+class _TrackReader:
+    """Reads the events of a track.
 
-
-def _timed(track: mido.MidiTrack) -> Iterator[tuple[int, mido.Message | mido.MetaMessage]]:
-    """Yield the messages of a track with their ticks since its beginning."""
-    now = 0
-    for message in track:
-        now += message.time
-        yield now, message
-
-
-def merged(file: mido.MidiFile) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
-    """Return the messages of all tracks with their ticks, in the order in which they come."""
-    return sorted(chain.from_iterable(map(_timed, file.tracks)), key=itemgetter(0))
-
-
-def last_tick(file: mido.MidiFile) -> int:
-    """Return the tick at which the longest track ends."""
-    return max((sum(message.time for message in track) for track in file.tracks), default=0)
-
-
-def notes_by_channel(track: mido.MidiTrack) -> dict[int, list[tuple[int, int, int, int]]]:
-    """Return the notes of each channel: start and end in ticks, pitch, velocity.
-
-    A pitch that is struck again while it sounds waits for two releases. The first is taken for
-    the earlier note's, and the second ends the later one; so does the first if there is no
-    second before the pitch is struck once more, as in files that release a pitch only once.
+    Args:
+        content: of the whole file.
+        number: of the track, counted from 1.
+        notices: are told of faults.
     """
-    notes = defaultdict(list)
-    # {(channel, pitch): (start, end or None, pitch, velocity)}, the latest
-    struck: dict[tuple[int, int], tuple[int, int | None, int, int]] = {}
-    unreleased = Counter()
-    now = 0
-    for now, message in _timed(track):
-        if message.type == "program_change":
-            notes[message.channel] += []  # a voice, even if it never sounds
-        if message.type not in ("note_on", "note_off"):
-            continue
-        key = (message.channel, message.note)
-        if message.type == "note_on" and message.velocity > 0:
-            if key in struck:
-                notes[message.channel].append(_ended(struck[key], now))
-            struck[key] = (now, None, message.note, message.velocity)
-            unreleased[key] += 1
-        elif unreleased[key]:
-            start, _, pitch, velocity = struck[key]
-            struck[key] = (start, now, pitch, velocity)
-            unreleased[key] -= 1
-    for (channel, _), note in struck.items():
-        notes[channel].append(_ended(note, now))
-    return notes
 
+    def __init__(self, content: bytes, number: int, notices: Notices):
+        self.content = content
+        self.number = number
+        self.notices = notices
+        self.at = self.end = self.tick = 0
+        self.events: list[Event] = []
+        self.ended = False
 
-def _ended(note: tuple, now: int) -> tuple[int, int, int, int]:
-    start, end, pitch, velocity = note
-    return start, now if end is None else end, pitch, velocity
+    def read(self, start: int, end: int) -> Track:
+        """Return the track whose data are between two bytes."""
+        self.at, self.end = start, end
+        running = None
+        try:
+            while self.at < self.end and not self.ended:
+                self.tick += self._number()
+                running = self._event(running)
+            if not self.ended:
+                raise _EarlyEndError("a track has no end")
+        except _EarlyEndError as why:
+            self._say(str(why))
+        return Track(self.number, self.events, self.tick)
 
+    def _say(self, why: str) -> None:
+        """Say why a track is not read to its end."""
+        if self.at >= self.end == len(self.content):
+            why = "the file ends in the middle of a track, which is read as far as it goes"
+        elif self.at < self.end:
+            why = f"{why}: the rest of the track is left out"
+        self.fault(why, self.at)
 
-def clock_of(path: Path, file: mido.MidiFile) -> Callable[[int], int]:
-    """Return what gives the time at a tick, in microseconds times the ticks of a quarter.
+    def fault(self, what: str, at: int) -> None:
+        self.notices.fault(what, f"track {self.number}, byte {at}")
 
-    These are whole numbers, so that a long file does not drift.
-    """
-    starts, times, tempi = [0], [0], [FIRST_TEMPO]
-    for tick, message in merged(file):
-        if message.type == "set_tempo":
-            if message.tempo < 1:
-                raise ValueError(
-                    f"{path.name}: expected tempi of at least 1 microsecond a quarter, got 0"
-                )
-            times.append(times[-1] + (tick - starts[-1]) * tempi[-1])
-            starts.append(tick)
-            tempi.append(message.tempo)
+    def _byte(self) -> int:
+        if self.at >= self.end:
+            raise _EarlyEndError("a track ends within an event")
+        self.at += 1
+        return self.content[self.at - 1]
 
-    def clock(tick: int) -> int:
-        last = bisect_right(starts, tick) - 1
-        return times[last] + (tick - starts[last]) * tempi[last]
+    def _number(self) -> int:
+        """Return the number that begins here: one to four bytes, all but the last above 127."""
+        value = 0
+        for _ in range(LONGEST_NUMBER):
+            byte = self._byte()
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                return value
+        self.at -= LONGEST_NUMBER
+        raise _EarlyEndError(f"a number of more than {LONGEST_NUMBER} bytes")
 
-    return clock
+    def _event(self, running: int | None) -> int | None:
+        """Read an event; return the status that holds for the next one without its own."""
+        status = self._byte()
+        if status == META:
+            self._meta()
+            return running
+        if status in SYSEX:
+            self._skip(self._number())
+            return None
+        if status < 0x80:
+            self.at -= 1
+            if running is None:
+                raise _EarlyEndError("data without a status")
+            status = running
+        data = [self._byte() for _ in range(DATA_BYTES[status])]
+        if status > SYSEX[0]:
+            self.fault("messages that have no place in a file are left out", self.at)
+            return None
+        self._channel_event(status, data)
+        return status
 
+    def _channel_event(self, status: int, data: list[int]) -> None:
+        kind, channel = KINDS.get(status & 0xF0), status & 0x0F
+        if kind is None:
+            return
+        first, *second = data
+        if first > HIGHEST:
+            self.fault("messages of a pitch or number above 127 are left out", self.at - len(data))
+            return
+        if second and second[0] > HIGHEST:
+            what = "velocities" if kind in (STRIKE, RELEASE) else "values"
+            self.fault(f"{what} above {HIGHEST} are read as {HIGHEST}", self.at - 1)
+            second = [HIGHEST]
+        if kind == STRIKE and second == [0]:
+            kind = RELEASE
+        self.events.append(Event(self.tick, kind, channel, (first, *second)))
 
-def pedal_spans(file: mido.MidiFile, ticks: int) -> dict[int, list[tuple[int, int]]]:
-    """Return from where to where the sustain pedal of each channel is down, in ticks."""
-    spans, down = defaultdict(list), {}
-    for tick, message in merged(file):
-        if message.type != "control_change" or message.control != SUSTAIN_PEDAL:
-            continue
-        if message.value >= PEDAL_DOWN:
-            down.setdefault(message.channel, tick)
-        elif message.channel in down:
-            spans[message.channel].append((down.pop(message.channel), tick))
-    for channel, tick in down.items():
-        spans[channel].append((tick, ticks))
-    return spans
+    def _skip(self, length: int) -> int:
+        """Skip bytes; return where they begin."""
+        start = self.at
+        if start + length > self.end:
+            raise _EarlyEndError("a track ends within an event")
+        self.at += length
+        return start
 
-
-def metres(file: mido.MidiFile, steps_per_quarter: int) -> list[tuple[int, int, int]]:
-    """Return the time signatures that can be, with bars of at least a step of the grid.
-
-    A file can also say 0/4, 4 over the 255th power of 2, or 1/64, where steps are sixteenths.
-
-    Returns:
-        tick, beats and note value of each; of those at one tick the first.
-    """
-    found = {}
-    for tick, message in merged(file):
-        if message.type == "time_signature":
-            beats, value = message.numerator, message.denominator
-            if value <= SHORTEST_BEAT and 4 * steps_per_quarter * beats >= value:
-                found.setdefault(tick, (tick, beats, value))
-    return list(found.values())
-
-
-def tempi(file: mido.MidiFile) -> list[tuple[int, float]]:
-    """Return tick and quarters a minute of each tempo; those of MIDI where the file says none."""
-    found = {
-        # The microseconds of a file are whole: 90 quarters a minute come back as 89.99996.
-        tick: (tick, round(mido.tempo2bpm(message.tempo), 3))
-        for tick, message in merged(file)
-        if message.type == "set_tempo" and message.tempo > 0
-    }
-    return list(found.values()) or [(0, mido.tempo2bpm(FIRST_TEMPO))]
-
-
-def first_choices(
-    messages: Iterable[mido.Message | mido.MetaMessage],
-) -> dict[int, dict[str, int]]:
-    """Return the program, volume and pan that each channel is given first: the fields of `Part`."""
-    choices = defaultdict(dict)
-    for message in messages:
-        if message.type == "program_change":
-            choices[message.channel].setdefault("program", message.program)
-        elif message.type == "control_change" and message.control in PART_CONTROLLERS:
-            name = PART_CONTROLLERS[message.control]
-            choices[message.channel].setdefault(name, message.value)
-    return choices
-
-
-def key_signature(file: mido.MidiFile) -> int | None:
-    """Return the sharps (flats are negative) of the first key signature."""
-    for message in chain.from_iterable(file.tracks):
-        if message.type == "key_signature":
-            return SHARPS.get(message.key)
-    return None
+    def _meta(self) -> None:
+        at, kind = self.at - 1, self._byte()
+        length = self._number()
+        start = self._skip(length)
+        if kind == END_OF_TRACK:
+            self.ended = True
+        if kind not in META_READERS:
+            return
+        name, read = META_READERS[kind]
+        try:
+            value = read(self.content[start : self.at])
+        except ValueError as error:
+            self.fault(f"{error} is left out", at)
+        else:
+            self.events.append(Event(self.tick, name, -1, value))

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable
-from itertools import zip_longest
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-import mido
-
-from bach_tf.formats.midi.events import (
-    PERCUSSION,
+from bach_tf.formats.midi.contigs import Note
+from bach_tf.formats.midi.events import File, open_midi
+from bach_tf.formats.midi.timeline import (
     clock_of,
-    first_choices,
     key_signature,
-    last_tick,
-    merged,
-    metres,
-    notes_by_channel,
-    open_midi,
+    metres_and_upbeat,
     pedal_spans,
     tempi,
 )
+from bach_tf.formats.midi.voices import (
+    check_notes,
+    part_of,
+    sounding,
+    title_of,
+    voices_of,
+    without_overlaps,
+)
+from bach_tf.formats.reading import Notices
 from bach_tf.score import (
     MOST_VOICES,
     PERFORMANCE_TEMPO_QPM,
@@ -41,80 +41,107 @@ LONGEST_SECONDS = 6 * 3600
 
 STEPS_PER_SECOND = 125  # of performances: 8 ms each
 MICROSECONDS = 1_000_000  # in a second
+LAST_SILENCE_SECONDS = 2  # of a performance; a longer one is cut
 
 
-def read_midi(path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
+def read_midi(
+    path: Path, steps_per_quarter: int = STEPS_PER_QUARTER, notices: Notices | None = None
+) -> Score:
     """Read a score; notes are moved to the nearest step of the grid.
 
-    Each channel of each track that has notes or chooses an instrument is a voice, in the order
-    of the file, and has its part's name, first instrument, volume and pan. Percussion is left out.
+    Each channel of each track that has notes is a voice, and several where it has several; see
+    `voices.voices_of`. Voices stand from the highest to the lowest, by their names or else by
+    their mean pitch, and have their part's name, instrument, volume and pan. Drums are left out.
     A note that is never released ends with its track, and one that is struck again in its voice
-    ends there. Tempi and metres are kept with their places, the key signature is the first.
+    ends there. Tempi and metres are kept with their places, and a short first bar is an upbeat. Of
+    several events at one tick the last holds. A silence at the end is kept to the bar line.
 
     Args:
         path: of the file.
         steps_per_quarter: the grid.
+        notices: are told of what was read over, left out or chosen.
 
     Raises:
-        ValueError: not a MIDI file, a damaged one, one that does not count in beats, one
-            longer than `LONGEST_QUARTERS`, or one of more than `MOST_VOICES`.
+        ValueError: no MIDI file, one that does not count in beats, one without notes, one longer
+            than `LONGEST_QUARTERS`, or one of more than `MOST_VOICES`.
 
     Example:
         >>> score = read_midi(Path("prelude.mid"), steps_per_quarter=12)  # doctest: +SKIP
     """
-    return to_score(open_midi(path), path, steps_per_quarter)
+    notices = Notices(path) if notices is None else notices
+    return to_score(open_midi(path, notices), path, steps_per_quarter, notices)
 
 
-def to_score(file: mido.MidiFile, path: Path, steps_per_quarter: int = STEPS_PER_QUARTER) -> Score:
+def to_score(
+    file: File,
+    path: Path,
+    steps_per_quarter: int = STEPS_PER_QUARTER,
+    notices: Notices | None = None,
+) -> Score:
     """Return the score of an open file, as `read_midi` does."""
-    ticks = last_tick(file)
-    if ticks > LONGEST_QUARTERS * file.ticks_per_beat:
+    notices = Notices(path) if notices is None else notices
+    check_length(file, path)
+    _check_notes(file, path, notices)
+
+    def to_step(tick: float) -> int:
+        return round(tick * steps_per_quarter / file.ticks_per_quarter)
+
+    voices = voices_of(file, to_step, notices)
+    if len(voices) > MOST_VOICES:
+        raise ValueError(f"{path.name}: expected at most {MOST_VOICES} voices, got {len(voices)}")
+    metres, upbeat = metres_and_upbeat(file, steps_per_quarter)
+    score = _score(
+        [voice.notes for voice in voices],
+        to_step(file.ticks),
+        steps_per_quarter=steps_per_quarter,
+        title=title_of(file) or path.stem,
+        tempi=move_places(tempi(file), to_step),
+        metres=move_places(metres, to_step),
+        upbeat=to_step(upbeat),
+        key_signature=key_signature(file),
+        parts=[voice.part for voice in voices],
+        pedals=_pedals(file, to_step, [voice.channel for voice in voices]),
+    )
+    end = int((score.onset + score.duration).max())
+    return score.opening(end + score.steps_to_bar_line(end))
+
+
+def _pedals(
+    file: File, to_step: Callable[[int], int], channels: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Return where the sustain pedal of each voice is down, in steps."""
+    spans = pedal_spans(file)
+    placed = [
+        (to_step(start), to_step(end), voice)
+        for voice, channel in enumerate(channels)
+        for start, end in spans.get(channel, [])
+    ]
+    return [(start, end, voice) for start, end, voice in placed if start < end]
+
+
+def check_length(file: File, path: Path) -> None:
+    """Check how long a file is.
+
+    Raises:
+        ValueError: longer than `LONGEST_QUARTERS`.
+    """
+    ends = [end for *_, notes in sounding(file) for _, end, *_ in notes]
+    if max(ends, default=0) > LONGEST_QUARTERS * file.ticks_per_quarter:
         raise ValueError(
             f"{path.name}: expected at most {LONGEST_QUARTERS} quarters, got a longer file"
         )
-    voices = [
-        (track, channel, notes)
-        for track in file.tracks
-        for channel, notes in sorted(notes_by_channel(track).items())
-        if channel != PERCUSSION
-    ]
-    if len(voices) > MOST_VOICES:
-        raise ValueError(f"{path.name}: expected at most {MOST_VOICES} voices, got {len(voices)}")
-
-    def to_step(tick: int) -> int:
-        return round(tick * steps_per_quarter / file.ticks_per_beat)
-
-    notes = [(*note, voice) for voice, (*_, notes) in enumerate(voices) for note in notes]
-    return _score(
-        notes,
-        ticks,
-        to_step,
-        steps_per_quarter=steps_per_quarter,
-        title=path.stem,
-        tempi=move_places(tempi(file), to_step),
-        metres=move_places(metres(file, steps_per_quarter), to_step),
-        key_signature=key_signature(file),
-        parts=_parts(file, [(track, channel) for track, channel, _ in voices]),
-    )
 
 
-def _parts(file: mido.MidiFile, voices: list[tuple[mido.MidiTrack, int]]) -> list[Part]:
-    """Return the part of each voice, a channel of a track.
-
-    What a track does not choose holds as another one chooses it for its channel; a channel
-    without an instrument has the first of the file.
-    """
-    anywhere = first_choices(message for _, message in merged(file))
-    first = next(iter(_programs(file)), None)
-    parts = []
-    for track, channel in voices:
-        name = next((message.name for message in track if message.type == "track_name"), "")
-        here = {"program": first} | anywhere[channel] | first_choices(track)[channel]
-        parts.append(Part(name.strip(), **here))
-    return parts
+def _check_notes(file: File, path: Path, notices: Notices) -> None:
+    try:
+        check_notes(file, notices)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
 
 
-def read_midi_seconds(path: Path, steps_per_second: int = STEPS_PER_SECOND) -> Score:
+def read_midi_seconds(
+    path: Path, steps_per_second: int = STEPS_PER_SECOND, notices: Notices | None = None
+) -> Score:
     """Read a performance: notes are where they sound, in steps of 8 ms, whatever the beat.
 
     All notes are of one voice, in which no two notes of a pitch overlap. A note that is
@@ -124,23 +151,25 @@ def read_midi_seconds(path: Path, steps_per_second: int = STEPS_PER_SECOND) -> S
     Args:
         path: of the file.
         steps_per_second: a multiple of 5.
+        notices: are told of what was read over, left out or chosen.
 
     Returns:
         A score that sounds as the file does at `PERFORMANCE_TEMPO_QPM`: with 100 steps a
         quarter for 125 steps a second. It has the first instrument, and no tempi or metres.
 
     Raises:
-        ValueError: not a MIDI file, a damaged one, one that does not count in beats, or one
+        ValueError: no MIDI file, one that does not count in beats, one without notes, or one
             longer than `LONGEST_SECONDS`.
 
     Example:
         >>> score = read_midi_seconds(Path("sonata.mid"))  # doctest: +SKIP
     """
-    return to_performance(open_midi(path), path, steps_per_second)
+    notices = Notices(path) if notices is None else notices
+    return to_performance(open_midi(path, notices), path, steps_per_second, notices)
 
 
 def to_performance(
-    file: mido.MidiFile, path: Path, steps_per_second: int = STEPS_PER_SECOND
+    file: File, path: Path, steps_per_second: int = STEPS_PER_SECOND, notices: Notices | None = None
 ) -> Score:
     """Return the performance of an open file, as `read_midi_seconds` does."""
     steps_per_quarter, rest = divmod(steps_per_second * 60, PERFORMANCE_TEMPO_QPM)
@@ -148,83 +177,64 @@ def to_performance(
         raise ValueError(
             f"`steps_per_second` must be a positive multiple of 5. Received: {steps_per_second}"
         )
-    ticks = last_tick(file)
-    clock = clock_of(path, file)
-    per_second = MICROSECONDS * file.ticks_per_beat  # of the clock
-    if clock(ticks) > LONGEST_SECONDS * per_second:
-        raise ValueError(
-            f"{path.name}: expected at most {LONGEST_SECONDS} seconds, got a longer file"
-        )
-    pedal = pedal_spans(file, ticks)
+    _check_notes(file, path, Notices(path) if notices is None else notices)
+    to_step = _to_step(file, path, steps_per_second)
+    pedal = pedal_spans(file)
     notes = [
-        (start, _release(end, pedal[channel]), pitch, velocity, 0)
-        for track in file.tracks
-        for channel, notes in notes_by_channel(track).items()
-        if channel != PERCUSSION
-        for start, end, pitch, velocity in notes
+        Note(to_step(start), to_step(_release(end, pedal.get(channel, []))), *rest)
+        for _, channel, notes in sounding(file)
+        for start, end, *rest in notes
     ]
-    programs = _programs(file)
+    last = max((note.end for note in notes), default=0)
+    length = max(last, min(to_step(file.ticks), last + LAST_SILENCE_SECONDS * steps_per_second))
+    first = sounding(file)[0]
+    program = part_of(file, *first[:2], first[2][0][0]).program
     return _score(
-        notes,
-        ticks,
-        lambda tick: round(clock(tick) * steps_per_second / per_second),
+        [without_overlaps(notes)],
+        length,
         steps_per_quarter=steps_per_quarter,
         timing=SECONDS,
-        title=path.stem,
+        title=title_of(file) or path.stem,
         key_signature=key_signature(file),
-        parts=[Part(program=program) for program in programs[:1]],
+        parts=[] if program is None else [Part(program=program)],
     )
 
 
-def _programs(file: mido.MidiFile) -> list[int]:
-    """Return the instruments that a file chooses, percussion left out, in the order of time."""
-    return [
-        message.program
-        for _, message in merged(file)
-        if message.type == "program_change" and message.channel != PERCUSSION
-    ]
+def _to_step(file: File, path: Path, steps_per_second: int) -> Callable[[int], int]:
+    """Return what gives the step nearest to a tick, by the clock.
+
+    Raises:
+        ValueError: longer than `LONGEST_SECONDS`.
+    """
+    clock = clock_of(file)
+    per_second = MICROSECONDS * file.ticks_per_quarter  # of the clock
+    ends = [end for *_, notes in sounding(file) for _, end, *_ in notes]
+    if clock(max(ends, default=0)) > LONGEST_SECONDS * per_second:
+        raise ValueError(
+            f"{path.name}: expected at most {LONGEST_SECONDS} seconds, got a longer file"
+        )
+    return lambda tick: round(clock(tick) * steps_per_second / per_second)
 
 
-def _score(notes: list[tuple], ticks: int, to_step: Callable[[int], int], **about) -> Score:
-    """Return the score of notes whose start and end are in ticks.
+def _score(voices: Sequence[Sequence[Note]], length: int, **about) -> Score:
+    """Return the score of voices.
 
     Args:
-        notes: start, end, pitch, velocity, voice of each.
-        ticks: in the whole file.
-        to_step: gives the step nearest to a tick.
+        voices: the notes of each.
+        length: steps, at least; a note may be longer.
         **about: `title` and the other fields of `Score`.
     """
-    on_grid = [(to_step(start), to_step(end), *rest) for start, end, *rest in notes]
-    apart = _without_overlaps(on_grid)
-    onset, end, pitch, velocity, voice = zip(*apart) if apart else ([],) * 5
+    notes = [(*note, number) for number, voice in enumerate(voices) for note in voice]
+    onset, end, pitch, velocity, voice = zip(*notes) if notes else ([],) * 5
     return Score(
         onset=onset,
         duration=[after - before for before, after in zip(onset, end)],
         pitch=pitch,
         voice=voice,
         velocity=velocity,
-        length=max([*end, to_step(ticks)]),
+        length=max([*end, length]),
         **about,
     )
-
-
-def _without_overlaps(notes: list[tuple]) -> list[tuple]:
-    """Return the notes, each at least a step long and ended where its voice repeats its pitch.
-
-    Of those that begin together one is left: as long as the longest, as loud as the loudest.
-    """
-    strikes = defaultdict(dict)  # {(pitch, voice): {onset: (end, velocity)}}
-    for onset, end, pitch, velocity, voice in notes:
-        others = strikes[pitch, voice]
-        other_end, other_velocity = others.get(onset, (onset + 1, 1))
-        others[onset] = max(end, other_end), max(velocity, other_velocity)
-    apart = []
-    for (pitch, voice), by_onset in strikes.items():
-        onsets = sorted(by_onset)
-        for onset, following in zip_longest(onsets, onsets[1:], fillvalue=math.inf):
-            end, velocity = by_onset[onset]
-            apart.append((onset, min(end, following), pitch, velocity, voice))
-    return apart
 
 
 def _release(end: int, pedal: list[tuple[int, int]]) -> int:

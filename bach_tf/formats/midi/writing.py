@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from operator import itemgetter
 from pathlib import Path
 
 import mido
 
-from bach_tf.formats.midi.events import MAJOR_KEYS, PART_CONTROLLERS, PERCUSSION
+from bach_tf.formats.midi.contigs import Note
+from bach_tf.formats.midi.events import HIGHEST
+from bach_tf.formats.midi.metas import SHORTEST_BEAT
+from bach_tf.formats.midi.timeline import (
+    PART_CONTROLLERS,
+    SUSTAIN_PEDAL,
+    UPBEAT,
+    begins_with_upbeat,
+)
+from bach_tf.formats.midi.voices import AS_WRITTEN, PERCUSSION, reads_as_written
 from bach_tf.formats.rendition import PLAIN, Rendition
-from bach_tf.score import Part, Score, Tempo
+from bach_tf.score import Metre, Part, Score, Tempo
 
+# Major keys from seven flats to seven sharps: the names that mido has for key signatures.
+MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 TICKS_PER_QUARTER = 480  # about: a whole number of ticks a step
 SLOWEST_TEMPO = 0xFFFFFF  # microseconds a quarter
+NOTE_VALUES, MOST_BEATS = [2**power for power in range(SHORTEST_BEAT + 1)], 255
+RELEASED = 64  # the velocity with which notes are released
 CHANNELS = [channel for channel in range(16) if channel != PERCUSSION]
 
 
 def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write a score, each note held until its end: a track for the tempo, one for each voice.
 
-    Tempi, metres, and the names, instruments, volumes and places of the parts are written too. An
-    upbeat and fermatas have no place in a MIDI file and are lost.
+    Tempi, metres, the key, pedals, and the names (in UTF-8), instruments, volumes and places of the
+    parts are written too. An upbeat is a short first bar, and said in a text, which `read_midi`
+    reads; so is that the tracks are the voices where it would take them for others. Fermatas have
+    no place in a MIDI file and are lost.
 
     Args:
         score: at most 15 voices.
@@ -36,22 +52,38 @@ def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """
     if score.voices > len(CHANNELS):
         raise ValueError(f"Expected at most {len(CHANNELS)} voices. Received: {score.voices}")
-    tempo_qpm = rendition.tempo_of(score)
-    follows = score.tempi and rendition.tempo_qpm is None
-    tempi = score.tempi if follows else [(0, tempo_qpm)]
+    tempi = rendition.tempi_of(score)
     ticks_per_step = max(1, TICKS_PER_QUARTER // score.steps_per_quarter)
-    file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_step * score.steps_per_quarter)
-    file.tracks.append(_conductor_track(score, tempi, ticks_per_step))
-    for voice, part in enumerate(rendition.parts_of(score)):
+    division = ticks_per_step * score.steps_per_quarter
+    file = mido.MidiFile(type=1, ticks_per_beat=division, charset="utf-8")
+    parts = rendition.parts_of(score)
+    texts = [] if reads_as_written(_notes_of(score), parts) else [AS_WRITTEN]
+    file.tracks.append(_conductor_track(score, tempi, texts, ticks_per_step))
+    for voice, part in enumerate(parts):
         file.tracks.append(_voice_track(score, voice, part, ticks_per_step))
     file.save(path)
 
 
-def _conductor_track(score: Score, tempi: Sequence[Tempo], ticks_per_step: int) -> mido.MidiTrack:
+def _notes_of(score: Score) -> list[list[Note]]:
+    """Return the notes of each voice."""
+    columns = (score.onset, score.onset + score.duration, score.pitch, score.velocity)
+    notes: list[list[Note]] = [[] for _ in range(score.voices)]
+    for *note, voice in zip(*(column.tolist() for column in (*columns, score.voice))):
+        notes[voice].append(Note(*note))
+    return notes
+
+
+def _conductor_track(
+    score: Score, tempi: Sequence[Tempo], texts: Sequence[str], ticks_per_step: int
+) -> mido.MidiTrack:
     track = mido.MidiTrack()
-    track.append(mido.MetaMessage("track_name", name=_latin(score.title)))
+    track.append(mido.MetaMessage("track_name", name=score.title))
+    metres = _metres(score)
+    if score.upbeat or begins_with_upbeat(metres, score.steps_per_quarter):
+        texts = [*texts, f"{UPBEAT} {_whole_notes(score)}"]
+    track.extend(mido.MetaMessage("text", text=text) for text in texts)
     placed = [(step, _tempo(qpm)) for step, qpm in tempi]
-    for step, beats, value in score.metres or [(0, 4, 4)]:
+    for step, beats, value in metres:
         metre = mido.MetaMessage("time_signature", numerator=beats, denominator=value)
         placed.append((step, metre))
     if score.key_signature is not None:
@@ -65,6 +97,25 @@ def _conductor_track(score: Score, tempi: Sequence[Tempo], ticks_per_step: int) 
     return track
 
 
+def _whole_notes(score: Score) -> Fraction:
+    """Return how long the upbeat is."""
+    return Fraction(score.upbeat, 4 * score.steps_per_quarter)
+
+
+def _metres(score: Score) -> list[Metre]:
+    """Return the metres as a MIDI file has them: an upbeat is a bar of its own, if it can be."""
+    metres = list(score.metres) or [(0, 4, 4)]
+    upbeat = _whole_notes(score)
+    value = max(upbeat.denominator, 4)
+    ends = metres[1][0] if len(metres) > 1 else score.length + 1
+    if metres[0][0] or not 0 < score.upbeat < ends or value not in NOTE_VALUES:
+        return metres
+    beats = int(upbeat * value)
+    if beats > MOST_BEATS:
+        return metres
+    return [(0, beats, value), (score.upbeat, *metres[0][1:]), *metres[1:]]
+
+
 def _tempo(qpm: float) -> mido.MetaMessage:
     """Return a tempo, or the one nearest to it that a MIDI file can hold."""
     return mido.MetaMessage("set_tempo", tempo=min(max(1, mido.bpm2tempo(qpm)), SLOWEST_TEMPO))
@@ -72,15 +123,8 @@ def _tempo(qpm: float) -> mido.MetaMessage:
 
 def _voice_track(score: Score, voice: int, part: Part, ticks_per_step: int) -> mido.MidiTrack:
     channel = CHANNELS[voice]
-    mine = score.voice == voice
-    columns = (score.onset, score.duration, score.pitch, score.velocity)
-    events = []
-    for onset, duration, pitch, velocity in zip(*(column[mine].tolist() for column in columns)):
-        # At one tick a note is released before the next one is struck: False sorts first.
-        events.append((onset, True, pitch, velocity))
-        events.append((onset + duration, False, pitch, 64))
     track = mido.MidiTrack()
-    track.append(mido.MetaMessage("track_name", name=_latin(part.name)))
+    track.append(mido.MetaMessage("track_name", name=part.name))
     track.append(mido.Message("program_change", channel=channel, program=part.program))
     for control, name in PART_CONTROLLERS.items():
         value = getattr(part, name)
@@ -88,14 +132,30 @@ def _voice_track(score: Score, voice: int, part: Part, ticks_per_step: int) -> m
             message = mido.Message("control_change", channel=channel, control=control, value=value)
             track.append(message)
     now = 0
-    for step, struck, pitch, velocity in sorted(events):
-        kind, time = "note_on" if struck else "note_off", (step - now) * ticks_per_step
-        track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=time))
+    for step, _, kind, about in sorted(_voice_events(score, voice), key=itemgetter(0, 1)):
+        time = (step - now) * ticks_per_step
+        track.append(mido.Message(kind, channel=channel, time=time, **about))
         now = step
     track.append(mido.MetaMessage("end_of_track", time=(score.length - now) * ticks_per_step))
     return track
 
 
-def _latin(text: str) -> str:
-    """Return the text as far as a MIDI file can hold it."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+def _voice_events(score: Score, voice: int) -> list[tuple[int, tuple, str, dict[str, int]]]:
+    """Return what happens in a voice: step, what decides the order at one step, and the message.
+
+    At one step the pedal is lifted and pressed before notes are struck, and a note is released
+    before the next one is struck.
+    """
+    events: list[tuple[int, tuple, str, dict[str, int]]] = []
+    for start, end, of in score.pedals:
+        if of == voice:
+            for step, down in ((start, True), (end, False)):
+                about = {"control": SUSTAIN_PEDAL, "value": HIGHEST if down else 0}
+                events.append((step, (False, 0, down), "control_change", about))
+    mine = score.voice == voice
+    columns = (score.onset, score.duration, score.pitch, score.velocity)
+    for onset, duration, pitch, velocity in zip(*(column[mine].tolist() for column in columns)):
+        struck, released = ({"note": pitch, "velocity": v} for v in (velocity, RELEASED))
+        events.append((onset, (True, pitch, True), "note_on", struck))
+        events.append((onset + duration, (False, pitch, False), "note_off", released))
+    return events

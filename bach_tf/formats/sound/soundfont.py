@@ -14,7 +14,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import mido
 import numpy as np
 
 from bach_tf.formats.midi import write_midi
@@ -23,16 +22,14 @@ from bach_tf.formats.sound.synthesis import (
     SAMPLE_RATE,
     TAIL_SECONDS,
     normalised,
-    places,
-    seconds_per_step,
 )
-from bach_tf.score import Score
+from bach_tf.formats.sound.timing import HIGHEST, MIDDLE, places_of, step_seconds
+from bach_tf.score import Part, Score
 
 PACKAGES = ("midirenderer", "pretty_midi")
 SOUNDFONT = "TimGM6mb.sf2"  # in the folder of pretty_midi
 HOW_TO_INSTALL = "Install the extra `sound`: pip install '.[sound]' in the checkout of bach_tf."
 FADE_SECONDS = 0.2  # at the end of the tail, for what still rings
-VOLUME, PAN, MIDDLE, LOUDEST = 7, 10, 64, 127  # MIDI controllers and their values
 
 
 def missing_packages() -> list[str]:
@@ -44,8 +41,8 @@ def play(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
 
     The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
-    last step, in which what still rings fades. The first voice stands at the left and the last
-    one at the right.
+    last step, in which what still rings fades. Parts are as loud and stand where they say; else
+    the first voice stands at the left and the last one at the right.
 
     Args:
         score: at most 15 voices and an hour.
@@ -63,7 +60,7 @@ def play(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     from midirenderer import render_wave_from
 
     rendered = _samples(render_wave_from(soundfont, midi))
-    seconds = score.length * seconds_per_step(score, rendition) + TAIL_SECONDS
+    seconds = step_seconds(score, rendition)[-1] + TAIL_SECONDS
     sound = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
     sound[: len(rendered)] = rendered[: len(sound)]
     fade = round(FADE_SECONDS * SAMPLE_RATE)
@@ -78,30 +75,22 @@ def _instruments_and_midi(score: Score, rendition: Rendition) -> tuple[bytes, by
             f"Recorded instruments need {' and '.join(missing)}, which this Python does not have. "
             f"{HOW_TO_INSTALL} Without it there is the additive synthesiser."
         )
-    tail = math.ceil(TAIL_SECONDS / seconds_per_step(score, rendition))
-    longer = replace(score, length=score.length + tail)
-    # One tempo, as the other synthesiser has it; which MIDI channels say is said below.
-    plain = Rendition(tempo_qpm=rendition.tempo_of(score))
+    step_seconds(score, rendition)  # which checks how long it is
+    _, last_qpm = rendition.tempi_of(score)[-1]
+    tail = math.ceil(TAIL_SECONDS * last_qpm / 60 * score.steps_per_quarter)
+    parts = rendition.parts_of(score)
+    placed = [_placed(part, place) for part, place in zip(parts, places_of(parts))]
+    longer = replace(score, length=score.length + tail, parts=placed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece.mid"
-        write_midi(replace(longer, parts=()), path, plain)
-        file = mido.MidiFile(path)
-    for track, part, place in zip(file.tracks[1:], rendition.parts_of(score), places(score.voices)):
-        _place_voice(track, part.program, place)
-    midi = io.BytesIO()
-    file.save(file=midi)
-    return _soundfont().read_bytes(), midi.getvalue()
+        write_midi(longer, path, Rendition(tempo_qpm=rendition.tempo_qpm))
+        return _soundfont().read_bytes(), path.read_bytes()
 
 
-def _place_voice(track: mido.MidiTrack, instrument: int, place: float) -> None:
-    """Give the voice of a track its instrument, all the loudness there is, and its place."""
-    at, chosen = next((n, m) for n, m in enumerate(track) if m.type == "program_change")
-    controls = {VOLUME: LOUDEST, PAN: MIDDLE + round(place * (LOUDEST - MIDDLE))}
-    track[at] = chosen.copy(program=instrument)
-    track[at + 1 : at + 1] = [
-        mido.Message("control_change", channel=chosen.channel, control=number, value=value)
-        for number, value in controls.items()
-    ]
+def _placed(part: Part, place: float) -> Part:
+    """Return a part with its place, and all the loudness there is where it does not say."""
+    volume = HIGHEST if part.volume is None else part.volume
+    return replace(part, volume=volume, pan=MIDDLE + round(place * (HIGHEST - MIDDLE)))
 
 
 def _soundfont() -> Path:

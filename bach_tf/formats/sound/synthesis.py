@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,17 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf.formats.rendition import PLAIN, Rendition
-from bach_tf.score import Score
+from bach_tf.formats.sound.timing import damped, loudness_of, places_of, step_seconds
+from bach_tf.score import Part, Score
 from bach_tf.theory.tunings import frequencies
 
 SAMPLE_RATE = 48_000  # frames a second
 FULL_SCALE = 32_767  # of 16-bit samples
 PEAK = 10 ** (-1 / 20)  # 1 dB below full scale
 TAIL_SECONDS = 1.0  # after the last step
-LONGEST_SECONDS = 3600  # a score of an hour takes 1.3 GB while it is made
 FRAMES_AT_ONCE = 1 << 20  # that are turned into 16-bit samples
 
-PLACES = 0.6  # how far from the middle the outer voices stand; 1 is one loudspeaker alone
 LOUDEST = 127  # velocity
 HIGHEST_PROGRAM = 127
 NOTES_KEPT = 256
@@ -86,7 +86,8 @@ def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
 
     The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
-    last step. The first voice stands at the left and the last one at the right.
+    last step. Parts are as loud and stand where they say; else the first voice stands at the left
+    and the last one at the right. What a pedal holds sounds on.
 
     Args:
         score: the piece, of an hour at most.
@@ -99,14 +100,15 @@ def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
         >>> synthesise(Score.from_grid([[67, 60]] * 4), Rendition(tempo_qpm=60)).shape
         (96000, 2)
     """
-    timbres = [timbre_of(part.program) for part in rendition.parts_of(score)]
+    parts = rendition.parts_of(score)
+    timbres = [timbre_of(part.program) for part in parts]
     hertz = frequencies(rendition.tuning, rendition.reference_hz)
-    frames_per_step = seconds_per_step(score, rendition) * SAMPLE_RATE
-    starts = np.rint(score.onset * frames_per_step).astype(int)
-    held = np.rint(score.duration * frames_per_step).astype(int)
-    frames = round(score.length * frames_per_step + TAIL_SECONDS * SAMPLE_RATE)
+    frame = step_seconds(score, rendition) * SAMPLE_RATE  # at which each step begins
+    starts = np.rint(frame[score.onset]).astype(int)
+    held = np.rint(frame[damped(score)] - frame[score.onset]).astype(int)
+    frames = round(frame[-1] + TAIL_SECONDS * SAMPLE_RATE)
     sound = np.zeros((frames, 2), np.float32)
-    at_ears = _loudness_at_ears(score.voices)
+    at_ears = _loudness_at_ears(parts)
     # A chorale has few notes that differ in pitch or length: each is made once.
     note_of = lru_cache(NOTES_KEPT)(_note)
     for note, pitch in enumerate(score.pitch):
@@ -123,35 +125,11 @@ def normalised(sound: np.ndarray) -> np.ndarray:
     return sound * np.float32(PEAK / highest) if highest > 0 else sound
 
 
-def seconds_per_step(score: Score, rendition: Rendition) -> float:
-    """Return how long a step of a score lasts that is to be made into sound.
-
-    Raises:
-        ValueError: a tempo that cannot be, or a score of more than an hour.
-
-    Example:
-        >>> seconds_per_step(Score.from_grid([[67]]), Rendition(tempo_qpm=60))
-        0.25
-    """
-    tempo_qpm = rendition.tempo_of(score)
-    seconds = 60 / tempo_qpm / score.steps_per_quarter
-    if score.length * seconds > LONGEST_SECONDS:
-        raise ValueError(
-            f"A score must last at most {LONGEST_SECONDS} s to be made into sound. Received: "
-            f"{score.length * seconds:.0f} s at {tempo_qpm} quarter notes per minute"
-        )
-    return seconds
-
-
-def places(voices: int) -> np.ndarray:
-    """Return where each voice stands, from -1 at the left to 1 at the right: float `(voices,)`."""
-    return np.linspace(-PLACES, PLACES, voices) if voices > 1 else np.zeros(voices)
-
-
-def _loudness_at_ears(voices: int) -> np.ndarray:
-    """Return how loud each voice is at the left and at the right: float32 `(voices, 2)`."""
-    angle = (1 + places(voices)) * np.pi / 4  # the squares of both add up to 1
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+def _loudness_at_ears(parts: Sequence[Part]) -> np.ndarray:
+    """Return how loud each part is at the left and at the right: float32 `(voices, 2)`."""
+    angle = (1 + places_of(parts)) * np.pi / 4  # the squares of both add up to 1
+    at_ears = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return (at_ears * loudness_of(parts)[:, None]).astype(np.float32)
 
 
 def _note(timbre: Timbre, hertz: float, held: int) -> np.ndarray:

@@ -1,0 +1,80 @@
+"""Columns of whole numbers, and places on a line of steps: what a score is checked with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+
+from bach_tf._basics.messages import shorten
+from bach_tf._basics.settings import is_number, is_whole
+
+
+def whole_numbers(name: str, values: np.typing.ArrayLike, dimensions: int = 1) -> np.ndarray:
+    """Return values as a fresh int64 array.
+
+    Args:
+        name: of the argument, for the message.
+        values: what came.
+        dimensions: of the array.
+
+    Raises:
+        ValueError: other dimensions, or other than whole numbers.
+    """
+    array = np.array(values)
+    if array.size == 0 and array.ndim == dimensions:
+        return array.astype(np.int64)
+    if array.ndim != dimensions or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must be {dimensions}-dimensional and of whole numbers. "
+            f"Received: shape={array.shape}, dtype={array.dtype}"
+        )
+    return array.astype(np.int64)
+
+
+def tuples(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
+    """Return a list of lists, as JSON has it, as tuples.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return tuple(map(tuple, places))
+    except TypeError:
+        raise ValueError(
+            f"`{name}` must be a list of `(step, ...)`. Received: {shorten(places)}"
+        ) from None
+
+
+def check_places(name: str, places: tuple[tuple, ...], what: str, size: int, length: int) -> None:
+    """Check that each place is a step of a piece, after the one before, and numbers.
+
+    Args:
+        name: of the argument, for the message.
+        places: `(step, ...)` each.
+        what: the numbers are, in words.
+        size: how long each place is; of three, all are whole numbers.
+        length: steps of the piece.
+
+    Raises:
+        ValueError: steps out of order or of the piece, or numbers that cannot be.
+    """
+    for place in places:
+        if len(place) != size or not all(map(_is_above_0, place[1:])):
+            raise ValueError(f"`{name}` must be steps with {what} above 0. Received: {place}")
+        if not all(map(is_whole, place[: size if size > 2 else 1])):
+            whole = "of whole numbers" if size > 2 else "at whole steps"
+            raise ValueError(f"`{name}` must be {whole}. Received: {place}")
+    steps = [place[0] for place in places]
+    in_order = all(before < after for before, after in pairwise(steps))
+    if not in_order or any(not 0 <= step <= length for step in steps):
+        raise ValueError(
+            f"`{name}` must be in the order of their steps, which are in 0..{length}. "
+            f"Received: {places}"
+        )
+
+
+def _is_above_0(number) -> bool:
+    return is_number(number) and 0 < number < math.inf

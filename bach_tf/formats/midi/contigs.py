@@ -1,0 +1,232 @@
+"""Voices out of notes that sound together: contig mapping.
+
+A passage in which the same number of notes sounds throughout is a contig. Where all voices sound,
+they are taken from the highest to the lowest; from there outwards each contig is joined to the one
+before by the smallest leaps, and a note that is held keeps its voice.
+
+Source: E. Chew, X. Wu: "Separating Voices in Polyphonic Music: A Contig Mapping Approach",
+CMMR 2004, LNCS 3310
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+MOST_VOICES = 8  # that are told apart
+# Of the time in which anything sounds: for so much of it all voices sound, or all but one. In
+# chorales it is nine tenths; of a pianist's hand, with chords here and there, less than this.
+USUAL = 0.5
+FARTHEST = 32  # contigs in which the nearest note of a voice is looked for
+
+
+class Note(NamedTuple):
+    """A note of a track, on a grid.
+
+    Args:
+        onset: the step at which it begins.
+        end: the step at which it has ended.
+        pitch: MIDI number.
+        velocity: 1..127.
+    """
+
+    onset: int
+    end: int
+    pitch: int
+    velocity: int
+
+
+Slice = tuple[int, ...]  # the notes that sound between two changes, the highest first
+
+
+def is_line(notes: Sequence[Note]) -> bool:
+    """Return whether notes are one melody, played legato perhaps.
+
+    In a melody a note may be released after the next has begun, by less than half of either.
+
+    Args:
+        notes: in the order of their onsets.
+
+    Example:
+        >>> is_line([Note(0, 5, 60, 80), Note(4, 9, 62, 80)])
+        True
+        >>> is_line([Note(0, 8, 60, 80), Note(4, 9, 62, 80)])
+        False
+    """
+    for note, following in pairwise(notes):
+        overlap = note.end - following.onset
+        shorter = min(note.end - note.onset, following.end - following.onset)
+        if note.onset == following.onset or 2 * max(0, overlap) >= shorter:
+            return False
+    return True
+
+
+def cut_at_next(notes: Sequence[Note]) -> list[Note]:
+    """Return the notes of a melody, each ended where the next one begins.
+
+    Where all of them overlap, the last is taken to be too long by as much.
+
+    Example:
+        >>> legato = [Note(0, 5, 60, 80), Note(4, 9, 62, 80), Note(8, 13, 64, 80)]
+        >>> [note.end for note in cut_at_next(legato)]
+        [4, 8, 12]
+    """
+    overlaps = [note.end - following.onset for note, following in pairwise(notes)]
+    # A pitch that is repeated was ended by its next stroke.
+    others = [o for o, (note, after) in zip(overlaps, pairwise(notes)) if note.pitch != after.pitch]
+    last = max(0, min(others, default=0))
+    return [
+        note._replace(end=note.end - max(0, overlap))
+        for note, overlap in zip(notes, [*overlaps, last])
+    ]
+
+
+def has_voices(notes: Sequence[Note]) -> bool:
+    """Return whether notes are of several voices: most sound together for much of the time.
+
+    Example:
+        >>> duet = [Note(0, 4, 67, 80), Note(0, 4, 60, 80)]
+        >>> has_voices(duet), has_voices([*duet, Note(4, 32, 65, 80)])
+        (True, False)
+    """
+    spans: dict[int, int] = {}
+    for sounding, length in _timed_slices(notes):
+        spans[len(sounding)] = spans.get(len(sounding), 0) + length
+    total = sum(spans.values())
+    most = max(spans, default=0)
+    often = sum(length for number, length in spans.items() if number >= most - 1 and number > 1)
+    return 1 < most <= MOST_VOICES and often >= USUAL * total
+
+
+def separate(notes: Sequence[Note]) -> list[list[Note]]:
+    """Return the voices of notes, the highest first; in each sounds one note at a time.
+
+    Args:
+        notes: of which no two of a pitch overlap.
+
+    Example:
+        >>> duet = [Note(0, 4, 67, 80), Note(0, 4, 60, 80), Note(4, 8, 59, 80)]
+        >>> [[note.pitch for note in voice] for voice in separate(duet)]
+        [[67], [60, 59]]
+    """
+    slices = [sounding for sounding, _ in _timed_slices(notes)]
+    contigs = _contigs(slices)
+    voices = max(map(len, slices), default=0)
+    voice_of: dict[int, int] = {}
+    for number in _outwards([len(contig[0]) == voices for contig in contigs]):
+        ends = contigs[number][0], contigs[number][-1]
+        around = (contigs[number - 1 :: -1] if number else []), contigs[number + 1 :]
+        before = _nearest(around[0], -1, voice_of)
+        behind = _nearest(around[1], 0, voice_of)
+
+        def leaps(rank: int, voice: int, ends=ends, sides=(before, behind)) -> int:
+            heard = [(notes[end[rank]].pitch, side.get(voice)) for end, side in zip(ends, sides)]
+            known = [abs(pitch - notes[at].pitch) for pitch, at in heard if at is not None]
+            return sum(known)
+
+        chosen = _choose(ends, voice_of, leaps, voices)
+        for sounding in contigs[number]:
+            for note, voice in zip(sounding, chosen):
+                voice_of.setdefault(note, voice)
+    return _one_at_a_time(notes, voice_of, voices)
+
+
+def _timed_slices(notes: Sequence[Note]) -> Iterator[tuple[Slice, int]]:
+    """Yield what sounds between two changes, silences left out, and for how many steps."""
+    begins: dict[int, list[int]] = {}
+    for number, note in enumerate(notes):
+        begins.setdefault(note.onset, []).append(number)
+    times = sorted({*begins, *(note.end for note in notes)})
+    sounding: list[int] = []
+    for time, following in pairwise(times):
+        sounding = [number for number in sounding if notes[number].end > time]
+        sounding += begins.get(time, [])
+        sounding.sort(key=lambda number: -notes[number].pitch)
+        if sounding:
+            yield tuple(sounding), following - time
+
+
+def _contigs(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Return the slices in runs of as many notes each, in which no held note changes its place."""
+    contigs: list[list[Slice]] = []
+    for sounding in slices:
+        before = contigs[-1][-1] if contigs else ()
+        held = set(before) & set(sounding)
+        same = all(before.index(number) == sounding.index(number) for number in held)
+        if len(before) == len(sounding) and same:
+            contigs[-1].append(sounding)
+        else:
+            contigs.append([sounding])
+    return contigs
+
+
+def _outwards(full: Sequence[bool]) -> list[int]:
+    """Return the numbers of all contigs: those with all voices first, then by distance from them.
+
+    Example:
+        >>> _outwards([False, False, True, False])
+        [2, 1, 3, 0]
+    """
+    distance = [0 if each else len(full) for each in full]
+    for order in (range(1, len(full)), range(len(full) - 2, -1, -1)):
+        step = -1 if order.step > 0 else 1
+        for number in order:
+            distance[number] = min(distance[number], distance[number + step] + 1)
+    return sorted(range(len(full)), key=distance.__getitem__)
+
+
+def _nearest(contigs: Sequence[list[Slice]], side: int, voice_of: dict[int, int]) -> dict[int, int]:
+    """Return the note of each voice that is nearest in contigs whose notes have voices.
+
+    Args:
+        contigs: the nearest first.
+        side: of a contig that is nearest: 0 is its beginning, -1 its end.
+        voice_of: the voices so far; the first contig without ends the search.
+    """
+    found: dict[int, int] = {}
+    for contig in contigs[:FARTHEST]:
+        if any(note not in voice_of for note in contig[side]):
+            break
+        for note in contig[side]:
+            found.setdefault(voice_of[note], note)
+    return found
+
+
+def _choose(
+    ends: tuple[Slice, Slice],
+    voice_of: dict[int, int],
+    leaps: Callable[[int, int], int],
+    voices: int,
+) -> list[int]:
+    """Return the voices of a contig's notes, the highest first: those with the smallest leaps.
+
+    Args:
+        ends: the contig's first and last notes.
+        voice_of: the voices so far; a note that has one keeps it.
+        leaps: gives, for the place of a note and a voice, how far it is from that voice.
+        voices: how many there are.
+    """
+    ranks = range(len(ends[0]))
+    held = {rank: voice_of[end[rank]] for end in ends for rank in ranks if end[rank] in voice_of}
+    free = [voice for voice in range(voices) if voice not in held.values()]
+    fresh = [rank for rank in ranks if rank not in held]
+    best = min(
+        combinations(free, len(fresh)),
+        key=lambda chosen: sum(map(leaps, fresh, chosen)),
+        default=tuple(fresh),
+    )
+    chosen = held | dict(zip(fresh, best))
+    return [chosen[rank] for rank in ranks]
+
+
+def _one_at_a_time(
+    notes: Sequence[Note], voice_of: dict[int, int], voices: int
+) -> list[list[Note]]:
+    """Return the notes of each voice; one that finds its voice busy goes to the nearest free."""
+    lines: list[list[Note]] = [[] for _ in range(voices)]
+    for number in sorted(range(len(notes)), key=lambda number: notes[number].onset):
+        note, wanted = notes[number], voice_of[number]
+        free = [at for at, line in enumerate(lines) if not line or line[-1].end <= note.onset]
+        lines[min(free, key=lambda at: abs(at - wanted))].append(note)
+    return lines

@@ -1,0 +1,158 @@
+"""What holds at which tick of a MIDI file: tempo, metre, key, pedal, instrument.
+
+Of several events at one tick the last one holds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+
+from bach_tf.formats.midi.events import CONTROL, PROGRAM, Event, File
+from bach_tf.formats.midi.metas import KEY, METRE, TEMPO, TEXT
+
+FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute
+MICROSECONDS = 60_000_000  # in a minute
+SUSTAIN_PEDAL = 64  # the controller
+PART_CONTROLLERS = {7: "volume", 10: "pan"}
+PEDAL_DOWN = 64  # the lowest value at which it holds the notes
+UPBEAT = "upbeat"  # begins the text in which our files say how long it is, in whole notes
+
+
+def clock_of(file: File) -> Callable[[int], int]:
+    """Return what gives the time at a tick, in microseconds times the ticks of a quarter.
+
+    These are whole numbers, so that a long file does not drift.
+    """
+    starts, times, tempi = [0], [0], [FIRST_TEMPO]
+    for tick, tempo in _last_at(file.events, TEMPO):
+        times.append(times[-1] + (tick - starts[-1]) * tempi[-1])
+        starts.append(tick)
+        tempi.append(tempo)
+
+    def clock(tick: int) -> int:
+        last = bisect_right(starts, tick) - 1
+        return times[last] + (tick - starts[last]) * tempi[last]
+
+    return clock
+
+
+def _last_at(events: Iterable[Event], kind: str) -> list[tuple]:
+    """Return tick and value of the events of a kind, of each tick the last."""
+    return list({event.tick: event.value for event in events if event.kind == kind}.items())
+
+
+def tempi(file: File) -> list[tuple[int, float]]:
+    """Return tick and quarters a minute of each tempo; until the first it is that of MIDI."""
+    found = _last_at(file.events, TEMPO)
+    if not found or found[0][0] > 0:
+        found.insert(0, (0, FIRST_TEMPO))
+    # The microseconds of a file are whole: 90 quarters a minute come back as 89.99996.
+    return [(tick, round(MICROSECONDS / tempo, 3)) for tick, tempo in found]
+
+
+def metres_and_upbeat(
+    file: File, steps_per_quarter: int
+) -> tuple[list[tuple[int, int, int]], Fraction]:
+    """Return the metres whose bars are at least a step long, and the upbeat.
+
+    A first bar of at most half of those that follow, after which another metre begins, is an
+    upbeat: notation programs write it so. A longer one is taken for a metre of its own, unless
+    the file says otherwise, as ours do.
+
+    Returns:
+        tick, beats and note value of each metre; and the upbeat in ticks.
+    """
+    found = [
+        (tick, beats, value)
+        for tick, (beats, value) in _last_at(file.events, METRE)
+        if 4 * steps_per_quarter * beats >= value
+    ]
+    said = _said_upbeat(file)
+    upbeat = Fraction(0) if said is None else 4 * file.ticks_per_quarter * said
+    if said is None:
+        is_short = begins_with_upbeat(found, file.ticks_per_quarter)
+    else:
+        is_short = len(found) > 1 and (found[0][0], found[1][0]) == (0, upbeat)
+    if not is_short:
+        return found, upbeat
+    _, (place, *metre), *others = found
+    return [(0, *metre), *others], Fraction(place)
+
+
+def begins_with_upbeat(metres: Sequence[tuple[int, int, int]], quarter: int) -> bool:
+    """Return whether the first bar is at most half of those after it, and of another metre.
+
+    Args:
+        metres: place, beats and note value of each.
+        quarter: how long it is, as the places are counted.
+
+    Example:
+        >>> begins_with_upbeat([(0, 1, 4), (4, 4, 4)], quarter=4)
+        True
+        >>> begins_with_upbeat([(0, 3, 4), (12, 4, 4)], quarter=4)
+        False
+    """
+    if len(metres) < 2 or metres[0][0] != 0:
+        return False
+    (_, beats, value), (place, *metre) = metres[:2]
+    bar, following = (
+        Fraction(4 * quarter * beats, value),
+        Fraction(4 * quarter * metre[0], metre[1]),
+    )
+    return place == bar and 2 * bar <= following
+
+
+def _said_upbeat(file: File) -> Fraction | None:
+    """Return the upbeat that one of our files says it has, in whole notes."""
+    for event in file.events:
+        if event.kind == TEXT and event.value.startswith(f"{UPBEAT} "):
+            try:
+                return max(Fraction(0), Fraction(event.value.removeprefix(UPBEAT)))
+            except (ValueError, ZeroDivisionError):
+                continue
+    return None
+
+
+def key_signature(file: File) -> int | None:
+    """Return the sharps (flats are negative) of the first key signature."""
+    return next((sharps for _, sharps in _last_at(file.events, KEY)), None)
+
+
+def pedal_spans(file: File) -> dict[int, list[tuple[int, int]]]:
+    """Return from where to where the sustain pedal of each channel is down, in ticks."""
+    spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    down: dict[int, int] = {}
+    for event in file.events:
+        if event.kind != CONTROL or event.value[0] != SUSTAIN_PEDAL:
+            continue
+        if event.value[1] >= PEDAL_DOWN:
+            down.setdefault(event.channel, event.tick)
+        elif event.channel in down:
+            spans[event.channel].append((down.pop(event.channel), event.tick))
+    for channel, tick in down.items():
+        spans[channel].append((tick, file.ticks))
+    return spans
+
+
+def choices(events: Iterable[Event], channel: int, tick: int) -> dict[str, int]:
+    """Return program, volume and pan of a channel when it first sounds: the fields of `Part`.
+
+    Args:
+        events: in the order of their ticks.
+        channel: 0..15.
+        tick: at which it first sounds; what is chosen only later holds where nothing was before.
+    """
+    chosen: dict[str, int] = {}
+    for event in events:
+        if event.channel != channel:
+            continue
+        if event.kind == PROGRAM:
+            name: str | None = "program"
+        else:
+            name = PART_CONTROLLERS.get(event.value[0]) if event.kind == CONTROL else None
+        if name and (event.tick <= tick or name not in chosen):
+            chosen[name] = event.value[-1]
+    return chosen

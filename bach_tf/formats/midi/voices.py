@@ -1,0 +1,249 @@
+"""The voices of a MIDI file: its channels that sound, told apart where one has several."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from statistics import fmean
+
+from bach_tf.formats.midi.contigs import Note, cut_at_next, has_voices, is_line, separate
+from bach_tf.formats.midi.events import PROGRAM, RELEASE, STRIKE, Event, File, Track
+from bach_tf.formats.midi.metas import NAME, TEXT
+from bach_tf.formats.midi.names import order_of
+from bach_tf.formats.midi.timeline import choices
+from bach_tf.formats.reading import Notices
+from bach_tf.score import Part
+
+PERCUSSION = 9  # the channel, counted from 0
+AS_WRITTEN = "voices as written"  # in our files: each further track is a voice, in this order
+
+# What programs write where nobody has named a piece or a track.
+NO_NAME = re.compile(
+    r"|un(titled|named)( ?track)?|(new ?)?(midi ?)?(track|sequence)|cond(uctor)?( ?track)?"
+    r"|(control|tempo|master|meta|seq)[ -]?track",
+    re.IGNORECASE,
+)
+
+TickNote = tuple[int, int, int, int]  # start and end in ticks, pitch, velocity
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of a file.
+
+    Args:
+        part: who plays it.
+        channel: 0..15.
+        notes: on a grid, in the order of their onsets.
+    """
+
+    part: Part
+    channel: int
+    notes: list[Note]
+
+
+def notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
+    """Return the notes of each channel: start and end in ticks, pitch, velocity.
+
+    A pitch that is struck again while it sounds waits for two releases. The first is taken for
+    the earlier note's, and the second ends the later one; so does the first if there is no
+    second before the pitch is struck once more, as in files that release a pitch only once. One
+    that is struck twice at a tick is two notes of a length, a unison. A note that is never released
+    ends with its track.
+    """
+    notes: dict[int, list[TickNote]] = defaultdict(list)
+    # {(channel, pitch): [start, end or None, velocity of each]}, the latest
+    struck: dict[tuple[int, int], list] = {}
+    unreleased: Counter[tuple[int, int]] = Counter()
+
+    def end(key: tuple[int, int], now: int) -> None:
+        start, released, *velocities = struck[key]
+        until = now if released is None else released
+        notes[key[0]] += [(start, until, key[1], velocity) for velocity in velocities]
+
+    for event in track.events:
+        if event.kind not in (STRIKE, RELEASE):
+            continue
+        key = event.channel, event.value[0]
+        if event.kind == STRIKE:
+            unreleased[key] += 1
+            if key in struck and struck[key][0] == event.tick:
+                struck[key].append(event.value[1])
+                continue
+            if key in struck:
+                end(key, event.tick)
+            struck[key] = [event.tick, None, event.value[1]]
+        elif unreleased[key]:
+            struck[key][1] = event.tick
+            unreleased[key] -= 1
+    for key in struck:
+        end(key, track.ticks)
+    return notes
+
+
+def sounding(file: File) -> list[tuple[Track, int, list[TickNote]]]:
+    """Return each channel of each track that has notes, drums left out, with its notes."""
+    return [
+        (track, channel, notes)
+        for track in file.tracks
+        for channel, notes in sorted(notes_by_channel(track).items())
+        if channel != PERCUSSION
+    ]
+
+
+def check_notes(file: File, notices: Notices) -> None:
+    """Check that a file has notes; drums are none, and named.
+
+    Raises:
+        ValueError: there are none; the message says what there is instead.
+    """
+    drums = ", ".join(filter(None, map(_drums_of, file.tracks)))
+    if not sounding(file):
+        raise ValueError("expected notes, got none" + (f" but drums: {drums}" if drums else ""))
+    if drums:
+        notices.remark(f"drums are left out: {drums}")
+
+
+def _drums_of(track: Track) -> str:
+    """Return in words what a track has of drums; "" for none."""
+    notes = len(notes_by_channel(track).get(PERCUSSION, []))
+    if not notes:
+        return ""
+    name = _name_of(track)
+    strokes = f"{notes} stroke{'s' * (notes != 1)}"
+    return f"track {track.number}{f' {name!r}' if name else ''}, {strokes}"
+
+
+def voices_of(file: File, to_step: Callable[[int], int], notices: Notices) -> list[Voice]:
+    """Return the voices of a file, the highest first.
+
+    A channel of a track is a voice, and several where as many notes sound together for much of the
+    time: then they are told apart by `contigs.separate`, and the `notices` are told how many were
+    found. Of a melody played legato each note ends where the next begins. What our own files say
+    of their voices holds.
+
+    Args:
+        file: what is read.
+        to_step: gives the step nearest to a tick.
+        notices: are told of voices that were separated.
+    """
+    if is_as_written(file):
+        return [_voice_as_written(file, track, to_step) for track in file.tracks[1:]]
+    voices: list[Voice] = []
+    for track, channel, notes in sounding(file):
+        part = part_of(file, track, channel, min(note[0] for note in notes))
+        lines = _lines([Note(to_step(s), to_step(e), *rest) for s, e, *rest in notes])
+        if len(lines) > 1:
+            where = f"track {track.number}, channel {channel + 1}"
+            notices.remark(f"{len(lines)} voices of {where} were separated by contig mapping")
+        parts = _numbered(part, len(lines))
+        voices += [Voice(part, channel, line) for part, line in zip(parts, lines)]
+    means = [fmean(note.pitch for note in voice.notes) for voice in voices]
+    return [voices[number] for number in order_of([voice.part.name for voice in voices], means)]
+
+
+def is_as_written(file: File) -> bool:
+    """Return whether a file says that its tracks are its voices."""
+    first = file.tracks[0].events
+    return any(event.kind == TEXT and event.value == AS_WRITTEN for event in first)
+
+
+def _voice_as_written(file: File, track: Track, to_step: Callable[[int], int]) -> Voice:
+    channel = next((event.channel for event in track.events if event.channel >= 0), 0)
+    ticked = notes_by_channel(track).get(channel, [])
+    notes = without_overlaps([Note(to_step(s), to_step(e), *rest) for s, e, *rest in ticked])
+    first = min((start for start, *_ in ticked), default=0)
+    return Voice(part_of(file, track, channel, first), channel, notes)
+
+
+def _lines(notes: Sequence[Note]) -> list[list[Note]]:
+    """Return the voices of a channel's notes."""
+    apart = without_overlaps(notes)
+    if is_line(apart):
+        return [cut_at_next(apart)]
+    if not has_voices(apart):
+        return [apart]
+    lines = separate(apart)
+    struck = Counter((note.onset, note.pitch) for note in notes)
+    unisons = [note for note in apart if struck[note.onset, note.pitch] > 1]
+    in_unison = separate(sorted([*apart, *unisons]))
+    # Notes that are doubled for their sound make no voice; a unison of two voices needs none more.
+    return in_unison if len(in_unison) == len(lines) else lines
+
+
+def reads_as_written(voices: Sequence[Sequence[Note]], parts: Sequence[Part]) -> bool:
+    """Return whether `voices_of` finds voices as they are written, a track each.
+
+    Args:
+        voices: the notes of each.
+        parts: of the voices.
+    """
+    if not all(voices) or any(_lines(notes) != [list(notes)] for notes in voices):
+        return False
+    means = [fmean(note.pitch for note in notes) for notes in voices]
+    return order_of([part.name for part in parts], means) == list(range(len(voices)))
+
+
+def _numbered(part: Part, voices: int) -> list[Part]:
+    if voices == 1 or not part.name:
+        return [part] * voices
+    return [replace(part, name=f"{part.name} {number + 1}") for number in range(voices)]
+
+
+def part_of(file: File, track: Track, channel: int, tick: int) -> Part:
+    """Return the part of a channel of a track.
+
+    What a track does not choose holds as another one chooses it for the channel; a channel
+    without an instrument has the first of the file.
+
+    Args:
+        file: what is read.
+        track: in which its notes are.
+        channel: 0..15.
+        tick: at which it first sounds.
+    """
+    first = next((e.value[0] for e in file.events if _is_instrument(e)), None)
+    about = {"program": first} | choices(file.events, channel, tick)
+    about |= choices(track.events, channel, tick)
+    # The name of the only track is that of the piece.
+    shared = file.kind == 0 and len(notes_by_channel(track)) > 1
+    return Part("" if shared else _name_of(track), **about)
+
+
+def _is_instrument(event: Event) -> bool:
+    return event.kind == PROGRAM and event.channel != PERCUSSION
+
+
+def _name_of(track: Track) -> str:
+    names = (event.value for event in track.events if event.kind == NAME)
+    return next((name for name in names if not NO_NAME.fullmatch(name)), "")
+
+
+def title_of(file: File) -> str:
+    """Return the name of the piece: that of a first track that has no notes, or the only one."""
+    first = file.tracks[0]
+    return "" if file.kind and notes_by_channel(first) else _name_of(first)
+
+
+def without_overlaps(notes: Iterable[Note]) -> list[Note]:
+    """Return the notes, each at least a step long and ended where its pitch is struck again.
+
+    Of those that begin together one is left: as long as the longest, as loud as the loudest.
+    """
+    strikes: dict[int, dict[int, Note]] = defaultdict(dict)  # {pitch: {onset: note}}
+    for note in notes:
+        other = strikes[note.pitch].get(note.onset, note)
+        end = max(note.end, other.end, note.onset + 1)
+        loudest = max(note.velocity, other.velocity)
+        strikes[note.pitch][note.onset] = note._replace(end=end, velocity=loudest)
+    apart = []
+    for by_onset in strikes.values():
+        onsets = sorted(by_onset)
+        for onset, following in zip_longest(onsets, onsets[1:]):
+            note = by_onset[onset]
+            end = note.end if following is None else min(note.end, following)
+            apart.append(note._replace(end=end))
+    return sorted(apart)

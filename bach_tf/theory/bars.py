@@ -1,0 +1,48 @@
+"""Where in a piece a step is, as musicians say it: bar and beat."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from bach_tf.score import Score
+
+
+def bar_and_beat(score: Score, step: float) -> tuple[int, Fraction]:
+    """Return the number of the bar, 0 for an upbeat, and the beat in it, counted from 1.
+
+    Beats are those of the metre; four quarters where none is known.
+
+    Args:
+        score: the piece.
+        step: of it; between two steps, too.
+
+    Example:
+        >>> bar, beat = bar_and_beat(Score.from_grid([[60]] * 16, metres=[(0, 3, 4)]), 14)
+        >>> bar, float(beat)
+        (2, 1.5)
+    """
+    places = list(score.metres) or [(0, 4, 4)]
+    if places[0][0] > 0:
+        places.insert(0, (0, 4, 4))
+    bars = 0 if score.upbeat else 1  # the number of the bar that begins where a metre does
+    for (begin, beats, value), following in zip(places, [*places[1:], None]):
+        beat = Fraction(4 * score.steps_per_quarter, value)
+        # Before the first bar line is what an upbeat leaves of a bar.
+        lead = (score.upbeat - begin) % (beats * beat) if bars == 0 else Fraction(0)
+        start = begin + lead - (beats * beat if lead else 0)
+        if following is None or step < following[0]:
+            whole, rest = divmod(Fraction(step) - start, beats * beat)
+            return bars + int(whole), 1 + rest / beat
+        bars += -int((start - following[0]) // (beats * beat))
+    raise AssertionError("the last metre holds to the end")
+
+
+def place_of(score: Score, step: float) -> str:
+    """Return where a step is, in words.
+
+    Example:
+        >>> place_of(Score.from_grid([[60]] * 36, upbeat=4), 6)
+        'bar 1, beat 1.5'
+    """
+    bar, beat = bar_and_beat(score, step)
+    return f"bar {bar}, beat {float(beat):.3g}"
