@@ -288,6 +288,10 @@ def test_any_ids_are_a_score_that_a_midi_file_can_hold(name, data, tmp_path_fact
     assert codec.decode(ids) == score
     path = tmp_path_factory.getbasetemp() / "codec.mid"
     write_midi(score, path)
+    if not len(score):
+        with pytest.raises(ValueError, match="expected notes, got none"):
+            read_midi(path)
+        return
     again = read_midi(path, codec.steps_per_quarter)
     for column in COLUMNS:
         assert getattr(again, column).tolist() == getattr(score, column).tolist()

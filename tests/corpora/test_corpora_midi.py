@@ -39,12 +39,15 @@ MIDI_CORPORA = {"cello": CELLO, "mozart": MOZART, "performance": MOZART}
 BROKEN = {
     "text": (b"this is not music\n", "expected a MIDI file, got: one that begins with b'this is '"),
     "empty": (b"", "expected a MIDI file, got: an empty file"),
-    "truncated": (None, "expected a MIDI file, got: an end after"),  # see `broken`
+    "truncated": (None, "expected a MIDI file, got: one without a track"),  # see `broken`
     "smpte": (
         b"MThd" + struct.pack(">LHHH", 6, 1, 0, 0xE728),
-        "that counts in beats, got type 1 with division -6360",
+        "that counts in beats, got type 1 with 25 frames a second",
     ),
-    "no_notes": (b"MThd" + struct.pack(">LHHH", 6, 1, 0, 480), "expected notes, got none"),
+    "no_notes": (
+        b"MThd" + struct.pack(">LHHH", 6, 1, 0, 480) + b"MTrk\0\0\0\4\0\xff\x2f\0",
+        "expected notes, got none",
+    ),
 }
 
 
@@ -66,7 +69,7 @@ def broken(kind, folder):
     content, _ = BROKEN[kind]
     if content is None:
         write_midi(piece(), folder / "whole")
-        content = (folder / "whole").read_bytes()[:-7]
+        content = (folder / "whole").read_bytes()[:14]
         (folder / "whole").unlink()
     path = folder / f"{kind}.mid"
     path.write_bytes(content)

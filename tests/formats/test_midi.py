@@ -439,8 +439,8 @@ def test_a_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "division", "message"),
     [
-        (1, 0xE728, "counts in beats, got type 1 with division 59176"),  # 25 frames a second
-        (1, 0, "counts in beats, got type 1 with division 0"),
+        (1, 0xE728, "counts in beats, got type 1 with 25 frames a second"),  # 25 frames a second
+        (1, 0, "counts in beats, got type 1 with 0 ticks a quarter"),
         (2, 480, "of type 0 or 1 .*, got type 2"),
         (3, 480, "of type 0 or 1 .*, got type 3"),
     ],

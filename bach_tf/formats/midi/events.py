@@ -116,9 +116,11 @@ def open_midi(path: Path, notices: Notices | None = None) -> File:
     except ValueError as error:
         raise ValueError(f"{path.name}: expected a MIDI file, got: {error}") from None
     if not 0 < header.division < SMPTE or header.kind not in (0, 1):
+        frames = f"{256 - (header.division >> 8)} frames a second"
+        counts = frames if header.division >= SMPTE else f"{header.division} ticks a quarter"
         raise ValueError(
             f"{path.name}: expected a MIDI file of type 0 or 1 that counts in beats, got type "
-            f"{header.kind} with division {header.division}"
+            f"{header.kind} with {counts}"
         )
     content = content[: header.limit]
     tracks = [
