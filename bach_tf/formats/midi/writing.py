@@ -79,7 +79,8 @@ def _conductor_track(
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("track_name", name=score.title))
     metres = _metres(score)
-    if score.upbeat or begins_with_upbeat(metres, score.steps_per_quarter):
+    is_short = begins_with_upbeat(metres, score.steps_per_quarter)
+    if score.upbeat != (metres[1][0] if is_short else 0):  # where the bars do not say it
         texts = [*texts, f"{UPBEAT} {_whole_notes(score)}"]
     track.extend(mido.MetaMessage("text", text=text) for text in texts)
     placed = [(step, _tempo(qpm)) for step, qpm in tempi]
