@@ -160,7 +160,7 @@ class Score:
             raise ValueError(
                 f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
             )
-        check_places("tempi", self.tempi, "quarter notes a minute", 2, self.length)
+        check_places("tempi", self.tempi, "quarter notes per minute", 2, self.length)
         check_places("metres", self.metres, "beats and note values", 3, self.length)
         self._check_pedals()
 

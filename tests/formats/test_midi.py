@@ -525,7 +525,7 @@ DOWN, UP = "b0407f", "b04000"
 
 @pytest.fixture
 def play(read):
-    """Read the notes of tracks that begin at 75 quarters a minute: onset, duration, pitch."""
+    """Read onset, duration, pitch of notes in tracks that begin at 75 quarter notes per minute."""
 
     def notes(*tracks, **options):
         content = file_bytes(f"00 {SLOW}", *tracks)

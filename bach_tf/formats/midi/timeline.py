@@ -13,7 +13,9 @@ from fractions import Fraction
 from bach_tf.formats.midi.events import CONTROL, PROGRAM, Event, File
 from bach_tf.formats.midi.metas import KEY, METRE, TEMPO, TEXT
 
-FIRST_TEMPO = 500_000  # microseconds a quarter where the file says none: 120 quarters a minute
+FIRST_TEMPO = (
+    500_000  # microseconds a quarter where the file says none: 120 quarter notes per minute
+)
 MICROSECONDS = 60_000_000  # in a minute
 SUSTAIN_PEDAL = 64  # the controller
 PART_CONTROLLERS = {7: "volume", 10: "pan"}
@@ -45,11 +47,11 @@ def _last_at(events: Iterable[Event], kind: str) -> list[tuple]:
 
 
 def tempi(file: File) -> list[tuple[int, float]]:
-    """Return tick and quarters a minute of each tempo; until the first it is that of MIDI."""
+    """Return tick and quarter notes per minute of each tempo, at tick 0 that of MIDI if none is."""
     found = _last_at(file.events, TEMPO)
     if not found or found[0][0] > 0:
         found.insert(0, (0, FIRST_TEMPO))
-    # The microseconds of a file are whole: 90 quarters a minute come back as 89.99996.
+    # The microseconds of a file are whole: 90 quarter notes per minute come back as 89.99996.
     return [(tick, round(MICROSECONDS / tempo, 3)) for tick, tempo in found]
 
 

@@ -38,7 +38,7 @@ def step_seconds(score: Score, rendition: Rendition) -> np.ndarray:
     if seconds > LONGEST_SECONDS:
         raise ValueError(
             f"A score must last at most {LONGEST_SECONDS} s to be made into sound. Received: "
-            f"{seconds:.0f} s at {qpm[0]} quarters a minute"
+            f"{seconds:.0f} s at {qpm[0]} quarter notes per minute"
         )
     # Sums of whole stretches: a long piece does not drift.
     places = np.arange(score.length + 1)
