@@ -34,15 +34,15 @@ def write_litert(run: Run, folder: Path) -> str:
 
     Returns:
         what was written, in words; also whether a runtime must know more than the operations of
-        LiteRT ("Select TF ops"), as the one in the package `tensorflow` does.
+        LiteRT ("Select TF ops"), as the one in TensorFlow 2.16 does.
 
     Raises:
-        ValueError: LiteRT cannot hold this model.
+        ValueError: LiteRT cannot hold this model, or nothing installed can run it to check it.
     """
     model = without_dropout(run)
     with quiet_standard_error():
         content, note = convert(model)
-        largest = check_logits(model, logits_of(content), run.codec.vocab_size)
+        largest = _check(content, model, run.codec.vocab_size)
     (folder / FILE).write_bytes(content)
     return f"one piece of any length at a time, {note}; logits within {largest:.0e} of Keras"
 
@@ -74,6 +74,19 @@ def _convert(folder: str, operations: list) -> bytes:
     return converter.convert()
 
 
+def _check(content: bytes, model: NextTokenModel, vocab_size: int) -> float:
+    """Return by how much the logits differ from those of Keras at most."""
+    try:
+        return check_logits(model, logits_of(content), vocab_size)
+    except RuntimeError as error:
+        if SELECTED_MARK not in content:
+            raise
+        raise ValueError(
+            f"LiteRT cannot hold {type(model).__name__}: it needs Select TF ops, which the "
+            f"interpreter of TensorFlow {tf.__version__} does not know: {first_line(error)}"
+        ) from error
+
+
 def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function ids to logits of a model in LiteRT's format, run by its interpreter."""
     run = interpreter(content).get_signature_runner("serving_default")
@@ -83,7 +96,8 @@ def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 def interpreter(content: bytes) -> tf.lite.Interpreter:
     """Return LiteRT's interpreter of a model: of its own package where that is installed.
 
-    TensorFlow 2.20 and later warn that theirs will go. It alone knows Select TF ops.
+    TensorFlow 2.20 and later warn that theirs will go. It alone may know Select TF ops: that of
+    2.16 does, that of 2.21 does not.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter

@@ -37,8 +37,8 @@ saved_model.pb, variables/
 
 model.tflite
     LiteRT: ids (1, T) -> logits (1, T, V). One piece at a time, of any length. For some models,
-    of which the export says so, the interpreter must know "Select TF ops", as that of the
-    package tensorflow does.
+    of which the export says so, the interpreter must know "Select TF ops", as that of
+    TensorFlow 2.16 does.
 
 model.onnx
     ONNX: ids (B, T) -> logits (B, T, V). Batch and length are free.

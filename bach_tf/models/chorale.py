@@ -323,8 +323,9 @@ class VoiceWriter(keras.layers.Layer):
         """
         above = self.table() if above is None else above
         steps = ops.shape(read)[1]
-        kinds = ops.add(lengths, np.arange(CANDIDATES, dtype=np.int32) * KINDS)
-        lags = ops.add(lags, self.first_lags)
+        # No `ops.add`: Keras takes it for the bias of a layer, which LiteRT has for floats alone.
+        kinds = lengths + ops.arange(CANDIDATES, dtype="int32") * KINDS
+        lags = lags + ops.convert_to_tensor(self.first_lags)
         last = ops.reshape(last, (-1, steps, VOICES * notes.shape[-1]))
         x = self.common(ops.concatenate([read, last], axis=-1))  # (B, N, 4 H)
         x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)

@@ -148,6 +148,11 @@ def test_litert_gives_the_logits_of_keras(exported, name):
         np.testing.assert_allclose(serve(ids=ids)["logits"], keras_logits(run, ids), atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_our_models_run_in_any_interpreter_of_litert(exported, name):
+    assert litert.SELECTED_MARK not in (exported(name)[1] / "model.tflite").read_bytes()
+
+
 def test_select_tf_ops_are_run_by_the_interpreter_of_tensorflow(exported):
     run, folder = exported("gru")
     # What follows a model is not read: it only looks as if one of its operations were selected.
@@ -550,6 +555,27 @@ def test_a_model_that_a_format_cannot_hold_is_named(convert, kind):
     model(np.zeros((1, 2), np.int32))
     with pytest.raises(ValueError, match=f"{kind} cannot hold Unlike: .*PyFunc"):
         convert(model)
+
+
+class Selecting(Unlike):
+    """A model with an operation of TensorFlow that LiteRT lacks: a bias of whole numbers."""
+
+    def call(self, ids, training: bool = False):
+        return self.embedding(tf.nn.bias_add(ids[..., None], [0])[..., 0])
+
+
+def test_select_tf_ops_are_checked_or_refused(small, tmp_path, monkeypatch):
+    model = Selecting(CODEC.vocab_size)
+    model(np.zeros((1, 2), np.int32))
+    monkeypatch.setattr(litert, "without_dropout", lambda _: model)
+    if tf.__version__ < "2.17":
+        assert "needs Select TF ops; logits within 0e+00" in litert.write_litert(small, tmp_path)
+        return
+    with pytest.raises(
+        ValueError, match=r"LiteRT cannot hold Selecting: it needs Select TF ops, .* 2\.21"
+    ):
+        litert.write_litert(small, tmp_path)
+    assert not any(tmp_path.iterdir())
 
 
 def test_other_logits_than_those_of_keras_are_noticed(small):
