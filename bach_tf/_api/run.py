@@ -15,7 +15,7 @@ from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
 from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
-from bach_tf.corpora import CORPORA
+from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
 from bach_tf.formats import reading
@@ -203,7 +203,7 @@ class Run(runs.Run):
             choose(CORPORA, corpus, "corpus")
         from bach_tf.measuring import evaluation
 
-        prepared = evaluation.prepare_evaluated(self, corpus, folder)
+        prepared = prepare_corpus(self.preset.music, corpus, folder)
         return evaluation.evaluate_run(self, prepared, split)
 
     def export(

@@ -7,14 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
+from bach_tf.cli.inputs import read_chorales
 from bach_tf.cli.options import add_output_options, add_run, add_sampling
 from bach_tf.cli.parser import Parser, whole
 from bach_tf.cli.talk import Talk
 from bach_tf.composing.options import MOST_PIECES
-from bach_tf.corpora import CORPORA
+from bach_tf.corpora import CORPORA, prepare_corpus, read_prepared
 from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.learning.runs import find_run, load_trained_run
-from bach_tf.measuring.comparison import format_comparison
+from bach_tf.learning.runs import find_run, load_settings, load_trained_run
+from bach_tf.measuring.comparison import compare, format_comparison
 
 
 def work(args: argparse.Namespace, talk: Talk) -> None:
@@ -23,16 +24,20 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     As JSON: `run`, `recipe`, `corpus`; then `split`, `measured`, how in words, `measures`, as
     `measuring.evaluation.evaluate` returns them, and `ngrams`, the same of n-gram models by their
     order; or, of new pieces, `columns`: what `measuring.comparison.compare` says of those that were
-    `generated` and of each split, and `telling`, of what gives them away.
+    `generated`, or of the `pieces` in files, and of each split, and `telling`, of what gives them
+    away.
     """
     if args.corpus is not None:
         choose(CORPORA, args.corpus, "corpus")
     found = find_run(args.run)
+    if args.pieces is not None:
+        _compare_files(args, found, talk)
+        return
     with talk.loading():
         from bach_tf.measuring import evaluation as likelihood
     run = load_trained_run(found)
     corpus = args.corpus or run.preset.music.corpus
-    folder = likelihood.prepare_evaluated(run, corpus, args.data_dir)
+    folder = prepare_corpus(run.preset.music, corpus, args.data_dir)
     about = {"run": str(run.folder), "recipe": run.preset.recipe, "corpus": corpus}
     if args.generated is not None:
         how = (args.generated, args.temperature, args.seed)
@@ -51,6 +56,16 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     talk.finish(about, [], "\n".join([heading, *tables]))
 
 
+def _compare_files(args: argparse.Namespace, run: Path, talk: Talk) -> None:
+    """Print how pieces in files stand beside a corpus; that needs no TensorFlow."""
+    pieces = read_chorales(args.pieces)
+    music = load_settings(run)[0].music
+    corpus = args.corpus or music.corpus
+    folder = prepare_corpus(music, corpus, args.data_dir)
+    comparison = compare("pieces", pieces, read_prepared(folder), args.seed)
+    talk.finish({"corpus": corpus, **asdict(comparison)}, [], format_comparison(comparison))
+
+
 def make_parser(program: str) -> Parser:
     """Return the parser of the command line."""
     parser = Parser(
@@ -65,12 +80,11 @@ def make_parser(program: str) -> Parser:
     add("--data-dir", type=Path, metavar="PATH", help="where the corpus is read from")
     add("--split", default="test", choices=SPLITS, help="split to evaluate (default test)")
     pieces = whole(1, MOST_PIECES)
-    add(
-        "--generated",
-        type=pieces,
-        metavar="N",
-        help="compare N new chorales with Bach's",
-    )
+    instead = parser.add_mutually_exclusive_group()
+    new = "compare N new chorales with Bach's"
+    instead.add_argument("--generated", type=pieces, metavar="N", help=new)
+    files = "compare chorales in files, or in folders of them"
+    instead.add_argument("--pieces", type=Path, nargs="+", metavar="FILE", help=files)
     add_sampling(parser)
     add_output_options(parser)
     return parser
@@ -80,4 +94,5 @@ EXAMPLES = """\
 examples:
   %(prog)s --run gru-jsb --corpus jsb --split test
   %(prog)s --run pretrained --corpus jsb --generated 200
+  %(prog)s --corpus jsb --pieces generated/
 """

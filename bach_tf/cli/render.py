@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
+from bach_tf.cli.inputs import files_at
 from bach_tf.cli.options import add_output_options
 from bach_tf.cli.parser import USER_MISTAKE, Parser, real
 from bach_tf.cli.talk import Talk, complain
@@ -84,7 +85,7 @@ def _check_tempo(score: Score, rendition: Rendition) -> None:
 
 def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]]:
     """Return what is to be written of each file; none of it may be one of the files."""
-    files = [file for path in args.files for file in _pieces_at(path)]
+    files = [file for path in args.files for file in files_at(path)]
     plan = {}
     for file in files:
         folder = file.parent if args.output is None else args.output
@@ -101,20 +102,6 @@ def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]
                 "render them one by one, each into a folder of its own with --output."
             )
     return plan
-
-
-def _pieces_at(path: Path) -> list[Path]:
-    """Return a file, or those in a folder that can be read."""
-    kinds = ", ".join(READERS)
-    if not path.exists():
-        raise ValueError(f"{path} does not exist. Expected a {kinds} file, or a folder of them.")
-    if not path.is_dir():
-        choose(READERS, path.suffix.lower(), "kind of piece")
-        return [path]
-    files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in READERS]
-    if not files:
-        raise ValueError(f"{path}: expected a folder with {kinds} files, found none.")
-    return files
 
 
 def make_parser(program: str) -> Parser:

@@ -6,6 +6,7 @@
 
 from pathlib import Path
 
+from bach_tf._basics.choices import choose
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.music import MUSIC_SETTINGS, Music
@@ -50,6 +51,26 @@ def corpus_for(data_dir: str | Path | None, own: str) -> str:
     return [*found, *names[::-1]][0]
 
 
+def prepare_corpus(
+    music: Music, corpus: str | None = None, data_dir: str | Path | None = None
+) -> Path:
+    """Return the prepared folder of the corpus that a run is evaluated on.
+
+    Args:
+        music: of the run.
+        corpus: a name in `CORPORA`; the one that the run was trained on when `None`.
+        data_dir: where the corpus is read from; for the run's own corpus, its own when `None`.
+
+    Raises:
+        ValueError: an unknown corpus, or one that cannot be read.
+    """
+    corpus = music.corpus if corpus is None else corpus
+    if data_dir is None and corpus == music.corpus:
+        data_dir = music.data_dir or None
+    folder = None if data_dir is None else Path(data_dir)
+    return choose(CORPORA, corpus, "corpus").prepare(folder)
+
+
 __all__ = [
     "CORPORA",
     "MUSIC_SETTINGS",
@@ -57,6 +78,7 @@ __all__ = [
     "Music",
     "corpus_for",
     "piece_paths",
+    "prepare_corpus",
     "read_manifest",
     "read_prepared",
     "read_split",

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bach_tf._basics.choices import choose
 from bach_tf.codecs import Codec
 from bach_tf.composing.generation import generate
-from bach_tf.corpora import CORPORA, read_prepared
+from bach_tf.corpora import read_prepared
 from bach_tf.learning import measured_batches
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run
@@ -203,24 +202,6 @@ def _measure(model: NextTokenModel, inputs, targets):
     logits = model(inputs, training=False)  # (B, T, V)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     return nats, tf.argmax(logits, axis=2, output_type=tf.int32) == targets
-
-
-def prepare_evaluated(run: Run, corpus: str | None = None, data_dir: Path | None = None) -> Path:
-    """Return the prepared folder of the corpus that a run is evaluated on.
-
-    Args:
-        run: a trained one.
-        corpus: a name in `CORPORA`; the one that the run was trained on when `None`.
-        data_dir: where the corpus is read from; for the run's own corpus, its own when `None`.
-
-    Raises:
-        ValueError: an unknown corpus, or one that cannot be read.
-    """
-    music = run.preset.music
-    corpus = music.corpus if corpus is None else corpus
-    if data_dir is None and corpus == music.corpus and music.data_dir:
-        data_dir = Path(music.data_dir)
-    return choose(CORPORA, corpus, "corpus").prepare(data_dir)
 
 
 def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:

@@ -67,13 +67,12 @@ def tell_apart(new: Sequence[Score], corpus: Sequence[Score], seed: int = 0) -> 
     values = np.array([_measures(score) for score in (*new, *corpus)])  # (N, M)
     is_new = np.arange(len(values)) < len(new)
     recognised = cross_validate(values, is_new, seed)
-    shares = [recognised[is_new], recognised[~is_new]]
-    variance = sum(side.mean() * (1 - side.mean()) / len(side) for side in shares) / 4
+    sides = [recognised[is_new], recognised[~is_new]]
     telling = {name: more_often(column, is_new) for name, column in zip(MEASURES, values.T)}
     order = sorted(telling, key=lambda name: -abs(telling[name] - 0.5))
     return Verdict(
-        accuracy=float(np.mean([side.mean() for side in shares])),
-        error=math.sqrt(variance),
+        accuracy=float(np.mean([side.mean() for side in sides])),
+        error=math.sqrt(sum(map(_variance, sides))) / len(sides),
         telling={name: telling[name] for name in order},
     )
 
@@ -134,6 +133,17 @@ def more_often(values: np.ndarray, is_new: np.ndarray) -> float:
     ordered = np.sort(corpus)
     below = np.searchsorted(ordered, new, "left") + np.searchsorted(ordered, new, "right")
     return float(below.mean() / 2 / corpus.size)
+
+
+def _variance(recognised: np.ndarray) -> float:
+    """Return the variance of a share, as if two more pieces had been asked about.
+
+    With one of them recognised, the other not (Agresti and Coull 1998, nearly): of five pieces none
+    recognised does not mean that the share is known without error.
+    """
+    pieces = recognised.size + 2
+    share = (recognised.sum() + 1) / pieces
+    return float(share * (1 - share) / pieces)
 
 
 def _measures(score: Score) -> list[float]:

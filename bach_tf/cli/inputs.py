@@ -1,0 +1,61 @@
+"""The files of pieces that a command is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bach_tf._basics.choices import choose
+from bach_tf.formats import READERS, read
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.formats.reading import SIXTEENTHS
+from bach_tf.score import STEPS_PER_QUARTER, Score
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return a file, or those in a folder that can be read.
+
+    Raises:
+        ValueError: no such file, one that cannot be read, or a folder without any.
+    """
+    kinds = ", ".join(READERS)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist. Expected a {kinds} file, or a folder of them.")
+    if not path.is_dir():
+        choose(READERS, path.suffix.lower(), "kind of piece")
+        return [path]
+    files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in READERS]
+    if not files:
+        raise ValueError(f"{path}: expected a folder with {kinds} files, found none.")
+    return files
+
+
+def read_chorales(paths: Sequence[Path]) -> list[Score]:
+    """Read pieces of up to four voices, in sixteenths.
+
+    Args:
+        paths: files, or folders of them. Of a piece that stands in several formats, which files of
+            one name are, one is read: that of the first in `READERS`.
+
+    Raises:
+        ValueError: a file that cannot be read, or with more voices than four, or in which a voice
+            has two notes at a time. The message names it.
+    """
+    preferred = list(READERS)
+    files = [file for path in paths for file in files_at(path)]
+    files.sort(key=lambda file: preferred.index(file.suffix.lower()), reverse=True)
+    by_name = {file.with_suffix(""): file for file in files}  # the last of each, the preferred one
+    return [_read_chorale(file) for _, file in sorted(by_name.items())]
+
+
+def _read_chorale(file: Path) -> Score:
+    try:
+        score = read(file, SIXTEENTHS).score
+        if score.steps_per_quarter != STEPS_PER_QUARTER:
+            raise ValueError(f"expected sixteenths, got {score.steps_per_quarter} steps a quarter")
+        score.to_grid(len(VOICES))
+    except ValueError as error:
+        if file.name in str(error):
+            raise
+        raise ValueError(f"{file}: {error}") from error
+    return score
