@@ -10,8 +10,9 @@ from bach_tf.formats.midi.events import File, open_midi
 from bach_tf.formats.midi.reading import to_performance, to_score
 from bach_tf.formats.midi.voices import sounding
 from bach_tf.formats.reading import MILLISECONDS, Grid, Notices, Piece
-from bach_tf.score import SECONDS, Score
+from bach_tf.score import BEATS, SECONDS, Score
 from bach_tf.theory.bars import place_of
+from bach_tf.theory.grids import regrid
 
 # Steps a quarter, the coarsest first. Ends of notes are often cut short for articulation: of them
 # only the grids are tried that scores are written in.
@@ -46,9 +47,19 @@ def read_midi_piece(path: Path, grid: Grid | None = None, strict: bool = False) 
     if grid.timing == SECONDS:
         score = to_performance(file, path, grid.steps_per_second, notices)
     else:
-        score = to_score(file, path, grid.steps_per_quarter, notices)
-        _tell_of_moved(file, score, notices)
+        score = _on_beats(file, path, grid, notices)
     return Piece(score, warnings=notices.sentences)
+
+
+def _on_beats(file: File, path: Path, grid: Grid, notices: Notices) -> Score:
+    """Return the score on a grid of beats; what a finer one says is not lost, where one fits."""
+    fits = grid_of(file)
+    finer = fits.timing == BEATS and fits.steps_per_quarter % grid.steps_per_quarter == 0
+    steps = fits.steps_per_quarter if finer else grid.steps_per_quarter
+    score = to_score(file, path, steps, notices)
+    score = regrid(score, grid.steps_per_quarter, quantize=True)
+    _tell_of_moved(file, score, notices)
+    return score
 
 
 def grid_of(file: File) -> Grid:
