@@ -291,7 +291,7 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
     assert run.folder == Path("tb_logs/mine")
     piece = run.generate(length=8, seed=1)
     assert bt.load("mine").generate(length=8, seed=1).score == piece.score
-    exported = run.export(FORMATS, "exported/mine")  # while it still has its optimizer
+    exported = run.export(list(FORMATS), "exported/mine")  # while it still has its optimizer
     keras.models.load_model(exported / "model.keras")
     longer = bt.train(resume=run, epochs=2, verbose=0)
     assert capsys.readouterr().out == ""
