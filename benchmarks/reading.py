@@ -32,7 +32,7 @@ from bach_tf.formats import read, write
 from bach_tf.score import Score
 
 SMALLEST = 64  # music21 keeps most times as floats: the denominator that they stand for
-MUSICXML = (".mxl", ".xml", ".musicxml")
+ENDINGS = (".mxl", ".xml", ".musicxml", ".krn")
 
 
 def original(path: Path, scratch: Path) -> list[str]:
@@ -220,9 +220,12 @@ def main() -> None:
     )
     parser.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
     parser.add_argument("--collection", default="bach", help="of music21's corpus")
+    parser.add_argument("--endings", default=",".join(ENDINGS), help="of its files")
     parser.add_argument("--first", type=int, help="look at so many scores alone")
     args = parser.parse_args()
-    paths = [path for path in embedded_files(args.collection) if path.suffix in MUSICXML]
+    paths = [
+        path for path in embedded_files(args.collection) if path.suffix in args.endings.split(",")
+    ]
     for kind in args.kinds.split(","):
         with ProcessPoolExecutor(usable_cores()) as pool:
             found = list(pool.map(partial(_measured, kind), paths[: args.first], chunksize=4))

@@ -27,6 +27,7 @@ from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.corpora.preparation.tune_groups import split_groups, variant_groups
 from bach_tf.formats.abc_tunes import read_abc, split_tunes
 from bach_tf.formats.kern import read_kern
+from bach_tf.formats.notation.text import decode
 from bach_tf.formats.tunes import OffGridError
 from bach_tf.score import Score
 
@@ -220,21 +221,6 @@ def written_key(score: Score) -> int | None:
     minor = np.sum(degrees == MINOR_THIRD) > np.sum(degrees == MAJOR_THIRD)
     lowered = score.key_signature - 3
     return lowered if minor and lowered >= -7 else score.key_signature
-
-
-def decode(content: bytes) -> str:
-    r"""Return the text of a file in UTF-8, or with the umlauts of DOS or of Latin 1.
-
-    Example:
-        >>> decode(b"gef\x81hlsm\x84\xe1ig"), decode(b"Tr\xe4ume")
-        ('gefühlsmäßig', 'Träume')
-    """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Latin 1 has no letters from 0x80 to 0x9f, where DOS has its umlauts.
-        is_dos = any(0x80 <= byte <= 0x9F for byte in content)
-        return content.decode("cp437" if is_dos else "latin-1")
 
 
 def _is_tune(path: PurePosixPath) -> bool:

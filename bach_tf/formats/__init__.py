@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bach_tf._basics.choices import choose
+from bach_tf.formats.abc_tunes import read_abc_file
 from bach_tf.formats.chorale_csv import check_csv_grid, read_chorale_csv, write_chorale_csv
 from bach_tf.formats.engraving import write_pdf, write_svg
+from bach_tf.formats.kern import read_kern_file
 from bach_tf.formats.midi import write_midi
 from bach_tf.formats.midi.pieces import read_midi_piece
 from bach_tf.formats.musicxml import read_musicxml, write_musicxml
@@ -61,6 +63,8 @@ READERS: dict[str, Reader] = {
     ".musicxml": Reader(read_musicxml, frozenset({"unfold"})),
     ".xml": Reader(read_musicxml, frozenset({"unfold"})),
     ".mxl": Reader(read_musicxml, frozenset({"unfold"})),
+    ".krn": Reader(read_kern_file, frozenset({"unfold"})),
+    ".abc": Reader(read_abc_file, frozenset({"unfold", "tune"})),
 }
 WRITERS: dict[str, Writer] = {
     ".mid": Writer(write_midi),

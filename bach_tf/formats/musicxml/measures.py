@@ -13,8 +13,8 @@ from bach_tf._basics.choices import shortened
 from bach_tf.formats.musicxml.players import text_of, velocity_of
 from bach_tf.formats.musicxml.signs import signs_of
 from bach_tf.formats.notation.sheet import MOST_QUARTERS, PLAIN_BAR, Signs, beat_in_words
+from bach_tf.formats.notation.text import MOST_BEATS, SEMITONES
 from bach_tf.formats.reading import Notices
-from bach_tf.formats.tunes import MOST_BEATS, SEMITONES
 from bach_tf.score import VELOCITY
 
 NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")

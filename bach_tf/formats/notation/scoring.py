@@ -38,7 +38,7 @@ def piece_of(
     """
     sheet = played_out(sheet) if unfold else sheet
     _check_size(sheet)
-    notes = _apart(_joined(sheet.heads))
+    notes = _apart(joined(sheet.heads))
     in_beats = grid is not None and grid.timing != SECONDS
     steps = grid.steps_per_quarter if grid and in_beats else _steps_for(sheet, notes, notices)
     score = _score(sheet, notes, steps, notices)
@@ -57,8 +57,8 @@ def _check_size(sheet: Sheet) -> None:
         raise ValueError(f"expected at most {MOST_VOICES} voices, got {voices}")
 
 
-def _joined(heads: Iterable[Head]) -> list[Head]:
-    """Return the notes: heads that are tied to one before, of their voice and pitch, go on."""
+def joined(heads: Iterable[Head]) -> list[Head]:
+    """Return the notes in order: heads tied to one before, of their voice and pitch, go on."""
     notes: list[Head] = []
     ending: dict[tuple[int, int, Fraction], int] = {}  # {(voice, pitch, end): place in `notes`}
     for head in sorted(heads, key=lambda head: (head.start, head.end)):

@@ -6,6 +6,7 @@ Times are in quarters, as fractions, from the beginning of the piece as it is pr
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import attrgetter
@@ -151,6 +152,29 @@ class Sheet:
 
     def _name(self, voice: int) -> str:
         return self.parts[voice].name if voice < len(self.parts) else ""
+
+
+def with_metres(
+    bars: Sequence[Bar],
+    metres: Sequence[tuple[Fraction, tuple[int, int] | None]],
+    had_bar_lines: bool,
+) -> list[Bar]:
+    """Return bars with the metre in which each begins, counted, a short first one as an upbeat.
+
+    Args:
+        bars: in order.
+        metres: from a time on, in order.
+        had_bar_lines: whether the notes were in bars: a tune without any has no upbeat.
+    """
+    found: list[Bar] = []
+    for bar in bars:
+        metre = next((each for time, each in reversed(metres) if time <= bar.start), None)
+        new = any(time == bar.start for time, _ in metres)
+        bar = bar._replace(metre=metre, new=new)
+        upbeat = not found and had_bar_lines and bar.end - bar.start < bar.whole
+        counted = len(found) + (0 if upbeat or (found and found[0].upbeat) else 1)
+        found.append(bar._replace(upbeat=upbeat, number=bar.number or str(counted)))
+    return found
 
 
 def part_in_words(number: int, name: str, what: str = "part") -> str:

@@ -1,0 +1,168 @@
+"""The fields of ABC: keys, metres, lengths, tempi, voices."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from bach_tf.formats.notation.text import MOST_BEATS, SHARPS_ORDER, read_meter
+
+SHARPS_OF_MAJOR = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1}
+SHARPS_OF_MODE = {
+    "": 0, "maj": 0, "ion": 0, "m": -3, "min": -3, "aeo": -3,
+    "mix": -1, "dor": -2, "phr": -4, "lyd": 1, "loc": -5,
+}  # fmt: skip
+ALTERED_KEY = {"": 0, "#": 7, "b": -7}
+KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)")
+BAGPIPES = 2  # sharps of K:HP and K:Hp
+NO_KEY = ("", "none")
+ALTERATION = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+ALTERED_NOTE = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
+# What may stand behind a key or a voice, as `clef=bass` or `bass` alone.
+SETTING = re.compile(r"""(?:^|\s)([A-Za-z]+)=("[^"]*"|\S*)""")
+CLEF = re.compile(r"(?:^|\s)(?:treble|alto|tenor|bass|perc|none)\d?([+-]8)?(?=\s|$)")
+NAMED_METRES = {"C": (4, 4), "C|": (2, 2)}
+SUM = re.compile(r"\(?(\d{1,3}(?:\+\d{1,3})+)\)?/(\d{1,3})")
+NOTE_VALUES = re.compile(r"(\d{1,3})/(\d{1,3})")
+PER_MINUTE = re.compile(r"(?:=|^)\s*(\d{1,4}(?:\.\d{1,6})?)\s*$")
+OCTAVE = 12
+
+
+class Key(NamedTuple):
+    """A key and what stands behind it.
+
+    Args:
+        sharps: flats are negative.
+        semitones: by which letters are altered.
+        offset: semitones from what is written to what sounds.
+    """
+
+    sharps: int
+    semitones: dict[str, int]
+    offset: int = 0
+
+
+def sharps_of(key: str) -> int:
+    """Return the sharps of a key, or its flats as a negative number.
+
+    Raises:
+        ValueError: not a key.
+
+    Example:
+        >>> sharps_of("Bb"), sharps_of("F#m"), sharps_of("D dorian"), sharps_of("none")
+        (-2, 3, 0, 0)
+    """
+    if key in NO_KEY:
+        return 0
+    if key in ("HP", "Hp"):
+        return BAGPIPES
+    match = KEY.fullmatch(key)
+    mode = match and match[3][:3].lower()
+    if match is None or mode not in SHARPS_OF_MODE or match[3] == "M":  # capital M: not minor
+        raise ValueError(f"expected a key such as G, Bb or F#m, got {key[:40]!r}")
+    sharps = SHARPS_OF_MAJOR[match[1]] + ALTERED_KEY[match[2]] + SHARPS_OF_MODE[mode]
+    if abs(sharps) > len(SHARPS_ORDER):
+        raise ValueError(f"expected a key of at most 7 sharps or flats, got {key[:40]!r}")
+    return sharps
+
+
+def read_key(text: str, before: Key | None = None) -> Key:
+    """Return what `K:` says.
+
+    Args:
+        text: such as "G", "D mix", "A exp ^c", "Bb clef=bass octave=-1".
+        before: the key where the text says none, but a clef alone.
+
+    Raises:
+        ValueError: not a key.
+
+    Example:
+        >>> read_key("D phr ^f").semitones["f"]
+        1
+    """
+    offset = sounding_offset(text)
+    name = CLEF.sub(" ", SETTING.sub(" ", text))
+    altered = {letter.lower(): ALTERATION[sign] for sign, letter in ALTERED_NOTE.findall(name)}
+    name = " ".join(ALTERED_NOTE.sub(" ", name).split())
+    if not name and text.strip() and not altered and before is not None:
+        return before._replace(offset=offset)
+    explicit = name.endswith(" exp") or name == "exp"
+    sharps = 0 if explicit else sharps_of(name)
+    letters = SHARPS_ORDER[:sharps] if sharps >= 0 else SHARPS_ORDER[sharps:]
+    semitones = dict.fromkeys(letters, 1 if sharps > 0 else -1)
+    return Key(sharps, semitones | altered, offset)
+
+
+def sounding_offset(text: str) -> int:
+    """Return the semitones by which a clef, `octave=` and `transpose=` move what is written."""
+    settings = {name.lower(): value.strip('"') for name, value in SETTING.findall(text)}
+    clef = CLEF.search(text) or CLEF.search(settings.get("clef", ""))
+    octaves = {"+8": 1, "-8": -1}.get(clef[1] or "", 0) if clef else 0
+    octaves += _whole(settings.get("octave", "0"))
+    return OCTAVE * octaves + _whole(settings.get("transpose", "0"))
+
+
+def _whole(text: str) -> int:
+    return int(text) if re.fullmatch(r"[+-]?\d{1,2}", text) else 0
+
+
+def read_metre_field(text: str) -> tuple[int, int] | None:
+    """Return the metre that `M:` says; `None` for none.
+
+    Example:
+        >>> read_metre_field("C|"), read_metre_field("2+3/8"), read_metre_field("none")
+        ((2, 2), (5, 8), None)
+    """
+    text = text.strip()
+    added = SUM.fullmatch(text)
+    if added:
+        beats = sum(map(int, added[1].split("+")))
+        text = f"{min(beats, MOST_BEATS + 1)}/{added[2]}"
+    return NAMED_METRES.get(text) or read_meter(text)
+
+
+def read_unit(text: str) -> Fraction:
+    """Return the quarters of an `L:` such as `1/8`.
+
+    Raises:
+        ValueError: no length.
+    """
+    parts = (1, 1) if text.strip() == "1" else read_meter(text)
+    if parts is None:
+        raise ValueError(f"expected a length such as L:1/8, got {text[:40]!r}")
+    return Fraction(4 * parts[0], parts[1])
+
+
+def read_tempo(text: str, unit: Fraction) -> float | None:
+    """Return the quarters a minute that `Q:` says; `None` where it has words alone.
+
+    Args:
+        text: such as "1/4=120", "Allegro 3/8=60", or "120" for so many unit lengths.
+        unit: quarters of a unit length.
+
+    Example:
+        >>> read_tempo('"Lively" 3/8=60', Fraction(1, 2)), read_tempo("100", Fraction(1, 2))
+        (90.0, 50.0)
+    """
+    bare = re.sub(r'"[^"]*"', " ", text).strip()
+    number = PER_MINUTE.search(bare)
+    if number is None:
+        return None
+    values = [
+        Fraction(4 * int(above), int(below))
+        for above, below in NOTE_VALUES.findall(bare)
+        if int(below)
+    ]
+    return float(number[1]) * float(sum(values) if values else unit)
+
+
+def voice_settings(text: str) -> tuple[str, dict[str, str]]:
+    """Return the name of a voice by which a tune calls it, and its settings in small letters.
+
+    Example:
+        >>> voice_settings('T1 clef=treble name="Tenor I"')
+        ('T1', {'clef': 'treble', 'name': 'Tenor I'})
+    """
+    name, _, rest = text.strip().partition(" ")
+    return name, {key.lower(): value.strip('"') for key, value in SETTING.findall(rest)}

@@ -1,0 +1,239 @@
+"""One tune in ABC: its header, its voices and their notes."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from bach_tf.formats.abc_tunes.fields import (
+    read_key,
+    read_metre_field,
+    read_tempo,
+    read_unit,
+    sounding_offset,
+    voice_settings,
+)
+from bach_tf.formats.abc_tunes.tokens import tokens
+from bach_tf.formats.abc_tunes.voice import Common, Voice
+from bach_tf.formats.notation import Sheet
+from bach_tf.formats.notation.sheet import MOST_QUARTERS, with_metres
+from bach_tf.formats.reading import Notices
+from bach_tf.formats.tunes import check_bars, tune_of
+from bach_tf.score import HIGHEST_NUMBER, MOST_VOICES, Part, Score
+
+FIELD = re.compile(r"([A-Za-z+]):(.*)")
+LETTERS_OF_NOTES = "ABCDFGabcdefg"  # behind the header "C:|" is a note and a bar line
+PROGRAM = re.compile(r"%%MIDI\s+program\s+(?:\d{1,2}\s+)?(\d{1,3})")
+KEYNOTE = re.compile(r"[CGDAEBF]|[DAEBG]b")
+
+
+def read_abc(text: str) -> Score:
+    r"""Read a tune of one voice, one note at a time, in sixteenths, as printed.
+
+    Raises:
+        OffGridError: the tune cannot be written in sixteenths.
+        ValueError: something that is no ABC, as `row N, ...: expected ...` where the tune's first
+            row is 1, or a bar that is too long by a part of a beat.
+
+    Example:
+        >>> score = read_abc("X:1\nM:3/4\nL:1/8\nK:G\nD2 | G3AF2 | G6 |]")
+        >>> score.pitch.tolist(), score.duration.tolist(), score.upbeat
+        ([62, 67, 69, 66, 67], [4, 6, 2, 4, 12], 4)
+    """
+    sheet = read_sheet(text, Notices(Path(), strict=True))
+    check_bars(sheet)
+    return tune_of(sheet)
+
+
+def read_sheet(text: str, notices: Notices, first_row: int = 1, defaults: str = "") -> Sheet:
+    """Return what is in the text of a tune.
+
+    Args:
+        text: from `X:` on.
+        notices: takes what is mended or left out.
+        first_row: of the tune in its file.
+        defaults: fields that hold for all tunes of a file.
+
+    Raises:
+        ValueError: a longer tune than there may be, or more voices.
+    """
+    reader = _Reader(notices)
+    for line in defaults.splitlines():
+        reader.read_line(line)
+    for row, line in enumerate(text.splitlines(), start=first_row):
+        reader.row = row
+        reader.read_line(line)
+    return reader.sheet()
+
+
+class _Reader:
+    """Where the reading of a tune stands."""
+
+    def __init__(self, notices: Notices):
+        self.notices = notices
+        self.row = 1
+        self.title = ""
+        self.common = Common()
+        self.in_header = True
+        self.metres: list[tuple[Fraction, tuple[int, int] | None]] = []
+        self.tempo = ""  # of the header: it may be in unit lengths, which follow
+        self.tempi: dict[Fraction, float] = {}
+        self.voices: dict[str, Voice] = {}
+        self.settings: dict[str, dict[str, str]] = {}  # of the voices
+        self.programs: dict[str, int] = {}
+        self.name = ""  # of the voice that is being read
+
+    @property
+    def voice(self) -> Voice:
+        if self.name not in self.voices:
+            if len(self.voices) >= MOST_VOICES:
+                raise ValueError(f"row {self.row}: expected at most {MOST_VOICES} voices, got more")
+            self.voices[self.name] = Voice(self.common, self._offset_of(self.name))
+        return self.voices[self.name]
+
+    def _offset_of(self, name: str) -> int:
+        settings = self.settings.get(name, {})
+        return sounding_offset(" ".join(f"{key}={value}" for key, value in settings.items()))
+
+    def place(self) -> str:
+        voice = self.voices.get(self.name)
+        bar = 1 if voice is None else len(voice.bars) + 1
+        said = f", voice {self.name[:20]}" if len(self.voices) > 1 else ""
+        return f"row {self.row}{said}, measure {bar}"
+
+    def fault(self, what: str) -> None:
+        self.notices.fault(what, self.place())
+
+    def read_line(self, line: str) -> None:
+        program = PROGRAM.match(line)
+        if program and int(program[1]) <= HIGHEST_NUMBER:
+            self.programs[self.name] = int(program[1])
+        line = line.partition("%")[0].strip()
+        field = FIELD.match(line)
+        if field and (self.in_header or field[1] not in LETTERS_OF_NOTES):
+            self.read_field(field[1], field[2].strip())
+            return
+        if line and self.in_header:
+            self.fault(
+                f"expected a field such as K:G before the first note, got {line[:40]!r}: "
+                "read without a key"
+            )
+            self.end_header()
+        self.read_music(line)
+
+    def read_field(self, letter: str, text: str) -> None:
+        read = FIELDS.get(letter)
+        try:
+            if read is not None:
+                read(self, text)
+        except ValueError as error:
+            major = KEYNOTE.match(text) if letter == "K" else None
+            self.fault(f"{error}; {'read as major' if major else 'it is left out'}")
+            if major:
+                self.read_key_field(major[0])
+        if letter == "K":
+            self.end_header()
+
+    def end_header(self) -> None:
+        if self.in_header and self.tempo:
+            self.tempo_at(Fraction(0), self.tempo)
+        self.in_header = False
+
+    def read_title(self, text: str) -> None:
+        self.title = self.title or text
+
+    def read_metre(self, text: str) -> None:
+        metre = read_metre_field(text)
+        if self.in_header:
+            self.common.metre = metre
+            self.metres = [(Fraction(0), metre)]
+            return
+        self.voice.metre = metre
+        if self.voice is next(iter(self.voices.values())):
+            self.metres.append((self.voice.now, metre))
+
+    def read_unit_field(self, text: str) -> None:
+        unit = read_unit(text)
+        if self.in_header:
+            self.common.unit = unit
+        else:
+            self.voice.unit = unit
+
+    def read_key_field(self, text: str) -> None:
+        if self.in_header:
+            self.common.key = read_key(text)
+            self.common.sharps = self.common.key.sharps
+        else:
+            self.voice.key = read_key(text, self.voice.key)
+
+    def read_tempo_field(self, text: str) -> None:
+        if self.in_header:
+            self.tempo = text
+        else:
+            self.tempo_at(self.voice.now, text)
+
+    def tempo_at(self, time: Fraction, text: str) -> None:
+        qpm = read_tempo(text, self.common.default_unit())
+        if qpm:
+            self.tempi[time] = qpm
+
+    def read_voice(self, text: str) -> None:
+        name, settings = voice_settings(text)
+        self.settings[name] = self.settings.get(name, {}) | settings
+        if not self.in_header:
+            self.name = name
+            if settings and name in self.voices:
+                self.voices[name].offset = self._offset_of(name)
+        elif not self.name:
+            self.name = name  # music that names no voice is the first one's
+
+    def read_music(self, line: str) -> None:
+        for token in tokens(line):
+            if isinstance(token, str):
+                if token[0] not in "\\@#":
+                    what = f"expected notes, rests and bar lines, got {token!r}"
+                    self.fault(f"{what}: a sign is left out")
+            elif token["field"]:
+                self.read_field(token["field"], token["value"].strip())
+            else:
+                self.read_token(token)
+
+    def read_token(self, token: re.Match) -> None:
+        try:
+            self.voice.read(token)
+        except ValueError as error:
+            self.fault(f"{error}; it is left out")
+        if token["grace"]:
+            self.notices.remark("grace notes are left out", self.place())
+        if self.voice.now > MOST_QUARTERS:
+            raise ValueError(f"row {self.row}: expected at most {MOST_QUARTERS} quarters, got more")
+
+    def sheet(self) -> Sheet:
+        sounding = {name: voice for name, voice in self.voices.items() if voice.heads}
+        sheet = Sheet(
+            title=self.title, key_signature=self.common.sharps, tempi=sorted(self.tempi.items())
+        )
+        if not sounding:
+            return sheet
+        for voice in sounding.values():
+            voice.end()
+        first = max(sounding.values(), key=lambda voice: len(voice.bars))
+        sheet.bars = with_metres(first.bars, self.metres, first.had_bar_lines)
+        for number, (name, voice) in enumerate(sounding.items()):
+            sheet.heads += [head._replace(voice=number) for head in voice.heads]
+            settings = self.settings.get(name, {})
+            said = settings.get("name", settings.get("nm", name if len(sounding) > 1 else ""))
+            program = self.programs.get(name, self.programs.get(""))
+            sheet.parts.append(Part(said.replace("\\n", " "), program))
+        return sheet
+
+
+FIELDS = {
+    "T": _Reader.read_title,
+    "M": _Reader.read_metre,
+    "L": _Reader.read_unit_field,
+    "K": _Reader.read_key_field,
+    "Q": _Reader.read_tempo_field,
+    "V": _Reader.read_voice,
+}

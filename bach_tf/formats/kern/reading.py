@@ -1,0 +1,317 @@
+"""Pieces from Humdrum `**kern` files: `.krn`.
+
+Read are spines with their splits and joins, notes, chords and rests with their dots, ties and
+fermatas, bar lines with their repeats, the order of sections, metres, the key signature, tempi,
+instruments and the title. What does not sound, such as phrase marks, is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+from bach_tf._basics.files import read_limited
+from bach_tf.formats.kern.spines import Path as Column
+from bach_tf.formats.kern.spines import begin, follow
+from bach_tf.formats.kern.tokens import KEY_SIGNATURE, PROGRAMS, is_grace, read_tokens, sharps_of
+from bach_tf.formats.notation import Bar, Head, Sheet, Signs, piece_of
+from bach_tf.formats.notation.sheet import MOST_QUARTERS, with_metres
+from bach_tf.formats.notation.text import decode, read_meter
+from bach_tf.formats.notation.voices import names_of_voices, voices_of_lines
+from bach_tf.formats.reading import Grid, Notices, Piece
+from bach_tf.formats.tunes import tune_of
+from bach_tf.score import Part, Score
+
+MOST_BYTES = 10_000_000
+TITLE = re.compile(r"!!!OTL[^:]*:(.*)")
+TEMPO = re.compile(r"\*MM(\d{1,4}(\.\d{1,6})?)")
+NAME, CODE = re.compile(r'\*I"(.+)'), re.compile(r"\*I([a-z]+)")
+SECTION, SECTIONS = re.compile(r"\*>([^\[]+)"), re.compile(r"\*>\[(.*)\]")
+NUMBER = re.compile(r"\d{1,6}")
+Line = tuple[int, int]  # a spine, and which of its paths
+
+
+def read_kern_file(
+    path: Path, grid: Grid | None = None, strict: bool = False, unfold: bool = False
+) -> Piece:
+    """Read a piece.
+
+    A `**kern` spine is a voice, the last one the first and highest; two paths into which it splits
+    for more than half of the bars are two. Grace notes are left out.
+
+    Args:
+        path: of the file.
+        grid: to which notes are moved; `None` for the coarsest, from sixteenths on, that holds
+            them.
+        strict: refuse a file with faults.
+        unfold: play its repeats out, in the order of sections that the file says, if it does.
+
+    Raises:
+        ValueError: no `**kern`, nothing but rests, or more than a piece may have; faults too, where
+            reading is strict. The message names the row.
+
+    Example:
+        >>> piece = read_kern_file(Path("quartet.krn"))  # doctest: +SKIP
+    """
+    notices = Notices(path, strict)
+    text = decode(read_limited(path, MOST_BYTES))
+    try:
+        sheet = read_sheet(text, notices)
+        sheet.title = sheet.title or path.stem
+        return piece_of(sheet, notices, grid, unfold)
+    except ValueError as error:
+        said = str(error)
+        raise ValueError(said if said.startswith(path.name) else f"{path.name}: {said}") from None
+
+
+def read_kern(text: str) -> Score:
+    r"""Read a tune of one voice, one note at a time, in sixteenths.
+
+    Args:
+        text: of a file.
+
+    Raises:
+        OffGridError: the tune cannot be written in sixteenths.
+        ValueError: no tune in `**kern`, several voices, or a token that is none, as `row N, ...`.
+
+    Example:
+        >>> score = read_kern("**kern\n*M3/4\n4d\n=1\n4.g\n8a\n4f#\n=2\n2.g\n==\n*-")
+        >>> score.pitch.tolist(), score.duration.tolist(), score.upbeat
+        ([62, 67, 69, 66, 67], [4, 6, 2, 4, 12], 4)
+    """
+    return tune_of(read_sheet(text, Notices(Path(), strict=True)))
+
+
+def read_sheet(text: str, notices: Notices) -> Sheet:
+    """Return what is in the text of a file.
+
+    Raises:
+        ValueError: no `**kern`, or a row without a column for each spine.
+    """
+    reader = _Reader(notices)
+    for row, line in enumerate(text.split("\n"), start=1):
+        try:
+            reader.read_line(row, line.rstrip("\r"))
+        except _RowError as error:
+            raise ValueError(f"row {row}: {error}") from None
+    return reader.sheet()
+
+
+class _RowError(ValueError):
+    """A row after which nothing can be read."""
+
+
+class _Reader:
+    """Where the reading of a file stands."""
+
+    def __init__(self, notices: Notices):
+        self.notices = notices
+        self.row = 0
+        self.title = ""
+        self.columns: list[Column] = []
+        self.spines = 0
+        self.begun = False
+        self.heads: list[tuple[Line, Head]] = []
+        self.bars: list[Bar] = []
+        self.bar_begun = Fraction(0)
+        self.number = ""
+        self.forward = False  # whether a repeat begins with the bar that has begun
+        self.metres: list[tuple[Fraction, tuple[int, int]]] = []
+        self.keys: list[int | None] = []
+        self.tempi: dict[Fraction, float] = {}
+        self.names: dict[int, str] = {}
+        self.programs: dict[int, int] = {}
+        self.sections: list[tuple[str, Fraction]] = []
+        self.order: list[str] | None = None
+
+    def read_line(self, row: int, line: str) -> None:
+        self.row = row
+        title = TITLE.match(line)
+        if title:
+            self.title = self.title or title[1].strip()
+        if line.startswith("!") or not line.strip():
+            return
+        fields = line.split("\t")
+        if not self.columns:
+            self.begin(fields)
+            return
+        if len(fields) != len(self.columns):
+            raise _RowError(f"expected {len(self.columns)} spines, got {len(fields)}")
+        if fields[0].startswith("*"):
+            self.read_interpretations(fields)
+        elif fields[0].startswith("="):
+            self.read_bar_line(next(f for c, f in zip(self.columns, fields) if c.is_kern))
+        else:
+            self.read_data(fields)
+
+    def begin(self, fields: list[str]) -> None:
+        """Begin the spines; behind the end of the first ones nothing is read."""
+        if self.begun:
+            return
+        self.columns = begin(fields)
+        self.begun, self.spines = True, len(fields)
+
+    def now(self) -> Fraction:
+        """Return the time at which most of the paths stand, the earliest where several do."""
+        times = Counter(column.now for column in self.columns if column.is_kern)
+        most = max(times.values(), default=0)
+        return min((time for time, count in times.items() if count == most), default=Fraction(0))
+
+    def place(self, column: Column | None = None) -> str:
+        spine = [] if column is None or self.spines == 1 else [f"spine {column.spine + 1}"]
+        measure = [f"measure {self.number}"] if self.number else []
+        return ", ".join([f"row {self.row}", *spine, *measure])
+
+    def read_interpretations(self, fields: list[str]) -> None:
+        for column, field in zip(self.columns, fields):
+            if column.is_kern:
+                self.read_interpretation(column, field)
+        self.spines += fields.count("*+")
+        try:
+            self.columns = follow(self.columns, fields, self.spines)
+        except ValueError as error:
+            raise _RowError(str(error)) from None
+
+    def read_interpretation(self, column: Column, field: str) -> None:
+        key, tempo, section = (form.match(field) for form in (KEY_SIGNATURE, TEMPO, SECTION))
+        name, code, order = (form.match(field) for form in (NAME, CODE, SECTIONS))
+        metre = read_meter(field[2:]) if re.match(r"\*M\d", field) else None
+        if metre and (not self.metres or self.metres[-1] != (self.now(), metre)):
+            self.metres.append((self.now(), metre))
+        elif key:
+            self.keys.append(sharps_of(key[1]))
+        elif tempo:
+            self.tempi[self.now()] = float(tempo[1])
+        elif name:
+            self.names.setdefault(column.spine, name[1].strip())
+        elif code and code[1] in PROGRAMS:
+            self.programs.setdefault(column.spine, PROGRAMS[code[1]])
+        elif order and self.order is None:
+            self.order = [label.strip() for label in order[1].split(",")]
+        elif section and (section[1], self.now()) not in self.sections:
+            self.sections.append((section[1], self.now()))
+
+    def read_bar_line(self, field: str) -> None:
+        self.end_bar(self.now(), repeats=":|" in field)
+        self.forward = self.forward or "|:" in field
+        number = NUMBER.search(field)
+        self.number = number[0] if number else self.number
+
+    def end_bar(self, time: Fraction, *, repeats: bool = False) -> None:
+        """Append the bar that ends at a time, if anything was in it."""
+        if time > MOST_QUARTERS:
+            raise _RowError(f"expected at most {MOST_QUARTERS} quarters, got a longer piece")
+        if time > self.bar_begun:
+            signs = Signs(forward=self.forward)
+            self.bars.append(Bar(self.bar_begun, time, self.number, signs=signs))
+            self.bar_begun, self.forward = time, False
+        if repeats and self.bars:
+            signs = self.bars[-1].signs._replace(backward=2)
+            self.bars[-1] = self.bars[-1]._replace(signs=signs)
+
+    def read_data(self, fields: list[str]) -> None:
+        notes = []
+        counts: Counter[int] = Counter()  # of the paths of each spine
+        for column, field in zip(self.columns, fields):
+            line = column.spine, counts[column.spine]
+            counts[column.spine] += 1
+            if not column.is_kern or field in (".", ""):
+                continue
+            if is_grace(field):
+                self.notices.remark("grace notes are left out", self.place(column))
+            else:
+                notes.append((line, column, field))
+        times = {column.now for _, column, _ in notes}
+        if len(times) > 1:
+            what = "notes that stand in one row begin at different times: the latest is taken"
+            self.notices.fault(what, self.place())
+        for line, column, field in notes:
+            self.read_notes(line, column, field, max(times))
+
+    def read_notes(self, line: Line, column: Column, field: str, start: Fraction) -> None:
+        try:
+            tokens = read_tokens(field)
+        except ValueError as error:
+            self.notices.fault(f"{error}; it is left out", self.place(column))
+            return
+        for token in tokens:
+            end = start + token.quarters
+            if token.pitch is None:
+                continue
+            if 0 <= token.pitch <= 127:
+                head = Head(start, end, token.pitch, 0, token.from_tie, token.fermata)
+                self.heads.append((line, head))
+            else:
+                self.notices.fault("notes outside MIDI's pitches are left out", self.place(column))
+        column.now = start + tokens[0].quarters
+
+    def sheet(self) -> Sheet:
+        if not self.begun:
+            raise ValueError("expected a file in Humdrum **kern, got 'an empty file'")
+        ends = [head.end for _, head in self.heads]
+        last = max([self.bar_begun, *ends, *(column.now for column in self.columns)])
+        had_bar_lines = bool(self.bars)
+        self.end_bar(last)
+        bars = with_metres(self.split_at_sections(), self.metres, had_bar_lines)
+        sheet = Sheet(
+            bars=bars,
+            title=self.title,
+            key_signature=self.keys[0] if self.keys else None,
+            tempi=sorted(self.tempi.items()),
+            order=self.bars_in_order(bars),
+        )
+        self.add_voices(sheet)
+        return sheet
+
+    def split_at_sections(self) -> list[Bar]:
+        """Return the bars, cut where a section begins within one."""
+        bars = []
+        for bar in self.bars:
+            inside = sorted({time for _, time in self.sections if bar.start < time < bar.end})
+            for start, end in zip([bar.start, *inside], [*inside, bar.end]):
+                signs = Signs(
+                    forward=bar.signs.forward and start == bar.start,
+                    backward=bar.signs.backward if end == bar.end else 0,
+                )
+                bars.append(bar._replace(start=start, end=end, signs=signs))
+        return bars
+
+    def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
+        """Return the bars as the file's list of sections plays them; `None` without one."""
+        if self.order is None or not self.sections:
+            return None
+        begins = [*(time for _, time in self.sections), None]
+        played = []
+        for label in self.order:
+            for number, (name, start) in enumerate(self.sections):
+                end = begins[number + 1]
+                if name == label:
+                    played += [
+                        place
+                        for place, bar in enumerate(bars)
+                        if start <= bar.start and (end is None or bar.start < end)
+                    ]
+                    break
+        return played or None
+
+    def add_voices(self, sheet: Sheet) -> None:
+        begins = [bar.start for bar in sheet.bars]
+        spines = sorted({line[0] for line, _ in self.heads}, reverse=True)
+        for spine in spines:
+            mine = sorted({line for line, _ in self.heads if line[0] == spine})
+            lines: dict[Line, set[int]] = {line: set() for line in mine}
+            for line, head in self.heads:
+                if line[0] == spine:
+                    lines[line].add(bisect_right(begins, head.start))
+            voices = voices_of_lines(lines, dict.fromkeys(lines, spine))
+            first = len(sheet.parts)
+            sheet.heads += [
+                head._replace(voice=first + voices[line])
+                for line, head in self.heads
+                if line in voices
+            ]
+            names = names_of_voices(self.names.get(spine, ""), max(voices.values()) + 1)
+            sheet.parts += [Part(name, self.programs.get(spine)) for name in names]

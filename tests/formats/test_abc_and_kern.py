@@ -1,0 +1,387 @@
+"""Tunes in ABC and pieces in `**kern`, read as files. What corpora ask of them is tested there."""
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bach_tf.formats import read
+from bach_tf.formats.abc_tunes import read_abc_file, read_abc_tunes
+from bach_tf.formats.kern import read_kern_file
+from bach_tf.formats.reading import ReadingWarning
+from bach_tf.score import Part
+
+
+def notes_of(score):
+    columns = (score.onset, score.duration, score.pitch, score.voice)
+    return list(zip(*(column.tolist() for column in columns)))
+
+
+def pitches(score):
+    return score.pitch.tolist()
+
+
+@pytest.fixture
+def abc(tmp_path):
+    """Return what reads the music of a tune, or a whole file that begins with a field."""
+
+    def read_it(music, *, head="M:4/4\nL:1/4\nK:C\n", **how):
+        path = tmp_path / "a.abc"
+        path.write_text(music if music[:2] in ("X:", "M:") else f"X:1\nT:A tune\n{head}{music}\n")
+        return read(path, **how)
+
+    return read_it
+
+
+@pytest.fixture
+def kern(tmp_path):
+    """Return what reads rows of columns, which are separated by spaces here."""
+
+    def read_it(*rows, **how):
+        path = tmp_path / "a.krn"
+        path.write_text("\n".join("\t".join(row.split()) for row in rows))
+        return read(path, **how)
+
+    return read_it
+
+
+# ABC.
+
+
+@pytest.mark.parametrize(
+    ("music", "notes"),
+    [
+        ("C>D", [(0, 6, 60), (6, 2, 62)]),
+        ("C<D", [(0, 2, 60), (2, 6, 62)]),
+        ("C>>D", [(0, 7, 60), (7, 1, 62)]),
+        ("C> D2", [(0, 6, 60), (6, 4, 62)]),
+        ("C3/D/", [(0, 6, 60), (6, 2, 62)]),
+        ("[CE]2G", [(0, 8, 60), (0, 8, 64), (8, 4, 67)]),
+        ("[C2E]G", [(0, 8, 60), (0, 4, 64), (8, 4, 67)]),
+        ("[CE]-[CE]", [(0, 8, 60), (0, 8, 64)]),
+        ("[C-E]C", [(0, 8, 60), (0, 4, 64)]),
+        ("C & E | G", [(0, 4, 60), (0, 4, 64), (4, 4, 67)]),
+        ("C2 & E | G", [(0, 8, 60), (0, 4, 64), (8, 4, 67)]),
+        ("Z | C", [(16, 4, 60)]),
+        ("z2 x y C", [(12, 4, 60)]),
+        ("(C D) !trill!E .F ~G", [(0, 4, 60), (4, 4, 62), (8, 4, 64), (12, 4, 65), (16, 4, 67)]),
+        ("C [L:1/8] D [K:D] F", [(0, 4, 60), (4, 2, 62), (6, 2, 66)]),
+        ('"Am" C "^up"D w', [(0, 4, 60), (4, 4, 62)]),
+        ("C\\\nD", [(0, 4, 60), (4, 4, 62)]),
+        ("C D !\nE", [(0, 4, 60), (4, 4, 62), (8, 4, 64)]),
+        ("C:|", [(0, 4, 60)]),  # a note and a repeat sign, not a field
+    ],
+)
+def test_abc_music(abc, music, notes):
+    assert [note[:3] for note in notes_of(abc(music).score)] == notes
+
+
+@pytest.mark.parametrize(
+    ("music", "metre", "steps", "durations"),
+    [
+        ("(3CDE F", "4/4", 12, [8, 8, 8, 12]),
+        (" (3CDE", "4/4", 12, [8] * 3),
+        ("(2CD", "6/8", 4, [6, 6]),
+        ("(3:2:4CDEF", "4/4", 12, [8] * 4),
+        ("(5:4CDEFG", "4/4", 20, [16] * 5),
+        ("(5CDEFG", "4/4", 20, [8] * 5),
+        ("(5CDEFG", "6/8", 20, [12] * 5),
+        ("(3C>DE", "4/4", 4, None),
+        ("C///D", "4/4", 8, [1, 8]),
+    ],
+)
+def test_abc_tuplets_and_short_notes(abc, music, metre, steps, durations):
+    score = abc(music, head=f"M:{metre}\nL:1/4\nK:C\n").score
+    if durations is None:  # a triplet whose first note takes from the second
+        assert (score.steps_per_quarter, score.duration.tolist()) == (12, [12, 4, 8])
+        return
+    assert (score.steps_per_quarter, score.duration.tolist()) == (steps, durations)
+
+
+def test_the_header_of_a_tune(abc):
+    head = 'M:6/8\nL:1/8\nQ:"Lively" 3/8=60\nK:Dm\n%%MIDI program 73\n'
+    score = abc("A | BAG FED | D3 z2 |]", head=head).score
+    assert (score.title, score.key_signature, score.metres) == ("A tune", -1, ((0, 6, 8),))
+    assert (score.tempi, score.upbeat, score.length) == (((0, 90),), 2, 24)
+    assert (score.parts, pitches(score)[1]) == ((Part("", 73),), 70)
+
+
+@pytest.mark.parametrize(
+    ("key", "sharps", "found"),
+    [
+        ("HP", 2, [66, 73]),
+        ("C clef=bass octave=-1", 0, [53, 60]),
+        ("C treble-8", 0, [53, 60]),
+        ("D phr ^f", -2, [66, 72]),
+        ("D exp ^f", 0, [66, 72]),
+        ("C transpose=2", 0, [67, 74]),
+    ],
+)
+def test_abc_keys_and_what_stands_behind_them(abc, key, sharps, found):
+    score = abc("Fc", head=f"L:1/4\nK:{key}\n").score
+    assert (score.key_signature, pitches(score)) == (sharps, found)
+
+
+def test_metres_that_change(abc):
+    score = abc("CDEF | [M:3/4] CDE | CDE |\nM:2/4\nCD |").score
+    assert score.metres == ((0, 4, 4), (16, 3, 4), (40, 2, 4))
+    assert abc("C", head="M:2+3/8\nL:1/4\nK:C\n").score.metres == ((0, 5, 8),)
+    assert abc("C", head="M:none\nL:1/4\nK:C\n").score.metres == ()
+
+
+VOICES = (
+    "X:1\nM:4/4\nL:1/4\nK:C\n"
+    'V:S name="Soprano" clef=treble\nV:B nm="Bass" clef=bass octave=-1\n%%MIDI program 52\n'
+    "V:S\nc2 d2 | He4 |]\nV:B\nC4 | [V:S]\n[V:B] C4 |]\n"
+)
+
+
+def test_voices(abc):
+    score = abc(VOICES).score
+    assert notes_of(score) == [
+        (0, 8, 72, 0), (0, 16, 48, 1), (8, 8, 74, 0), (16, 16, 76, 0), (16, 16, 48, 1)
+    ]  # fmt: skip
+    assert [part.name for part in score.parts] == ["Soprano", "Bass"]
+    assert score.fermatas == (16,)
+
+
+@pytest.mark.parametrize(
+    ("music", "played"),
+    [
+        ("C4:|D4|]", "CCD"),
+        ("C4|:D4:|E4", "CDDE"),
+        ("C4::D4:|", "CCDD"),
+        ("|:C4|1D4:|2E4|]F4", "CDCEF"),
+        ("|:C4|[1 D4:|[2 E4||F4:|", "CDCEFF"),
+        ("|:C4|1,2D4:|3E4|]", "CDCDCE"),
+        ("C4|!fine!D4|E4 !D.C.!|", "CDECD"),
+        ("C4|!segno!D4!coda!|E4!D.S.!|!coda!F4|", "CDEDF"),
+        ("C4|D4:|", "CDCD"),
+    ],
+)
+def test_repeats_in_abc_are_as_printed_or_played_out(abc, music, played):
+    known = dict(zip("CDEF", (60, 62, 64, 65)))
+    printed = [
+        letter for letter in music.replace("D.C.", "").replace("D.S.", "") if letter in known
+    ]
+    assert pitches(abc(music).score) == [known[letter] for letter in printed]
+    assert pitches(abc(music, unfold=True).score) == [known[letter] for letter in played]
+
+
+BOOK = """M:3/4
+L:1/4
+% tunes follow
+
+X:7
+T:One
+K:G
+F3 |]
+
+words about it
+
+X:9
+T:Two
+K:C
+F3 | ? F3 |]
+"""
+
+
+def test_a_tune_of_a_book(abc):
+    with pytest.warns(ReadingWarning, match=r"^a\.abc: the first of 2 tunes is read: 7 \(One\), 9"):
+        first = abc(BOOK).score
+    assert (first.title, pitches(first), first.metres) == ("One", [66], ((0, 3, 4),))
+    with pytest.warns(ReadingWarning, match=r"a\.abc: row 15, measure 2: expected notes, rests"):
+        assert abc(BOOK, tune=9).score.title == "Two"
+    with pytest.raises(
+        ValueError, match=r"a\.abc has no tune 8\. Choose from: 7 \(One\), 9 \(Two\)"
+    ):
+        abc(BOOK, tune=8)
+    with pytest.raises(ValueError, match=r"^a\.abc: tune 9 \(Two\): row 15, measure 2: expected"):
+        abc(BOOK, tune=9, strict=True)
+
+
+def test_all_tunes_of_a_book(tmp_path):
+    path = tmp_path / "a.abc"
+    path.write_text(BOOK + "\nX:9\nK:C\nz4\n\nX:9\nK:C\nC4\n")
+    found = read_abc_tunes(path)
+    assert list(found) == ["7 (One)", "9 (Two)", "9", "9 (4)"]
+    assert str(found["9"]) == "a.abc: tune 9: expected music, got no note"
+    assert pitches(found["9 (4)"].score) == [60]
+
+
+def test_another_kind_of_file_has_no_tunes(kern):
+    with pytest.raises(ValueError, match=r"a\.krn holds one piece: there is no tune 2 to choose"):
+        kern("**kern", "4c", "*-", tune=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault", "found"),
+    [
+        ("X:1\nK:C\nC ? D", r"row 3, measure 1: expected notes, rests .*, got '\? D'", [60, 62]),
+        ("X:1\nCD", r"row 2, measure 1: expected a field such as K:G before the", [60, 62]),
+        ("X:1\nK:GM\nF", r"row 2, measure 1: expected a key such as .*; read as major", [66]),
+        ("X:1\nK:C\nC0 D", r"row 3, measure 1: expected a length above 0 .*; it is left out", [62]),
+        ("X:1\nK:C\n[V:1]C |[V:2]C'''''''D", r"row 3, voice 2, measure 1: expected MIDI", [60, 62]),
+    ],
+)  # fmt: skip
+def test_faults_in_abc_are_read_over_or_refused(abc, text, fault, found):
+    with pytest.warns(ReadingWarning, match=f"^a.abc: {fault}"):
+        assert sorted(pitches(abc(text).score)) == found
+    with pytest.raises(ValueError, match=f"^a.abc: {fault}"):
+        abc(text, strict=True)
+
+
+def test_grace_notes_in_abc_are_left_out_with_a_warning(abc):
+    with pytest.warns(ReadingWarning, match=r"^a\.abc: row 6, measure 1: grace notes are left out"):
+        assert pitches(abc("{/de}C D").score) == [60, 62]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("X:1\nK:C\nz4", r"^a\.abc: expected music, got no note"),
+        ("X:1\nL:1\nK:C\n" + "C9999" * 3, r"^a\.abc: row 4: expected at most 25000 quarters"),
+        ("X:1\nK:C\nZ999 |" * 1 + "Z999 |" * 9, r"^a\.abc: row 3: expected at most 25000 quarters"),
+    ],
+)
+def test_abc_that_is_no_piece(abc, text, message):
+    with pytest.raises(ValueError, match=message):
+        abc(text)
+
+
+# Humdrum.
+
+
+def test_spines_that_split_and_join(kern):
+    score = kern(
+        "**kern **dynam **kern",
+        '*I"Bass * *I"Soprano',
+        "*k[f#] * *k[f#]",
+        "*M2/4 * *M2/4",
+        "*MM72 * *MM72",
+        "4C f 4c",
+        "=1 =1 =1",
+        "2C . [2c",
+        "=2 =2 =2",
+        "*^ * *",
+        "4C 4E p 4c]",
+        "4C 8E . 4d;",
+        ". 8F . .",
+        "*v *v * *",
+        "=3 =3 =3",
+        "2.C . 4r",
+        ". . 2e",
+        "== == ==",
+        "*- *- *-",
+    ).score
+    assert notes_of(score) == [
+        (0, 4, 60, 0), (0, 4, 48, 1), (4, 12, 60, 0), (4, 8, 48, 1), (12, 4, 48, 1), (12, 4, 52, 1),
+        (16, 4, 62, 0), (16, 4, 48, 1), (16, 2, 52, 1), (18, 2, 53, 1), (20, 12, 48, 1),
+        (24, 8, 64, 0),
+    ]  # fmt: skip
+    assert [part.name for part in score.parts] == ["Soprano", "Bass"]
+    assert (score.key_signature, score.tempi, score.upbeat) == (1, ((0, 72),), 4)
+    assert (score.metres, score.fermatas, score.length) == (((0, 2, 4),), (16,), 32)
+
+
+def test_chords_grace_notes_instruments_and_rational_lengths(kern):
+    with pytest.warns(ReadingWarning, match=r"row 4, measure 1: grace notes are left out"):
+        score = kern(
+            "**kern", "*Ivioln", "=1", "16qd", "4c", "3%2e", "12g", "12g", "12g", "*-"
+        ).score
+    assert score.parts == (Part("", 40),)
+    assert notes_of(score)[:2] == [(0, 12, 60, 0), (12, 32, 64, 0)]
+
+
+def test_a_chord_in_kern(tmp_path):
+    path = tmp_path / "a.krn"
+    path.write_text("**kern\n4c 4e 4g\n4d f\n*-\n")
+    assert pitches(read(path).score) == [60, 64, 67, 62, 65]
+
+
+@pytest.mark.parametrize(
+    ("rows", "played"),
+    [
+        (["4c", "=:|!", "4d", "="], "ccd"),
+        (["4c", "=!|:", "4d", "=:|!", "4e", "="], "cdde"),
+        (["*>[A,B,A]", "*>A", "4c", "=", "*>B", "4d", "4e", "="], "cdec"),
+        (["*>[A,A1,A,A2]", "*>norep[A,A2]", "*>A", "4c", "*>A1", "4d", "=", "*>A2", "4e"], "cdce"),
+    ],
+)
+def test_repeats_in_kern_are_as_printed_or_played_out(kern, rows, played):
+    known = dict(zip("cde", (60, 62, 64)))
+    printed = [row[1] for row in rows if row.startswith("4")]
+    assert pitches(kern("**kern", *rows, "*-").score) == [known[name] for name in printed]
+    assert pitches(kern("**kern", *rows, "*-", unfold=True).score) == [known[n] for n in played]
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (["**kern", "4c", "4H"], r"row 3: expected a note or rest such as 4\.ff#, got '4H'; it is"),
+        (
+            ["**kern", "=1", "4CCCCC--", "4c"],
+            "row 3, measure 1: notes outside MIDI's pitches are left out",
+        ),
+        (
+            ["**kern **kern", "=1 =1", "4C 2c", "4D 4d"],
+            r"row 4, measure 1: notes that stand in one row begin at different times",
+        ),
+    ],
+)
+def test_faults_in_kern_are_read_over_or_refused(kern, rows, fault):
+    with pytest.warns(ReadingWarning, match=f"^a.krn: {fault}"):
+        kern(*rows)
+    with pytest.raises(ValueError, match=f"^a.krn: {fault}"):
+        kern(*rows, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["**kern", "4r", "*-"], "expected music, got no note"),
+        (["**kern **kern", "4c", "*- *-"], "row 2: expected 2 spines, got 1"),
+        (["**kern", *["00c"] * 9999], "expected at most 25000 quarters"),
+        (["**kern " * 300], "expected at most 256 spines, got 300"),
+    ],
+)
+def test_kern_that_is_no_piece(kern, rows, message):
+    with pytest.raises(ValueError, match=rf"^a\.krn: {message}"):
+        kern(*rows)
+
+
+KERN = (
+    "**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n*^\t*\n4C\t8E\t[2.c\n*v\t*v\t*\n4C 4E\t.\n"
+    "==:|!\t==:|!\n*-\t*-\n"
+)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_damaged_text_is_read_or_refused_as_one(tmp_path_factory, data):
+    text, ending, reader = data.draw(
+        st.sampled_from([(VOICES, "abc", read_abc_file), (KERN, "krn", read_kern_file)])
+    )
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 8)))
+    odd = st.sampled_from("|:[](){}-_=^.,'/z0123456789qnK\n\tMVZ&<>*!%é\u0663\u00b2")
+    filling = data.draw(st.text(odd, max_size=6))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{ending}"
+    path.write_text(text[:start] + filling + text[end:], encoding="utf-8")
+    with contextlib.suppress(ValueError):  # and no other
+        assert len(reader(path, unfold=True).score) > 0
+
+
+# Files from the field.
+
+
+def test_a_tune_book_from_the_field(real_data):
+    folder = real_data.parent / "cases" / "abc"
+    if not folder.is_dir():
+        pytest.skip("there is no folder `cases` beside the real data")
+    tunes = read_abc_tunes(folder / "tunebook.abc")
+    assert list(tunes) == [f"{number} (Tune {number})" for number in range(1, 13)]
+    scores = [piece.score for piece in tunes.values()]
+    assert all(score.metres == ((0, 4, 4),) and score.length == 64 for score in scores)
+    assert all(score.key_signature == 1 and len(score) == 27 for score in scores)
