@@ -17,7 +17,7 @@ folder, file, seed = sys.argv[1:]
 about = json.loads(Path(folder, "assets", "tokens.json").read_text(encoding="utf-8"))
 generate = tf.saved_model.load(folder).signatures["generate"]
 ids = generate(**about["defaults"], seed=int(seed))["ids"].numpy()[0].tolist()
-music = ids[1 : [*ids, about["end"]].index(about["end"])]
+music = ids[1 + about["opening"] : [*ids, about["end"]].index(about["end"])]
 
 # Notes [onset, end, pitch, velocity, voice], by the rules of "reading" in tokens.json.
 now, velocity, notes, sounding = 0, about["velocity"], [], {}

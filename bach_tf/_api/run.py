@@ -15,6 +15,7 @@ from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
 from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
+from bach_tf.composing.primers import prompt_of, with_metre
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
@@ -42,6 +43,7 @@ class Options(TypedDict, total=False):
     primer: Primer | None
     primer_length: int | None
     tempo: float | None
+    metre: str | None
     program: int | str | None
 
 
@@ -92,6 +94,7 @@ class Run(runs.Run):
         primer: Primer | None = None,
         primer_length: int | None = None,
         tempo: float | None = None,
+        metre: str | None = None,
         program: int | str | None = None,
     ) -> Piece | list[Piece]:
         """Write a new piece, or several. The arguments are those of the command line.
@@ -112,6 +115,8 @@ class Run(runs.Run):
                 a passage of the training split.
             primer_length: use only this many steps of the primer.
             tempo: quarter notes per minute; the preset's when `None`.
+            metre: of a run whose pieces say theirs, such as "3/4" for `folk`; the model chooses
+                when `None`.
             program: General MIDI instrument, by name or 0..127; the preset's when `None`.
 
         Raises:
@@ -136,11 +141,12 @@ class Run(runs.Run):
             "top_p": top_p,
             "primer_length": primer_length,
             "tempo": tempo,
+            "metre": metre,
         }
         check_settings(OPTIONS, asked)
         rendition = make_rendition(self.preset.music, tempo, program)
         options = resolve_options(self.preset.music, self.codec, asked)
-        prompt = self._prompt(primer, options["seed"], primer_length)
+        prompt = self._prompt(primer, options["seed"], primer_length, metre)
         batches = generation.generate_batches(self, **options, prompt=prompt, sampler=self._sampler)
         given = generation.primer_steps(self.codec, prompt)
         rendition = replace(rendition, primer_steps=given)
@@ -248,15 +254,17 @@ class Run(runs.Run):
     def _grid(self) -> reading.Grid:
         return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
 
-    def _prompt(self, primer: Primer | None, seed: int, length: int | None) -> np.ndarray:
+    def _prompt(
+        self, primer: Primer | None, seed: int, length: int | None, metre: str | None
+    ) -> np.ndarray:
         """Return the ids with which pieces begin: int32 `(1 + P,)`."""
         from bach_tf.composing.generation import make_prompt
 
         if primer is None:
-            return make_prompt(self, None, seed, length)
+            return make_prompt(self, None, seed, length, metre)
         if not isinstance(primer, reading.Piece | Score):
             named = path_of("primer", primer, "tokens", "a piece", "a score")
             primer = primer if isinstance(primer, str) else str(named)
-            return make_prompt(self, primer, seed, length)
-        prompt = self.codec.encode(score_of("primer", primer, self._grid))[:-1]
-        return prompt if length is None else prompt[: 1 + length * len(self.codec.may_follow)]
+            return make_prompt(self, primer, seed, length, metre)
+        prompt = prompt_of(self.codec, score_of("primer", primer, self._grid), length)
+        return with_metre(self.codec, prompt, metre)

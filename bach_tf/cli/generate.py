@@ -39,7 +39,8 @@ def work(args: Namespace, talk: Talk) -> None:
         run = load_trained_run(job.run)
         if args.primer == FROM_CORPUS:
             seed, steps = job.how["seed"], args.primer_length
-            job.how["prompt"] = generation.make_prompt(run, FROM_CORPUS, seed, steps)
+            prompt = generation.make_prompt(run, FROM_CORPUS, seed, steps, args.metre)
+            job.how["prompt"] = prompt
         status(f"Composing with {name}")
         batches = generation.generate_batches(run, **job.how)
         given = generation.primer_steps(run.codec, job.how["prompt"])
@@ -96,6 +97,7 @@ def make_parser(program: str) -> Parser:
     add("--primer", help="how pieces begin: a file such as .mid or .musicxml, tokens, or: corpus")
     add("--primer-length", type=steps, metavar="N", help="use only N steps of the primer")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
+    add("--metre", metavar="M", help="metre of a tune, such as 3/4 (folk)")
     add("--tempo", type=tempi, metavar="QPM", help="tempo in quarter notes per minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
     endings = ",".join(ending.removeprefix(".") for ending in WRITERS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf.composing.options import make_rendition, resolve_options
-from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer, read_prompt
+from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer, read_prompt, with_metre
 from bach_tf.formats import check_formats, check_room_in
 from bach_tf.formats.files import check_folder
 from bach_tf.formats.rendition import Rendition
@@ -54,5 +54,6 @@ def plan(args: Namespace) -> Job:
         how["prompt"] = np.array([codec.START], np.int32)
         if args.primer is not None:
             how["prompt"] = read_prompt(codec, args.primer, args.primer_length)
+        how["prompt"] = with_metre(codec, how["prompt"], args.metre)
         check_room(codec, how["prompt"], how["length"])
     return Job(folder, how, endings, rendition)

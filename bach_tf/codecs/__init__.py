@@ -14,12 +14,15 @@ The vocabulary:
 - `effects`: what each id does when a piece is played, as `base.Token` says. `has_hold`: whether
   one of them lets its voice sound on.
 - `counted`: bool `(vocab_size,)`, the ids whose likelihood is measured: all but padding, the
-  start and the end.
+  start, the end and those of the opening.
+- `opening`: bool `(H, vocab_size)`: the ids that may stand at each position before the first step,
+  which say what is true of the whole piece and take no time; H is 0 for most codecs.
 - `may_follow`: bool `(period, vocab_size)`: the ids that may stand at position `t` of a written
-  piece (the start token has no position) are those in row `t % period`. Never padding, the
+  piece (the start token has no position) are those in row `(t - H) % period`. Never padding, the
   start or the unknown. The period is the number of tokens in a step of the codec.
 - `may_write`: the same of new pieces alone, which may be kept to less, such as a voice's range.
 - `voice_names`, and `voice_of(positions)`: which of them a token belongs to.
+- `metres`: those that a piece may open with, the commonest first; none for most codecs.
 - `part_names`: of the voices of decoded scores, where they have names.
 - `step_name`: what a step is. `steps_per_quarter`: the grid of the scores.
   `steps_per_bar`: steps of the codec in a bar of four quarters, `None` where it is no time.

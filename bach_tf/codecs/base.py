@@ -31,7 +31,8 @@ class Token(NamedTuple):
         name: readable, and no other token's.
         effect: what it does when a piece is played: the pitches that it lets `strike` and those it
             lets `release`, or "voice" for all that its voice sounds; steps to `wait`; the
-            `duration` in steps and the `velocity` of notes. What is not named it does not do.
+            `duration` in steps and the `velocity` of notes; the `metre` and the `upbeat` in steps
+            of the whole piece. What is not named it does not do.
 
     Example:
         >>> note(60)
@@ -71,6 +72,7 @@ class Codec(ABC):
     unknown: int | None = UNKNOWN
     voice_names: tuple[str, ...]
     part_names: tuple[str, ...] = ()
+    metres: tuple[tuple[int, int], ...] = ()
     step_name: str
     steps_per_quarter: int
     timing: str = BEATS  # of decoded scores
@@ -86,6 +88,7 @@ class Codec(ABC):
             raise ValueError(
                 f"A vocabulary may have {MOST_TOKENS} tokens. Received: {self.vocab_size}"
             )
+        self.opening = np.zeros((0, self.vocab_size), bool)
         self.counted = np.arange(self.vocab_size) > END
         followers = np.arange(self.vocab_size) >= len(special)
         self.may_follow = np.tile(followers, (len(self.voice_names), 1))
@@ -125,9 +128,17 @@ class Codec(ABC):
             raise ValueError(f"The setting `{missing}` of the codec is missing.")
         return cls(**arguments)
 
+    def tokens_in(self, steps: int) -> int:
+        """Return how many tokens the opening of a piece and so many steps are."""
+        return len(self.opening) + steps * len(self.may_follow)
+
     def voice_of(self, positions: np.typing.ArrayLike) -> np.ndarray:
-        """Return the index into `voice_names` of the tokens at `positions` of a piece."""
-        return np.asarray(positions) % len(self.voice_names)
+        """Return the index into `voice_names` of the tokens at `positions` of a piece.
+
+        Args:
+            positions: those of the opening count as the first voice's.
+        """
+        return np.maximum(np.asarray(positions) - len(self.opening), 0) % len(self.voice_names)
 
     def transposition(self, shifts: Sequence[int]) -> np.ndarray:
         """Return what each id becomes under each shift: int32 `(len(shifts), vocab_size)`.

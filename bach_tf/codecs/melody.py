@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from bach_tf._basics.messages import shorten
+from bach_tf._basics.settings import Flag, Pair, Several, Whole
 from bach_tf.codecs.base import (
     HOLD,
     PITCH,
     REST,
     UNKNOWN,
     Codec,
+    Token,
     move_block,
     notes_of_range,
     one_voice,
@@ -22,30 +27,47 @@ from bach_tf.codecs.base import (
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
 from bach_tf.theory.note_names import note_name
 
+MOST_METRES = 1_000
+MOST_STEPS = 100_000  # of an upbeat
+
 
 class MelodyCodec(Codec):
     """A melody: at each sixteenth a note begins, a rest begins, or what sounds goes on.
 
-    A piece of `T` steps is `1 + T + 1` tokens. Titles, signatures and velocities are lost,
-    and all notes are in voice 0; all else comes back from the ids.
+    A piece of `T` steps is `1 + T + 1` tokens. With a header it is two more, behind the start:
+    the metre, and the upbeat in sixteenths. Titles, keys and velocities are lost, and all notes are
+    in voice 0; all else comes back from the ids.
 
-        id               0    1      2    3        4     5     6
-        token            pad  start  end  unknown  hold  rest  lowest pitch, and the next one, ...
+        id      0    1      2    3        4     5     6                then       then
+        token   pad  start  end  unknown  hold  rest  lowest pitch ... metres ... upbeats ...
 
     Args:
         lowest: the lowest pitch with an id (MIDI number, 0..127); others are unknown.
         highest: the highest.
+        metres: of the header, `(beats, value)` each, the commonest first; others are unknown. No
+            header when empty.
+        upbeats: of the header.
 
     Raises:
-        ValueError: bounds outside 0..127, or in the wrong order.
+        ValueError: pitches outside 0..127 or in the wrong order; a metre that cannot be written,
+            one of them twice, metres without upbeats, or upbeats without metres.
 
     Example:
-        >>> codec = MelodyCodec(lowest=60, highest=72)
-        >>> codec.encode(Score.from_grid([[60], [60], [0], [72]])).tolist()
+        >>> tune = Score.from_grid([[60], [60], [0], [72]], metres=[(0, 3, 4)])
+        >>> MelodyCodec(lowest=60, highest=72).encode(tune).tolist()
         [1, 6, 4, 5, 18, 2]
+        >>> codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0])
+        >>> [codec.tokens[number] for number in codec.encode(tune)[:4]]
+        ['<start>', '3/4', 'upbeat:0', 'C4']
     """
 
-    ARGUMENTS = {"lowest": PITCH, "highest": PITCH}
+    ENCODING = {"header": Flag()}
+    ARGUMENTS = {
+        "lowest": PITCH,
+        "highest": PITCH,
+        "metres": Several(Pair(Whole(1, 255), Whole(1, 128)), 0, MOST_METRES),
+        "upbeats": Several(Whole(0, MOST_STEPS), 0, MOST_METRES),
+    }
     NEEDED = ("lowest", "highest")
 
     HOLD, REST, FIRST_PITCH = 4, 5, 6
@@ -54,26 +76,63 @@ class MelodyCodec(Codec):
     steps_per_quarter = STEPS_PER_QUARTER
     steps_per_bar = 4 * STEPS_PER_QUARTER
 
-    def __init__(self, lowest: int, highest: int):
-        super().__init__([HOLD, REST, *notes_of_range(lowest, highest)])
-        self.lowest = int(lowest)
-        self.highest = int(highest)
+    def __init__(
+        self,
+        lowest: int,
+        highest: int,
+        metres: Sequence[Sequence[int]] = (),
+        upbeats: Sequence[int] = (),
+    ):
+        notes = notes_of_range(lowest, highest)
+        self.lowest, self.highest = int(lowest), int(highest)
+        self.metres = tuple((int(beats), int(value)) for beats, value in metres)
+        self.upbeats = tuple(map(int, upbeats))
+        _check_header(self.metres, self.upbeats)
+        header = [
+            *(Token(f"{metre[0]}/{metre[1]}", {"metre": list(metre)}) for metre in self.metres),
+            *(Token(f"upbeat:{steps}", {"upbeat": steps}) for steps in self.upbeats),
+        ]
+        super().__init__([HOLD, REST, *notes, *header])
+        self.first_metre = self.FIRST_PITCH + len(notes)
+        self.first_upbeat = self.first_metre + len(self.metres)
+        if header:
+            self._keep_header()
+
+    def _keep_header(self) -> None:
+        """Let the metre and the upbeat stand at the beginning, and nowhere else."""
+        ids = np.arange(self.vocab_size)
+        is_upbeat = ids >= self.first_upbeat
+        self.opening = np.stack([(ids >= self.first_metre) & ~is_upbeat, is_upbeat])
+        is_header = self.opening.any(axis=0)
+        self.counted &= ~is_header
+        self.may_follow &= ~is_header
 
     @classmethod
-    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> MelodyCodec:
+    def fit(
+        cls,
+        scores: Sequence[Score],
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        header: bool = False,
+    ) -> MelodyCodec:
         """Return a codec for the range of the training split.
 
         Args:
             scores: of the training split.
             transpose: the lowest and the highest shift, in semitones.
+            header: whether pieces begin with their metre and upbeat, where any of them says its.
 
         Raises:
             ValueError: no note.
         """
-        return cls(*pitch_range(pitches_of(scores), transpose))
+        pitches = pitch_range(pitches_of(scores), transpose)
+        known = [score for score in scores if score.metres] if header else []
+        metres = Counter(score.metres[0][1:] for score in known)
+        upbeats = {_upbeat_of(score) for score in known}
+        return cls(*pitches, [metre for metre, _ in metres.most_common()], sorted(upbeats))
 
     def encode(self, score: Score) -> np.ndarray:
-        """Return the ids of a piece: int32 `(1 + T + 1,)`.
+        """Return the ids of a piece: int32 `(1 + T + 1,)`, with a header `(1 + 2 + T + 1,)`.
 
         Raises:
             ValueError: another grid, or two notes at a time.
@@ -87,30 +146,82 @@ class MelodyCodec(Codec):
         inside = (score.pitch >= self.lowest) & (score.pitch <= self.highest)
         # After the rests, so that a note which follows at once takes the place of one.
         ids[score.onset] = np.where(inside, score.pitch - self.lowest + self.FIRST_PITCH, UNKNOWN)
-        return self._piece(ids)
+        return self._piece([*self._header_of(score), *ids])
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids; unknown notes are rests, to keep the time.
 
         Args:
-            ids: ints `(T,)` in `0..vocab_size - 1`. A hold at the very beginning is a rest.
+            ids: ints `(T,)` in `0..vocab_size - 1`. A hold at the very beginning is a rest. Of a
+                header that is not whole, or not at the beginning, nothing is kept.
 
         Raises:
             ValueError: an id outside the vocabulary.
         """
-        steps = self._music(ids)
+        music = self._music(ids)
+        begun = self._is_header(music[: len(self.opening)])
+        steps = music[len(self.opening) :] if begun else music
+        steps = steps[steps < self.first_metre]
         begins = np.flatnonzero(steps != self.HOLD)
         durations = np.diff(begins, append=steps.size)
         pitches = steps[begins] - self.FIRST_PITCH + self.lowest
         notes = np.stack([begins, durations, pitches, np.full(begins.size, VELOCITY)], axis=1)
-        return one_voice(self, notes[steps[begins] >= self.FIRST_PITCH], length=steps.size)
+        score = one_voice(self, notes[steps[begins] >= self.FIRST_PITCH], length=steps.size)
+        return self._with_header(score, *music[:2]) if begun else score
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
-        return {"lowest": self.lowest, "highest": self.highest}
+        bounds = {"lowest": self.lowest, "highest": self.highest}
+        if not self.metres:
+            return bounds
+        metres = [list(metre) for metre in self.metres]
+        return {**bounds, "metres": metres, "upbeats": list(self.upbeats)}
+
+    def _header_of(self, score: Score) -> list[int]:
+        """Return the ids of the header of a piece: none, or two."""
+        if not self.metres:
+            return []
+        metre, upbeat = score.time_signature, _upbeat_of(score)
+        return [
+            self.first_metre + self.metres.index(metre) if metre in self.metres else UNKNOWN,
+            self.first_upbeat + self.upbeats.index(upbeat) if upbeat in self.upbeats else UNKNOWN,
+        ]
+
+    def _is_header(self, ids: np.ndarray) -> bool:
+        """Return whether these ids, of as many as a header has, are one."""
+        rows = np.arange(ids.size)
+        right = self.opening[rows, ids] | (ids == UNKNOWN)
+        return 0 < ids.size == len(self.opening) and bool(right.all())
+
+    def _with_header(self, score: Score, metre: int, upbeat: int) -> Score:
+        """Return the score with what two ids say of it; nothing where the metre is unknown."""
+        if metre == UNKNOWN:
+            return score
+        signature = self.metres[metre - self.first_metre]
+        score = replace(score, metres=((0, *signature),))
+        steps = 0 if upbeat == UNKNOWN else self.upbeats[upbeat - self.first_upbeat]
+        return replace(score, upbeat=steps % score.steps_per_bar)
 
     def _move(self, row: np.ndarray, shift: int) -> None:
-        move_block(row, slice(self.FIRST_PITCH, self.vocab_size), shift)
+        move_block(row, slice(self.FIRST_PITCH, self.first_metre), shift)
+
+
+def _upbeat_of(score: Score) -> int:
+    """Return the steps before the first bar line, without whole bars."""
+    return score.upbeat % score.steps_per_bar
+
+
+def _check_header(metres: Sequence, upbeats: Sequence) -> None:
+    for name, values in (("metres", metres), ("upbeats", upbeats)):
+        if len(set(values)) < len(values):
+            raise ValueError(f"`{name}` must be different ones. Received: {shorten(values)}")
+    if any(value.bit_count() != 1 for _, value in metres):
+        raise ValueError(f"Note values are 1, 2, 4 and so on. Received: {shorten(metres)}")
+    if bool(metres) != bool(upbeats):
+        raise ValueError(
+            "A header has both metres and upbeats. Received: "
+            f"metres={shorten(metres)}, upbeats={shorten(upbeats)}"
+        )
 
 
 def _refuse_two_at_a_time(score: Score, ends: np.ndarray) -> None:

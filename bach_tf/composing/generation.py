@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from bach_tf.codecs import Codec
-from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt
+from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt, with_metre
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import Run
 from bach_tf.score import Score
-from bach_tf.theory.metre import with_metre
+from bach_tf.theory import metre as metres
 
 # In one graph call, so that memory is bounded: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
@@ -47,7 +47,7 @@ def decode_piece(codec: Codec, ids: np.ndarray) -> Score:
     write them.
     """
     score = codec.decode(ids[1:]).without_leading_silence()
-    return with_metre(score) if codec.part_names else score
+    return metres.with_metre(score) if codec.part_names else score
 
 
 def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
@@ -77,7 +77,7 @@ def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how: Any) -> 
     Raises:
         ValueError: as `generate_batches`, or more than `MOST_TOKENS` in all.
     """
-    tokens = length * len(run.codec.may_follow)
+    tokens = run.codec.tokens_in(length)
     if num_outputs * tokens > MOST_TOKENS:
         raise ValueError(
             f"Expected at most {MOST_TOKENS:,} tokens in all. Received: `num_outputs` "
@@ -131,18 +131,17 @@ def generate_batches(
     check_room(codec, prompt, length)
     if num_outputs < 1:
         raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
-    tokens_per_step = len(codec.may_follow)
-    at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // (length * tokens_per_step)))
+    at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // codec.tokens_in(length)))
     sampler = Sampler(run.model, codec) if sampler is None else sampler
     for first in range(0, num_outputs, at_once):
         yield sampler.sample(
             prompt,
-            length=length * tokens_per_step,
+            length=codec.tokens_in(length),
             temperature=temperature,
             seed=seed,
             num_outputs=min(at_once, num_outputs - first),
             first=first,
-            min_length=min_length * tokens_per_step,
+            min_length=codec.tokens_in(min_length),
             top_k=top_k,
             top_p=top_p,
             allowed=codec.may_write,
@@ -150,7 +149,11 @@ def generate_batches(
 
 
 def make_prompt(
-    run: Run, primer: str | None, seed: int = 0, length: int | None = None
+    run: Run,
+    primer: str | None,
+    seed: int = 0,
+    length: int | None = None,
+    metre: str | None = None,
 ) -> np.ndarray:
     """Return the ids that pieces begin with: int32 `(1 + P,)`.
 
@@ -162,24 +165,28 @@ def make_prompt(
         seed: of the passage that is drawn.
         length: use only this many steps of the primer; when `None`, a training window for
             "corpus", otherwise all of it.
+        metre: that the pieces say, such as "3/4"; when `None`, as the primer says, or as the
+            model chooses.
 
     Raises:
-        ValueError: as `read_prompt`.
+        ValueError: as `read_prompt` and `with_metre`.
     """
     if length is not None and length < 1:
         raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
     if primer is None:
-        return np.array([run.codec.START], np.int32)
-    if primer == FROM_CORPUS:
-        return _passage_of_corpus(run, seed, length or run.preset.music.window)
-    return read_prompt(run.codec, primer, length)
+        prompt = np.array([run.codec.START], np.int32)
+    elif primer == FROM_CORPUS:
+        prompt = _passage_of_corpus(run, seed, length or run.preset.music.window)
+    else:
+        prompt = read_prompt(run.codec, primer, length)
+    return with_metre(run.codec, prompt, metre)
 
 
 def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     """Return a passage of the training split, of `length` steps if the piece is that long.
 
     It begins where a training window may begin: there the model sees positions in a bar as it does
-    at the beginning of a piece.
+    at the beginning of a piece; and at the beginning itself where that says the metre.
     """
     # Imported here, since the pipeline takes its time to import.
     from bach_tf.learning import prepare_corpus
@@ -188,11 +195,11 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
     numbers = np.random.default_rng(seed % 2**32)
     piece = pieces[numbers.integers(len(pieces))]
-    tokens_per_step = len(run.codec.may_follow)
-    steps = (len(piece) - 2) // tokens_per_step
+    codec, tokens_per_step = run.codec, len(run.codec.may_follow)
+    steps = (len(piece) - 2 - len(codec.opening)) // tokens_per_step
     length = min(length, steps)
     every = math.lcm(tokens_per_step, run.preset.model.period)
-    last = tokens_per_step * (steps - length)
+    last = 0 if len(codec.opening) else tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
     # The first id is the one before the passage, as in a training window.
-    return piece[start : start + 1 + tokens_per_step * length]
+    return piece[start : start + 1 + codec.tokens_in(length)]

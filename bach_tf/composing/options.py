@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from bach_tf._basics.settings import Real, Settings, Whole
+from bach_tf._basics.settings import Real, Settings, Text, Whole
 from bach_tf.codecs import Codec
 from bach_tf.composing.primers import steps_of
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS
@@ -21,6 +21,7 @@ from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
 # They keep pieces within memory; memory does not grow with the number of pieces.
 MOST_BARS = 5_000
 LARGEST_TOP_K = 1_000_000  # more than any codec has tokens
+LONGEST_METRE = 255  # characters; which there are, the codec says
 MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
 
 # `None` stands for the preset's value, a fresh seed, or one piece.
@@ -35,6 +36,7 @@ OPTIONS: Settings = {
     "top_p": Real(0, 1, above=True),
     "primer_length": Whole(1, MOST_STEPS, optional=True),
     "tempo": Real(LOWEST_TEMPO, HIGHEST_TEMPO, optional=True),
+    "metre": Text(LONGEST_METRE, optional=True),
 }
 
 

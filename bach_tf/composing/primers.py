@@ -20,6 +20,7 @@ from bach_tf.score import Score
 
 FROM_CORPUS = "corpus"  # a primer drawn at random from the corpus
 # Ends a file's name and no token: a chord of notes may end as ".Eb4".
+METRE = re.compile(r"\d+/\d+\b")  # how the tokens of a tune may begin, which is no path
 FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
 
@@ -40,8 +41,57 @@ def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndar
     if path is None:
         prompt = _typed_prompt(codec, primer)
     else:
-        prompt = codec.encode(read_primer(path, Grid(codec.steps_per_quarter, codec.timing)))[:-1]
-    return prompt if length is None else prompt[: 1 + length * len(codec.may_follow)]
+        score = read_primer(path, Grid(codec.steps_per_quarter, codec.timing))
+        prompt = prompt_of(codec, score)
+    return _cut(codec, prompt, length)
+
+
+def prompt_of(codec: Codec, score: Score, length: int | None = None) -> np.ndarray:
+    """Return the ids of the beginning of a score: int32 `(1 + P,)`.
+
+    Args:
+        codec: of the run. Where its pieces say a metre and the score has none, or one that it does
+            not know, they say the commonest.
+        score: the primer.
+        length: use only this many steps of it; all of it when `None`.
+
+    Raises:
+        ValueError: music that the codec does not know.
+    """
+    prompt = codec.encode(score)[:-1]
+    opening = slice(1, 1 + len(codec.opening))
+    usual = codec.opening.argmax(axis=1)
+    prompt[opening] = np.where(prompt[opening] == codec.unknown, usual, prompt[opening])
+    return _cut(codec, prompt, length)
+
+
+def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarray:
+    """Return a prompt of which the metre is the one asked for.
+
+    Args:
+        codec: of the run.
+        prompt: ids int32 `(1 + P,)`.
+        metre: such as "3/4"; the prompt's when `None`.
+
+    Raises:
+        ValueError: a metre that the codec does not know, or a codec that knows none.
+
+    Example:
+        >>> from bach_tf.codecs import MelodyCodec
+        >>> codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0])
+        >>> codec.tokens[with_metre(codec, np.array([codec.START]), "3/4")[1]]
+        '3/4'
+    """
+    if metre is None:
+        return prompt
+    if not codec.metres:
+        raise ValueError(
+            f"The pieces of this run do not say their metre, so that {shortened(metre)} cannot be "
+            "chosen. A new run of the folk songs can."
+        )
+    names = {f"{beats}/{value}": number for number, (beats, value) in enumerate(codec.metres)}
+    number = codec.opening[0].argmax() + choose(names, metre, "metre")
+    return np.concatenate([prompt[:1], [number], prompt[2:]]).astype(np.int32)
 
 
 def find_primer(primer: str) -> Path | None:
@@ -53,7 +103,7 @@ def find_primer(primer: str) -> Path | None:
     if primer == FROM_CORPUS:
         return None
     path = Path(primer)
-    if not (_is_file(path) or "/" in primer or "\\" in primer or FILE_ENDING.search(primer)):
+    if not _is_file(path) and (METRE.match(primer) or not _looks_like_a_file(primer)):
         return None
     _check_primer(path)
     return path
@@ -86,7 +136,7 @@ def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")
-    steps = -(-(len(prompt) - 1) // len(codec.may_follow))
+    steps = max(0, -(-(len(prompt) - 1 - len(codec.opening)) // len(codec.may_follow)))
     if steps >= length:
         raise ValueError(
             f"The primer has {steps} steps and the piece is to have {length}. "
@@ -137,6 +187,10 @@ def _check_primer(path: Path) -> None:
     raise ValueError(f"{said} is a folder. Expected a primer: a file in it ({endings}).")
 
 
+def _looks_like_a_file(primer: str) -> bool:
+    return "/" in primer or "\\" in primer or FILE_ENDING.search(primer) is not None
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -164,11 +218,27 @@ def _typed_prompt(codec, text: str) -> np.ndarray:
         raise ValueError(
             f"{error} A primer may also be a file ({endings}) or the word {FROM_CORPUS}."
         ) from None
-    period = len(codec.may_follow)
+    prompt = _opened(codec, prompt)
+    opening, period = len(codec.opening), len(codec.may_follow)
+    kinds = [*("metre", "upbeat")[:opening], *codec.voice_names]
     for position, token in enumerate(prompt[1:]):
-        if token == codec.END or not codec.may_follow[position % period, token]:
+        step = codec.may_follow[(position - opening) % period]
+        allowed = codec.opening[position] if position < opening else step
+        if token == codec.END or not allowed[token]:
             raise ValueError(
-                f"Expected tokens of these kinds in this order: {', '.join(codec.voice_names)}. "
+                f"Expected tokens of these kinds in this order: {', '.join(kinds)}. "
                 f"Received: {codec.tokens[token]!r} as number {position + 1}"
             )
     return prompt
+
+
+def _opened(codec, prompt: np.ndarray) -> np.ndarray:
+    """Return typed tokens with the usual opening, where they begin without any."""
+    if not len(codec.opening) or codec.opening[:, prompt[1:2]].any():
+        return prompt
+    usual = codec.opening.argmax(axis=1)
+    return np.concatenate([prompt[:1], usual, prompt[1:]]).astype(np.int32)
+
+
+def _cut(codec, prompt: np.ndarray, length: int | None) -> np.ndarray:
+    return prompt if length is None else prompt[: 1 + codec.tokens_in(length)]

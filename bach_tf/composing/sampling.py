@@ -79,8 +79,8 @@ class Sampler:
             top_p: restrict sampling to the fewest ids with this total probability,
                 after the temperature (the nucleus of Holtzman et al. 2020, arXiv 1904.09751).
             allowed: bool `(period, V)` of a period of its own, or `(V,)`: the only ids that may be
-                drawn at a position, such as those of a voice's range. What the codec forbids
-                stays forbidden.
+                drawn at a position of a step, such as those of a voice's range. What the codec
+                forbids stays forbidden, and its opening is as it says.
 
         Returns:
             int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
@@ -137,6 +137,10 @@ class Sampler:
         return self._loops[parts, sorts]
 
     def _may_draw(self, allowed) -> np.ndarray:
+        """Return which ids may be drawn in the opening, then at each position of a period."""
+        return np.concatenate([self.codec.opening, self._in_steps(allowed)])
+
+    def _in_steps(self, allowed) -> np.ndarray:
         """Return which ids may be drawn at each position of a common period."""
         may_follow = self.codec.may_follow  # (P, V)
         if allowed is None:
@@ -175,7 +179,8 @@ class Sampler:
             temperature: float32 scalar, at least 0.
             seed: int32 scalar.
             outputs: int32 `(N,)`, the numbers of the pieces.
-            may_draw: bool `(period, V)`: which ids may be drawn where.
+            may_draw: bool `(H + period, V)`: which ids may be drawn where, those of the codec's
+                opening first.
             top_k: int32 scalar, at least 1; `None` for all ids, whatever `top_p`.
             top_p: float32 scalar, above 0.
 
@@ -230,7 +235,8 @@ class Sampler:
             fn_output_signature=tf.float32,
         )
         chances = tf.ensure_shape(chances, [None, None])
-        end = self.codec.END
+        end, opening = self.codec.END, len(self.codec.opening)
+        period = tf.shape(may_draw)[0] - opening
         pieces = tf.TensorArray(tf.int32, length + 1, element_shape=[None])
         first = tf.fill([batch], prompt[0])  # (N,)
 
@@ -239,7 +245,8 @@ class Sampler:
 
         def step(t, ids, ended, state, pieces):
             logits, state = self.model.step(ids, state)  # (N, V)
-            allowed = tf.gather(may_draw, t % tf.shape(may_draw)[0])  # (V,)
+            row = tf.where(t < opening, t, opening + (t - opening) % period)
+            allowed = tf.gather(may_draw, row)  # (V,)
             allowed &= (tf.range(tf.size(allowed)) != end) | (t >= min_length)
             ids = draw(logits, allowed, chances[:, t], temperature, top_k, top_p)
             ids = tf.where(ended, PAD, ids)

@@ -238,6 +238,7 @@ CORPUS = Corpus(
     music=Music(
         corpus="folk",
         codec="melody",
+        encoding={"header": True},
         period=16,  # a bar of four quarters
         window=64,
         stride=32,

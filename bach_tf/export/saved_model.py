@@ -94,7 +94,7 @@ def generate_function(model: NextTokenModel, codec: Codec, least: int) -> Functi
         least: ids before which no piece ends.
     """
     sampler = Sampler(model, codec)
-    may_write = tf.constant(codec.may_write)  # (period, V)
+    may_write = tf.constant(np.concatenate([codec.opening, codec.may_write]))  # (H + period, V)
 
     @tf.function(
         input_signature=[
@@ -158,7 +158,7 @@ def checks(
 
 def least_length(run: Run) -> int:
     """Return the ids before which the pieces of a run do not end, as its preset says."""
-    return run.preset.music.min_length * len(run.codec.may_follow)
+    return run.codec.tokens_in(run.preset.music.min_length)
 
 
 def _check(condition, message: str, *received):

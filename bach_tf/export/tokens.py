@@ -36,6 +36,7 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
         "start": codec.START,
         "end": codec.END,
         "pad": 0,
+        "opening": len(codec.opening),
         "voices": list(codec.voice_names),
         "steps_per_quarter": codec.steps_per_quarter,
         "steps_after": [0] * (voices - 1) + [_steps_after(codec, tokens)],
@@ -45,7 +46,7 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
         "program": preset.music.program,
         "defaults": {
             "prompt": [codec.START],
-            "length": preset.music.length * voices,
+            "length": codec.tokens_in(preset.music.length),
             "temperature": preset.music.temperature,
             "top_k": 0,
             "top_p": 1.0,
@@ -56,16 +57,18 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
 
 
 READING = (
-    "A piece is ids: `start`, then a token of each of `voices` in turn, again and again, until "
-    "`end` or the last id; `pad` fills up behind it. To hear it, read the tokens with a clock that "
-    "counts steps from 0, `steps_per_quarter` of them in a quarter note. For each token: the clock "
-    "goes on by `wait`; `velocity` is that of the notes struck from now on; notes of `release` "
-    "end, which are MIDI numbers, or `voice`, for all that the token's voice sounds; notes of "
-    "`strike` begin; `duration` is how many steps after their onset those notes end that have no "
-    "end yet; and the clock goes on by the `steps_after` of the token's voice. What a token does "
-    "not have it does not do. Where `legato` is true, a voice that strikes the note which it "
-    "sounds sounds it on: nothing ends and nothing begins. What has no end at the end of the piece "
-    "ends there."
+    "A piece is ids: `start`, then so many as `opening` says, then a token of each of `voices` in "
+    "turn, again and again, until `end` or the last id; `pad` fills up behind it. Tokens of the "
+    "opening say the `metre` of the piece, beats in a bar and the note value of a beat, and its "
+    "`upbeat`, the steps before the first bar line. To hear it, read the tokens behind them with "
+    "a clock that counts steps from 0, `steps_per_quarter` of them in a quarter note. For each "
+    "token: the clock goes on by `wait`; `velocity` is that of the notes struck from now on; "
+    "notes of `release` end, which are MIDI numbers, or `voice`, for all that the token's voice "
+    "sounds; notes of `strike` begin; `duration` is how many steps after their onset those notes "
+    "end that have no end yet; and the clock goes on by the `steps_after` of the token's voice. "
+    "What a token does not have it does not do. Where `legato` is true, a voice that strikes the "
+    "note which it sounds sounds it on: nothing ends and nothing begins. What has no end at the "
+    "end of the piece ends there."
 )
 
 

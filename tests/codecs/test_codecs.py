@@ -46,6 +46,11 @@ def melody_of(notes, final_rest):
     return score_of(placed, length=now + final_rest)
 
 
+def with_bars(score, signature, upbeat):
+    bar = 16 * signature[0] // signature[1]
+    return replace(score, metres=((0, *signature),), upbeat=upbeat % bar)
+
+
 def struck(notes, **about):
     """Return the score of (interval, chord, duration), without what a codec of them merges.
 
@@ -121,6 +126,9 @@ class Case:
 
 QUARTET = [Score.from_grid([[HIGHEST, 60, 48, LOWEST]])]
 TUNE = [melody_of([(0, 1, LOWEST), (0, 2, HIGHEST)], 0)]
+BARS = st.sampled_from([(4, 4), (3, 8)]), st.sampled_from([0, 2, 4])
+BARRED = [with_bars(TUNE[0], (4, 4), steps) for steps in (0, 2, 4)]
+BARRED += [with_bars(TUNE[0], (3, 8), 2)]
 RANGE = [struck([(0, (LOWEST,), 3), (4, (HIGHEST,), 2)], **EIGHT)]
 PROGRESSION = [struck([(5, chord, 5) for chord in CHORDS], **EIGHT)]
 PLAYED = [score_of([(0, 50, 60, 82)], steps_per_quarter=100)]
@@ -137,6 +145,13 @@ def quartet(grid):
 CASES = {
     "satb": Case("satb", QUARTET, GRIDS.map(quartet)),
     "melody": Case("melody", TUNE, st.builds(melody_of, MELODIES, st.integers(0, 4)), HIGH),
+    "melody with bars": Case(
+        "melody",
+        BARRED,
+        st.builds(with_bars, st.builds(melody_of, MELODIES, st.integers(0, 4)), *BARS),
+        with_bars(HIGH, (3, 8), 2),
+        settings={"header": True},
+    ),
     "pitches": Case("pitches", RANGE, NOTES.map(lambda n: struck(n, **EIGHT)), HIGH_8),
     "chords": Case("chords", PROGRESSION, KNOWN_CHORDS.map(lambda n: struck(n, **EIGHT)), HIGH_8),
     "events": Case("events", PLAYED, st.builds(performance, PERFORMANCES, WAITS)),
@@ -172,7 +187,8 @@ def test_a_piece_is_from_start_to_end_and_in_the_vocabulary(name, data):
     assert ids.ndim == 1
     assert (ids[0], ids[-1]) == (START, END)
     assert (codec.START, codec.END) == (START, END)
-    assert codec.counted[ids[1:-1]].all()
+    assert codec.counted[ids[1 + len(codec.opening) : -1]].all()
+    assert codec.opening[range(len(codec.opening)), ids[1:][: len(codec.opening)]].all()
     assert codec.unknown not in ids.tolist()
     assert ids.max() < codec.vocab_size
 
@@ -191,7 +207,8 @@ def test_padding_is_0_and_never_music(name, data):
 @given(data=st.data())
 def test_what_follows_in_a_piece_may_follow(name, data):
     codec = FITTED[name]
-    period, ids = len(codec.may_follow), codec.encode(data.draw(CASES[name].scores))[1:]
+    ids = codec.encode(data.draw(CASES[name].scores))[1 + len(codec.opening) :]
+    period = len(codec.may_follow)
     assert codec.may_follow[np.arange(len(ids)) % period, ids].all()
 
 
@@ -202,8 +219,9 @@ def test_what_may_follow_and_what_is_counted(name):
     assert codec.counted.shape == (codec.vocab_size,)
     assert codec.may_follow.dtype == codec.counted.dtype == bool
     assert codec.may_follow[:, END].tolist() == [True] + [False] * (len(codec.may_follow) - 1)
-    assert np.flatnonzero(~codec.counted).tolist() == [PAD, START, END]
-    never = {PAD, START, codec.unknown} - {None}
+    opening = np.flatnonzero(codec.opening.any(axis=0)).tolist()
+    assert np.flatnonzero(~codec.counted).tolist() == [PAD, START, END, *opening]
+    never = {PAD, START, codec.unknown, *opening} - {None}
     assert set(np.flatnonzero(~codec.may_follow.any(axis=0)).tolist()) == never
     assert codec.unknown in (UNKNOWN, None)
 
@@ -223,7 +241,8 @@ def test_a_step_is_told(name, data):
     score = codec.decode(data.draw(any_ids(codec)))
     assert score.steps_per_quarter == codec.steps_per_quarter
     if codec.steps_per_bar:
-        assert (codec.step_name, codec.steps_per_bar) == ("sixteenth", score.steps_per_bar)
+        bar = 4 * score.steps_per_quarter
+        assert (codec.step_name, codec.steps_per_bar) == ("sixteenth", bar)
     else:
         assert codec.step_name in ("note", "chord", "event")
 
@@ -237,6 +256,7 @@ def test_config_to_codec_and_back(name, data):
     assert again.to_config() == config
     assert again.tokens == codec.tokens
     assert again.may_follow.tolist() == codec.may_follow.tolist()
+    assert again.opening.tolist() == codec.opening.tolist()
     ids = codec.encode(data.draw(CASES[name].scores))
     assert again.decode(ids) == codec.decode(ids)
 
@@ -250,7 +270,8 @@ def test_transposition_table(name):
     assert table[1].tolist() == list(range(codec.vocab_size))
     assert (table >= 0).all()
     assert (table < codec.vocab_size).all()
-    assert (table[:, : codec.vocab_size - codec.counted.sum()] == [PAD, START, END]).all()
+    still = np.flatnonzero(~codec.counted)
+    assert (table[:, still] == still).all()
     assert codec.unknown is None or (table[:, UNKNOWN] == UNKNOWN).all()
     assert codec.transposition([]).shape == (0, codec.vocab_size)
 

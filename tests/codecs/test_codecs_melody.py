@@ -108,3 +108,85 @@ def test_bounds_of_the_pitches(bounds):
     message = rf"in 0\.\.127, in order\. Received: lowest={lowest}, highest={highest}"
     with pytest.raises(ValueError, match=message):
         MelodyCodec(lowest, highest)
+
+
+# Metre and upbeat at the beginning.
+
+HEADED = MelodyCodec(60, 72, metres=[(3, 4), (6, 8)], upbeats=[0, 4])
+
+
+def test_a_tune_begins_with_its_metre_and_its_upbeat():
+    score = tune([(0, 4, 60), (4, 2, 72)], 6, metres=((0, 3, 4),), upbeat=4)
+    ids = HEADED.encode(score)
+    assert names(HEADED, ids) == "<start> 3/4 upbeat:4 C4 _ _ _ C5 _ <end>"
+    assert HEADED.decode(ids) == score
+    assert HEADED.effects[HEADED.tokens.index("6/8")] == {"metre": [6, 8]}
+    assert HEADED.effects[HEADED.tokens.index("upbeat:4")] == {"upbeat": 4}
+
+
+def test_an_upbeat_is_counted_without_whole_bars():
+    score = tune([(0, 4, 60)], 30, metres=((0, 3, 4),), upbeat=28)
+    assert HEADED.decode(HEADED.encode(score)).upbeat == 4
+
+
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        ({}, "<unknown> upbeat:0"),
+        ({"metres": ((0, 5, 4),)}, "<unknown> upbeat:0"),
+        ({"metres": ((0, 3, 4),), "upbeat": 2}, "3/4 <unknown>"),
+    ],
+)
+def test_metres_that_training_has_not_seen_are_unknown(about, text):
+    ids = HEADED.encode(tune([(0, 2, 60)], 2, **about))
+    assert names(HEADED, ids) == f"<start> {text} C4 _ <end>"
+    again = HEADED.decode(ids)
+    assert again.pitch.tolist() == [60]
+    assert (again.metres, again.upbeat) == (about["metres"] if text[0] == "3" else (), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "metres", "length"),
+    [
+        ("3/4 upbeat:0", ((0, 3, 4),), 0),
+        ("3/4", (), 0),
+        ("upbeat:4 3/4 C4 _", (), 2),
+        ("C4 3/4 _ upbeat:4 _", (), 3),
+        ("3/4 upbeat:4 6/8 C4", ((0, 3, 4),), 1),
+    ],
+)
+def test_headers_out_of_place_take_no_time(text, metres, length):
+    score = HEADED.decode(parse_tokens(HEADED, text))
+    assert (score.metres, score.length) == (metres, length)
+
+
+def test_a_header_has_what_training_has_seen():
+    waltz, march = (tune([(0, 1, 60)], 1, metres=((0, *each),)) for each in ((3, 4), (2, 4)))
+    late = tune([(0, 1, 60)], 1, metres=((0, 3, 4),), upbeat=4)
+    codec = MelodyCodec.fit([march, waltz, late, tune([(0, 1, 60)], 1)], header=True)
+    assert codec.to_config() == {
+        "lowest": 60,
+        "highest": 60,
+        "metres": [[3, 4], [2, 4]],
+        "upbeats": [0, 4],
+    }
+    # Without any metre to learn from there is no header, and none is where none is asked for.
+    plain = {"lowest": 60, "highest": 60}
+    assert MelodyCodec.fit([tune([(0, 1, 60)], 1)], header=True).to_config() == plain
+    assert MelodyCodec.fit([waltz]).to_config() == plain
+    assert MelodyCodec.from_config(plain).encode(waltz).tolist() == [1, 6, 2]  # of older runs
+
+
+@pytest.mark.parametrize(
+    ("metres", "upbeats", "message"),
+    [
+        ([(3, 4)], [], "both metres and upbeats"),
+        ([], [0], "both metres and upbeats"),
+        ([(3, 4), (3, 4)], [0], "`metres` must be different"),
+        ([(3, 4)], [0, 0], "`upbeats` must be different"),
+        ([(3, 5)], [0], r"Note values are 1, 2, 4 and so on\. Received: \(\(3, 5\),\)"),
+    ],
+)
+def test_headers_that_cannot_be(metres, upbeats, message):
+    with pytest.raises(ValueError, match=message):
+        MelodyCodec(60, 72, metres, upbeats)

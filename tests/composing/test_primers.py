@@ -77,3 +77,61 @@ def test_a_piece_has_room_behind_its_primer():
         primers.check_room(MelodyCodec(lowest=55, highest=79), prompt, 3)
     with pytest.raises(ValueError, match="`length` must be at least 1"):
         primers.check_room(EventCodec(steps_per_quarter=4), prompt, 0)
+
+
+# Tunes that say their metre.
+
+HEADED = MelodyCodec(60, 72, metres=[(3, 4), (6, 8)], upbeats=[0, 4])
+WALTZ = Score.from_grid([[60], [62], [64]], metres=[(0, 6, 8)], upbeat=4)
+
+
+def prompt_text(prompt):
+    return " ".join(HEADED.tokens[number] for number in prompt)
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("C4 _ D4", "3/4 upbeat:0 C4 _ D4"),  # without a header the commonest
+        ("6/8 upbeat:4 C4 _", "6/8 upbeat:4 C4 _"),
+        ("6/8", "6/8"),  # the model chooses the upbeat
+    ],
+)
+def test_typed_tunes_may_say_their_metre(folder, text, begins):
+    assert primers.find_primer(text) is None
+    assert prompt_text(primers.read_prompt(HEADED, text)) == f"<start> {begins}"
+
+
+@pytest.mark.parametrize("text", ["upbeat:4 C4", "6/8 C4", "6/8 upbeat:4 3/4", "C4 upbeat:4"])
+def test_a_metre_stands_at_the_beginning(text):
+    message = r"in this order: metre, upbeat, melody\. Received: "
+    with pytest.raises(ValueError, match=message):
+        primers.read_prompt(HEADED, text)
+
+
+def test_the_opening_of_a_primer_is_no_step():
+    prompt = primers.read_prompt(HEADED, "6/8 upbeat:4 C4 _ D4")
+    assert prompt_text(primers.read_prompt(HEADED, "C4 _ D4", 2)).endswith("upbeat:0 C4 _")
+    primers.check_room(HEADED, prompt, 4)
+    with pytest.raises(ValueError, match="The primer has 3 steps"):
+        primers.check_room(HEADED, prompt, 3)
+    primers.check_room(HEADED, primers.read_prompt(HEADED, "6/8"), 1)
+
+
+def test_a_score_as_a_primer_keeps_its_metre():
+    assert prompt_text(primers.prompt_of(HEADED, WALTZ)) == "<start> 6/8 upbeat:4 C4 D4 E4"
+    assert prompt_text(primers.prompt_of(HEADED, WALTZ, 1)) == "<start> 6/8 upbeat:4 C4"
+    unknown = Score.from_grid([[60]])
+    assert prompt_text(primers.prompt_of(HEADED, unknown)) == "<start> 3/4 upbeat:0 C4"
+
+
+def test_a_metre_may_be_chosen():
+    start = np.array([HEADED.START])
+    assert prompt_text(primers.with_metre(HEADED, start, "6/8")) == "<start> 6/8"
+    waltz = primers.prompt_of(HEADED, WALTZ)
+    assert prompt_text(primers.with_metre(HEADED, waltz, "3/4"))[:20] == "<start> 3/4 upbeat:4"
+    assert primers.with_metre(CODEC, start, None) is start
+    with pytest.raises(ValueError, match=r"Unknown metre '4/4'\. Choose from: 3/4, 6/8"):
+        primers.with_metre(HEADED, start, "4/4")
+    with pytest.raises(ValueError, match=r"do not say their metre, so that 3/4 cannot be chosen"):
+        primers.with_metre(CODEC, start, "3/4")

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bach_tf.codecs import PAD, SatbCodec
+from bach_tf.codecs import PAD, MelodyCodec, SatbCodec
 from bach_tf.composing.sampling import SPLIT_BATCHES_FROM, Sampler, draw, keep_top
 
 CODEC = SatbCodec(lowest=60, highest=63)  # pad, start, end, silence, and four pitches
@@ -42,6 +42,18 @@ def sample(model, prompt=(START,), **options):
 def test_temperature_0_takes_the_most_probable_id_that_may_follow():
     ids = sample(constant([9, 9, 0, 1, 3, 2, 1, 0]), temperature=0)
     assert ids.tolist() == [[START] + [4] * 8]
+
+
+def test_a_piece_opens_as_its_codec_says():
+    codec = MelodyCodec(60, 61, metres=[(4, 4), (3, 4)], upbeats=[0, 4])
+    # All ids are likelier the higher they are: upbeats before metres before notes.
+    logits = constant(range(codec.vocab_size))
+    ids = Sampler(logits, codec).sample([START], length=4, temperature=0, seed=0)
+    assert [codec.tokens[number] for number in ids[0, 1:]] == ["3/4", "upbeat:4", "C#4", "C#4"]
+    allowed = np.arange(codec.vocab_size) == codec.FIRST_PITCH  # of steps alone
+    prompt = [START, codec.tokens.index("4/4")]
+    ids = Sampler(logits, codec).sample(prompt, length=4, temperature=0, seed=0, allowed=allowed)
+    assert [codec.tokens[number] for number in ids[0, 1:]] == ["4/4", "upbeat:4", "C4", "C4"]
 
 
 def test_each_id_is_chosen_by_the_logits_after_the_one_before():

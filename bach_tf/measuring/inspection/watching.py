@@ -88,7 +88,7 @@ class Inspection(keras.callbacks.Callback):
     def compose(self) -> Score:
         """Return a piece by the model as it was measured, with the preset's seed."""
         preset, codec = self.run.preset, self.run.codec
-        tokens = steps_of_opening(preset, codec) * len(codec.may_follow)
+        tokens = codec.tokens_in(steps_of_opening(preset, codec))
         (ids,) = self.sampler.sample(
             [codec.START],
             length=tokens,
