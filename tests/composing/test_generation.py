@@ -19,8 +19,10 @@ from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.formats.reading import Grid
 from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
+from bach_tf.learning import runs
 from bach_tf.learning.pipeline import Pieces, load_split
 from bach_tf.recipes import PRESETS, changed
+from bach_tf.recipes.changes import shrunk
 from bach_tf.score import Part, Score
 
 TEMPO_QPM = 100  # at which pieces are rendered here
@@ -124,7 +126,7 @@ def test_typed_tokens_must_stand_in_turn(trained_run):
     score = Score.from_grid([[60], [60], [62]])
     run = replace(trained_run, codec=CODECS["pitches"].fit([score]))
     assert len(generation.make_prompt(run, "+0 C4 :2 +2 D4")) == 6
-    message = r"in turn: interval, pitch, duration\. Received: 'C4' as number 1"
+    message = r"in this order: interval, pitch, duration\. Received: 'C4' as number 1"
     with pytest.raises(ValueError, match=message):
         generation.make_prompt(run, "C4 D4")
     with pytest.raises(ValueError, match=r"Received: '<end>' as number 4"):
@@ -230,6 +232,36 @@ def test_a_piece_that_the_model_ended_has_the_end_in_its_ids(trained_run):
     assert (ids[~ended] > codec.END).sum() == 64 * (~ended).sum()  # no padding
     pieces = [generation.decode_piece(codec, row) for row in ids]
     assert pieces == generate(trained_run, **how)
+
+
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory):
+    """A run of tunes that say their metre, not trained."""
+    codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0, 4])
+    preset = shrunk(PRESETS["folk"])
+    return runs.create_run(preset, codec, "tunes", runs=tmp_path_factory.mktemp("runs"))
+
+
+def test_new_tunes_say_their_metre(tunes):
+    chosen = generate(tunes, num_outputs=20, length=30)
+    assert {score.time_signature for score in chosen} == {(4, 4), (3, 4)}
+    prompt = generation.make_prompt(tunes, None, metre="3/4")
+    waltzes = generate(tunes, num_outputs=20, length=30, prompt=prompt, min_length=30)
+    assert {score.time_signature for score in waltzes} == {(3, 4)}
+    ids = generation.generate_ids(
+        tunes, length=30, min_length=30, temperature=1.0, seed=3, prompt=prompt
+    )
+    assert ids.shape == (1, 1 + 2 + 30)
+    assert tunes.codec.decode(ids[0]).length == 30
+
+
+def test_bar_lines_of_a_new_tune_follow_its_upbeat(tunes, tmp_path):
+    prompt = generation.make_prompt(tunes, "3/4 upbeat:4 C4 _ _ _ E4")
+    (score,) = generate(tunes, length=40, prompt=prompt)
+    assert (score.metres, score.upbeat) == (((0, 3, 4),), 4)
+    measures = ElementTree.fromstring(to_musicxml(score)).findall(".//measure")
+    assert measures[0].get("implicit") == "yes"
+    assert generation.primer_steps(tunes.codec, prompt) == 5
 
 
 def test_a_new_chorale_has_the_bars_that_its_notes_suggest():

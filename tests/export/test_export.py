@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -262,7 +263,7 @@ def codec_cases():
     """Yield codecs and pieces that they bring back as they are."""
     yield "satb", Score.from_grid([[67, 62, 59, 43]] * 2 + [[69, 0, 59, 43], [0, 60, 59, 45]])
     line = Score.from_grid([[60], [60], [0], [64], [65], [65], [67], [0]])
-    yield "melody", line
+    yield "melody", replace(line, metres=((0, 3, 4),), upbeat=2)
     yield "pitches", line
     columns = {"onset": [0, 0, 2, 3], "duration": [2, 2, 4, 1], "pitch": [60, 64, 62, 67]}
     columns |= {"voice": [0] * 4, "velocity": [82, 50, 98, 98]}
@@ -279,9 +280,11 @@ def test_every_codec_has_a_case():
 @pytest.mark.parametrize(("name", "score"), list(codec_cases()), ids=lambda case: str(case)[:8])
 def test_tokens_say_all_that_a_program_needs_to_read_a_piece(name, score, tmp_path, monkeypatch):
     """The example, with a model that always writes the same ids."""
-    codec = CODECS[name].fit([score])
+    settings = {"header": True} if name == "melody" else {}
+    codec = CODECS[name].fit([score], **settings)
     ids = codec.encode(score)
     about = describe_tokens(codec, PRESETS["gru"])
+    assert about["opening"] == (2 if name == "melody" else 0)
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "tokens.json").write_text(json.dumps(about))
     written = {"ids": tf.constant([[*ids, PAD, PAD]])}
