@@ -36,7 +36,7 @@ def write_weights(model: NextTokenModel, path: Path) -> None:
     content = InMemory()
     model.save_weights(content)
     with replaced(path) as scratch:
-        scratch.write_bytes(content.getbuffer())
+        scratch.write_bytes(content.getvalue())
         keep_checksum(path, sha256_of(scratch))
 
 

@@ -14,7 +14,7 @@ def trained_with(optimizer):
     )
     ids = np.random.default_rng(0).integers(0, 6, (12, 5))
     model.fit(ids, (ids * 3 + 1) % 7, batch_size=4, epochs=4, verbose=0, shuffle=False)
-    return model.get_weights(), [np.array(each) for each in model.optimizer.variables]
+    return model.get_weights(), [each.numpy() for each in model.optimizer.variables]
 
 
 def test_adam_does_what_that_of_keras_does():
