@@ -1,14 +1,16 @@
 """How the readers agree with music21's own, note for note, on the scores that it carries.
 
     python -m benchmarks.reading
-    python -m benchmarks.reading --kinds original --first 20
+    python -m benchmarks.reading --kinds original,abc --every 10
 
-Compared are the notes of each voice (onset, duration and pitch, ties joined), the metres, the
-upbeat, the key signature, and the steps with a fermata. Kinds:
+Compared are the notes of each voice (onset, duration and pitch, ties joined), the first metre, the
+upbeat, the key signature, and the steps with a fermata; of ABC the notes alone. Kinds:
 
-    original   the MusicXML files that music21 ships, read by both
+    original   the MusicXML files of Bach's works that music21 ships, read by both
     musicxml   the same, read by music21, written by it as MusicXML, and read by us
     again      what we read of the originals, written by us as MusicXML, and read by us
+    kern       Palestrina's masses and a few others in Humdrum, read by both
+    abc        books of tunes in ABC, read by both
 """
 
 from __future__ import annotations
@@ -24,31 +26,33 @@ from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bach_tf._basics.choices import choose
 from bach_tf._basics.cores import usable_cores
 from bach_tf.corpora.preparation.embedded import embedded_files
 from bach_tf.formats import read, write
+from bach_tf.formats.abc_tunes import read_abc_tunes
 from bach_tf.score import Score
 
 SMALLEST = 64  # music21 keeps most times as floats: the denominator that they stand for
-ENDINGS = (".mxl", ".xml", ".musicxml", ".krn")
+Differences = list[list[str]]  # of each piece of a file
 
 
-def original(path: Path, scratch: Path) -> list[str]:
+def original(path: Path, scratch: Path) -> Differences:
     """Return in what we and music21 differ on a file."""
-    return differences(_ours(path), _stream(path))
+    return [differences(_ours(path), *_streams(path))]
 
 
-def musicxml(path: Path, scratch: Path) -> list[str]:
+def musicxml(path: Path, scratch: Path) -> Differences:
     """Return in what we differ, on what music21 writes, from what it has read."""
-    stream = _stream(path)
+    (stream,) = _streams(path)
     copy = scratch / f"{path.stem}.musicxml"
     stream.write("musicxml", copy)
-    return differences(_ours(copy), stream)
+    return [differences(_ours(copy), stream)]
 
 
-def again(path: Path, scratch: Path) -> list[str]:
+def again(path: Path, scratch: Path) -> Differences:
     """Return in what a score differs when it is written and read again."""
     score = _ours(path)
     copy = scratch / f"{path.stem}.musicxml"
@@ -56,13 +60,37 @@ def again(path: Path, scratch: Path) -> list[str]:
     reread = _ours(copy)
     about = ("onset", "duration", "pitch", "voice", "length", "metres", "upbeat", "fermatas")
     ours, theirs = ({name: _quarters(each, name) for name in about} for each in (score, reread))
-    return [name for name in about if ours[name] != theirs[name]]
+    return [[name for name in about if ours[name] != theirs[name]]]
 
 
-KINDS: dict[str, Callable[[Path, Path], list[str]]] = {
-    "original": original,
-    "musicxml": musicxml,
-    "again": again,
+def tunes(path: Path, scratch: Path) -> Differences:
+    """Return in what we and music21 differ on each tune of a file."""
+    found = []
+    for ours, stream in zip(read_abc_tunes(path).values(), _streams(path), strict=True):
+        if isinstance(ours, ValueError):
+            found.append(["unreadable"])
+            continue
+        notes = sorted(note[:3] for note in _notes(ours.score))
+        theirs = sorted(chain(*_voices_of(stream)))
+        same_rhythm = [note[:2] for note in notes] == [note[:2] for note in theirs]
+        found.append([] if notes == theirs else ["pitches" if same_rhythm else "rhythm"])
+    return found
+
+
+class Kind(NamedTuple):
+    """A comparison, and the files of music21 that it is made with."""
+
+    compare: Callable[[Path, Path], Differences]
+    collections: tuple[str, ...] = ("bach",)
+    endings: tuple[str, ...] = (".mxl", ".xml")
+
+
+KINDS = {
+    "original": Kind(original),
+    "musicxml": Kind(musicxml),
+    "again": Kind(again),
+    "kern": Kind(original, ("palestrina", "beethoven", "bach", "chopin"), (".krn",)),
+    "abc": Kind(tunes, ("airdsAirs", "oneills1850", "ryansMammoth"), (".abc",)),
 }
 
 
@@ -96,12 +124,15 @@ def _ours(path: Path) -> Score:
         return read(path).score
 
 
-def _stream(path: Path) -> Any:
+def _streams(path: Path) -> list[Any]:
+    """Return the scores of a file as music21 reads them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from music21 import converter
+        from music21 import converter, stream
 
-        return converter.parse(path, forceSource=True).toSoundingPitch()
+        parsed = converter.parse(path, forceSource=True)
+        scores = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+        return [score.toSoundingPitch() for score in scores]
 
 
 def _notes(score: Score) -> list[tuple[Fraction, Fraction, int, int]]:
@@ -204,37 +235,36 @@ def _with_fermata(part: Any) -> Iterator[tuple[Fraction, Fraction]]:
             yield first, end
 
 
-def _measured(kind: str, path: Path) -> tuple[str, list[str]]:
+def _measured(kind: str, path: Path) -> list[tuple[str, str]]:
+    """Return the name of a file for each of its pieces, and in what readers differ on that."""
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return path.name, KINDS[kind](path, Path(scratch))
+            found = KINDS[kind].compare(path, Path(scratch))
         except Exception as error:  # of either reader: it is counted, with its words
-            return path.name, [f"{type(error).__name__}: {error}"[:200]]
+            found = [[f"{type(error).__name__}: {error}"[:100]]]
+    return [(path.name, ", ".join(differs)) for differs in found]
 
 
 def main() -> None:
-    """Compare, and print how many scores agree, and in what the others differ."""
+    """Compare, and print how many pieces agree, and in what the others differ."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
-    parser.add_argument("--collection", default="bach", help="of music21's corpus")
-    parser.add_argument("--endings", default=",".join(ENDINGS), help="of its files")
-    parser.add_argument("--first", type=int, help="look at so many scores alone")
+    parser.add_argument("--every", type=int, default=1, help="look at every tenth file, say")
     args = parser.parse_args()
-    paths = [
-        path for path in embedded_files(args.collection) if path.suffix in args.endings.split(",")
-    ]
     for kind in args.kinds.split(","):
+        _, collections, endings = choose(KINDS, kind, "kind")
+        paths = [path for each in collections for path in embedded_files(each)]
+        paths = [path for path in paths if path.suffix in endings][:: args.every]
         with ProcessPoolExecutor(usable_cores()) as pool:
-            found = list(pool.map(partial(_measured, kind), paths[: args.first], chunksize=4))
-        agreeing = sum(not differs for _, differs in found)
-        print(f"{kind}: {agreeing} of {len(found)} agree")
-        for differs, count in Counter(", ".join(differs) for _, differs in found).most_common():
-            names = [name for name, other in found if ", ".join(other) == differs]
-            if differs:
-                print(f"  {count}: {differs}: {' '.join(names[:12])}")
+            pieces = list(chain(*pool.map(partial(_measured, kind), paths, chunksize=4)))
+        counts = Counter(differs for _, differs in pieces)
+        print(f"{kind}: {counts.pop('', 0)} of {len(pieces)} agree")
+        for differs, count in counts.most_common():
+            names = dict.fromkeys(name for name, other in pieces if other == differs)
+            print(f"  {count}: {differs}: {' '.join(list(names)[:12])}")
         sys.stdout.flush()
 
 
