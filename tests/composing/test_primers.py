@@ -7,7 +7,9 @@ import pytest
 
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec
 from bach_tf.composing import primers
+from bach_tf.formats import read
 from bach_tf.formats.grid_csv import write_grid_csv
+from bach_tf.formats.musicxml import write_musicxml
 from bach_tf.score import Score
 
 CODEC = SatbCodec(31, 87)
@@ -135,3 +137,29 @@ def test_a_metre_may_be_chosen():
         primers.with_metre(HEADED, start, "4/4")
     with pytest.raises(ValueError, match=r"do not say their metre, so that 3/4 cannot be chosen"):
         primers.with_metre(CODEC, start, "3/4")
+
+
+TUNE = "X:1\nM:3/4\nL:1/4\nK:C\nC | DEF | G2 |]\n"
+
+
+def test_notated_files_are_primers(folder):
+    score = Score.from_grid(np.repeat([[72, 67, 64, 48], [71, 67, 62, 55]], 4, axis=0))
+    write_musicxml(score, folder / "a.musicxml")
+    prompt = primers.read_prompt(CODEC, "a.musicxml")
+    assert prompt.tolist() == CODEC.encode(score)[:-1].tolist()
+    (folder / "a.abc").write_text(TUNE)
+    (folder / "a.krn").write_text("**kern\n*M3/4\n4c\n=1\n4d\n4e\n4f\n=2\n2g\n==\n*-\n")
+    melody = MelodyCodec(lowest=55, highest=79)
+    expected = melody.encode(read(folder / "a.abc").score)[:-1].tolist()
+    for name in ("a.abc", "a.krn"):
+        assert primers.read_prompt(melody, name).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["pickup", "threefour"])
+def test_chorales_from_the_field_are_primers(real_data, name):
+    folder = real_data.parent / "cases" / "scores"
+    if not folder.is_dir():
+        pytest.skip("there is no folder `cases` beside the real data")
+    prompt = primers.read_prompt(CODEC, str(folder / f"{name}.musicxml"))
+    steps = (len(prompt) - 1) // 4
+    assert steps == read(folder / f"{name}.musicxml").score.length

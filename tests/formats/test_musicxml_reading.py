@@ -229,7 +229,7 @@ def test_the_rhythm_that_needs_it_has_a_finer_grid(read_text):
 
 def test_rhythm_that_the_grid_asked_for_cannot_hold_is_rounded_with_a_warning(read_text):
     text = xml([attributes(3) + note("C", 1) * 3 + note("D", 9)])
-    where = r"a\.musicxml: voice 1 \(Oboe\), measure 1, beat 1\.3333: rhythm is rounded to 4 steps"
+    where = r"a\.musicxml: voice 1 \(Oboe\), measure 1, beat 1\.3333: 2 of 4 notes were moved to "
     with pytest.warns(ReadingWarning, match=where):
         score = read_text(text, grid=Grid(4)).score
     assert notes_of(score) == [(0, 1, 60, 0), (1, 2, 60, 0), (3, 1, 60, 0), (4, 12, 62, 0)]

@@ -16,6 +16,7 @@ from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, 
 from bach_tf.formats.reading import FINE, Grid, Notices, Piece
 from bach_tf.formats.rendition import TEMPO_QPM
 from bach_tf.score import MOST_VOICES, SECONDS, STEPS_PER_QUARTER, Score, move_places
+from bach_tf.theory.grids import regrid
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
 
 FINEST = 960  # steps a quarter: where notes need more, their file has rounded times
@@ -39,11 +40,12 @@ def piece_of(
     sheet = played_out(sheet) if unfold else sheet
     _check_size(sheet)
     notes = _apart(joined(sheet.heads))
-    in_beats = grid is not None and grid.timing != SECONDS
-    steps = grid.steps_per_quarter if grid and in_beats else _steps_for(sheet, notes, notices)
-    score = _score(sheet, notes, steps, notices)
-    if grid is not None and not in_beats:
+    score = _score(sheet, notes, _steps_for(sheet, notes, notices), notices)
+    if grid is not None and grid.timing == SECONDS:
         score = in_seconds(score, grid.steps_per_quarter, TEMPO_QPM)
+    elif grid is not None:
+        _tell_of_moved(sheet, notes, grid.steps_per_quarter, notices)
+        score = regrid(score, grid.steps_per_quarter, quantize=True)
     return Piece(score, warnings=notices.sentences)
 
 
@@ -101,7 +103,7 @@ def _steps_for(sheet: Sheet, notes: list[Head], notices: Notices) -> int:
     steps = math.lcm(STEPS_PER_QUARTER, *{time.denominator for time in times})
     if steps <= FINEST:
         return steps
-    notices.remark(f"its times need {steps:,} steps a quarter")
+    _tell_of_moved(sheet, notes, FINE.steps_per_quarter, notices)
     return FINE.steps_per_quarter
 
 
@@ -109,8 +111,7 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
     def to_step(time: Fraction) -> int:
         return math.floor(time * steps + Fraction(1, 2))
 
-    rows = [_row(sheet, note, to_step, steps, notices) for note in sorted(notes)]
-    rows = _once(rows)
+    rows = _once([_row(note, to_step) for note in sorted(notes)])
     onset, duration, pitch, voice, velocity = np.array(rows, np.int64).T
     metres = [(to_step(time), *metre) for time, metre in metres_of(sheet.bars)]
     length = max(to_step(sheet.end), int((onset + duration).max()))
@@ -133,20 +134,20 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
     )
 
 
-def _row(
-    sheet: Sheet,
-    note: Head,
-    to_step: Callable[[Fraction], int],
-    steps: int,
-    notices: Notices,
-) -> tuple[int, int, int, int, int]:
+def _row(note: Head, to_step: Callable[[Fraction], int]) -> tuple[int, int, int, int, int]:
     start, end = to_step(note.start), to_step(note.end)
-    for time in (note.start, note.end):
-        if (time * steps).denominator != 1:
-            what = f"rhythm is rounded to {steps} steps a quarter, as notes lie between them"
-            notices.remark(what, sheet.place(time, note.voice))
-            break
     return start, max(end - start, 1), note.pitch, note.voice, note.velocity
+
+
+def _tell_of_moved(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> None:
+    """Tell how many notes begin between the steps of a grid, and where the first does."""
+    moved = sorted(note for note in notes if (note.start * steps).denominator != 1)
+    if moved:
+        what = (
+            f"{len(moved)} of {len(notes)} notes were moved to the nearest of {steps} steps of a "
+            "quarter"
+        )
+        notices.remark(what, sheet.place(moved[0].start, moved[0].voice))
 
 
 def _once(rows: list[tuple]) -> list[tuple]:
