@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import tensorflow as tf
 
 from bach_tf.codecs import Codec
 from bach_tf.composing.generation import generate
-from bach_tf.corpora import read_prepared
+from bach_tf.corpora import read_prepared, read_split
 from bach_tf.learning import measured_batches
 from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run
 from bach_tf.measuring import counterpoint
+from bach_tf.measuring.bars import Bars, bars_of, steps_of_bars
 from bach_tf.measuring.breakdown import Breakdown, break_down, format_breakdowns
 from bach_tf.measuring.comparison import Comparison, compare
 from bach_tf.measuring.ngrams import measure_ngrams
@@ -25,6 +27,7 @@ from bach_tf.models import NextTokenModel
 from bach_tf.score import STEPS_PER_QUARTER
 
 VOICE, POSITION = "voice", "step of the bar"  # by which tokens are grouped
+NO_BARS: Bars = MappingProxyType({})
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
@@ -109,6 +112,7 @@ def evaluate(
     batches: tf.data.Dataset,
     positions: int = 1,
     labels: Sequence[Labels] = (),
+    bars: Bars = NO_BARS,
 ) -> dict[str, Any]:
     """Measure the likelihood of the tokens that count; see `measure_tokens`.
 
@@ -116,9 +120,10 @@ def evaluate(
         model: ids to logits.
         codec: says which voice a token belongs to.
         batches: as for `measure_tokens`.
-        positions: number of metrical positions in a bar, for whole pieces. The first bar is taken
-            to begin with the piece, even after an upbeat.
+        positions: number of metrical positions in the longest bar, for whole pieces.
         labels: more ways to group tokens in `breakdowns`.
+        bars: of the pieces, see `bars_of`. The others have bars of `positions` steps, of which the
+            first begins with the piece.
 
     Returns:
         `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
@@ -129,7 +134,9 @@ def evaluate(
     Raises:
         ValueError: no token to measure.
     """
-    tokens = measure_tokens(model, codec, batches, [*position_labels(codec, positions), *labels])
+    tokens = measure_tokens(
+        model, codec, batches, [*position_labels(codec, positions, bars), *labels]
+    )
     nll = float(tokens.nats.mean(dtype=np.float64))
     parts = tokens.breakdowns()
     voices = _nll_of(parts.get(VOICE, {}), codec.voice_names)
@@ -154,12 +161,13 @@ def evaluate(
     }
 
 
-def position_labels(codec: Codec, positions: int) -> list[Labels]:
+def position_labels(codec: Codec, positions: int, bars: Bars = NO_BARS) -> list[Labels]:
     """Return how tokens are grouped by where they stand in a piece.
 
     Args:
         codec: of the tokens.
-        positions: steps in a bar, 1 where positions are not told apart.
+        positions: steps in the longest bar, 1 where positions are not told apart.
+        bars: of the pieces.
 
     Returns:
         by voice, where there are several; by the step of the bar, by its quarter and by the step
@@ -167,7 +175,7 @@ def position_labels(codec: Codec, positions: int) -> list[Labels]:
     """
 
     def steps(inputs: np.ndarray) -> np.ndarray:
-        return np.arange(inputs.shape[1]) // len(codec.may_follow) % positions
+        return steps_of_bars(codec, inputs, positions, bars)
 
     def voices(inputs: np.ndarray) -> np.ndarray:
         return codec.voice_of(np.arange(inputs.shape[1]))
@@ -205,11 +213,18 @@ def _measure(model: NextTokenModel, inputs, targets):
 
 
 def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
-    """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`."""
+    """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`.
+
+    Positions in a bar are told apart where whole pieces are measured whose steps are of one length.
+    """
     preset, codec = run.preset, run.codec
     batches = measured_batches(preset, codec, corpus, split)
     whole = preset.training.split == "pieces" and preset.music.context is None
-    return evaluate(run.model, codec, batches, codec.steps_per_bar or 1 if whole else 1)
+    if not whole or codec.steps_per_bar is None:
+        return evaluate(run.model, codec, batches)
+    bars = bars_of(codec, read_split(corpus, split))
+    longest = max(bar for bar, _ in bars.values())
+    return evaluate(run.model, codec, batches, max(longest, codec.steps_per_bar), bars=bars)
 
 
 def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, float]]:

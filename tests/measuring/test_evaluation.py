@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from commands import command
 
-from bach_tf.codecs import CODECS, SatbCodec
+from bach_tf.codecs import CODECS, MelodyCodec, SatbCodec
+from bach_tf.corpora import read_split
 from bach_tf.learning import runs
 from bach_tf.learning.pipeline import (
     Pieces,
@@ -19,6 +20,7 @@ from bach_tf.learning.pipeline import (
     split_windows,
 )
 from bach_tf.measuring import evaluation
+from bach_tf.measuring.bars import bars_of, steps_of_bars
 from bach_tf.score import Score
 
 main = command("evaluate")
@@ -94,6 +96,32 @@ def test_positions_in_a_bar_are_told_apart(pieces):
     first, *_, last = (line.split() for line in lines if line.endswith("each step"))
     assert first[:3] == ["quarter", "1", f"{expected[0]:.4f}"]
     assert last[5] == f"{expected[15]:.4f}"
+
+
+def test_positions_follow_the_metre_and_the_upbeat(tiny_folder, pieces):
+    table = np.random.default_rng(0).normal(size=(CODEC.vocab_size, CODEC.vocab_size))
+    scores = read_split(tiny_folder, "test")
+    assert [(score.time_signature, score.upbeat) for score in scores] == [((4, 4), 0), ((3, 4), 4)]
+    measures = evaluation.evaluate(
+        Fixed(table), CODEC, evaluation_batches(pieces, CODEC), 16, bars=bars_of(CODEC, scores)
+    )
+    places = np.concatenate([np.arange(64) // 4, (np.arange(48) // 4 - 4) % 12])
+    nats, _ = by_hand(table, pieces)
+    expected = [nats[places == place].mean() for place in range(16)]
+    np.testing.assert_allclose(measures["nll_by_position"], expected, rtol=1e-5)
+
+
+def test_bars_are_found_where_none_are_said():
+    chords = [(71, 67, 62, 43), *[(72, 64, 60, 48), (72, 69, 65, 41), (71, 67, 62, 43)] * 8]
+    score = Score.from_grid(np.repeat(chords, [4, *[8, 4, 12] * 8], axis=0))
+    assert list(bars_of(CODEC, [score]).values()) == [(12, 4)]
+    melody = MelodyCodec(60, 72, metres=[(3, 4)], upbeats=[0])
+    tune = Score.from_grid(score.to_grid()[:, :1])
+    assert list(bars_of(melody, [tune]).values()) == [(16, 0)]
+    waltz = replace(tune, metres=((0, 3, 4),), upbeat=4)
+    inputs = melody.encode(waltz)[None, :-1]
+    steps = steps_of_bars(melody, inputs, 16, bars_of(melody, [waltz]))
+    assert steps[0, 2:10].tolist() == [8, 9, 10, 11, 0, 1, 2, 3]  # behind the header
 
 
 def test_the_nats_are_broken_down(pieces):

@@ -31,6 +31,7 @@ from bach_tf.measuring.counterpoint.voice_leading import (
     wide_spacings,
 )
 from bach_tf.score import STEPS_PER_QUARTER, Score
+from bach_tf.theory.metre import with_metre
 
 FOURTH = 5
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # in sixteenths; what is left is "other"
@@ -139,7 +140,7 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
         **_pitch_classes(grids),
         **_lengths(grids),
         **_held(grids),
-        **_dissonances(grids, [score.upbeat for score in scores]),
+        **_dissonances(grids, [with_metre(score).upbeat for score in scores]),
         **_leaps(grids),
         **_endings(grids),
         **({} if training is None else _copies(grids, _grids(training, "training scores"))),
