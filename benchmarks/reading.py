@@ -9,6 +9,11 @@ upbeat, the key signature, and the steps with a fermata; of ABC the notes alone.
     original   the MusicXML files of Bach's works that music21 ships, read by both
     musicxml   the same, read by music21, written by it as MusicXML, and read by us
     again      what we read of the originals, written by us as MusicXML, and read by us
+    midi       the same as MIDI, which has no fermatas, against music21's own reading
+    foreign    read and written as MIDI by music21, which plays repeats out, does not say upbeats,
+               and leaves the order of the voices to their pitch
+    channel    what we read of the originals, all voices on one channel: the share of the notes
+               that come back in their voice, in scores of four parts and in all
     kern       Palestrina's masses and a few others in Humdrum, read by both
     abc        books of tunes in ABC, read by both
 """
@@ -25,8 +30,11 @@ from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import mido
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.cores import usable_cores
@@ -35,6 +43,8 @@ from bach_tf.formats import read, write
 from bach_tf.formats.abc_tunes import read_abc_tunes
 from bach_tf.score import Score
 
+UNSAID = {"upbeat", "fermatas"}  # of music21's MIDI files
+CHANNEL = "channel"  # the kind whose outcome is a share
 SMALLEST = 64  # music21 keeps most times as floats: the denominator that they stand for
 Differences = list[list[str]]  # of each piece of a file
 
@@ -77,6 +87,60 @@ def tunes(path: Path, scratch: Path) -> Differences:
     return found
 
 
+def midi(path: Path, scratch: Path) -> Differences:
+    """Return in what a score differs from music21's when it is written as MIDI and read."""
+    copy = scratch / f"{path.stem}.mid"
+    write(_ours(path), copy)
+    found = differences(_ours(copy), *_streams(path))
+    return [[each for each in found if each != "fermatas"]]
+
+
+def foreign(path: Path, scratch: Path) -> Differences:
+    """Return in what the MIDI file of music21 differs, as we read it, from what it has read."""
+    (stream,) = _streams(path)
+    if any(stream.recurse().getElementsByClass("RepeatMark")):
+        stream = stream.expandRepeats()
+    copy = scratch / f"{path.stem}.mid"
+    stream.write("midi", copy)
+    score = _ours(copy)
+    found = set(differences(score, stream)) - UNSAID
+    same = sorted(_voices_in(score)) == sorted(_voices_of(stream))
+    return [sorted(found - ({"voices"} if same else set()))]
+
+
+def channel(path: Path) -> tuple[int, int, int]:
+    """Return the parts of a score, its notes, and how many do not come back of one channel."""
+    score = _ours(path)
+    file = mido.MidiFile(ticks_per_beat=480, tracks=[mido.MidiTrack()])
+    events = sorted(chain.from_iterable(map(_events_of, _notes(score))), key=itemgetter(0, 1))
+    for (before, *_), (tick, _, message) in zip([(0,), *events], events):
+        file.tracks[0].append(message.copy(time=tick - before))
+    with tempfile.TemporaryDirectory() as scratch:
+        file.save(Path(scratch) / "a.mid")
+        found = set(_notes(_ours(Path(scratch) / "a.mid")))
+    return score.voices, len(score), sum(note not in found for note in _notes(score))
+
+
+def _print_shares(counts: list[tuple[int, int, int]]) -> None:
+    """Print the share of notes that are in their voice, of what `channel` has returned."""
+    for kind, chosen in (("of four parts", [c for c in counts if c[0] == 4]), ("in all", counts)):
+        notes, wrong = (sum(each[column] for each in chosen) for column in (1, 2))
+        share = 1 - wrong / max(1, notes)
+        print(
+            f"{CHANNEL}: {share:.1%} of {notes} notes in their voice, {len(chosen)} scores {kind}"
+        )
+
+
+def _events_of(note: tuple[Fraction, Fraction, int, int]) -> list[tuple[int, int, mido.Message]]:
+    """Return a release and a strike: tick, what comes first at one, and the message."""
+    start, end, pitch, _ = note
+    kinds = ("note_off", "note_on")
+    return [
+        (round(480 * time), order, mido.Message(kinds[order], note=pitch))
+        for order, time in enumerate((end, start))
+    ]
+
+
 class Kind(NamedTuple):
     """A comparison, and the files of music21 that it is made with."""
 
@@ -89,6 +153,8 @@ KINDS = {
     "original": Kind(original),
     "musicxml": Kind(musicxml),
     "again": Kind(again),
+    "midi": Kind(midi),
+    "foreign": Kind(foreign),
     "kern": Kind(original, ("palestrina", "beethoven", "bach", "chopin"), (".krn",)),
     "abc": Kind(tunes, ("airdsAirs", "oneills1850", "ryansMammoth"), (".abc",)),
 }
@@ -96,11 +162,7 @@ KINDS = {
 
 def differences(score: Score, stream: Any) -> list[str]:
     """Return what differs between a score and a `music21.stream.Score`, in words of one kind."""
-    theirs = _voices_of(stream)
-    ours = [
-        sorted(note[:3] for note in _notes(score) if note[3] == voice)
-        for voice in range(score.voices)
-    ]
+    theirs, ours = _voices_of(stream), _voices_in(score)
     found = []
     if sorted(chain(*ours)) != sorted(chain(*theirs)):
         found.append("notes")
@@ -133,6 +195,12 @@ def _streams(path: Path) -> list[Any]:
         parsed = converter.parse(path, forceSource=True)
         scores = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
         return [score.toSoundingPitch() for score in scores]
+
+
+def _voices_in(score: Score) -> list[list[tuple[Fraction, Fraction, int]]]:
+    """Return the notes of each voice, in order."""
+    notes = _notes(score)
+    return [sorted(n[:3] for n in notes if n[3] == voice) for voice in range(score.voices)]
 
 
 def _notes(score: Score) -> list[tuple[Fraction, Fraction, int, int]]:
@@ -251,14 +319,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--kinds", default=",".join(KINDS), help="separated by commas")
+    kinds = ",".join((*KINDS, CHANNEL))
+    parser.add_argument("--kinds", default=kinds, help="separated by commas")
     parser.add_argument("--every", type=int, default=1, help="look at every tenth file, say")
     args = parser.parse_args()
     for kind in args.kinds.split(","):
-        _, collections, endings = choose(KINDS, kind, "kind")
+        kinds_of_files = {**KINDS, CHANNEL: KINDS["original"]}
+        _, collections, endings = choose(kinds_of_files, kind, "kind")
         paths = [path for each in collections for path in embedded_files(each)]
         paths = [path for path in paths if path.suffix in endings][:: args.every]
         with ProcessPoolExecutor(usable_cores()) as pool:
+            if kind == CHANNEL:
+                _print_shares(list(pool.map(channel, paths, chunksize=4)))
+                continue
             pieces = list(chain(*pool.map(partial(_measured, kind), paths, chunksize=4)))
         counts = Counter(differs for _, differs in pieces)
         print(f"{kind}: {counts.pop('', 0)} of {len(pieces)} agree")
