@@ -14,6 +14,7 @@ from bach_tf._api.arguments import names_of, path_of, score_of
 from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
+from bach_tf.composing.fitting import Fit, fitted
 from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
 from bach_tf.composing.primers import prompt_of, with_metre
 from bach_tf.corpora import CORPORA, prepare_corpus
@@ -42,6 +43,8 @@ class Options(TypedDict, total=False):
     top_p: float
     primer: Primer | None
     primer_length: int | None
+    quantize: bool
+    transpose: int | str
     tempo: float | None
     metre: str | None
     program: int | str | None
@@ -93,6 +96,8 @@ class Run(runs.Run):
         top_p: float = 1.0,
         primer: Primer | None = None,
         primer_length: int | None = None,
+        quantize: bool = False,
+        transpose: int | str = 0,
         tempo: float | None = None,
         metre: str | None = None,
         program: int | str | None = None,
@@ -114,6 +119,9 @@ class Run(runs.Run):
             primer: how pieces begin: a piece, a file, tokens separated by spaces, or "corpus" for
                 a passage of the training split.
             primer_length: use only this many steps of the primer.
+            quantize: move notes of the primer that begin between two steps of the run.
+            transpose: the primer, by so many semitones; "auto" for those that bring it into the
+                range of the run.
             tempo: quarter notes per minute; the preset's when `None`.
             metre: of a run whose pieces say theirs, such as "3/4" for `folk`; the model chooses
                 when `None`.
@@ -146,7 +154,8 @@ class Run(runs.Run):
         check_settings(OPTIONS, asked)
         rendition = make_rendition(self.preset.music, tempo, program)
         options = resolve_options(self.preset.music, self.codec, asked)
-        prompt = self._prompt(primer, options["seed"], primer_length, metre)
+        fit = Fit(quantize, transpose)
+        prompt = self._prompt(primer, options["seed"], primer_length, metre, fit)
         batches = generation.generate_batches(self, **options, prompt=prompt, sampler=self._sampler)
         given = generation.primer_steps(self.codec, prompt)
         rendition = replace(rendition, primer_steps=given)
@@ -255,7 +264,7 @@ class Run(runs.Run):
         return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
 
     def _prompt(
-        self, primer: Primer | None, seed: int, length: int | None, metre: str | None
+        self, primer: Primer | None, seed: int, length: int | None, metre: str | None, fit: Fit
     ) -> np.ndarray:
         """Return the ids with which pieces begin: int32 `(1 + P,)`."""
         from bach_tf.composing.generation import make_prompt
@@ -265,6 +274,6 @@ class Run(runs.Run):
         if not isinstance(primer, reading.Piece | Score):
             named = path_of("primer", primer, "tokens", "a piece", "a score")
             primer = primer if isinstance(primer, str) else str(named)
-            return make_prompt(self, primer, seed, length, metre)
-        prompt = prompt_of(self.codec, score_of("primer", primer, self._grid), length)
-        return with_metre(self.codec, prompt, metre)
+            return make_prompt(self, primer, seed, length, metre, fit)
+        score = fitted(self.codec, score_of("primer", primer, self._grid), fit)
+        return with_metre(self.codec, prompt_of(self.codec, score, length), metre)

@@ -13,6 +13,7 @@ from bach_tf.cli.pieces import Pieces
 from bach_tf.cli.plan import plan
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
+from bach_tf.composing.fitting import AUTO, FARTHEST
 from bach_tf.composing.options import LARGEST_TOP_K, MOST_BARS, MOST_PIECES
 from bach_tf.composing.primers import FROM_CORPUS
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS
@@ -96,6 +97,12 @@ def make_parser(program: str) -> Parser:
     add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
     add("--primer", help="how pieces begin: a file such as .mid or .musicxml, tokens, or: corpus")
     add("--primer-length", type=steps, metavar="N", help="use only N steps of the primer")
+    add("--quantize", action="store_true", help="move a primer's notes to the run's steps")
+    add(
+        "--transpose", type=transposition, default=0, metavar="N",
+        help="a primer by N semitones, or: auto",
+    )  # fmt: skip
+    add("--strict", action="store_true", help="refuse a primer's file if it has faults")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--metre", metavar="M", help="metre of a tune, such as 3/4 (folk)")
     add("--tempo", type=tempi, metavar="QPM", help="tempo in quarter notes per minute")
@@ -111,6 +118,11 @@ def make_parser(program: str) -> Parser:
     )
     add_output_options(parser, quiet="print only the names of the files")
     return parser
+
+
+def transposition(text: str) -> int | str:
+    """Return the semitones of `--transpose`, or the word that leaves them to the run."""
+    return AUTO if text == AUTO else whole(-FARTHEST, FARTHEST)(text)
 
 
 def melody_primer(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bach_tf.composing.fitting import Fit
 from bach_tf.composing.options import make_rendition, resolve_options
 from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer, read_prompt, with_metre
 from bach_tf.formats import check_formats, check_room_in
@@ -53,7 +54,8 @@ def plan(args: Namespace) -> Job:
     if args.primer != FROM_CORPUS:
         how["prompt"] = np.array([codec.START], np.int32)
         if args.primer is not None:
-            how["prompt"] = read_prompt(codec, args.primer, args.primer_length)
+            fit = Fit(args.quantize, args.transpose, args.strict)
+            how["prompt"] = read_prompt(codec, args.primer, args.primer_length, fit)
         how["prompt"] = with_metre(codec, how["prompt"], args.metre)
         check_room(codec, how["prompt"], how["length"])
     return Job(folder, how, endings, rendition)

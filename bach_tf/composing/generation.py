@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bach_tf.codecs import Codec
+from bach_tf.composing.fitting import AS_IT_IS, Fit
 from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt, with_metre
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import Run
@@ -154,6 +155,7 @@ def make_prompt(
     seed: int = 0,
     length: int | None = None,
     metre: str | None = None,
+    fit: Fit = AS_IT_IS,
 ) -> np.ndarray:
     """Return the ids that pieces begin with: int32 `(1 + P,)`.
 
@@ -167,6 +169,7 @@ def make_prompt(
             "corpus", otherwise all of it.
         metre: that the pieces say, such as "3/4"; when `None`, as the primer says, or as the
             model chooses.
+        fit: how the music of a file may be changed so that it fits the run.
 
     Raises:
         ValueError: as `read_prompt` and `with_metre`.
@@ -178,7 +181,7 @@ def make_prompt(
     elif primer == FROM_CORPUS:
         prompt = _passage_of_corpus(run, seed, length or run.preset.music.window)
     else:
-        prompt = read_prompt(run.codec, primer, length)
+        prompt = read_prompt(run.codec, primer, length, fit)
     return with_metre(run.codec, prompt, metre)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from bach_tf._basics.choices import choose, shortened
 from bach_tf.codecs import Codec, parse_tokens
-from bach_tf.formats import READERS, read
-from bach_tf.formats.reading import Grid
+from bach_tf.composing.fitting import AS_IT_IS, Fit, read_for
+from bach_tf.formats import READERS
 from bach_tf.score import Score
 
 FROM_CORPUS = "corpus"  # a primer drawn at random from the corpus
@@ -25,13 +25,16 @@ FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
 NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
 
 
-def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndarray:
+def read_prompt(
+    codec: Codec, primer: str, length: int | None = None, fit: Fit = AS_IT_IS
+) -> np.ndarray:
     """Return the ids of a primer that is a file or tokens: int32 `(1 + P,)`.
 
     Args:
         codec: of the run.
         primer: a file of one of `READERS`, or tokens of the codec, separated by spaces.
         length: use only this many steps of the primer; all of it when `None`.
+        fit: how the music of a file may be changed so that it fits.
 
     Raises:
         ValueError: a file that cannot be read, music or a token that the codec does not know, or
@@ -41,8 +44,7 @@ def read_prompt(codec: Codec, primer: str, length: int | None = None) -> np.ndar
     if path is None:
         prompt = _typed_prompt(codec, primer)
     else:
-        score = read_primer(path, Grid(codec.steps_per_quarter, codec.timing))
-        prompt = prompt_of(codec, score)
+        prompt = prompt_of(codec, read_for(codec, path, fit))
     return _cut(codec, prompt, length)
 
 
@@ -107,20 +109,6 @@ def find_primer(primer: str) -> Path | None:
         return None
     _check_primer(path)
     return path
-
-
-def read_primer(path: Path, grid: Grid) -> Score:
-    """Read the beginning of a piece from a file.
-
-    Args:
-        path: of the file.
-        grid: of a file that has none of its own.
-
-    Raises:
-        ValueError: another ending, no such file, or a file that cannot be read.
-    """
-    _check_primer(path)
-    return read(path, grid).score
 
 
 def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:

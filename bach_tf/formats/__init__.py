@@ -60,6 +60,8 @@ READERS: dict[str, Reader] = {
     ".csv": Reader(read_chorale_csv),
     ".mid": Reader(read_midi_piece),
     ".midi": Reader(read_midi_piece),
+    ".rmi": Reader(read_midi_piece),
+    ".kar": Reader(read_midi_piece),
     ".musicxml": Reader(read_musicxml, frozenset({"unfold"})),
     ".xml": Reader(read_musicxml, frozenset({"unfold"})),
     ".mxl": Reader(read_musicxml, frozenset({"unfold"})),

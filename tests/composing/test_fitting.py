@@ -1,4 +1,5 @@
 import pytest
+from commands import command
 from midi_bytes import PHRASE, QUARTER, choir, part, save, set_up, struck
 
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec
@@ -101,3 +102,45 @@ def test_semitones_are_whole(transpose):
         ValueError, match=r"`transpose` must be a whole number of semitones, or 'auto'"
     ):
         Fit(transpose=transpose)
+
+
+# The command.
+
+generate = command("generate")
+
+
+@pytest.mark.parametrize(
+    ("pitches", "options", "said"),
+    [
+        (range(8), [], "bar 1, beat 1.33: 5 of 8 notes begin between the 4 steps of a quarter"),
+        (
+            range(8),
+            ["--transpose", "up"],
+            "argument --transpose: expected a whole number in -48..48",
+        ),
+    ],
+)
+def test_the_command_says_what_does_not_fit(path, capsys, pitches, options, said):
+    starts = [160 * number for number in pitches]
+    save(path, struck([60 + number for number in pitches], starts, [160] * 8))
+    arguments = ["--run", "pretrained", "--primer", path, *options]
+    try:
+        status = generate(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("voices", "octaves", "said"),
+    [
+        (4, 2, "Transposed by -24 semitones it fits (--transpose -24, or --transpose auto)."),
+        (1, 0, "expected 4 voices, got a melody"),
+    ],
+)
+def test_the_command_says_what_would_fit(path, capsys, voices, octaves, said):
+    tracks = [part(n, notes=[p + 12 * octaves for p in PHRASE[n]]) for n in [*PHRASE][:voices]]
+    save(path, set_up(), *tracks)
+    assert generate(["--run", "pretrained", "--primer", path]) == 2
+    assert said in capsys.readouterr().err

@@ -16,7 +16,6 @@ from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
 from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.piano_roll import COLOURS
-from bach_tf.formats.reading import Grid
 from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
 from bach_tf.learning import runs
@@ -26,6 +25,7 @@ from bach_tf.recipes.changes import shrunk
 from bach_tf.score import Part, Score
 
 TEMPO_QPM = 100  # at which pieces are rendered here
+SATB = SatbCodec(36, 81)
 PRIMER = [[72, 67, 64, 48]] * 4 + [[71, 67, 62, 55]] * 2
 
 
@@ -85,7 +85,8 @@ def test_primers_are_read_from_csv_and_midi(tmp_path):
     write_grid_csv(tmp_path / "a.csv", score.to_grid())
     write_midi(score, tmp_path / "a.mid")
     for path in (tmp_path / "a.csv", tmp_path / "a.mid"):
-        assert primers.read_primer(path, Grid(4)).to_grid(4).tolist() == PRIMER
+        prompt = primers.read_prompt(SATB, str(path))
+        assert SATB.decode(prompt).to_grid(4).tolist() == PRIMER
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_bad_primer_says_what_is_wrong(tmp_path, name, message):
     (tmp_path / "bad.mid").write_text("no music")
     (tmp_path / "sound.wav").write_text("no music")
     with pytest.raises(ValueError, match=message):
-        primers.read_primer(tmp_path / name, Grid(4))
+        primers.read_prompt(SATB, str(tmp_path / name))
 
 
 def test_prompts_are_files_tokens_or_cut_out_of_the_corpus(trained_run, tmp_path, monkeypatch):
