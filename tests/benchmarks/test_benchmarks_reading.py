@@ -18,6 +18,8 @@ def file_of(name, collection="bach"):
         ("original", "bwv248.64-s.mxl"),
         ("musicxml", "bwv66.6.mxl"),
         ("again", "bwv248.64-s.mxl"),
+        ("midi", "bwv101.7.mxl"),
+        ("foreign", "bwv66.6.mxl"),
         ("kern", "bwv277.krn"),
     ],
 )
@@ -28,6 +30,12 @@ def test_scores_of_music21_are_read_as_it_reads_them(kind, name, tmp_path):
 def test_tunes_of_music21_are_read_as_it_reads_them(tmp_path):
     path = file_of("0732-0758_bs.abc", "oneills1850")
     assert reading.tunes(path, tmp_path).count([]) >= 20
+
+
+def test_voices_on_one_channel_are_told_apart():
+    parts, notes, wrong = reading.channel(file_of("bwv112.5.mxl"))
+    assert (parts, notes) == (4, 295)
+    assert wrong <= 5
 
 
 def test_what_differs_is_found():
