@@ -182,12 +182,13 @@ def test_programs_in_a_set_up_track_make_no_voice(path):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_people_have_played_to_a_beat_is_on_it(path, seed):
+@pytest.mark.parametrize("off", [25, 55])  # ticks of 480
+def test_what_people_have_played_to_a_beat_is_on_it(path, seed, off):
     draw = np.random.default_rng(seed)
     tracks = []
     for channel, (name, notes) in enumerate(PHRASE.items()):
-        starts = np.maximum(0, np.arange(8) * QUARTER + draw.integers(-25, 26, 8)).tolist()
-        lengths = (QUARTER - 40 + draw.integers(-25, 26, 8)).tolist()
+        starts = np.maximum(0, np.arange(8) * QUARTER + draw.integers(-off, off + 1, 8)).tolist()
+        lengths = (QUARTER - 80 + draw.integers(-25, 26, 8)).tolist()
         tracks.append(part(name, notes=notes, channel=channel, starts=starts, lengths=lengths))
     piece = read_midi_piece(save(path, set_up(), *tracks))
     assert voices(piece.score) == CHOIR

@@ -33,6 +33,10 @@ def voices(score):
         ("ソプラノ", "アルト", "テノール", "バス"),
         ("Soprano", "Mezzo-soprano", "Baritone", "Bass"),
         ("Tenor I", "Tenor II", "Bass I", "Bass II"),
+        ("S1", "S2", "A", "T"),
+        ("1. Soprano", "2. Alto", "3. Tenor", "4. Bass"),
+        ("Choir Soprano", "Choir Alto", "Choir Tenor", "Choir Bass"),
+        ("Soprano sax", "Alto sax", "Tenor sax", "Baritone sax (low)"),
     ],
 )
 def test_voices_have_their_place_by_name(tmp_path, names):
@@ -50,8 +54,8 @@ def test_without_such_names_the_mean_pitch_decides(tmp_path):
 
 def test_one_name_of_another_kind_leaves_it_to_the_pitches():
     assert order_of(["Bass", "Guitar"], [40, 50]) == [1, 0]
-    assert rank_of("Bass guitar") is None
-    assert rank_of("Soprano sax") is None
+    assert rank_of("Bass and tenor") is None
+    assert rank_of("A flute") is None
 
 
 def test_voices_on_one_channel_are_told_apart(tmp_path):

@@ -18,7 +18,9 @@ RANGES = (
     "b bs bas bass basse basso bassi basses bassus bajo baixo basbariton бас 男低音 バス 베이스",  # noqa: RUF001
 )
 ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
-NUMBERED = re.compile(r"(.*?)[\s._-]*(\d+|\b[iv]+)?\.?")  # "Soprano 1", "Tenor II", "S."
+# "Soprano 1", "Tenor II", "S."
+NUMBERED = re.compile(r"(.*?)[\s._-]*(\d{1,4}|\b(?:i{1,3}|iv))?\W*")
+WORD = re.compile(r"[^\W\d_]{3,}")  # shorter ones stand alone
 
 
 def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
@@ -47,16 +49,21 @@ def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
 def rank_of(name: str) -> tuple[int, int] | None:
     """Return how low a voice is by its name, and its number; `None` for another name.
 
+    Abbreviations stand alone, or before a number; a whole word may stand among others.
+
     Example:
-        >>> rank_of("Alto II"), rank_of("Baß"), rank_of("Flute")
-        ((2, 2), (6, 0), None)
+        >>> rank_of("Alto II"), rank_of("Baß"), rank_of("Choir: tenor"), rank_of("Flute")
+        ((2, 2), (6, 0), (4, 0), None)
     """
-    match = NUMBERED.fullmatch(_plain(name.strip()))
+    plain = _plain(name.strip())
+    match = NUMBERED.fullmatch(plain)
     if match is None:
         return None
-    rank = RANK.get(re.sub(r"[\s.-]", "", match[1]))
     number = match[2] or "0"
-    if rank is None or not (number.isdecimal() or number in ROMAN):
+    whole = RANK.get(re.sub(r"[\W_]", "", match[1]))
+    words = {RANK[word] for word in WORD.findall(match[1]) if word in RANK}
+    rank = whole if whole is not None or len(words) != 1 else words.pop()
+    if rank is None:
         return None
     return rank, int(number) if number.isdecimal() else ROMAN[number]
 

@@ -10,7 +10,7 @@ from bach_tf.formats.midi.events import File, open_midi
 from bach_tf.formats.midi.reading import to_performance, to_score
 from bach_tf.formats.midi.voices import sounding
 from bach_tf.formats.reading import MILLISECONDS, Grid, Notices, Piece
-from bach_tf.score import BEATS, SECONDS, Score
+from bach_tf.score import SECONDS, STEPS_PER_QUARTER, Score
 from bach_tf.theory.bars import place_of
 from bach_tf.theory.grids import regrid
 
@@ -21,7 +21,7 @@ EXACT = tuple(range(4, 49, 4))
 # On the best grid for notes that were played: so many of them begin within a quarter of a step of
 # it, of which half would by chance.
 NEAR, MOST = Fraction(1, 4), 0.95
-PLAYED = (4, 8, 12, 24)
+PLAYED = (2, 4, 8, 12, 24)
 
 
 def read_midi_piece(path: Path, grid: Grid | None = None, strict: bool = False) -> Piece:
@@ -53,9 +53,10 @@ def read_midi_piece(path: Path, grid: Grid | None = None, strict: bool = False) 
 
 def _on_beats(file: File, path: Path, grid: Grid, notices: Notices) -> Score:
     """Return the score on a grid of beats; what a finer one says is not lost, where one fits."""
-    fits = grid_of(file)
-    finer = fits.timing == BEATS and fits.steps_per_quarter % grid.steps_per_quarter == 0
-    steps = fits.steps_per_quarter if finer else grid.steps_per_quarter
+    fits = _fitting(file)
+    steps = grid.steps_per_quarter if fits is None else fits
+    if steps % grid.steps_per_quarter and grid.steps_per_quarter % steps:
+        steps = grid.steps_per_quarter
     score = to_score(file, path, steps, notices)
     score = regrid(score, grid.steps_per_quarter, quantize=True)
     _tell_of_moved(file, score, notices)
@@ -64,19 +65,25 @@ def _on_beats(file: File, path: Path, grid: Grid, notices: Notices) -> Score:
 
 def grid_of(file: File) -> Grid:
     """Return the grid of a file's notes, as `read_midi_piece` chooses it."""
+    steps = _fitting(file)
+    return MILLISECONDS if steps is None else Grid(max(STEPS_PER_QUARTER, steps))
+
+
+def _fitting(file: File) -> int | None:
+    """Return the steps of a quarter on which the notes are, or were meant; `None` for none."""
     notes = [note for *_, notes in sounding(file) for note in notes]
     onsets = sorted({note[0] for note in notes})
     ends = sorted({note[1] for note in notes})
     for steps in WRITTEN:
         if _is_exact([*onsets, *ends], steps, file.ticks_per_quarter):
-            return Grid(steps)
+            return steps
     for steps in EXACT:
         if _is_exact(onsets, steps, file.ticks_per_quarter):
-            return Grid(steps)
+            return steps
     for steps in PLAYED:
         if _near([note[0] for note in notes], steps, file.ticks_per_quarter) >= MOST:
-            return Grid(steps)
-    return MILLISECONDS
+            return steps
+    return None
 
 
 def _tell_of_moved(file: File, score: Score, notices: Notices) -> None:

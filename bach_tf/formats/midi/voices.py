@@ -218,8 +218,10 @@ def _is_instrument(event: Event) -> bool:
 
 
 def _name_of(track: Track) -> str:
-    names = (event.value for event in track.events if event.kind == NAME)
-    return next((name for name in names if not NO_NAME.fullmatch(name)), "")
+    names = [event for event in track.events if event.kind == NAME]
+    names = [event for event in names if not NO_NAME.fullmatch(event.value)]
+    # Of several at one tick the last holds, as of all events.
+    return next((event.value for event in reversed(names) if event.tick == names[0].tick), "")
 
 
 def title_of(file: File) -> str:
