@@ -35,11 +35,12 @@ class MelodyCodec(Codec):
     """A melody: at each sixteenth a note begins, a rest begins, or what sounds goes on.
 
     A piece of `T` steps is `1 + T + 1` tokens. With a header it is two more, behind the start:
-    the metre, and the upbeat in sixteenths. Titles, keys and velocities are lost, and all notes are
-    in voice 0; all else comes back from the ids.
+    the metre, and the upbeat in sixteenths. A hold then says at which sixteenth of a bar it stands:
+    a model that reads where it is need not count, and loses no bar line. Titles, keys and
+    velocities are lost, and all notes are in voice 0; all else comes back from the ids.
 
-        id      0    1      2    3        4     5     6                then       then
-        token   pad  start  end  unknown  hold  rest  lowest pitch ... metres ... upbeats ...
+        id     0    1      2    3        4     5     6             then       then        then
+        token  pad  start  end  unknown  hold  rest  lowest pitch  metres ... upbeats ... holds ...
 
     Args:
         lowest: the lowest pitch with an id (MIDI number, 0..127); others are unknown.
@@ -57,8 +58,8 @@ class MelodyCodec(Codec):
         >>> MelodyCodec(lowest=60, highest=72).encode(tune).tolist()
         [1, 6, 4, 5, 18, 2]
         >>> codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0])
-        >>> [codec.tokens[number] for number in codec.encode(tune)[:4]]
-        ['<start>', '3/4', 'upbeat:0', 'C4']
+        >>> [codec.tokens[number] for number in codec.encode(tune)[:5]]
+        ['<start>', '3/4', 'upbeat:0', 'C4', '_2']
     """
 
     ENCODING = {"header": Flag()}
@@ -92,17 +93,21 @@ class MelodyCodec(Codec):
             *(Token(f"{metre[0]}/{metre[1]}", {"metre": list(metre)}) for metre in self.metres),
             *(Token(f"upbeat:{steps}", {"upbeat": steps}) for steps in self.upbeats),
         ]
-        super().__init__([HOLD, REST, *notes, *header])
+        bars = [_bar_of(metre) for metre in self.metres]
+        holds = [Token(f"{HOLD.name}{place}", {}) for place in range(1, 1 + max(bars, default=0))]
+        super().__init__([HOLD, REST, *notes, *header, *holds])
         self.first_metre = self.FIRST_PITCH + len(notes)
         self.first_upbeat = self.first_metre + len(self.metres)
+        self.first_hold = self.first_upbeat + len(self.upbeats)
         if header:
             self._keep_header()
 
     def _keep_header(self) -> None:
         """Let the metre and the upbeat stand at the beginning, and nowhere else."""
         ids = np.arange(self.vocab_size)
-        is_upbeat = ids >= self.first_upbeat
-        self.opening = np.stack([(ids >= self.first_metre) & ~is_upbeat, is_upbeat])
+        is_metre = (ids >= self.first_metre) & (ids < self.first_upbeat)
+        is_upbeat = (ids >= self.first_upbeat) & (ids < self.first_hold)
+        self.opening = np.stack([is_metre, is_upbeat])
         is_header = self.opening.any(axis=0)
         self.counted &= ~is_header
         self.may_follow &= ~is_header
@@ -146,7 +151,11 @@ class MelodyCodec(Codec):
         inside = (score.pitch >= self.lowest) & (score.pitch <= self.highest)
         # After the rests, so that a note which follows at once takes the place of one.
         ids[score.onset] = np.where(inside, score.pitch - self.lowest + self.FIRST_PITCH, UNKNOWN)
-        return self._piece([*self._header_of(score), *ids])
+        header = self._header_of(score)
+        if header and UNKNOWN not in header:
+            places = (np.arange(score.length) - score.upbeat) % score.steps_per_bar
+            ids = np.where(ids == self.HOLD, self.first_hold + places, ids)
+        return self._piece([*header, *ids])
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids; unknown notes are rests, to keep the time.
@@ -161,6 +170,7 @@ class MelodyCodec(Codec):
         music = self._music(ids)
         begun = self._is_header(music[: len(self.opening)])
         steps = music[len(self.opening) :] if begun else music
+        steps = np.where(steps < self.first_hold, steps, self.HOLD)
         steps = steps[steps < self.first_metre]
         begins = np.flatnonzero(steps != self.HOLD)
         durations = np.diff(begins, append=steps.size)
@@ -204,6 +214,12 @@ class MelodyCodec(Codec):
 
     def _move(self, row: np.ndarray, shift: int) -> None:
         move_block(row, slice(self.FIRST_PITCH, self.first_metre), shift)
+
+
+def _bar_of(metre: tuple[int, int]) -> int:
+    """Return the steps in a bar."""
+    beats, value = metre
+    return max(1, 4 * STEPS_PER_QUARTER * beats // value)
 
 
 def _upbeat_of(score: Score) -> int:

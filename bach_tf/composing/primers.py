@@ -62,8 +62,10 @@ def prompt_of(codec: Codec, score: Score, length: int | None = None) -> np.ndarr
     """
     prompt = codec.encode(score)[:-1]
     opening = slice(1, 1 + len(codec.opening))
-    usual = codec.opening.argmax(axis=1)
-    prompt[opening] = np.where(prompt[opening] == codec.unknown, usual, prompt[opening])
+    unknown = prompt[opening] == codec.unknown
+    if unknown.any():
+        prompt[opening] = np.where(unknown, codec.opening.argmax(axis=1), prompt[opening])
+        prompt = _renumbered(codec, prompt)
     return _cut(codec, prompt, length)
 
 
@@ -93,7 +95,8 @@ def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarra
         )
     names = {f"{beats}/{value}": number for number, (beats, value) in enumerate(codec.metres)}
     number = codec.opening[0].argmax() + choose(names, metre, "metre")
-    return np.concatenate([prompt[:1], [number], prompt[2:]]).astype(np.int32)
+    chosen = np.concatenate([prompt[:1], [number], prompt[2:]]).astype(np.int32)
+    return _renumbered(codec, chosen)
 
 
 def find_primer(primer: str) -> Path | None:
@@ -217,7 +220,7 @@ def _typed_prompt(codec, text: str) -> np.ndarray:
                 f"Expected tokens of these kinds in this order: {', '.join(kinds)}. "
                 f"Received: {codec.tokens[token]!r} as number {position + 1}"
             )
-    return prompt
+    return _renumbered(codec, prompt)
 
 
 def _opened(codec, prompt: np.ndarray) -> np.ndarray:
@@ -226,6 +229,12 @@ def _opened(codec, prompt: np.ndarray) -> np.ndarray:
         return prompt
     usual = codec.opening.argmax(axis=1)
     return np.concatenate([prompt[:1], usual, prompt[1:]]).astype(np.int32)
+
+
+def _renumbered(codec, prompt: np.ndarray) -> np.ndarray:
+    """Return a prompt whose holds stand where its opening says that they do."""
+    has_steps = prompt.size > 1 + len(codec.opening)
+    return codec.encode(codec.decode(prompt))[:-1] if len(codec.opening) and has_steps else prompt
 
 
 def _cut(codec, prompt: np.ndarray, length: int | None) -> np.ndarray:

@@ -118,7 +118,7 @@ HEADED = MelodyCodec(60, 72, metres=[(3, 4), (6, 8)], upbeats=[0, 4])
 def test_a_tune_begins_with_its_metre_and_its_upbeat():
     score = tune([(0, 4, 60), (4, 2, 72)], 6, metres=((0, 3, 4),), upbeat=4)
     ids = HEADED.encode(score)
-    assert names(HEADED, ids) == "<start> 3/4 upbeat:4 C4 _ _ _ C5 _ <end>"
+    assert names(HEADED, ids) == "<start> 3/4 upbeat:4 C4 _10 _11 _12 C5 _2 <end>"
     assert HEADED.decode(ids) == score
     assert HEADED.effects[HEADED.tokens.index("6/8")] == {"metre": [6, 8]}
     assert HEADED.effects[HEADED.tokens.index("upbeat:4")] == {"upbeat": 4}
@@ -139,7 +139,7 @@ def test_an_upbeat_is_counted_without_whole_bars():
 )
 def test_metres_that_training_has_not_seen_are_unknown(about, text):
     ids = HEADED.encode(tune([(0, 2, 60)], 2, **about))
-    assert names(HEADED, ids) == f"<start> {text} C4 _ <end>"
+    assert names(HEADED, ids) == f"<start> {text} C4 _ <end>"  # nobody knows where it stands
     again = HEADED.decode(ids)
     assert again.pitch.tolist() == [60]
     assert (again.metres, again.upbeat) == (about["metres"] if text[0] == "3" else (), 0)
@@ -153,6 +153,7 @@ def test_metres_that_training_has_not_seen_are_unknown(about, text):
         ("upbeat:4 3/4 C4 _", (), 2),
         ("C4 3/4 _ upbeat:4 _", (), 3),
         ("3/4 upbeat:4 6/8 C4", ((0, 3, 4),), 1),
+        ("3/4 upbeat:0 C4 _ _7 _12", ((0, 3, 4),), 4),  # any hold holds
     ],
 )
 def test_headers_out_of_place_take_no_time(text, metres, length):

@@ -94,8 +94,9 @@ def prompt_text(prompt):
 @pytest.mark.parametrize(
     ("text", "begins"),
     [
-        ("C4 _ D4", "3/4 upbeat:0 C4 _ D4"),  # without a header the commonest
-        ("6/8 upbeat:4 C4 _", "6/8 upbeat:4 C4 _"),
+        ("C4 _ D4", "3/4 upbeat:0 C4 _2 D4"),  # without a header the commonest
+        ("6/8 upbeat:4 C4 _ _ _ _5", "6/8 upbeat:4 C4 _10 _11 _12 _1"),
+        ("6/8 upbeat:4", "6/8 upbeat:4"),
         ("6/8", "6/8"),  # the model chooses the upbeat
     ],
 )
@@ -113,7 +114,7 @@ def test_a_metre_stands_at_the_beginning(text):
 
 def test_the_opening_of_a_primer_is_no_step():
     prompt = primers.read_prompt(HEADED, "6/8 upbeat:4 C4 _ D4")
-    assert prompt_text(primers.read_prompt(HEADED, "C4 _ D4", 2)).endswith("upbeat:0 C4 _")
+    assert prompt_text(primers.read_prompt(HEADED, "C4 _ D4", 2)).endswith("upbeat:0 C4 _2")
     primers.check_room(HEADED, prompt, 4)
     with pytest.raises(ValueError, match="The primer has 3 steps"):
         primers.check_room(HEADED, prompt, 3)
@@ -123,15 +124,16 @@ def test_the_opening_of_a_primer_is_no_step():
 def test_a_score_as_a_primer_keeps_its_metre():
     assert prompt_text(primers.prompt_of(HEADED, WALTZ)) == "<start> 6/8 upbeat:4 C4 D4 E4"
     assert prompt_text(primers.prompt_of(HEADED, WALTZ, 1)) == "<start> 6/8 upbeat:4 C4"
-    unknown = Score.from_grid([[60]])
-    assert prompt_text(primers.prompt_of(HEADED, unknown)) == "<start> 3/4 upbeat:0 C4"
+    unknown = Score.from_grid([[60], [60]])
+    assert prompt_text(primers.prompt_of(HEADED, unknown)) == "<start> 3/4 upbeat:0 C4 _2"
 
 
 def test_a_metre_may_be_chosen():
     start = np.array([HEADED.START])
     assert prompt_text(primers.with_metre(HEADED, start, "6/8")) == "<start> 6/8"
-    waltz = primers.prompt_of(HEADED, WALTZ)
-    assert prompt_text(primers.with_metre(HEADED, waltz, "3/4"))[:20] == "<start> 3/4 upbeat:4"
+    held = primers.prompt_of(HEADED, Score.from_grid([[60], [60]], metres=[(0, 3, 4)]))
+    held = primers.with_metre(HEADED, held, "6/8")
+    assert prompt_text(held) == "<start> 6/8 upbeat:0 C4 _2"
     assert primers.with_metre(CODEC, start, None) is start
     with pytest.raises(ValueError, match=r"Unknown metre '4/4'\. Choose from: 3/4, 6/8"):
         primers.with_metre(HEADED, start, "4/4")
