@@ -63,8 +63,8 @@ RECIPES = (
     Recipe(
         "folk-own", "folk", "a working tune generator",
         (
-            "model.embedding=38", "transpose=(0, 0)", "epochs=10", "learning_rate=0.001",
-            "schedule=constant",
+            "encoding.header=False", "model.embedding=38", "transpose=(0, 0)", "epochs=10",
+            "learning_rate=0.001", "schedule=constant",
         ),
     ),
     Recipe("cello", "cello", 'a new "suite"'),
