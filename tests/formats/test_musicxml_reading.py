@@ -319,10 +319,10 @@ def test_grace_notes_and_drums_are_left_out_with_a_warning(read_text):
     [
         (note("H", 1), "no known pitch"),
         (note("C", 1, octave=44), "MIDI's pitches"),
-        (note("C", "x"), "a duration of x is left out"),
+        (note("C", "x"), "durations of no number are left out"),
         ("<note><rest/></note>", "without a duration"),
         ("<backup><duration>99</duration></backup>", "a backup to before its measure"),
-        (attributes(2, 4, 5), "time signature 4/5 is left out"),
+        (attributes(2, 4, 5), "'4/5': time signatures that cannot be are left out"),
         ("<direction><sound tempo='5000'/></direction>", "tempi outside 4..1000"),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from bach_tf.formats.notation.text import decode
 from bach_tf.formats.reading import Grid, Notices, Piece
 
 MOST_BYTES = 10_000_000
+MOST_CHARACTERS = 200_000  # of a tune, which rarely has a hundredth of it
 MOST_NAMED = 10  # tunes that a message names
 NUMBER = re.compile(r"X:\s*(\d{1,9})")
 TITLE = re.compile(r"^T:(.*)", re.MULTILINE)
@@ -114,6 +115,10 @@ class _Book:
         notices = Notices(self.path, strict)
         text = _until_the_blank_line(self.tunes[place])
         try:
+            if len(text) > MOST_CHARACTERS:
+                raise ValueError(
+                    f"expected a tune of at most {MOST_CHARACTERS:,} characters, got {len(text):,}"
+                )
             sheet = read_sheet(text, notices, self.first_rows[place], self.defaults)
             sheet.title = sheet.title or self.path.stem
             return piece_of(sheet, notices, grid, unfold)
@@ -145,9 +150,10 @@ class _Book:
 
 def _until_the_blank_line(tune: str) -> str:
     """Return a tune without the free text that may follow it."""
-    lines = tune.split("\n")
-    for row, line in enumerate(lines):
-        begun = any(each.startswith("K:") for each in lines[:row])
+    begun, lines = False, []
+    for line in tune.split("\n"):
         if begun and not line.strip():
-            return "\n".join(lines[:row])
-    return tune
+            break
+        begun = begun or line.startswith("K:")
+        lines.append(line)
+    return "\n".join(lines)

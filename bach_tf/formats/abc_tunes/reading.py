@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+from bach_tf._basics.choices import shortened
 from bach_tf.formats.abc_tunes.fields import (
     read_key,
     read_metre_field,
@@ -25,6 +26,7 @@ from bach_tf.score import HIGHEST_NUMBER, MOST_VOICES, Part, Score
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 LETTERS_OF_NOTES = "ABCDFGabcdefg"  # behind the header "C:|" is a note and a bar line
 PROGRAM = re.compile(r"%%MIDI\s+program\s+(?:\d{1,2}\s+)?(\d{1,3})")
+LONGEST_LINE = 4_000  # characters
 KEYNOTE = re.compile(r"[CGDAEBF]|[DAEBG]b")
 
 
@@ -102,10 +104,16 @@ class _Reader:
         said = f", voice {self.name[:20]}" if len(self.voices) > 1 else ""
         return f"row {self.row}{said}, measure {bar}"
 
-    def fault(self, what: str) -> None:
-        self.notices.fault(what, self.place())
+    def fault(self, what: str, got: str = "") -> None:
+        place = f"{self.place()}, '{shortened(got, 20)}'" if got else self.place()
+        self.notices.fault(what, place)
 
     def read_line(self, line: str) -> None:
+        if len(line) > LONGEST_LINE:
+            raise ValueError(
+                f"row {self.row}: expected lines of at most {LONGEST_LINE:,} characters, got "
+                f"{len(line):,}"
+            )
         program = PROGRAM.match(line)
         if program and int(program[1]) <= HIGHEST_NUMBER:
             self.programs[self.name] = int(program[1])
@@ -115,10 +123,8 @@ class _Reader:
             self.read_field(field[1], field[2].strip())
             return
         if line and self.in_header:
-            self.fault(
-                f"expected a field such as K:G before the first note, got {line[:40]!r}: "
-                "read without a key"
-            )
+            what = "expected a field such as K:G before the first note: read without a key"
+            self.fault(what, line)
             self.end_header()
         self.read_music(line)
 
@@ -192,8 +198,7 @@ class _Reader:
         for token in tokens(line):
             if isinstance(token, str):
                 if token[0] not in "\\@#":
-                    what = f"expected notes, rests and bar lines, got {token!r}"
-                    self.fault(f"{what}: a sign is left out")
+                    self.fault("expected notes, rests and bar lines: left out", token)
             elif token["field"]:
                 self.read_field(token["field"], token["value"].strip())
             else:

@@ -17,16 +17,18 @@ TOKEN = re.compile(
     | (?P<rest>[zx](?P<rest_length>{LENGTH}))-?  # some rests are tied to more rest
     | (?P<bars_of_rest>[ZX](?P<bars>\d{{0,3}}))
     | \[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
-    | (?P<chord>\[(?=[^\]|\d]*[A-Ga-g])(?P<notes>[^\]|]*)\](?P<chord_length>{LENGTH})
+    | (?P<chord>\[(?=[^\[\]|\d]*[A-Ga-g])(?P<notes>[^\[\]|]*)\](?P<chord_length>{LENGTH})
         (?P<chord_tie>-?))
+    | (?P<old_chord>\+(?P<old_notes>(?:{ACCIDENTAL}?[A-Ga-g][,']*{LENGTH}){{2,}})\+)  # ABC 1
     | (?P<tuplet>\((?P<p>\d)(?::(?P<q>\d?))?(?::(?P<r>\d{{0,2}}))?)
     | (?P<bar>\.?(?:\[\||[|:])(?:[|:\]]|\[\|)*
         (?:[\ \t]*\[?(?P<ending>\d[\d,.-]*))?|\[(?P<lone_ending>\d[\d,.-]*))
+    | (?P<late_tie>-)  # behind a slur or grace notes
     | (?P<broken><{{1,3}}|>{{1,3}})
     | (?P<overlay>&)
     | (?P<grace>\{{[^}}]*\}})
     | (?P<decoration>!(?!{NOTES}!)[^!\s|]+!|\+[^+\s|]+\+|[.~H-Wh-w])
-    | (?P<skipped>[\s)\\`$*;]+|!|\.?\(|"[^"]*"|y\d*|-)""",
+    | (?P<skipped>[\s)\\`$*;]+|!|\.?\(|"[^"]*"|y\d*)""",
     re.VERBOSE,
 )
 IN_CHORD = re.compile(
@@ -34,6 +36,7 @@ IN_CHORD = re.compile(
     (?P<length>{LENGTH})(?P<tie>-?)""",
     re.VERBOSE,
 )
+NO_NOTES = re.compile(r'![^!]*!|"[^"]*"')  # decorations and texts within a chord
 TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # so many notes in the time of so many
 
 
@@ -43,7 +46,7 @@ def tokens(line: str) -> Iterator[re.Match | str]:
     while at < len(line):
         token = TOKEN.match(line, at)
         if token is None or token.end() == at:
-            yield line[at:][:20]
+            yield line[at : at + 20]
             at += 1
         else:
             yield token

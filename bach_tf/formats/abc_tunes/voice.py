@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from bach_tf.formats.abc_tunes.fields import ALTERATION, Key
-from bach_tf.formats.abc_tunes.tokens import IN_CHORD, TUPLET_TIME, passes, times, written_pitch
-from bach_tf.formats.notation.sheet import Bar, Head, Signs
+from bach_tf.formats.abc_tunes.tokens import (
+    IN_CHORD,
+    NO_NOTES,
+    TUPLET_TIME,
+    passes,
+    times,
+    written_pitch,
+)
+from bach_tf.formats.notation.sheet import Bar, Head, Signs, in_ticks
 
 COMPOUND = ((6, 8), (9, 8), (12, 8))
 FERMATAS = ("H", "fermata", "invertedfermata")
@@ -58,6 +65,7 @@ class Voice:
         self.in_ending = False
         self.in_bar: dict[str, int] = {}  # from an accidental to the bar line, in any octave
         self.ties: dict[str, int] = {}  # the notes that are tied to what follows, and their pitches
+        self.sounded: dict[str, int] = {}  # the notes of the last event
         self.tuplet_notes, self.tuplet_factor = 0, Fraction(1)
         self.last: tuple[int, Fraction] | None = None  # heads before the last event, and its length
         self.broken = Fraction(1)  # of the next event
@@ -80,10 +88,13 @@ class Voice:
         self._sound([(token, quarters)], quarters, tied=False)
 
     def _read_chord(self, token: re.Match) -> None:
-        factor = self._quarters(token["chord_length"])
+        factor = self._quarters(token["chord_length"] or "")
+        text = NO_NOTES.sub("", token["notes"] or token["old_notes"])
         notes = [
-            (note, factor * times(note["length"])) for note in IN_CHORD.finditer(token["notes"])
+            (note, in_ticks(factor * times(note["length"]))) for note in IN_CHORD.finditer(text)
         ]
+        if not notes:
+            raise ValueError(f"expected notes in a chord, got {token[0][:40]!r}")
         self._sound(notes, notes[0][1], tied=bool(token["chord_tie"]))
 
     def _sound(
@@ -91,7 +102,7 @@ class Voice:
     ) -> None:
         """Add notes that begin together, and go on by the length of the first."""
         first, ties = len(self.heads), self.ties
-        self.ties = {}
+        self.ties, self.sounded = {}, {}
         for note, length in notes:
             name = note["letter"] + note["octave"]
             pitch = self._pitch(note, ties)
@@ -106,6 +117,7 @@ class Voice:
                     fermata=self.fermata,
                 )
             )
+            self.sounded[name] = pitch
             if tied or note["tie"]:
                 self.ties[name] = pitch
         self._go_on(first, quarters)
@@ -119,8 +131,11 @@ class Voice:
         altered = self.in_bar.get(letter, self.key.semitones.get(letter, 0))
         return written_pitch(note["letter"], note["octave"]) + altered
 
+    def _read_late_tie(self, token: re.Match) -> None:
+        self.ties = dict(self.sounded)
+
     def _read_rest(self, token: re.Match) -> None:
-        self.ties = {}
+        self.ties, self.sounded = {}, {}
         self._go_on(len(self.heads), self._quarters(token["rest_length"]))
 
     def _read_bars_of_rest(self, token: re.Match) -> None:
@@ -138,7 +153,7 @@ class Voice:
         if self.tuplet_notes:
             self.tuplet_notes -= 1
             quarters *= self.tuplet_factor
-        return quarters
+        return in_ticks(quarters)
 
     def _go_on(self, first: int, quarters: Fraction) -> None:
         self.now += quarters
@@ -154,7 +169,7 @@ class Voice:
         if self.last is None:
             raise ValueError(f"expected a note before {token['broken']!r}")
         first, quarters = self.last
-        change = quarters * (before - 1)
+        change = in_ticks(quarters * (before - 1))
         self.heads[first:] = [head._replace(end=head.end + change) for head in self.heads[first:]]
         self.now += change
         self.broken = after
@@ -227,6 +242,8 @@ KINDS = {
     "rest": Voice._read_rest,
     "bars_of_rest": Voice._read_bars_of_rest,
     "chord": Voice._read_chord,
+    "old_chord": Voice._read_chord,
+    "late_tie": Voice._read_late_tie,
     "tuplet": Voice._read_tuplet,
     "bar": Voice._read_bar_line,
     "lone_ending": Voice._read_bar_line,

@@ -8,24 +8,25 @@ instruments and the title. What does not sound, such as phrase marks, is left ou
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections import Counter
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from fractions import Fraction
 from pathlib import Path
 
+from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
 from bach_tf.formats.kern.spines import Path as Column
 from bach_tf.formats.kern.spines import begin, follow
 from bach_tf.formats.kern.tokens import KEY_SIGNATURE, PROGRAMS, is_grace, read_tokens, sharps_of
 from bach_tf.formats.notation import Bar, Head, Sheet, Signs, piece_of
-from bach_tf.formats.notation.sheet import MOST_QUARTERS, with_metres
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, with_metres
 from bach_tf.formats.notation.text import decode, read_meter
 from bach_tf.formats.notation.voices import names_of_voices, voices_of_lines
 from bach_tf.formats.reading import Grid, Notices, Piece
 from bach_tf.formats.tunes import tune_of
 from bach_tf.score import Part, Score
 
-MOST_BYTES = 10_000_000
+MOST_BYTES = 5_000_000
 TITLE = re.compile(r"!!!OTL[^:]*:(.*)")
 TEMPO = re.compile(r"\*MM(\d{1,4}(\.\d{1,6})?)")
 NAME, CODE = re.compile(r'\*I"(.+)'), re.compile(r"\*I([a-z]+)")
@@ -124,7 +125,7 @@ class _Reader:
         self.tempi: dict[Fraction, float] = {}
         self.names: dict[int, str] = {}
         self.programs: dict[int, int] = {}
-        self.sections: list[tuple[str, Fraction]] = []
+        self.sections: dict[tuple[str, Fraction], None] = {}
         self.order: list[str] | None = None
 
     def read_line(self, row: int, line: str) -> None:
@@ -191,8 +192,8 @@ class _Reader:
             self.programs.setdefault(column.spine, PROGRAMS[code[1]])
         elif order and self.order is None:
             self.order = [label.strip() for label in order[1].split(",")]
-        elif section and (section[1], self.now()) not in self.sections:
-            self.sections.append((section[1], self.now()))
+        elif section:
+            self.sections[section[1], self.now()] = None
 
     def read_bar_line(self, field: str) -> None:
         self.end_bar(self.now(), repeats=":|" in field)
@@ -234,8 +235,9 @@ class _Reader:
     def read_notes(self, line: Line, column: Column, field: str, start: Fraction) -> None:
         try:
             tokens = read_tokens(field)
-        except ValueError as error:
-            self.notices.fault(f"{error}; it is left out", self.place(column))
+        except ValueError:
+            place = f"{self.place(column)}, {shortened(field, 20)}"
+            self.notices.fault("expected a note or rest such as 4.ff#: left out", place)
             return
         for token in tokens:
             end = start + token.quarters
@@ -269,8 +271,9 @@ class _Reader:
     def split_at_sections(self) -> list[Bar]:
         """Return the bars, cut where a section begins within one."""
         bars = []
+        times = sorted({time for _, time in self.sections})
         for bar in self.bars:
-            inside = sorted({time for _, time in self.sections if bar.start < time < bar.end})
+            inside = times[bisect_right(times, bar.start) : bisect_left(times, bar.end)]
             for start, end in zip([bar.start, *inside], [*inside, bar.end]):
                 signs = Signs(
                     forward=bar.signs.forward and start == bar.start,
@@ -283,35 +286,33 @@ class _Reader:
         """Return the bars as the file's list of sections plays them; `None` without one."""
         if self.order is None or not self.sections:
             return None
-        begins = [*(time for _, time in self.sections), None]
-        played = []
+        begins = [bar.start for bar in bars]
+        labels = list(self.sections)
+        ends = [*(time for _, time in labels[1:]), bars[-1].end]
+        spans: dict[str, range] = {}
+        for (name, start), end in zip(labels, ends):
+            bars_of_it = range(bisect_left(begins, start), bisect_left(begins, end))
+            spans.setdefault(name, bars_of_it)
+        played: list[int] = []
         for label in self.order:
-            for number, (name, start) in enumerate(self.sections):
-                end = begins[number + 1]
-                if name == label:
-                    played += [
-                        place
-                        for place, bar in enumerate(bars)
-                        if start <= bar.start and (end is None or bar.start < end)
-                    ]
-                    break
+            if len(played) <= MOST_BARS:
+                played += spans.get(label, ())
         return played or None
 
     def add_voices(self, sheet: Sheet) -> None:
+        """Give the notes of each spine to voices, those of the last spine first."""
         begins = [bar.start for bar in sheet.bars]
-        spines = sorted({line[0] for line, _ in self.heads}, reverse=True)
-        for spine in spines:
-            mine = sorted({line for line, _ in self.heads if line[0] == spine})
-            lines: dict[Line, set[int]] = {line: set() for line in mine}
-            for line, head in self.heads:
-                if line[0] == spine:
-                    lines[line].add(bisect_right(begins, head.start))
+        by_spine: dict[int, list[tuple[Line, Head]]] = defaultdict(list)
+        for line, head in self.heads:
+            by_spine[line[0]].append((line, head))
+        for spine in sorted(by_spine, reverse=True):
+            lines: dict[Line, set[int]] = {line: set() for line in sorted(dict(by_spine[spine]))}
+            for line, head in by_spine[spine]:
+                lines[line].add(bisect_right(begins, head.start))
             voices = voices_of_lines(lines, dict.fromkeys(lines, spine))
             first = len(sheet.parts)
             sheet.heads += [
-                head._replace(voice=first + voices[line])
-                for line, head in self.heads
-                if line in voices
+                head._replace(voice=first + voices[line]) for line, head in by_spine[spine]
             ]
             names = names_of_voices(self.names.get(spine, ""), max(voices.values()) + 1)
             sheet.parts += [Part(name, self.programs.get(spine)) for name in names]

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from bach_tf.formats.notation.sheet import in_ticks
 from bach_tf.formats.notation.text import SEMITONES, SHARPS_ORDER
 
 KEY_SIGNATURE = re.compile(r"\*k\[([a-g#-]*)\]")
@@ -92,7 +93,7 @@ def _quarters(note: re.Match) -> Fraction:
     whole = Fraction(2 ** len(length)) if not int(length) else Fraction(1, int(length))
     if note["parts"] and int(length):
         whole *= int(note["parts"][1:])
-    return 4 * whole * (2 - Fraction(1, 2 ** len(note["dots"])))
+    return in_ticks(4 * whole * (2 - Fraction(1, 2 ** len(note["dots"]))))
 
 
 def _pitch(note: re.Match | None) -> int | None:

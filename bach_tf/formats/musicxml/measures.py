@@ -12,7 +12,13 @@ from xml.etree.ElementTree import Element
 from bach_tf._basics.choices import shortened
 from bach_tf.formats.musicxml.players import text_of, velocity_of
 from bach_tf.formats.musicxml.signs import signs_of
-from bach_tf.formats.notation.sheet import MOST_QUARTERS, PLAIN_BAR, Signs, beat_in_words
+from bach_tf.formats.notation.sheet import (
+    MOST_QUARTERS,
+    PLAIN_BAR,
+    Signs,
+    beat_in_words,
+    in_ticks,
+)
 from bach_tf.formats.notation.text import MOST_BEATS, SEMITONES
 from bach_tf.formats.reading import Notices
 from bach_tf.score import VELOCITY
@@ -115,9 +121,10 @@ class PartReader:
         where = beat_in_words(self.measure.number, self.now, self.metre)
         return f"{self.name}, {where}"
 
-    def _fault(self, what: str) -> None:
+    def _fault(self, what: str, got: str = "") -> None:
         """Note what should not be here, and what is made of it."""
-        self.notices.fault(what, self._place())
+        place = f"{self._place()}, '{shortened(got, 20)}'" if got else self._place()
+        self.notices.fault(what, place)
 
     def _read_attributes(self, element: Element) -> None:
         divisions = element.findtext("divisions")
@@ -158,7 +165,7 @@ class PartReader:
         metre = _sum_of([(_beats(beats.text), _beats(value.text)) for beats, value in pairs])
         if metre is None:
             said = "/".join(text_of(time, tag) for tag in ("beats", "beat-type"))
-            self._fault(f"the time signature {shortened(said, 20)} is left out")
+            self._fault("time signatures that cannot be are left out", said)
         else:
             self.metre = metre
             self.measure.says_metre = True
@@ -195,7 +202,7 @@ class PartReader:
                 end,
                 pitch,
                 voice=text_of(note, "voice") or "1",
-                staff=int(self._number_of(note.findtext("staff") or "1", "staff") or 1),
+                staff=int(self._number_of(note.findtext("staves") or "1", "staves") or 1),
                 instrument="" if instrument is None else instrument.get("id", ""),
                 from_tie=bool(ties & {"stop", "continue"}),
                 fermata=note.find("notations/fermata") is not None,
@@ -226,19 +233,19 @@ class PartReader:
     def _duration_of(self, element: Element) -> Fraction:
         """Return how long an element says that it lasts, in quarters."""
         text = element.findtext("duration")
-        duration = None if text is None else self._number_of(text, "duration")
+        duration = None if text is None else self._number_of(text, "durations")
         if duration is None:
             if text is None:
                 self._fault("notes without a duration are left out")
             return Fraction(0)
-        return duration / self.divisions
+        return in_ticks(duration / self.divisions)
 
     def _number_of(self, text: str, what: str) -> Fraction | None:
         """Return a number that is not negative; `None`, with a fault, where there is none."""
         text = text.strip()
         if NUMBER.fullmatch(text):
             return Fraction(text)
-        self._fault(f"a {what} of {shortened(text, 20)} is left out")
+        self._fault(f"{what} of no number are left out", text)
         return None
 
     def _move_to(self, time: Fraction, *, is_there: bool = True) -> None:
@@ -268,7 +275,7 @@ class PartReader:
         if qpm:
             offset = text_of(element, "offset") or "0"
             moved = Fraction(offset) if SIGNED.fullmatch(offset) else Fraction(0)
-            time = max(self.now + moved / self.divisions, Fraction(0))
+            time = max(self.now + in_ticks(moved / self.divisions), Fraction(0))
             self.measure.tempi.append((time, qpm))
 
 

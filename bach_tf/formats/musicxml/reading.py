@@ -27,7 +27,7 @@ from bach_tf.formats.notation import Bar, Head, Sheet, piece_of
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, part_in_words
 from bach_tf.formats.notation.voices import in_order, names_of_voices, voices_of_lines
 from bach_tf.formats.reading import Grid, Notices, Piece
-from bach_tf.score import Part
+from bach_tf.score import MOST_VOICES, Part
 
 OURS = "bach_tf"  # the software that a file of ours names: its parts are voices as they are
 # What a score needs nothing of.
@@ -107,7 +107,10 @@ class _Assembly:
         self.listed: list[Listed] = []
         self.measures: list[list[Measure]] = []  # of each part
         self.keys: list[int | None] = []  # the first of each part
-        for number, element in enumerate(root.findall("part")):
+        elements = root.findall("part")
+        if len(elements) > MOST_VOICES:
+            raise ValueError(f"expected at most {MOST_VOICES} parts, got {len(elements)}")
+        for number, element in enumerate(elements):
             id = element.get("id", "")
             self.listed.append(listed.get(id, Listed(id)))
             self._read_part(number, element)
@@ -189,6 +192,8 @@ class _Assembly:
             return by_instrument
         part = listed.part()
         lines = _lines(measures)
+        if len(lines) > MOST_VOICES:
+            raise ValueError(f"expected at most {MOST_VOICES} voices in a part, got {len(lines)}")
         if self.ours:
             name = names_of_voices(part.name, 1)[0]
             return dict.fromkeys(lines, 0), [replace(part, name=name)]
@@ -220,7 +225,7 @@ def _lines(measures: Sequence[Measure]) -> dict[Line, Line]:
     """Return the line of each staff and voice: a voice that crosses over to a staff is one."""
     counts = Counter((note.staff, note.voice) for measure in measures for note in measure.notes)
     lines = {line: line for line in counts}
-    for voice in {voice for _, voice in counts}:
+    for voice in {voice for _, voice in counts} if len(counts) <= MOST_VOICES else ():
         staves = [line for line in counts if line[1] == voice]
         if len(staves) > 1 and not any(_is_at_once(measure, voice) for measure in measures):
             lines |= dict.fromkeys(staves, max(staves, key=lambda line: counts[line]))

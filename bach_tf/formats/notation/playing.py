@@ -7,11 +7,13 @@ ending is taken, as is the custom.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from operator import attrgetter, itemgetter
 
-from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Sheet, Signs
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet, Signs
 
 
 def played_out(sheet: Sheet) -> Sheet:
@@ -23,6 +25,7 @@ def played_out(sheet: Sheet) -> Sheet:
     order = order_of_play(sheet.bars) if sheet.order is None else sheet.order
     if order == list(range(len(sheet.bars))):
         return sheet
+    sheet = replace(sheet, heads=sorted(sheet.heads, key=lambda head: float(head.start)))
     played = replace(sheet, heads=[], bars=[], tempi=[], order=None)
     now = Fraction(0)
     for first, last in _runs(order):
@@ -47,15 +50,19 @@ def _add_passage(played: Sheet, sheet: Sheet, bars: tuple[int, int], offset: Fra
     ]
     played.heads += [
         head._replace(start=head.start + offset, end=min(head.end, end) + offset)
-        for head in sheet.heads
-        if start <= head.start < end
+        for head in sheet.heads[_from(sheet.heads, start) : _from(sheet.heads, end)]
     ]
-    standing = [tempo for tempo in sheet.tempi if tempo[0] <= start][-1:]
-    inside = [(time + offset, qpm) for time, qpm in sheet.tempi if start < time < end]
-    changes = [(start + offset, qpm) for _, qpm in standing] + inside
+    after = bisect_right(sheet.tempi, start, key=itemgetter(0))
+    inside = sheet.tempi[after : bisect_left(sheet.tempi, end, key=itemgetter(0))]
+    changes = [(start, qpm) for _, qpm in sheet.tempi[:after][-1:]] + inside
     for time, qpm in changes:
         if not played.tempi or played.tempi[-1][1] != qpm:
-            played.tempi.append((time, qpm))
+            played.tempi.append((time + offset, qpm))
+
+
+def _from(heads: Sequence[Head], time: Fraction) -> int:
+    """Return the place of the first head from a time on."""
+    return bisect_left(heads, time, key=attrgetter("start"))
 
 
 def _runs(order: Sequence[int]) -> list[tuple[int, int]]:
@@ -87,6 +94,8 @@ class _Player:
     def __init__(self, bars: Sequence[Bar]):
         self.bars = bars
         self.endings = _endings(bars)  # {first bar: (last bar, passes, the last pass of all)}
+        self.ends = {last: most for last, _, most in self.endings.values()}
+        self.places = {sign: _places(bars, sign) for sign in ("segno", "coda")}
         self.at = 0
         self.begun = 0  # the bar to which a repeat goes back
         self.passing = 1
@@ -126,15 +135,13 @@ class _Player:
             self.at, self.jumped = to, True
         else:
             self.at += 1
-            if any(last == self.at - 1 for last, _, _ in self.endings.values()):
+            if self.at - 1 in self.ends:
                 self._leave_endings()
 
     def _repeat(self, times: int) -> None:
         """Go back at a repeat sign, or on after the last pass."""
-        inside = [
-            most for first, (last, _, most) in self.endings.items() if first <= self.at <= last
-        ]
-        if self.passing < max(inside or [times]):
+        # A repeat sign within an ending ends it.
+        if self.passing < self.ends.get(self.at, times):
             self.at = self.begun
             self.passing += 1
             return
@@ -158,9 +165,18 @@ class _Player:
 
     def _find(self, sign: str, name: str) -> int | None:
         """Return the bar of a sign: the one of this name, or the first of any."""
-        places = [(n, getattr(bar.signs, sign)) for n, bar in enumerate(self.bars)]
-        named = [n for n, found in places if found == name]
-        return next(iter(named + [n for n, found in places if found]), None)
+        places = self.places[sign]
+        return places.get(name, next(iter(places.values()), None))
+
+
+def _places(bars: Sequence[Bar], sign: str) -> dict[str, int]:
+    """Return the first bar of each name of a sign, in order."""
+    found: dict[str, int] = {}
+    for number, bar in enumerate(bars):
+        name = getattr(bar.signs, sign)
+        if name:
+            found.setdefault(name, number)
+    return found
 
 
 def _endings(bars: Sequence[Bar]) -> dict[int, tuple[int, frozenset[int], int]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import groupby, zip_longest
+from operator import itemgetter
 
 import numpy as np
 
@@ -63,7 +65,7 @@ def joined(heads: Iterable[Head]) -> list[Head]:
     """Return the notes in order: heads tied to one before, of their voice and pitch, go on."""
     notes: list[Head] = []
     ending: dict[tuple[int, int, Fraction], int] = {}  # {(voice, pitch, end): place in `notes`}
-    for head in sorted(heads, key=lambda head: (head.start, head.end)):
+    for head in sorted(heads, key=lambda head: (float(head.start), float(head.end))):
         place = ending.pop((head.voice, head.pitch, head.start), None) if head.from_tie else None
         if place is None:
             place = len(notes)
@@ -111,7 +113,7 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
     def to_step(time: Fraction) -> int:
         return math.floor(time * steps + Fraction(1, 2))
 
-    rows = _once([_row(note, to_step) for note in sorted(notes)])
+    rows = _once([_row(note, to_step) for note in notes])
     onset, duration, pitch, voice, velocity = np.array(rows, np.int64).T
     metres = [(to_step(time), *metre) for time, metre in metres_of(sheet.bars)]
     length = max(to_step(sheet.end), int((onset + duration).max()))
@@ -141,13 +143,14 @@ def _row(note: Head, to_step: Callable[[Fraction], int]) -> tuple[int, int, int,
 
 def _tell_of_moved(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> None:
     """Tell how many notes begin between the steps of a grid, and where the first does."""
-    moved = sorted(note for note in notes if (note.start * steps).denominator != 1)
+    moved = [note for note in notes if steps % note.start.denominator]
     if moved:
+        first = min(moved)
         what = (
             f"{len(moved)} of {len(notes)} notes were moved to the nearest of {steps} steps of a "
             "quarter"
         )
-        notices.remark(what, sheet.place(moved[0].start, moved[0].voice))
+        notices.remark(what, sheet.place(first.start, first.voice))
 
 
 def _once(rows: list[tuple]) -> list[tuple]:
@@ -212,11 +215,29 @@ def _fermatas(sheet: Sheet, notes: list[Head]) -> list[Fraction]:
     Of those that sound together in several voices, where an inner voice may move a little earlier
     or later, the highest voice has it.
     """
-    with_one = sorted((note for note in notes if note.fermata), key=lambda note: note.voice)
+    with_one = [note for note in notes if note.fermata]
+    if not sheet.one_fermata:
+        return [note.start for note in with_one]
     kept: list[Head] = []
-    for note in with_one:
-        above = (other for other in kept if other.voice < note.voice)
-        together = any(other.start < note.end and note.start < other.end for other in above)
-        if not (sheet.one_fermata and together):
-            kept.append(note)
+    above: list[tuple[Fraction, Fraction]] = []  # when those of higher voices sound, apart
+    for _, voice in groupby(sorted(with_one, key=lambda note: note.voice), lambda note: note.voice):
+        alone = [note for note in voice if not _sounds_with(above, note)]
+        kept += alone
+        above = _united([*above, *((note.start, note.end) for note in alone)])
     return [note.start for note in kept]
+
+
+def _sounds_with(spans: list[tuple[Fraction, Fraction]], note: Head) -> bool:
+    """Return whether a note sounds within one of some spans of time, in order and apart."""
+    place = bisect_left(spans, note.end, key=itemgetter(0)) - 1
+    return place >= 0 and spans[place][1] > note.start
+
+
+def _united(spans: list[tuple[Fraction, Fraction]]) -> list[tuple[Fraction, Fraction]]:
+    united: list[tuple[Fraction, Fraction]] = []
+    for start, end in sorted(spans):
+        if united and start < united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], end)
+        else:
+            united.append((start, end))
+    return united

@@ -17,6 +17,21 @@ from bach_tf.score import VELOCITY, Part
 
 MOST_QUARTERS = 25_000  # of a piece: hours; a damaged file can claim to last for years
 MOST_BARS = 50_000
+# Of a quarter: times are whole numbers of them. Notes of up to 1/1024 and tuplets of 3, 5, 7, 9,
+# 11 and 13 are exact; others, as of a damaged file, would need numbers of thousands of digits.
+TICKS = 2**8 * 3**2 * 5 * 7 * 11 * 13
+
+
+def in_ticks(quarters: Fraction) -> Fraction:
+    """Return a time as a whole number of `TICKS`: nearly always the same.
+
+    Example:
+        >>> in_ticks(Fraction(1, 3)), in_ticks(Fraction(1, 17)).denominator <= TICKS
+        (Fraction(1, 3), True)
+    """
+    if TICKS % quarters.denominator == 0:
+        return quarters
+    return Fraction(round(quarters * TICKS), TICKS)
 
 
 class Head(NamedTuple):
@@ -167,10 +182,11 @@ def with_metres(
         had_bar_lines: whether the notes were in bars: a tune without any has no upbeat.
     """
     found: list[Bar] = []
+    begins = [time for time, _ in metres]
     for bar in bars:
-        metre = next((each for time, each in reversed(metres) if time <= bar.start), None)
-        new = any(time == bar.start for time, _ in metres)
-        bar = bar._replace(metre=metre, new=new)
+        place = bisect_right(begins, bar.start) - 1
+        metre = metres[place][1] if place >= 0 else None
+        bar = bar._replace(metre=metre, new=place >= 0 and begins[place] == bar.start)
         upbeat = not found and had_bar_lines and bar.end - bar.start < bar.whole
         counted = len(found) + (0 if upbeat or (found and found[0].upbeat) else 1)
         found.append(bar._replace(upbeat=upbeat, number=bar.number or str(counted)))
