@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bach_tf._basics.columns import check_places, tuples, whole_numbers
+from bach_tf._basics.columns import (
+    check_keys,
+    check_places,
+    check_spans,
+    is_key,
+    tuples,
+    whole_numbers,
+)
 from bach_tf._basics.messages import shorten
 from bach_tf._basics.settings import is_whole
 
@@ -25,6 +32,7 @@ HIGHEST_NUMBER = 127  # of MIDI's programs and controllers
 
 Tempo = tuple[int, float]  # the step at which it begins, and quarter notes per minute
 Metre = tuple[int, int, int]  # the step at which it begins, beats in a bar, note value of a beat
+KeyChange = tuple[int, int]  # the step at which it begins, and sharps
 Pedal = tuple[int, int, int]  # from which step to which it is down, and in which voice
 
 
@@ -83,6 +91,7 @@ class Score:
             each; empty where unknown. A bar begins with each of them.
         title: for a chorale its BWV number and name.
         key_signature: sharps (positive) or flats (negative); `None` where unknown.
+        key_changes: other key signatures from a step after the first on, `(step, sharps)` each.
         upbeat: steps before the first bar line; 0 where the piece starts on it. It may be longer
             than a bar, or than what is left of a piece: whole bars are no part of it.
         fermatas: steps at which a note with a fermata begins.
@@ -96,8 +105,8 @@ class Score:
     Raises:
         ValueError: a column of another length or of other than whole numbers, or a value
             outside its bounds. The message names the note. Tempi or metres that are not in the
-            order of their steps, or of numbers that cannot be; a negative upbeat; a pedal that is
-            out of place.
+            order of their steps, or of numbers that cannot be; a negative upbeat; a key or a pedal
+            that cannot be.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])
@@ -117,6 +126,7 @@ class Score:
     key_signature: int | None = None
     tempi: tuple[Tempo, ...] = ()
     metres: tuple[Metre, ...] = ()
+    key_changes: tuple[KeyChange, ...] = ()
     upbeat: int = 0
     fermatas: tuple[int, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -135,7 +145,7 @@ class Score:
             column = column[order]
             column.flags.writeable = False
             object.__setattr__(self, name, column)
-        for name in ("tempi", "metres", "pedals"):
+        for name in ("tempi", "metres", "key_changes", "pedals"):
             object.__setattr__(self, name, tuples(name, getattr(self, name)))
         object.__setattr__(self, "pedals", tuple(sorted(self.pedals)))
         object.__setattr__(self, "fermatas", tuple(int(step) for step in self.fermatas))
@@ -154,7 +164,7 @@ class Score:
         if self.timing not in TIMINGS:
             raise ValueError(f"`timing` must be one of {TIMINGS}. Received: {self.timing!r}")
         key = self.key_signature
-        if key is not None and not (is_whole(key) and -7 <= key <= 7):
+        if key is not None and not is_key(key):
             raise ValueError(f"`key_signature` must be in -7..7. Received: {shorten(key)}")
         if len(self.parts) > MOST_VOICES:
             raise ValueError(
@@ -162,18 +172,8 @@ class Score:
             )
         check_places("tempi", self.tempi, "quarter notes per minute", 2, self.length)
         check_places("metres", self.metres, "beats and note values", 3, self.length)
-        self._check_pedals()
-
-    def _check_pedals(self):
-        for span in self.pedals:
-            if len(span) != 3 or not all(map(is_whole, span)):
-                raise ValueError(f"`pedals` must be of three whole numbers. Received: {span}")
-            start, end, voice = span
-            if not 0 <= start < end <= self.length or not 0 <= voice < MOST_VOICES:
-                raise ValueError(
-                    f"`pedals` must be in steps 0..{self.length}, down before up, and of a voice "
-                    f"below {MOST_VOICES}. Received: {span}"
-                )
+        check_keys("key_changes", self.key_changes, self.length)
+        check_spans("pedals", self.pedals, self.length, MOST_VOICES)
 
     def _check_bounds(self):
         bounds = {
@@ -239,7 +239,7 @@ class Score:
         """
         if semitones == 0:
             return self
-        return replace(self, pitch=self.pitch + semitones, key_signature=None)
+        return replace(self, pitch=self.pitch + semitones, key_signature=None, key_changes=())
 
     def without_leading_silence(self) -> Score:
         """Return the score from its first note on; one without notes stays as it is."""
@@ -256,10 +256,17 @@ class Score:
             length=self.length - silence,
             tempi=move_places(self.tempi, moved),
             metres=move_places(self.metres, moved),
+            key_signature=self.key_signature_at(silence),
+            key_changes=tuple((at - silence, k) for at, k in self.key_changes if at > silence),
             upbeat=self.steps_to_bar_line(silence),
             fermatas=tuple(step - silence for step in self.fermatas),
             pedals=_within(self.pedals, silence, self.length, -silence),
         )
+
+    def key_signature_at(self, step: int) -> int | None:
+        """Return the sharps of the key signature that holds at a step."""
+        before = [sharps for place, sharps in self.key_changes if place <= step]
+        return before[-1] if before else self.key_signature
 
     def steps_to_bar_line(self, step: int) -> int:
         """Return how many steps after a step the next bar line stands, 0 where it stands there.
@@ -296,6 +303,7 @@ class Score:
             length=steps,
             tempi=tuple(place for place in self.tempi if place[0] < steps),
             metres=tuple(place for place in self.metres if place[0] < steps),
+            key_changes=tuple(place for place in self.key_changes if place[0] < steps),
             fermatas=tuple(step for step in self.fermatas if step < steps),
             pedals=_within(self.pedals, 0, steps),
         )

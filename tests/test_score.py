@@ -301,12 +301,32 @@ def test_an_opening_ends_notes_and_leaves_out_what_comes_later():
         ({"metres": (0, 3, 4)}, r"`metres` must be a list of .*Received: \(0, 3, 4\)"),
         ({"tempi": [(0.5, 90)]}, r"`tempi` must be at whole steps\. Received: \(0\.5, 90\)"),
         ({"tempi": 90}, r"`tempi` must be a list of .*Received: 90"),
+        ({"key_changes": [(2, 8)]}, r"`key_changes` must be steps with sharps in .*: \(2, 8\)"),
+        ({"key_changes": [(0, 1)]}, r"`key_changes` must be in the order .* in 1\.\.8\. "),
+        ({"key_changes": [(4, 1), (4, 2)]}, r"`key_changes` must be in the order of their"),
+        ({"pedals": [(0, 4)]}, r"`pedals` must be of three whole numbers\. Received: \(0, 4\)"),
+        ({"pedals": [(4, 4, 0)]}, r"`pedals` must begin and end in 0\.\.8, .*: \(4, 4, 0\)"),
+        ({"pedals": [(0, 9, 0)]}, r"`pedals` must begin and end in 0\.\.8"),
+        ({"pedals": [(0, 4, 256)]}, r"`pedals` must .* in a voice below 256"),
         ({"parts": [Part()] * 257}, r"`parts` must be at most 256\. Received: 257"),
     ],
 )
 def test_what_a_source_says_must_be_possible(about, message):
     with pytest.raises(ValueError, match=message):
         score([], **about)
+
+
+def test_keys_and_pedals_go_with_their_steps():
+    about = {"key_signature": 1, "key_changes": [(2, -3), (6, 4)], "pedals": [(0, 3, 1), (5, 8, 0)]}
+    score = Score.from_grid([[0]] * 3 + [[60]] * 5, **about)
+    later = score.without_leading_silence()
+    assert (later.key_signature, later.key_changes) == (-3, ((3, 4),))
+    assert later.pedals == ((2, 5, 0),)
+    assert [score.key_signature_at(step) for step in (0, 1, 2, 7)] == [1, 1, -3, 4]
+    opening = score.opening(6)
+    assert (opening.key_changes, opening.pedals) == (((2, -3),), ((0, 3, 1), (5, 6, 0)))
+    moved = score.transpose(1)
+    assert (moved.key_signature, moved.key_changes) == (None, ())
 
 
 @pytest.mark.parametrize("name", ["program", "volume", "pan"])

@@ -76,5 +76,55 @@ def check_places(name: str, places: tuple[tuple, ...], what: str, size: int, len
         )
 
 
+def check_keys(name: str, places: tuple[tuple, ...], length: int) -> None:
+    """Check that key signatures stand in order, after the beginning of a piece.
+
+    Args:
+        name: of the argument, for the message.
+        places: step and sharps of each.
+        length: steps of the piece.
+
+    Raises:
+        ValueError: sharps or flats that cannot be, or steps out of order or of the piece.
+    """
+    for place in places:
+        if len(place) != 2 or not is_whole(place[0]) or not is_key(place[1]):
+            raise ValueError(f"`{name}` must be steps with sharps in -7..7. Received: {place}")
+    steps = [step for step, _ in places]
+    if steps != sorted(set(steps)) or any(not 0 < step <= length for step in steps):
+        raise ValueError(
+            f"`{name}` must be in the order of their steps, which are in 1..{length}. "
+            f"Received: {places}"
+        )
+
+
+def check_spans(name: str, spans: tuple[tuple, ...], length: int, voices: int) -> None:
+    """Check that each span is from a step of a piece to a later one, in a voice.
+
+    Args:
+        name: of the argument, for the message.
+        spans: start, end and voice of each.
+        length: steps of the piece.
+        voices: how many there may be.
+
+    Raises:
+        ValueError: a span out of the piece, or of a voice that cannot be.
+    """
+    for span in spans:
+        if len(span) != 3 or not all(map(is_whole, span)):
+            raise ValueError(f"`{name}` must be of three whole numbers. Received: {span}")
+        start, end, voice = span
+        if not 0 <= start < end <= length or not 0 <= voice < voices:
+            raise ValueError(
+                f"`{name}` must begin and end in 0..{length}, in this order, in a voice below "
+                f"{voices}. Received: {span}"
+            )
+
+
+def is_key(sharps: object) -> bool:
+    """Return whether a key signature can have so many sharps, or flats as a negative number."""
+    return is_whole(sharps) and -7 <= sharps <= 7  # type: ignore[operator]
+
+
 def _is_above_0(number) -> bool:
     return is_number(number) and 0 < number < math.inf

@@ -63,6 +63,7 @@ def regrid(score: Score, steps_per_quarter: int, *, quantize: bool = False) -> S
         steps_per_quarter=steps_per_quarter,
         tempi=move_places(score.tempi, to_step),
         metres=move_places(_whole_bars(score, steps_per_quarter), to_step),
+        key_changes=tuple(p for p in move_places(score.key_changes, to_step) if p[0] > 0),
         upbeat=to_step(score.upbeat),
         fermatas=tuple(map(to_step, score.fermatas)),
         pedals=_moved_pedals(score, ratio),

@@ -239,6 +239,7 @@ def from_the_beginning(tempi):
 
 
 NUMBERS = st.integers(0, 127)
+KEYS = st.integers(-7, 7)
 PARTS = st.builds(
     Part,
     name=st.sampled_from(["", "Soprano", "Bass", "Flöte 2", "钢琴"]),
@@ -265,13 +266,15 @@ def test_score_to_file_and_back(data):
     grid = np.pad(grid, ((silence, silence), (0, 0)))
     # No bar of these is shorter than a step.
     metres = data.draw(places(steps, st.integers(4, 12), st.sampled_from([2, 4, 8, 16])))
+    key, keys = data.draw(st.none() | KEYS), data.draw(places(steps, KEYS))
     pedals = data.draw(st.lists(st.integers(0, steps), unique=True, max_size=8).map(sorted))
     per_quarter = data.draw(st.sampled_from([1, 3, 4, 7, 12, 480, 1000]))
     score = Score.from_grid(
         grid,
         velocity=data.draw(st.lists(st.integers(1, 127), min_size=voices, max_size=voices)),
         title=data.draw(st.sampled_from(["piece", "Für Elise", "小星星"])),
-        key_signature=data.draw(st.none() | st.integers(-7, 7)),
+        key_signature=key,
+        key_changes=[] if key is None else [(s, k) for s, k in keys if s > 0 and k != key][:1],
         tempi=from_the_beginning(data.draw(places(steps, st.integers(4, 240)))),
         metres=metres,
         # A metre that ends with the upbeat, or within it, has no bar.

@@ -6,6 +6,7 @@ The real ones lie in a folder `cases` next to the one that BACH_TF_TEST_DATA nam
 import os
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import mido
 import numpy as np
@@ -148,6 +149,26 @@ def test_of_two_at_the_beginning_the_last_holds(path):
     ]
     score = read_midi_piece(save(path, set_up(*twice), *choir())).score
     assert (score.key_signature, score.metres, score.tempi) == (-3, ((0, 3, 4),), ((0, 60),))
+
+
+def test_key_signatures_are_kept(path):
+    keys = [beginning("key_signature", tick, key=key) for tick, key in ((0, "C"), (1920, "Eb"))]
+    score = read_midi_piece(save(path, set_up(*keys), *choir())).score
+    assert (score.key_signature, score.key_changes) == (0, ((16, -3),))
+    write(score, path)
+    assert read_midi_piece(path).score == on_organs(score)
+    write(score, path.with_suffix(".musicxml"))
+    measures = ElementTree.parse(path.with_suffix(".musicxml")).find("part").findall("measure")
+    fifths = [measure.findtext("attributes/key/fifths") for measure in measures]
+    assert fifths == ["0", "-3"]
+
+
+def test_a_key_signature_in_every_track_is_one(path):
+    key = beginning("key_signature", key="G")
+    again = beginning("key_signature", 1920, key="G")
+    tracks = [[key, again, *track] for track in choir()]
+    score = read_midi_piece(save(path, *tracks)).score
+    assert (score.key_signature, score.key_changes) == (1, ())
 
 
 def test_instruments_volume_and_pan_of_each_part(path):

@@ -11,7 +11,7 @@ from bach_tf.formats.midi.contigs import Note
 from bach_tf.formats.midi.events import File, open_midi
 from bach_tf.formats.midi.timeline import (
     clock_of,
-    key_signature,
+    key_signatures,
     metres_and_upbeat,
     pedal_spans,
     tempi,
@@ -89,6 +89,7 @@ def to_score(
     voices = voices_of(file, to_step, notices)
     if len(voices) > MOST_VOICES:
         raise ValueError(f"{path.name}: expected at most {MOST_VOICES} voices, got {len(voices)}")
+    key, changes = key_signatures(file)
     metres, upbeat = metres_and_upbeat(file, steps_per_quarter)
     score = _score(
         [voice.notes for voice in voices],
@@ -98,7 +99,8 @@ def to_score(
         tempi=move_places(tempi(file), to_step),
         metres=move_places(metres, to_step),
         upbeat=to_step(upbeat),
-        key_signature=key_signature(file),
+        key_signature=key,
+        key_changes=[place for place in move_places(changes, to_step) if place[0] > 0],
         parts=[voice.part for voice in voices],
         pedals=_pedals(file, to_step, [voice.channel for voice in voices]),
     )
@@ -195,7 +197,7 @@ def to_performance(
         steps_per_quarter=steps_per_quarter,
         timing=SECONDS,
         title=title_of(file) or path.stem,
-        key_signature=key_signature(file),
+        key_signature=key_signatures(file)[0],
         parts=[] if program is None else [Part(program=program)],
     )
 

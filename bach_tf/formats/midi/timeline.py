@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from bach_tf.formats.midi.events import CONTROL, PROGRAM, Event, File
 from bach_tf.formats.midi.metas import KEY, METRE, TEMPO, TEXT
@@ -118,9 +119,17 @@ def _said_upbeat(file: File) -> Fraction | None:
     return None
 
 
-def key_signature(file: File) -> int | None:
-    """Return the sharps (flats are negative) of the first key signature."""
-    return next((sharps for _, sharps in _last_at(file.events, KEY)), None)
+def key_signatures(file: File) -> tuple[int | None, list[tuple[int, int]]]:
+    """Return the sharps (flats are negative) of the first key signature, and those of others.
+
+    Returns:
+        The first; and tick and sharps of each that differs from the one before it.
+    """
+    found = _last_at(file.events, KEY)
+    if not found:
+        return None, []
+    changes = [after for before, after in pairwise(found) if before[1] != after[1]]
+    return found[0][1], changes
 
 
 def pedal_spans(file: File) -> dict[int, list[tuple[int, int]]]:

@@ -83,13 +83,13 @@ def _conductor_track(
     if score.upbeat != (metres[1][0] if is_short else 0):  # where the bars do not say it
         texts = [*texts, f"{UPBEAT} {_whole_notes(score)}"]
     track.extend(mido.MetaMessage("text", text=text) for text in texts)
-    placed = [(step, _tempo(qpm)) for step, qpm in tempi]
+    placed: list[tuple[int, mido.MetaMessage]] = [(step, _tempo(qpm)) for step, qpm in tempi]
     for step, beats, value in metres:
         metre = mido.MetaMessage("time_signature", numerator=beats, denominator=value)
         placed.append((step, metre))
-    if score.key_signature is not None:
-        key = MAJOR_KEYS[score.key_signature + 7]
-        placed.append((0, mido.MetaMessage("key_signature", key=key)))
+    first = [] if score.key_signature is None else [(0, score.key_signature)]
+    for step, sharps in (*first, *score.key_changes):
+        placed.append((step, mido.MetaMessage("key_signature", key=MAJOR_KEYS[sharps + 7])))
     now = 0
     for step, message in sorted(placed, key=itemgetter(0)):
         track.append(message.copy(time=(step - now) * ticks_per_step))

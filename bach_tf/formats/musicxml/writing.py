@@ -100,7 +100,9 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
     bars = bars_of(score)
     tick = QUARTER // score.steps_per_quarter
     spans = {span for bar in bars for span in (bar.meter.bar, bar.meter.triplet_span)}
-    page = Page(key_signature(score), division=math.gcd(tick, *spans))
+    division = math.gcd(tick, *spans)
+    first_key = key_signature(score)
+    keys = [(0, first_key), *((step * tick, sharps) for step, sharps in score.key_changes)]
     tempi = [(step * tick, qpm) for step, qpm in score.tempi]
     first = 0 if bars[0].lacks else 1  # an upbeat is bar 0
     for part in parts:
@@ -109,22 +111,33 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
             measure = add(element, "measure", number=number)
             if number == 0:
                 measure.set("implicit", "yes")
-            if bar.says_meter:
-                _add_attributes(measure, part, bar, page)
+            page = Page(_key_in(bar, keys), division)
+            changes = number > first and page.sharps != _key_in(bars[number - first - 1], keys)
+            if bar.says_meter or changes:
+                _add_attributes(measure, part, bar, page, changes)
             if part is parts[0]:
                 _add_tempi(measure, bar, tempi, page)
             add_bar(measure, part, bar, page)
         add(add(measure, "barline", location="right"), "bar-style", "light-heavy")
 
 
-def _add_attributes(measure: Element, part: Part, bar: Bar, page: Page) -> None:
+def _key_in(bar: Bar, keys: Sequence[tuple[int, int]]) -> int:
+    """Return the sharps of a bar: those of the last key signature that begins before its end."""
+    return [sharps for tick, sharps in keys if tick < max(bar.end, 1)][-1]
+
+
+def _add_attributes(
+    measure: Element, part: Part, bar: Bar, page: Page, changes_key: bool = False
+) -> None:
     attributes = add(measure, "attributes")
     if bar.start == 0:
         add(attributes, "divisions", QUARTER // page.division)
+    if bar.start == 0 or changes_key:
         add(add(attributes, "key"), "fifths", page.sharps)
-    time = add(attributes, "time")
-    add(time, "beats", bar.meter.beats)
-    add(time, "beat-type", bar.meter.value)
+    if bar.says_meter:
+        time = add(attributes, "time")
+        add(time, "beats", bar.meter.beats)
+        add(time, "beat-type", bar.meter.value)
     if bar.start > 0:
         return
     if len(part.clefs) > 1:
