@@ -54,9 +54,10 @@ FEW_REASONS = 3  # how many of the pieces that are left out are named
 
 # The fields of a score that neither layout can hold and the manifest keeps.
 ABOUT = (
-    "timing", "title", "key_signature", "tempi", "metres", "upbeat", "fermatas", "parts",
+    "timing", "title", "key_signature", "key_changes", "tempi", "metres", "upbeat", "fermatas",
+    "parts", "pedals",
 )  # fmt: skip
-UNHEARD = ("title", "tempi", "parts")  # of them, what no training reads
+UNHEARD = ("title", "key_changes", "tempi", "parts", "pedals")  # of them, what no training reads
 
 Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
 
