@@ -26,7 +26,8 @@ if __name__ == "__main__":
 
 from bach_tf.corpora.preparation.prepared import MANIFEST, read_manifest
 from bach_tf.learning import make_batches, make_codec, prepare_corpus
-from bach_tf.learning.pipeline import TrainingBatches, load_split
+from bach_tf.learning.pipeline import TrainingBatches
+from bach_tf.learning.windows import load_split
 from bach_tf.recipes import PRESETS, changed
 from benchmarks.machine import describe_machine, measured_apart, peak_memory_mb
 

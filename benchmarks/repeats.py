@@ -26,8 +26,8 @@ import tensorflow as tf
 from bach_tf._basics.choices import choose
 from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run, find_run, load_trained_run
+from bach_tf.learning.windows import load_split
 from bach_tf.models import repeats
 
 LAGS = np.arange(4, 193, 4, dtype=np.int32)  # steps

@@ -10,17 +10,17 @@ from torch.nn import functional
 from bach_tf.codecs import SatbCodec
 from bach_tf.codecs.base import PAD, START
 from bach_tf.models import Chorale
-from bach_tf.models.chorale import (
+from bach_tf.models.chorale import STEPS_PER_LAG
+from bach_tf.models.intervals import CLASSES, LOWER, UNKNOWN, UPPER
+from bach_tf.models.repeats import FARTHEST, LONGEST
+from bach_tf.models.voice_writer import (
     CANDIDATES,
     KINDS,
     PAIRS,
     PROPOSED,
-    STEPS_PER_LAG,
     VOICES,
     VoiceWriter,
 )
-from bach_tf.models.intervals import CLASSES, LOWER, UNKNOWN, UPPER
-from bach_tf.models.repeats import FARTHEST, LONGEST
 from benchmarks.torch_models import TorchBlock, copy, copy_dense
 
 

@@ -19,12 +19,14 @@ from bach_tf.codecs.base import (
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Part, Score
 
+NATURAL_ORDER = (0, 1, 2, 3)
 VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
 PITCH = Whole(LOWEST_PITCH, HIGHEST_PITCH)
+ORDER = Several(Whole(0, 3), len(VOICES), len(VOICES))
 
 
 class SatbCodec(Codec):
-    """Four-part music: soprano, alto, tenor and bass of each step in turn.
+    """Four-part music: the voices of each step in turn, from the soprano down or in another order.
 
     A piece of `T` steps is `1 + 4 T + 1` tokens: start, the four voices of each step, end.
 
@@ -34,10 +36,12 @@ class SatbCodec(Codec):
     Args:
         lowest: the lowest pitch with an id (MIDI number, 21..108).
         highest: the highest.
-        ranges: lowest and highest pitch of each voice that a new piece may have; all when `None`.
+        ranges: lowest and highest pitch of each voice that a new piece may have, from the soprano
+            down; all when `None`.
+        order: which voice each token of a step is, 0 for the soprano.
 
     Raises:
-        ValueError: bounds outside 21..108, or in the wrong order.
+        ValueError: bounds outside 21..108, or in the wrong order; or an order that is none.
 
     Example:
         >>> codec = SatbCodec(lowest=36, highest=81)
@@ -49,12 +53,14 @@ class SatbCodec(Codec):
         "lowest": PITCH,
         "highest": PITCH,
         "ranges": Several(Pair(PITCH, PITCH), len(VOICES), len(VOICES), optional=True),
+        "order": ORDER,
     }
     NEEDED = ()
+    ENCODING = {"order": ORDER}
 
     SILENT, FIRST_PITCH = 3, 4
     unknown = None
-    voice_names = part_names = VOICES
+    part_names = VOICES
     step_name = "sixteenth"
     steps_per_quarter = STEPS_PER_QUARTER
     steps_per_bar = 4 * STEPS_PER_QUARTER
@@ -64,7 +70,12 @@ class SatbCodec(Codec):
         lowest: int = LOWEST_PITCH,
         highest: int = HIGHEST_PITCH,
         ranges: Sequence[Sequence[int]] | None = None,
+        order: Sequence[int] = NATURAL_ORDER,
     ):
+        if sorted(order) != list(NATURAL_ORDER):
+            raise ValueError(f"`order` must hold 0, 1, 2 and 3, each once. Received: {order}")
+        self.order = [int(voice) for voice in order]
+        self.voice_names = tuple(VOICES[voice] for voice in self.order)
         notes = notes_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
         super().__init__([REST, *notes])
         self.lowest = int(lowest)
@@ -72,13 +83,19 @@ class SatbCodec(Codec):
         self.ranges = None if ranges is None else [[int(low), int(high)] for low, high in ranges]
         if self.ranges is not None:
             pitches = np.arange(self.vocab_size) - self.FIRST_PITCH + self.lowest  # (V,)
-            low, high = np.array(self.ranges).T[:, :, None]  # (4, 1) each
+            low, high = np.array(self.ranges)[self.order].T[:, :, None]  # (4, 1) each
             beyond = (pitches < low) | (pitches > high)  # (4, V)
             beyond[:, : self.FIRST_PITCH] = False
             self.may_write = self.may_follow & ~beyond
 
     @classmethod
-    def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> SatbCodec:
+    def fit(
+        cls,
+        scores: Sequence[Score],
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        order: Sequence[int] = NATURAL_ORDER,
+    ) -> SatbCodec:
         """Return a codec for the range of the training split, as far as 21..108 reaches.
 
         New pieces keep to the range of each voice as it is before transposition: a model draws a
@@ -87,9 +104,10 @@ class SatbCodec(Codec):
         Args:
             scores: of the training split.
             transpose: the lowest and the highest shift, in semitones.
+            order: which voice each token of a step is.
 
         Raises:
-            ValueError: no note.
+            ValueError: no note, or an order that is none.
         """
         codec = cls.for_range(*pitch_range(pitches_of(scores), transpose))
         voices = [
@@ -99,7 +117,7 @@ class SatbCodec(Codec):
             [voice.min(), voice.max()] if voice.size else [codec.lowest, codec.highest]
             for voice in voices
         ]
-        return cls(codec.lowest, codec.highest, ranges)
+        return cls(codec.lowest, codec.highest, ranges, order)
 
     @classmethod
     def for_range(cls, lowest: int, highest: int) -> SatbCodec:
@@ -131,7 +149,7 @@ class SatbCodec(Codec):
                 f"Received: {grid[step, voice]} ({VOICES[voice]}, step {step}"
                 f"{', ' + score.title if score.title else ''})"
             )
-        return self._piece(ids.reshape(-1))
+        return self._piece(ids[:, self.order].reshape(-1))
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids that a model may emit.
@@ -148,13 +166,16 @@ class SatbCodec(Codec):
         music = self._music(ids)
         missing = np.full(-music.size % len(VOICES), self.SILENT)
         steps = np.concatenate([music, missing]).reshape(-1, len(VOICES))  # (T, 4)
+        steps = steps[:, np.argsort(self.order)]
         pitches = steps - self.FIRST_PITCH + self.lowest
         grid = np.where(steps == self.SILENT, SILENCE, pitches)
         return Score.from_grid(grid, velocity=VELOCITIES, parts=map(Part, self.part_names))
 
     def to_config(self) -> dict:
         """Return the arguments that make this codec again."""
-        return {"lowest": self.lowest, "highest": self.highest, "ranges": self.ranges}
+        config = {"lowest": self.lowest, "highest": self.highest, "ranges": self.ranges}
+        natural = self.order == list(NATURAL_ORDER)
+        return config if natural else {**config, "order": self.order}
 
     def _move(self, row: np.ndarray, shift: int) -> None:
         move_block(row, slice(self.FIRST_PITCH, self.vocab_size), shift)

@@ -193,7 +193,7 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     """
     # Imported here, since the pipeline takes its time to import.
     from bach_tf.learning import prepare_corpus
-    from bach_tf.learning.pipeline import load_split
+    from bach_tf.learning.windows import load_split
 
     pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
     numbers = np.random.default_rng(seed % 2**32)

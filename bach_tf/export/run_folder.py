@@ -11,6 +11,7 @@ import numpy as np
 
 from bach_tf._basics.replacing import sha256_of
 from bach_tf.export.inference import check_logits
+from bach_tf.learning.memory_files import MEMORY
 from bach_tf.learning.runs import CODEC, HISTORY, PRESET, WEIGHTS, Run, load_run
 from bach_tf.learning.weight_files import keep_checksum
 from bach_tf.recipes import changed
@@ -33,7 +34,7 @@ def write_run(run: Run, folder: Path) -> str:
     """
     small = folder / FOLDER
     small.mkdir()
-    for name in (CODEC, HISTORY):
+    for name in (CODEC, HISTORY, MEMORY):
         if (run.folder / name).exists():
             shutil.copy(run.folder / name, small / name)
     preset = changed(run.preset, data_dir=None)  # which names a folder of this machine

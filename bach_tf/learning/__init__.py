@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "make_batches": "data",
+    "make_batches": "batches",
     "make_codec": "data",
-    "measured_batches": "data",
+    "measured_batches": "batches",
     "prepare_corpus": "data",
-    "training_batches": "data",
+    "training_batches": "batches",
     "Outcome": "fitting",
     "fit": "fitting",
     "read_outcome": "fitting",

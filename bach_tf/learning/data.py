@@ -1,26 +1,16 @@
-"""The data that a preset is trained and evaluated on."""
+"""What a preset makes of its corpus: the codec, the memory and the windows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from bach_tf._basics.choices import choose
 from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora import CORPORA, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.learning.pipeline import (
-    Pieces,
-    TrainingBatches,
-    Windowing,
-    evaluation_batches,
-    last_step_batches,
-    load_all,
-    load_split,
-    split_windows,
-)
+from bach_tf.learning.windows import Pieces, Windowing, load_split
 from bach_tf.models import MODELS
 from bach_tf.recipes import Preset
 
@@ -50,6 +40,61 @@ def make_codec(preset: Preset, corpus: Path) -> Codec:
     return codec.fit(scores, transpose=preset.music.transpose, **preset.music.encoding)
 
 
+def make_memory(preset: Preset, codec: Codec, corpus: Path) -> str:
+    """Return the training split as the text of a memory; "" where the preset wants none.
+
+    Raises:
+        ValueError: windows are split, so that what is held out would be remembered.
+    """
+    if not preset.model.settings.get("memory"):
+        return ""
+    if preset.training.split != "pieces":
+        raise ValueError(
+            "A memory of the training split needs split=pieces: windows that are held out would "
+            f"stand in it. Received: split={preset.training.split}"
+        )
+    from bach_tf.models.memory import Memory
+
+    pieces = load_split(corpus, "train", codec).arrays()
+    return Memory([ids[1:-1].reshape(-1, len(codec.may_follow)) for ids in pieces]).to_text()
+
+
+def in_other_pieces(memory: str) -> list[np.ndarray] | None:
+    """Return what a memory of the training split holds for each of its steps, itself left out.
+
+    Args:
+        memory: the text of a `Memory`; "" for none.
+
+    Returns:
+        of each piece, int32 `(T + 1, 4, 3)`, as `Memory.in_other_pieces` does; `None` for none.
+    """
+    if not memory:
+        return None
+    from bach_tf.models.memory import remembered
+
+    return remembered(memory).in_other_pieces()
+
+
+def in_this_memory(memory: str, pieces: Pieces, tokens_per_step: int) -> list[np.ndarray] | None:
+    """Return what a memory holds for each step of pieces that are not in it.
+
+    Args:
+        memory: the text of a `Memory`; "" for none.
+        pieces: of another split.
+        tokens_per_step: of the codec.
+
+    Returns:
+        of each piece, int32 `(T + 1, 4, 3)`; `None` without a memory.
+    """
+    if not memory:
+        return None
+    from bach_tf.models.memory import remembered
+
+    return remembered(memory).found_for(
+        [ids[1:-1].reshape(-1, tokens_per_step) for ids in pieces.arrays()]
+    )
+
+
 def make_windowing(preset: Preset) -> Windowing:
     """Return how a preset's training pieces become batches.
 
@@ -77,6 +122,12 @@ def check_model(preset: Preset, codec: Codec) -> None:
             f"four voices. Received: the codec {preset.music.codec!r}, whose steps have {tokens}. "
             "Choose another --model or another --corpus."
         )
+    order = preset.model.settings.get("order")
+    if order is not None and list(order) != list(getattr(codec, "order", ())):
+        raise ValueError(
+            "`model.order` must be the order of the codec's voices, `encoding.order`. Received: "
+            f"{list(order)} and {getattr(codec, 'order', None)}"
+        )
     stride, period = preset.music.stride * tokens, preset.model.period
     if stride % period:
         raise ValueError(
@@ -84,45 +135,3 @@ def check_model(preset: Preset, codec: Codec) -> None:
             f"stride={preset.music.stride}, which are {stride} tokens, and model.period={period}. "
             "Choose another stride, or a period that divides it."
         )
-
-
-def make_batches(
-    preset: Preset, pieces: Pieces, codec: Codec, keep: np.ndarray | None = None
-) -> TrainingBatches:
-    """Return the training batches that a preset asks for, of all windows or of some.
-
-    Raises:
-        ValueError: no piece, or as `make_windowing`.
-    """
-    return TrainingBatches(
-        pieces, codec, make_windowing(preset), seed=preset.training.seed, keep=keep
-    )
-
-
-def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> tf.data.Dataset:
-    """Return the batches of an evaluation: pieces of a split, or windows where those are split.
-
-    Raises:
-        ValueError: nothing to measure, or a piece that the codec cannot hold.
-    """
-    if preset.training.split == "windows":
-        pieces, windowing = load_all(corpus, codec), make_windowing(preset)
-        windows = split_windows(pieces, codec, windowing, preset.training.seed)[split]
-        return last_step_batches(pieces, codec, windowing, windows)
-    pieces = load_split(corpus, split, codec)
-    if not len(pieces):
-        raise ValueError(f"Expected at least one piece in the split {split!r}. Received: none")
-    return evaluation_batches(pieces, codec, preset.training.evaluation_batch, preset.music.context)
-
-
-def training_batches(preset: Preset, codec: Codec, corpus: Path) -> TrainingBatches:
-    """Return the batches of the training split of a prepared corpus.
-
-    Raises:
-        ValueError: as `make_batches`, or a piece that the codec cannot hold.
-    """
-    if preset.training.split == "windows":
-        pieces = load_all(corpus, codec)
-        windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)
-        return make_batches(preset, pieces, codec, windows["train"])
-    return make_batches(preset, load_split(corpus, "train", codec), codec)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.lazy import load
+from bach_tf.learning.batches import measured_batches, training_batches
 from bach_tf.learning.callbacks import (
     ReseedDropout,
     StopOnNaN,
@@ -23,10 +24,9 @@ from bach_tf.learning.corpus_record import check_corpus, keep_corpus
 from bach_tf.learning.data import (
     check_model,
     make_codec,
+    make_memory,
     make_windowing,
-    measured_batches,
     prepare_corpus,
-    training_batches,
 )
 from bach_tf.learning.disk import full_disk_named
 from bach_tf.learning.history import HistoryFile, read_history
@@ -41,6 +41,7 @@ from bach_tf.learning.runs import (
     Run,
     build_model,
     create_run,
+    load_memory,
     load_settings,
     load_weights,
     replace_preset,
@@ -90,7 +91,7 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
     check_model(preset, codec)
-    run = create_run(preset, codec, name)
+    run = create_run(preset, codec, name, memory=make_memory(preset, codec, corpus))
     keep_corpus(run.folder, corpus)
     return run, corpus
 
@@ -113,7 +114,8 @@ def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
         # The checkpoint has the weights; without one they are drawn again from the seed.
-        run = Run(folder, preset, codec, build_model(preset, codec))
+        memory = load_memory(folder, preset)
+        run = Run(folder, preset, codec, build_model(preset, codec, memory), memory)
         return replace(run, preset=longer), corpus
 
 
@@ -130,7 +132,7 @@ def train(
         ValueError: another corpus than the run began with, or as `fit`.
     """
     check_corpus(run.folder, corpus)
-    batches = training_batches(run.preset, run.codec, corpus)
+    batches = training_batches(run.preset, run.codec, corpus, run.memory)
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
     return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
 
@@ -215,6 +217,7 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
             TokenMean(hits, "accuracy"),
         ],
     )
+    model.optimizer.exclude_from_weight_decay(var_list=model.undecayed())
     # At once, not in the first batch: a checkpoint holds its variables from the start.
     model.optimizer.build(model.trainable_variables)
 

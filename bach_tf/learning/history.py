@@ -28,10 +28,21 @@ class HistoryFile(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         assert logs is not None  # Keras gives them
-        lines = _lines(self.path) or [_as_csv(["epoch", *sorted(logs)])]
-        row = {"epoch": epoch, **logs}
-        cells = [row.get(name, NO_VALUE) for name in next(csv.reader(lines[:1]))]
-        _write(self.path, [*lines, _as_csv(cells)])
+        append_row(self.path, epoch, logs)
+
+
+def append_row(path: Path, epoch: int, values: dict[str, float]) -> None:
+    """Add the row of an epoch to a history; the file is replaced as a whole.
+
+    Args:
+        path: of the CSV file; made where there is none.
+        epoch: counted from 0.
+        values: what the epoch has come to, by name.
+    """
+    lines = _lines(path) or [_as_csv(["epoch", *sorted(values)])]
+    row = {"epoch": epoch, **values}
+    cells = [row.get(name, NO_VALUE) for name in next(csv.reader(lines[:1]))]
+    _write(path, [*lines, _as_csv(cells)])
 
 
 def drop_later_rows(path: Path, epochs: int) -> None:

@@ -4,6 +4,7 @@ tb_logs/NAME/
   preset.json          every setting
   codec.json           which codec, and its arguments
   model.weights.h5     the weights of the best epoch
+  memory.npz           the training split, where the model looks things up in it
   checksums.json       the SHA-256 of the weights
   corpus.json          the hashes of the corpus
   history.csv          a row for each epoch
@@ -18,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from bach_tf._basics.messages import printable, shorten
 from bach_tf._basics.replacing import replace_json
 from bach_tf._basics.settings import Text
 from bach_tf.codecs import Codec
+from bach_tf.learning.memory_files import MEMORY, read_memory, write_memory
 from bach_tf.learning.run_files import CODEC, PRESET, read_settings
 from bach_tf.learning.seeds import weights_drawn_from
 from bach_tf.learning.weight_files import read_weights, write_weights
@@ -59,15 +61,19 @@ class Run:
         preset: its settings.
         codec: scores to ids and back.
         model: with the weights of the best epoch, or fresh ones where there are none yet.
+        memory: the text of what the model looks things up in; "" where it does not.
     """
 
     folder: Path
     preset: Preset
     codec: Codec
     model: NextTokenModel
+    memory: str = field(default="", repr=False)
 
 
-def create_run(preset: Preset, codec: Codec, name: str | None = None, runs: Path = RUNS) -> Run:
+def create_run(
+    preset: Preset, codec: Codec, name: str | None = None, runs: Path = RUNS, memory: str = ""
+) -> Run:
     """Make a run folder with fresh weights.
 
     Args:
@@ -75,22 +81,25 @@ def create_run(preset: Preset, codec: Codec, name: str | None = None, runs: Path
         codec: made for the corpus.
         name: of the folder; the recipe and the time when `None`.
         runs: the folder of all runs.
+        memory: the text of what the model looks things up in, if it does.
 
     Raises:
         ValueError: the folder exists already, or the name is not one.
     """
     if name is not None:
         check_run_name(name, runs)
-    model = build_model(preset, codec)
+    model = build_model(preset, codec, memory)
     base = name or preset.recipe or preset.model.architecture
     folder = _make_folder(runs, base, dated=name is None)
     try:
+        if memory:
+            write_memory(folder / MEMORY, memory)
         replace_json(folder / CODEC, {"name": preset.music.codec, **codec.to_config()})
         replace_json(folder / PRESET, preset.to_config())
     except BaseException:  # a full disk: half a run would not open
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return Run(folder, preset, codec, model)
+    return Run(folder, preset, codec, model, memory)
 
 
 def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
@@ -127,10 +136,20 @@ def load_run(folder: Path) -> Run:
     trained = (folder / WEIGHTS).exists()
     if trained:
         _check_fits(folder, preset, codec)
-    run = Run(folder, preset, codec, build_model(preset, codec))
+    memory = load_memory(folder, preset)
+    run = Run(folder, preset, codec, build_model(preset, codec, memory), memory)
     if trained:
         load_weights(run)
     return run
+
+
+def load_memory(folder: Path, preset: Preset) -> str:
+    """Return the text of what a run's model looks things up in; "" where it does not.
+
+    Raises:
+        ValueError: there is none where there should be one, or it is damaged.
+    """
+    return read_memory(folder / MEMORY) if preset.model.settings.get("memory") else ""
 
 
 def _check_fits(folder: Path, preset: Preset, codec) -> None:
@@ -297,7 +316,9 @@ def load_weights(run: Run) -> None:
         ValueError: the file is damaged, of another model, or holds NaN.
     """
     # A compiled model would look for its optimiser in the file.
-    bare = build_model(run.preset, run.codec) if run.model.compiled else run.model
+    bare = run.model
+    if run.model.compiled:
+        bare = build_model(run.preset, run.codec, run.memory)
     try:
         read_weights(bare, run.folder / WEIGHTS)
     except ValueError as error:
@@ -320,20 +341,28 @@ def save_weights(run: Run) -> None:
     # Of a model without the optimiser, whose state is twice as large as the weights.
     bare = run.model
     if run.model.compiled:
-        bare = build_model(run.preset, run.codec)
+        bare = build_model(run.preset, run.codec, run.memory)
         bare.set_weights(run.model.get_weights())
     write_weights(bare, run.folder / WEIGHTS)
 
 
-def build_model(preset: Preset, codec: Codec) -> NextTokenModel:
+def build_model(preset: Preset, codec: Codec, memory: str = "") -> NextTokenModel:
     """Return the model of a preset with fresh weights, which are drawn from its seed.
+
+    Args:
+        preset: its settings.
+        codec: says how many ids there are.
+        memory: the text of what the model looks things up in, where the preset wants that.
 
     Raises:
         ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
     """
     check_size(preset.model.architecture, preset.model.settings, codec.vocab_size)
     kind = choose(MODELS, preset.model.architecture, "model").load()
+    settings = dict(preset.model.settings)
+    if "memory" in settings:  # whether there is one; what it holds is no setting
+        settings["memory"] = memory if settings["memory"] else None
     with weights_drawn_from(preset.training.seed):
-        model = kind(codec.vocab_size, **preset.model.settings)
+        model = kind(codec.vocab_size, **settings)
         model.build((1, 2))
     return model

@@ -16,8 +16,8 @@ from bach_tf.codecs import Codec
 from bach_tf.composing.generation import generate
 from bach_tf.corpora import read_prepared, read_split
 from bach_tf.learning import measured_batches
-from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.runs import Run
+from bach_tf.learning.windows import load_split
 from bach_tf.measuring import counterpoint
 from bach_tf.measuring.bars import Bars, bars_of, steps_of_bars
 from bach_tf.measuring.breakdown import Breakdown, break_down, format_breakdowns

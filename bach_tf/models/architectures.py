@@ -123,6 +123,10 @@ MODELS: dict[str, Architecture] = {
             "dropout": DROPOUT,
             "decoder_dropout": DROPOUT,
             "note_dropout": DROPOUT,
+            "moved_notes": DROPOUT,
+            "order": Several(Whole(0, 3), 4, 4),
+            "rules": Flag(),
+            "memory": Flag(),
         },
         tiny={
             "layers": 1,

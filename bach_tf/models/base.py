@@ -55,6 +55,10 @@ class NextTokenModel(keras.Model):
         """Make the weights; Keras would try it with ids that are no whole numbers."""
         self.build((1, 2))
 
+    def undecayed(self) -> list[keras.Variable]:
+        """Return the weights that weight decay leaves as they are: none, unless a model says so."""
+        return []
+
     @abstractmethod
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
         """Return the logits of the id after each of `ids`.

@@ -14,6 +14,7 @@ CLASSES = 12  # of pitches and of intervals
 UNKNOWN = CLASSES  # the interval of a rest
 # Each voice with those above it.
 UPPER, LOWER = np.triu_indices(VOICES, 1)
+ALL_PAIRS = np.arange(len(UPPER))
 
 
 class IntervalScores(keras.layers.Layer):
@@ -53,20 +54,36 @@ class IntervalScores(keras.layers.Layer):
             shape=(len(UPPER), 2, CLASSES + 1, CLASSES), initializer="zeros", name="motions"
         )
 
-    def call(self, last: Tensor, chords: Tensor, table: Tensor | None = None) -> Tensor:
+    def call(self, last: Tensor, chords: Tensor) -> Tensor:
         """Return the scores `(B, N, 4, V)`.
 
         Args:
             last: int32 `(B, N, 4)`, the notes of the step before.
             chords: int32 `(B, N, 4)`, the notes of this one; a voice sees those above it.
-            table: what `table` returns, where many steps are scored one by one.
         """
-        table = self.table() if table is None else table
         steps, vocab_size = ops.shape(last)[1], len(self.sounds)
+        scores = ops.matmul(self._both(last, chords), self.table())
+        scores = ops.reshape(scores, (-1, steps, VOICES, vocab_size))
+        return scores + ops.matmul(self._motion_scores(last, chords, ALL_PAIRS), self.members)
+
+    def one(self, voice: int, last: Tensor, chords: Tensor, table: Tensor) -> Tensor:
+        """Return the scores of one voice, `(B, N, 1, V)`, with its part of `tables`."""
+        scores = ops.matmul(self._both(last, chords), table)[:, :, None]
+        pairs = np.flatnonzero(voice == LOWER)
+        if not len(pairs):
+            return scores
+        motions = self._motion_scores(last, chords, pairs)[:, :, voice : voice + 1]
+        return scores + ops.matmul(motions, self.members)
+
+    def tables(self) -> tuple[Tensor, ...]:
+        """Return the columns of `table` that are each voice's: `(7 V, V)`."""
+        return tuple(ops.split(self.table(), VOICES, axis=1))
+
+    def _both(self, last, chords):
+        """Return which notes stand before and above: `(B, N, 7 V)` of zeros and ones."""
         both = ops.concatenate([last, chords[..., :-1]], axis=-1)  # (B, N, 7)
-        both = ops.reshape(ops.one_hot(both, vocab_size), (-1, steps, both.shape[-1] * vocab_size))
-        scores = ops.reshape(ops.matmul(both, table), (-1, steps, VOICES, vocab_size))
-        return scores + ops.matmul(self._motion_scores(last, chords), self.members)
+        shape = (-1, ops.shape(last)[1], both.shape[-1] * len(self.sounds))
+        return ops.reshape(ops.one_hot(both, len(self.sounds)), shape)
 
     def table(self) -> Tensor:
         """Return what each note before and above says of each note: `(7 V, 4 V)`."""
@@ -81,19 +98,22 @@ class IntervalScores(keras.layers.Layer):
         rows += [[pairs.get((u, v), nothing) for v in range(VOICES)] for u in range(VOICES - 1)]
         return ops.concatenate([ops.concatenate(row, axis=1) for row in rows], axis=0)
 
-    def _motion_scores(self, last, chords):
-        """Return what the motion of the voices above says of each pitch class: `(B, N, 4, 12)`."""
-        before, above = ops.take(last, LOWER, axis=-1), ops.take(last, UPPER, axis=-1)
-        now = ops.take(chords, UPPER, axis=-1)  # (B, N, 6)
+    def _motion_scores(self, last, chords, pairs):
+        """Return what the motion of voices above says of each pitch class: `(B, N, 4, 12)`."""
+        lower, upper = LOWER[pairs], UPPER[pairs]
+        before, above = ops.take(last, lower, axis=-1), ops.take(last, upper, axis=-1)
+        now = ops.take(chords, upper, axis=-1)  # (B, N, pairs)
         known = (before >= self.first) & (above >= self.first)
         interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
         moved = ops.cast(ops.not_equal(now, above), "int32")
-        rows = ops.add(np.arange(len(UPPER), dtype=np.int32) * 2, moved) * (CLASSES + 1) + interval
-        scores = ops.take(ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0)  # (B, N, 6, 12)
+        rows = ops.add((pairs * 2).astype(np.int32), moved) * (CLASSES + 1) + interval
+        scores = ops.take(
+            ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0
+        )  # (B, N, pairs, 12)
         # From intervals to the pitch classes that make them with the note above.
         distances = ops.expand_dims(now, -1) - self.first
         turned = ops.subtract(np.arange(CLASSES, dtype=np.int32), distances) % CLASSES
         scores = ops.take_along_axis(scores, turned, axis=-1)
         scores = scores * ops.expand_dims(ops.cast(now >= self.first, scores.dtype), -1)
-        sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, 6)
+        sums = np.equal(lower, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, pairs)
         return ops.einsum("vp,bnpc->bnvc", sums, scores)

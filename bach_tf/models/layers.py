@@ -57,6 +57,40 @@ def _kept(shape, rate: float, seed_generator):
     return keras.random.uniform(shape, seed=seed_generator) >= rate
 
 
+class MovedNotes(keras.layers.Layer):
+    """Move some of the notes by a few semitones, so that a model does not trust each one it reads.
+
+    Args:
+        rate: share of the notes that are moved.
+        lowest: the first id of a pitch; pitches stand in order.
+        vocab_size: number of ids, of which pitches are the last.
+        semitones: by how many at most, up or down.
+
+    Example:
+        >>> MovedNotes(0.0, lowest=4, vocab_size=20)(ops.ones((1, 2, 4), "int32")).shape[1]
+        2
+    """
+
+    def __init__(self, rate: float, lowest: int, vocab_size: int, semitones: int = 4):
+        super().__init__()
+        if not 0 <= rate <= 1:
+            raise ValueError(f"`rate` must be in 0..1. Received: {rate}")
+        self.rate, self.lowest, self.highest = rate, lowest, vocab_size - 1
+        self.semitones = semitones
+        self.seed_generator = keras.random.SeedGenerator() if rate else None
+
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:
+        """Return the ids, in training with some pitches moved: int32 of their shape."""
+        if not training or not self.rate:
+            return ids
+        # One number for both: the share that is moved is dealt out to the distances.
+        ways = 2 * self.semitones + 1
+        drawn = keras.random.uniform(ops.shape(ids), seed=self.seed_generator)
+        jump = ops.cast(drawn * (ways / self.rate), "int32") - self.semitones
+        jump = ops.where((drawn < self.rate) & (ids >= self.lowest), jump, 0)
+        return ops.where(jump != 0, ops.clip(ids + jump, self.lowest, self.highest), ids)
+
+
 def gelu(x: Tensor) -> Tensor:
     """Return `0.5 x (1 + tanh(c (x + 0.044715 x^3)))`, with fewer operations than are written here.
 

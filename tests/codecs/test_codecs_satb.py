@@ -149,3 +149,26 @@ def test_bounds_of_the_pitches(bounds):
     message = rf"in 21\.\.108, in order\. Received: lowest={lowest}, highest={highest}"
     with pytest.raises(ValueError, match=message):
         SatbCodec(lowest, highest)
+
+
+def test_voices_may_stand_in_another_order():
+    codec = SatbCodec(
+        lowest=36, highest=81, ranges=[[60, 81], [52, 74], [46, 69], [36, 66]], order=[0, 3, 1, 2]
+    )
+    grid = [[67, 62, 59, 43], [67, 60, 55, 0]]
+    parts = map(Part, codec.part_names)
+    score = Score.from_grid(grid, velocity=VELOCITIES, parts=parts)
+    assert codec.encode(score).tolist() == [1, 35, 11, 30, 27, 35, 3, 28, 23, 2]
+    assert codec.decode(codec.encode(score)) == score
+    assert codec.voice_names == ("soprano", "bass", "alto", "tenor")
+    assert [codec.voice_names[v] for v in codec.voice_of([0, 1, 6])] == ["soprano", "bass", "alto"]
+    assert codec.may_write[1, 4]  # the bass may sing C2
+    assert not codec.may_write[0, 4]
+    again = SatbCodec.from_config(codec.to_config())
+    assert again.order == [0, 3, 1, 2]
+    assert "order" not in SatbCodec(lowest=36, highest=81).to_config()
+
+
+def test_an_order_of_voices_that_is_none():
+    with pytest.raises(ValueError, match="`order` must hold 0, 1, 2 and 3, each once"):
+        SatbCodec(lowest=36, highest=81, order=[0, 1, 2])

@@ -19,7 +19,7 @@ from bach_tf.formats.piano_roll import COLOURS
 from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, frequencies
 from bach_tf.learning import runs
-from bach_tf.learning.pipeline import Pieces, load_split
+from bach_tf.learning.windows import Pieces, load_split
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.recipes.changes import shrunk
 from bach_tf.score import Part, Score
@@ -163,7 +163,7 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
     piece = trained_run.codec.encode(Score.from_grid(chords))
     monkeypatch.setattr("bach_tf.learning.prepare_corpus", lambda preset: None)
     monkeypatch.setattr(
-        "bach_tf.learning.pipeline.load_split", lambda *_: Pieces.from_arrays([piece])
+        "bach_tf.learning.windows.load_split", lambda *_: Pieces.from_arrays([piece])
     )
     model = {**PRESETS["transformer"].model.settings, "period": period}
     preset = changed(trained_run.preset, architecture="transformer", model=model)

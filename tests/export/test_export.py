@@ -33,8 +33,9 @@ from bach_tf.export.exporting import export_run
 from bach_tf.export.inference import TOLERANCE, check_logits, without_dropout
 from bach_tf.export.tokens import describe_tokens
 from bach_tf.formats.midi import read_midi
-from bach_tf.learning.pipeline import Pieces, evaluation_batches
+from bach_tf.learning.pipeline import evaluation_batches
 from bach_tf.learning.runs import create_run, load_trained_run, save_weights
+from bach_tf.learning.windows import Pieces
 from bach_tf.measuring.evaluation import evaluate
 from bach_tf.models import MODELS, NextTokenModel
 from bach_tf.recipes import PRESETS, changed

@@ -14,11 +14,13 @@ from bach_tf.codecs import CODECS, PAD, SatbCodec
 from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_prepared, write_prepared
 from bach_tf.formats.grid_csv import write_grid_csv
 from bach_tf.learning.pipeline import (
-    Pieces,
     TrainingBatches,
-    Windowing,
     evaluation_batches,
     last_step_batches,
+)
+from bach_tf.learning.windows import (
+    Pieces,
+    Windowing,
     load_all,
     load_split,
     split_windows,

@@ -18,8 +18,8 @@ from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.learning.callbacks import ReseedDropout, has_bfloat16
 from bach_tf.learning.fitting import compile_model
-from bach_tf.learning.pipeline import load_split
 from bach_tf.learning.rates import RateSchedule
+from bach_tf.learning.windows import load_split
 from bach_tf.measuring import evaluation
 from bach_tf.models import MODELS
 from bach_tf.recipes import PRESETS, changed, on_corpus, shrunk

@@ -12,10 +12,12 @@ from bach_tf.codecs import CODECS, MelodyCodec, SatbCodec
 from bach_tf.corpora import read_split
 from bach_tf.learning import runs
 from bach_tf.learning.pipeline import (
-    Pieces,
-    Windowing,
     evaluation_batches,
     last_step_batches,
+)
+from bach_tf.learning.windows import (
+    Pieces,
+    Windowing,
     load_split,
     split_windows,
 )

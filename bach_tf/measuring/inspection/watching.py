@@ -61,7 +61,7 @@ class Inspection(keras.callbacks.Callback):
             raise ValueError(f"`every` must be at least 1 epoch. Received: {every}")
         self.run = run
         self.every = every
-        self.measured = replace(run, model=build_model(run.preset, run.codec))
+        self.measured = replace(run, model=build_model(run.preset, run.codec, run.memory))
         self.sampler = Sampler(self.measured.model, run.codec)  # compiled at the first sample
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102

@@ -1,0 +1,276 @@
+"""Training with JAX instead of TensorFlow: an epoch is one compiled call, as a GPU likes it.
+
+With the environment variable `KERAS_BACKEND=jax`. The run folder is the same as that of a training
+with TensorFlow and is read by the same commands, but for a checkpoint: such a training begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from jax import numpy as jnp
+
+from bach_tf.codecs import PAD, Codec
+from bach_tf.learning.corpus_record import keep_corpus
+from bach_tf.learning.data import (
+    check_model,
+    in_other_pieces,
+    in_this_memory,
+    make_codec,
+    make_memory,
+    make_windowing,
+    prepare_corpus,
+)
+from bach_tf.learning.history import append_row
+from bach_tf.learning.rates import rate_of_epoch
+from bach_tf.learning.runs import HISTORY, Run, create_run, save_weights
+from bach_tf.learning.windows import (
+    Beside,
+    Pieces,
+    Windowing,
+    allowed_shifts,
+    in_tokens,
+    load_split,
+    window_starts,
+)
+from bach_tf.recipes import Preset
+
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "nadam": keras.optimizers.Nadam,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+Parameters = list[jax.Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """All windows of a split, which fit into the memory of a device.
+
+    Args:
+        ids: int32 `(W, T + 1)`, padded.
+        piece: int64 `(W,)`, of which piece each is.
+        beside: int32 `(W, N, ...)`, what the model is given beside the ids; `None` for nothing.
+    """
+
+    ids: np.ndarray
+    piece: np.ndarray
+    beside: np.ndarray | None
+
+    @classmethod
+    def cut(
+        cls, pieces: Pieces, beside: list[np.ndarray] | None, windowing: Windowing, codec: Codec
+    ) -> Windows:
+        """Return the windows of pieces.
+
+        Args:
+            pieces: of a split.
+            beside: of each piece a row for each step, and one behind it.
+            windowing: sizes of windows, and from one to the next.
+            codec: says how many tokens a step has.
+        """
+        tokens = len(codec.may_follow)
+        length, stride = in_tokens(windowing, codec)
+        starts, piece = window_starts(pieces, length, stride)
+        ids = _rows_from(pieces.ids, starts, pieces.ends[piece], length + 1)
+        if beside is None:
+            return cls(ids, piece, None)
+        rows = Beside(pieces, beside, tokens)
+        first = rows.starts[piece] + (starts - pieces.starts[piece]) // tokens
+        return cls(ids, piece, _rows_from(rows.rows, first, rows.ends[piece], windowing.window))
+
+
+def _rows_from(values: np.ndarray, starts, ends, length: int) -> np.ndarray:
+    """Return `length` values from each start, zeros from each end on: `(W, length, ...)`."""
+    positions = starts[:, None] + np.arange(length)
+    inside = positions < ends[:, None]
+    cut = values[np.where(inside, positions, 0)]
+    return np.where(inside.reshape(*inside.shape, *(1 for _ in values.shape[1:])), cut, 0)
+
+
+def train(preset: Preset, name: str | None = None, *, talk: Callable[[str], None] = print) -> Run:
+    """Train a new run with JAX and return it with its best weights.
+
+    Args:
+        preset: all settings. `split` must be "pieces"; `bfloat16` and `plateau_patience` mean
+            nothing here.
+        name: of the run folder; the recipe and the time when `None`.
+        talk: is given a line for each epoch.
+
+    Raises:
+        ValueError: a corpus that cannot be read, or settings that cannot be.
+    """
+    corpus = prepare_corpus(preset)
+    codec = make_codec(preset, corpus)
+    check_model(preset, codec)
+    memory = make_memory(preset, codec, corpus)
+    run = create_run(preset, codec, name, memory=memory)
+    keep_corpus(run.folder, corpus)
+    pieces = load_split(corpus, "train", codec)
+    windows = Windows.cut(pieces, in_other_pieces(memory), make_windowing(preset), codec)
+    Fit(run, pieces, windows, _held_out(run, corpus), talk).run_epochs()
+    return run
+
+
+def _held_out(run: Run, corpus: Path) -> Windows:
+    """Return the validation split, each piece as one window."""
+    pieces = load_split(corpus, "valid", run.codec)
+    tokens = len(run.codec.may_follow)
+    steps = int((pieces.ends - pieces.starts - 1).max()) // tokens + 1
+    whole = Windowing(window=steps, stride=steps, batch_size=1)
+    return Windows.cut(pieces, in_this_memory(run.memory, pieces, tokens), whole, run.codec)
+
+
+class Fit:
+    """A training in progress.
+
+    Args:
+        run: a fresh one.
+        pieces: of the training split.
+        windows: of them.
+        held_out: what is measured.
+        talk: is given a line for each epoch.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        pieces: Pieces,
+        windows: Windows,
+        held_out: Windows,
+        talk: Callable[[str], None],
+    ):
+        self.run, self.preset, self.talk = run, run.preset, talk
+        self.windows, self.held_out = windows, held_out
+        self.table = run.codec.transposition(make_windowing(self.preset).shifts)  # (S, V)
+        self.allowed = allowed_shifts(pieces, self.table)  # (P, S)
+        training = self.preset.training
+        self.optimizer = OPTIMIZERS[training.optimizer](
+            training.learning_rate,
+            weight_decay=training.weight_decay or None,
+            global_clipnorm=training.clip_norm,
+        )
+        self.optimizer.exclude_from_weight_decay(var_list=run.model.undecayed())
+        self.optimizer.build(run.model.trainable_variables)
+        rate = self.optimizer._learning_rate  # where its value stands among the variables
+        self.rate_at = next(n for n, v in enumerate(self.optimizer.variables) if v is rate)
+
+    def run_epochs(self) -> None:
+        """Train for all epochs; the run has the weights of the best one, in its folder too."""
+        epoch, measure = jax.jit(self._epoch, donate_argnums=0), jax.jit(self._measure)
+        device = jax.device_put(self._data(self.windows))
+        held_out = jax.device_put(self._in_batches(self._data(self.held_out)))
+        state, best = self._first_state(), np.inf
+        for number in range(self.preset.training.epochs):
+            begun = monotonic()
+            rate = self.preset.training.learning_rate * rate_of_epoch(self.preset, number)
+            state, loss = epoch(state, device, *self._order(number), jnp.float32(rate))
+            averages = state[-1]
+            by_token = np.asarray(measure(averages, state[1], held_out))  # (tokens of a step,)
+            nll = float(by_token[0].sum() / by_token[1].sum())
+            row = {"learning_rate": rate, "loss": float(loss), "val_nll": nll}
+            row["seconds"] = monotonic() - begun
+            append_row(self.run.folder / HISTORY, number, row)
+            voices = " ".join(f"{value:.4f}" for value in by_token[0] / by_token[1])
+            self.talk(f"epoch {number + 1}: loss {float(loss):.4f}, val_nll {nll:.4f} ({voices})")
+            if nll < best:
+                best = nll
+                self._keep(averages)
+
+    def _keep(self, parameters: Parameters) -> None:
+        for variable, value in zip(self.run.model.trainable_variables, parameters):
+            variable.assign(value)
+        save_weights(self.run)
+
+    def _first_state(self) -> tuple:
+        model = self.run.model
+        # Copies: what a compiled call is given it may overwrite.
+        weights, fixed, optimizer, averages = (
+            [jnp.array(variable.value) for variable in variables]
+            for variables in (
+                model.trainable_variables,
+                model.non_trainable_variables,
+                self.optimizer.variables,
+                model.trainable_variables,
+            )
+        )
+        return weights, fixed, optimizer, averages
+
+    @staticmethod
+    def _data(windows: Windows) -> tuple:
+        return (windows.ids,) if windows.beside is None else (windows.ids, windows.beside)
+
+    def _in_batches(self, data: tuple) -> tuple:
+        """Return pieces `(P, ...)` as batches `(N, B, ...)`, the last one filled with padding."""
+        size = self.preset.training.evaluation_batch
+        missing = -len(data[0]) % size
+        filled = [np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for part in data]
+        return tuple(part.reshape(-1, size, *part.shape[1:]) for part in filled)
+
+    def _order(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return an epoch's windows, `(updates, B)`, and the row of shifts of each: the same."""
+        draws = np.random.default_rng([self.preset.training.seed, number])
+        order = draws.permutation(len(self.windows.piece))
+        size = self.preset.training.batch_size
+        order = np.resize(order, -(-len(order) // size) * size)  # the last batch is filled up
+        shift = np.where(self.allowed, draws.random(self.allowed.shape), -1).argmax(axis=1)
+        rows = shift[self.windows.piece[order]]
+        return order.reshape(-1, size), rows.reshape(-1, size)
+
+    def _epoch(self, state: tuple, data: tuple, order, shifts, rate) -> tuple[tuple, Any]:
+        """Return the state after an epoch, and its mean loss."""
+        table = jnp.asarray(self.table)
+        rate_at = self.rate_at
+
+        def update(state, rows):
+            weights, fixed, optimizer, averages = state
+            windows, shift = rows
+            ids = jnp.take_along_axis(table[shift], data[0][windows], axis=1)  # (B, T + 1)
+            beside = tuple(part[windows] for part in data[1:])
+            (loss, fixed), slopes = jax.value_and_grad(self._loss, has_aux=True)(
+                weights, fixed, ids, beside
+            )
+            optimizer = [*optimizer[:rate_at], rate, *optimizer[rate_at + 1 :]]
+            weights, optimizer = self.optimizer.stateless_apply(optimizer, slopes, weights)
+            momentum = self.preset.training.average
+            averages = [a + (1 - momentum) * (w - a) for a, w in zip(averages, weights)]
+            return (weights, fixed, optimizer, averages), loss
+
+        state, losses = jax.lax.scan(update, state, (order, shifts))
+        return state, losses.mean()
+
+    def _loss(self, weights, fixed, ids, beside):
+        logits, fixed = self._logits(weights, fixed, ids, beside, training=True)
+        counts = (ids[:, 1:] != PAD).astype(jnp.float32)
+        return (_nats(logits, ids[:, 1:]) * counts).sum() / counts.sum(), fixed
+
+    def _logits(self, weights, fixed, ids, beside, training: bool):
+        inputs = (ids[:, :-1], *beside) if beside else ids[:, :-1]
+        return self.run.model.stateless_call(weights, fixed, inputs, training=training)
+
+    def _measure(self, weights, fixed, data: tuple):
+        """Return nats and counts `(2, tokens of a step)` over the pieces held out."""
+        counted = jnp.asarray(self.run.codec.counted, jnp.float32)
+        tokens = len(self.run.codec.may_follow)
+
+        def measure(batch):
+            ids, *beside = batch
+            logits, _ = self._logits(weights, fixed, ids, beside, training=False)
+            counts = counted[ids[:, 1:]]
+            both = jnp.stack([_nats(logits, ids[:, 1:]) * counts, counts])  # (2, B, T)
+            return jnp.reshape(both, (2, -1, tokens)).sum(axis=1)
+
+        return jax.lax.map(measure, data).sum(axis=0)
+
+
+def _nats(logits, targets):
+    """Return the negative log-likelihood of each target: float32 `(B, T)`."""
+    logs = jax.nn.log_softmax(logits.astype(jnp.float32))
+    return -jnp.take_along_axis(logs, targets[..., None], axis=-1)[..., 0]

@@ -1,0 +1,179 @@
+"""The pieces of a split as ids, and the windows that are cut from them; no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bach_tf.codecs import PAD, Codec
+from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
+from bach_tf.score import Score
+
+WINDOW_FRACTIONS = (0.7, 0.15, 0.15)  # of the windows, where windows are split
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The ids of several pieces, one after the other.
+
+    Args:
+        ids: int32 `(N,)`, all tokens of all pieces.
+        starts: int64 `(P,)`, where in `ids` each piece begins.
+        ends: int64 `(P,)`, where it has ended.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Pieces:
+        """Return the pieces of id arrays `(T,)`, one array a piece."""
+        ends = np.cumsum([len(array) for array in arrays], dtype=np.int64)
+        starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        ids = np.concatenate(arrays) if len(arrays) else np.zeros(0)
+        return cls(ids.astype(np.int32), starts[: len(arrays)], ends)
+
+    def __len__(self) -> int:
+        """Return the number of pieces."""
+        return self.ends.size
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the ids of each piece: int32 `(T,)` each."""
+        return [self.ids[start:end] for start, end in zip(self.starts, self.ends)]
+
+
+def load_split(folder: Path, split: str, codec: Codec) -> Pieces:
+    """Return the pieces of one split of a prepared corpus.
+
+    Raises:
+        ValueError: a piece that the codec cannot hold; the message names its file.
+    """
+    paths, scores = piece_paths(folder, split), read_split(folder, split)
+    return Pieces.from_arrays([_encode(codec, *piece) for piece in zip(paths, scores)])
+
+
+def _encode(codec, path: Path, score: Score) -> np.ndarray:
+    try:
+        return codec.encode(score)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error} Train a new run on this corpus.") from None
+
+
+def load_all(folder: Path, codec: Codec) -> Pieces:
+    """Return the pieces of all splits of a prepared corpus, as `load_split` does."""
+    parts = [load_split(folder, split, codec) for split in SPLITS]
+    return Pieces.from_arrays([ids for part in parts for ids in part.arrays()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windowing:
+    """How pieces become training batches.
+
+    Args:
+        window: steps in a window. A step is as many tokens as the codec's period: four for
+            four voices, one elsewhere.
+        stride: steps from the start of a window to the start of the next; at most `window`.
+        batch_size: windows in a batch.
+        transpose: the lowest and the highest shift, in semitones.
+
+    Raises:
+        ValueError: a size below 1, a gap between windows, or shifts in the wrong order.
+    """
+
+    window: int
+    stride: int
+    batch_size: int
+    transpose: tuple[int, int] = (0, 0)
+
+    def __post_init__(self):
+        for name in ("window", "stride", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+        if self.stride > self.window:
+            raise ValueError(
+                "`stride` must be at most `window`, or tokens between the windows are never "
+                f"seen. Received: stride={self.stride}, window={self.window}"
+            )
+        if not self.transpose[0] <= 0 <= self.transpose[1]:
+            raise ValueError(
+                f"`transpose` must be (low, high) around 0. Received: {self.transpose}"
+            )
+
+    @property
+    def shifts(self) -> range:
+        """The semitones a piece may be moved by."""
+        return range(self.transpose[0], self.transpose[1] + 1)
+
+
+class Beside:
+    """What stands beside the steps of pieces, a row for each step and one behind each piece.
+
+    Args:
+        pieces: of the training split.
+        rows: of each piece, an array `(steps + 1, ...)`.
+        tokens_per_step: of the codec.
+
+    Raises:
+        ValueError: another number of rows than steps.
+    """
+
+    def __init__(self, pieces: Pieces, rows: Sequence[np.ndarray], tokens_per_step: int):
+        lengths = (pieces.ends - pieces.starts - 2) // tokens_per_step + 1
+        if [len(part) for part in rows] != lengths.tolist():
+            raise ValueError(
+                "Expected a row for each step of the training split. The memory of this run is of "
+                "other pieces: the corpus has changed since the run was begun."
+            )
+        self.rows = np.concatenate(rows)
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+
+
+def split_windows(
+    pieces: Pieces, codec: Codec, windowing: Windowing, seed: int
+) -> dict[str, np.ndarray]:
+    """Deal the windows of all pieces out to the splits at random, as some recipes do.
+
+    This is a leak: most tokens of a held-out window stand in windows of the training too. It is
+    here to be compared with figures that were measured in the same way.
+
+    Returns:
+        the numbers of the windows of each split.
+    """
+    starts, _ = window_starts(pieces, *in_tokens(windowing, codec))
+    order = np.random.default_rng(seed).permutation(starts.size)
+    bounds = np.cumsum(np.multiply(WINDOW_FRACTIONS[:-1], starts.size).astype(int))
+    return {split: np.sort(part) for split, part in zip(SPLITS, np.split(order, bounds))}
+
+
+def in_tokens(windowing: Windowing, codec: Codec) -> tuple[int, int]:
+    """Return the length and the stride of the windows in tokens."""
+    tokens_per_step = len(codec.may_follow)
+    return windowing.window * tokens_per_step, windowing.stride * tokens_per_step
+
+
+def window_starts(pieces: Pieces, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first token and the piece of each window, int64 `(W,)` both.
+
+    The last window of a piece is the first one that reaches its last target.
+    """
+    starts, piece = [], []
+    for number, (start, end) in enumerate(zip(pieces.starts, pieces.ends)):
+        beyond_first = max(end - start - 1 - length, 0)
+        offsets = np.arange(-(-beyond_first // stride) + 1) * stride
+        starts.append(start + offsets)
+        piece.append(np.full(offsets.size, number))
+    return np.concatenate(starts).astype(np.int64), np.concatenate(piece).astype(np.int64)
+
+
+def allowed_shifts(pieces: Pieces, table: np.ndarray) -> np.ndarray:
+    """Return which shifts keep each piece in the vocabulary: bool `(P, S)`."""
+    present = np.zeros((len(pieces), table.shape[1]), bool)  # (P, V)
+    for row, start, end in zip(present, pieces.starts, pieces.ends):
+        row[pieces.ids[start:end]] = True
+    leaves = (table == PAD) & (np.arange(table.shape[1]) != PAD)  # (S, V)
+    return ~(present[:, None] & leaves).any(axis=2)

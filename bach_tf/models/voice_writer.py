@@ -1,0 +1,188 @@
+"""The part of the chorale model that writes a step, voice after voice."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from bach_tf.models import repeats
+from bach_tf.models.base import Shape, Tensor
+from bach_tf.models.layers import Dropout, gelu
+
+VOICES = 4
+PROPOSED = 2  # notes that followed where the piece has been alike before
+CANDIDATES = 1 + PROPOSED  # the voice's last note comes first; finds in a memory come last
+KINDS = repeats.LONGEST + 1  # lengths that are told apart, and kinds of finds in the memory
+NATURAL = (0, 1, 2, 3)  # soprano, alto, tenor, bass
+
+
+def pairs_of(candidates: int) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of candidates that may be the same note."""
+    return tuple((a, b) for b in range(candidates) for a in range(b))
+
+
+class VoiceWriter(keras.layers.Layer):
+    """The logits of the four voices of a step, each given those above it.
+
+    Args:
+        vocab_size: number of ids.
+        units: of both hidden layers.
+        dropout: share of their outputs left out.
+        counts: numbers that stand for a length, or for a lag.
+        lags: how many lags there are.
+        found: candidates out of a memory.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        units: int,
+        *,
+        dropout: float,
+        counts: int,
+        lags: int,
+        found: int = 0,
+    ):
+        super().__init__()
+        self.vocab_size, self.units, self.found = vocab_size, units, found
+        self.candidates = CANDIDATES + found
+        self.pairs = pairs_of(self.candidates)
+        self.common = keras.layers.Dense(VOICES * units)
+        self.lengths = keras.layers.Embedding(self.candidates * KINDS, counts)
+        self.lags = keras.layers.Embedding(PROPOSED * lags, counts)
+        self.first_lags = np.arange(PROPOSED, dtype=np.int32) * lags  # a table for each
+        self.first_kinds = np.arange(self.candidates, dtype=np.int32) * KINDS
+        # What a length alone says for its candidate, and a lag for what lies so far back.
+        self.trust = keras.layers.Embedding(
+            self.candidates * KINDS, 1, embeddings_initializer="zeros"
+        )
+        self.trust_lag = keras.layers.Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
+        self.hidden = keras.layers.Dense(units)
+        self.dropouts = [Dropout(dropout) for _ in range(2)]
+        self.logits = keras.layers.Dense(vocab_size)
+        self.raises = keras.layers.Dense(self.candidates)
+
+    def build(self, read_shape: Shape, notes_shape: Shape) -> None:
+        """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
+        numbers = notes_shape[-1]
+        counts = (self.candidates + PROPOSED) * self.lengths.output_dim
+        own = (self.candidates - 1) * numbers + counts + len(self.pairs)
+        fans = read_shape[-1] + 2 * VOICES * numbers + own
+        normal = keras.initializers.RandomNormal(stddev=fans**-0.5)
+        self.common.kernel_initializer = normal
+        self.common.build((*read_shape[:-1], read_shape[-1] + VOICES * numbers))
+        self.above = self.add_weight(
+            shape=(VOICES, numbers, VOICES, self.units), initializer=normal, name="above"
+        )
+        self.own = self.add_weight(shape=(VOICES, own, self.units), initializer=normal, name="own")
+        for layer in (self.lengths, self.lags, self.trust, self.trust_lag):
+            layer.build(notes_shape[:-1])
+        for layer in (self.hidden, self.logits, self.raises):
+            layer.build((*notes_shape[:-1], self.units))
+        # A voice sees the notes of those before it.
+        self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
+
+    def tables(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Return for each voice its weights of the notes before it and of its own candidates."""
+        numbers = self.above.shape[1]
+        return tuple(
+            (ops.reshape(self.above[:v, :, v], (v * numbers, self.units)), self.own[v])
+            for v in range(VOICES)
+        )
+
+    def base(self, read: Tensor, last: Tensor) -> Tensor:
+        """Return what all voices have in common: float32 `(B, N, 4 H)`.
+
+        Args:
+            read: float32 `(B, N, U)`, of the steps before.
+            last: float32 `(B, N, 4, E)`, the embeddings of the step before.
+        """
+        last = ops.reshape(last, (-1, ops.shape(read)[1], VOICES * last.shape[-1]))
+        return self.common(ops.concatenate([read, last], axis=-1))
+
+    def call(
+        self,
+        read: Tensor,
+        notes: Tensor,
+        last: Tensor,
+        proposed: Tensor,
+        ids: Tensor,
+        lengths: Tensor,
+        lags: Tensor,
+        training: bool = False,
+    ) -> Tensor:
+        """Return the logits `(B, N, 4, V)`.
+
+        Args:
+            read: float32 `(B, N, U)`, of the steps before.
+            notes: float32 `(B, N, 4, E)`, the embeddings of the present step; a voice is shown
+                those before it.
+            last: float32 `(B, N, 4, E)`, the embeddings of the step before.
+            proposed: float32 `(B, N, 4, C - 1, E)`, the embeddings of the other candidates.
+            ids: int32 `(B, N, 4, C)`, the ids of all candidates.
+            lengths: int32 `(B, N, 4, C)`, how long each has been held or repeated, or the kind of
+                find in the memory.
+            lags: int32 `(B, N, 4, 2)`, which lag back the two were found.
+            training: whether dropout is on.
+        """
+        steps = ops.shape(read)[1]
+        above = ops.reshape(self.above * self.seen, (-1, VOICES * self.units))  # (4 E, 4 H)
+        x = self.base(read, last)
+        x = x + ops.matmul(ops.reshape(notes, (-1, steps, above.shape[0])), above)
+        x = ops.reshape(x, (-1, steps, VOICES, self.units))
+        own = ops.moveaxis(self._own(proposed, ids, lengths, lags), 2, 0)  # (4, B, N, F)
+        own = ops.matmul(ops.reshape(own, (VOICES, -1, own.shape[-1])), self.own)
+        own = ops.reshape(own, (VOICES, -1, steps, self.units))
+        return self._logits(x + ops.moveaxis(own, 0, 2), ids, lengths, lags, training)
+
+    def one(
+        self,
+        voice: int,
+        base: Tensor,
+        notes: Tensor,
+        candidates: tuple[Tensor, ...],
+        tables: tuple[tuple[Tensor, Tensor], ...],
+    ) -> Tensor:
+        """Return the logits of one voice of one step: `(B, 1, 1, V)`.
+
+        Args:
+            voice: which one.
+            base: float32 `(B, 1, 4 H)`, what `base` returns.
+            notes: float32 `(B, 1, 4, E)`, the embeddings of the present step.
+            candidates: embeddings, ids, lengths and lags as in `call`, of this voice alone.
+            tables: what `tables` returns.
+        """
+        proposed, ids, lengths, lags = candidates
+        above, own = tables[voice]
+        x = base[:, :, voice * self.units : (voice + 1) * self.units]  # (B, 1, H)
+        if voice:
+            before = ops.reshape(notes[:, :, :voice], (-1, 1, voice * notes.shape[-1]))
+            x = x + ops.matmul(before, above)
+        x = x[:, :, None] + ops.matmul(self._own(proposed, ids, lengths, lags), own)
+        return self._logits(x, ids, lengths, lags, training=False)
+
+    def _logits(self, x, ids, lengths, lags, training):
+        """Return the logits of what voices are told, float32 `(B, N, v, H)`, of some voices."""
+        x = self.dropouts[0](gelu(x), training=training)
+        x = self.dropouts[1](gelu(self.hidden(x)), training=training)  # (B, N, v, H)
+        of_lags = ops.squeeze(self.trust_lag(ops.add(lags, self.first_lags)), -1)
+        raises = self.raises(x) + ops.squeeze(self.trust(ops.add(lengths, self.first_kinds)), -1)
+        raises = raises + ops.pad(of_lags, ((0, 0), (0, 0), (0, 0), (1, self.found)))
+        raised = ops.one_hot(ids, self.vocab_size) * ops.expand_dims(raises, -1)
+        return self.logits(x) + ops.sum(raised, axis=-2)  # of (B, N, v, C, V)
+
+    def _own(self, proposed, ids, lengths, lags):
+        """Return what each voice is told of its own candidates: `(B, N, v, F)`."""
+        shape = (-1, *ops.shape(ids)[1:3])
+        lengths = self.lengths(ops.add(lengths, self.first_kinds))
+        counts = ops.concatenate([lengths, self.lags(ops.add(lags, self.first_lags))], axis=-2)
+        agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in self.pairs]
+        return ops.concatenate(
+            [
+                ops.reshape(proposed, (*shape, (self.candidates - 1) * proposed.shape[-1])),
+                ops.reshape(counts, (*shape, (self.candidates + PROPOSED) * counts.shape[-1])),
+                ops.cast(ops.stack(agree, axis=-1), proposed.dtype),
+            ],
+            axis=-1,
+        )
