@@ -58,7 +58,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 def _compare_files(args: argparse.Namespace, run: Path, talk: Talk) -> None:
     """Print how pieces in files stand beside a corpus; that needs no TensorFlow."""
-    pieces = read_chorales(args.pieces)
+    pieces = read_chorales(args.pieces, args.strict)
     music = load_settings(run)[0].music
     corpus = args.corpus or music.corpus
     folder = prepare_corpus(music, corpus, args.data_dir)
@@ -85,6 +85,7 @@ def make_parser(program: str) -> Parser:
     instead.add_argument("--generated", type=pieces, metavar="N", help=new)
     files = "compare chorales in files, or in folders of them"
     instead.add_argument("--pieces", type=Path, nargs="+", metavar="FILE", help=files)
+    add("--strict", action="store_true", help="refuse --pieces that have faults")
     add_sampling(parser)
     add_output_options(parser)
     return parser

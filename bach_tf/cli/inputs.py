@@ -30,12 +30,13 @@ def files_at(path: Path) -> list[Path]:
     return files
 
 
-def read_chorales(paths: Sequence[Path]) -> list[Score]:
+def read_chorales(paths: Sequence[Path], strict: bool = False) -> list[Score]:
     """Read pieces of up to four voices, in sixteenths.
 
     Args:
         paths: files, or folders of them. Of a piece that stands in several formats, which files of
             one name are, one is read: that of the first in `READERS`.
+        strict: refuse files with faults.
 
     Raises:
         ValueError: a file that cannot be read, or with more voices than four, or in which a voice
@@ -45,12 +46,12 @@ def read_chorales(paths: Sequence[Path]) -> list[Score]:
     files = [file for path in paths for file in files_at(path)]
     files.sort(key=lambda file: preferred.index(file.suffix.lower()), reverse=True)
     by_name = {file.with_suffix(""): file for file in files}  # the last of each, the preferred one
-    return [_read_chorale(file) for _, file in sorted(by_name.items())]
+    return [_read_chorale(file, strict) for _, file in sorted(by_name.items())]
 
 
-def _read_chorale(file: Path) -> Score:
+def _read_chorale(file: Path, strict: bool) -> Score:
     try:
-        score = read(file, SIXTEENTHS).score
+        score = read(file, SIXTEENTHS, strict).score
         if score.steps_per_quarter != STEPS_PER_QUARTER:
             raise ValueError(f"expected sixteenths, got {score.steps_per_quarter} steps a quarter")
         score.to_grid(len(VOICES))

@@ -5,6 +5,7 @@ from commands import command
 
 from bach_tf.cli.inputs import read_chorales
 from bach_tf.formats import write
+from bach_tf.formats.reading import ReadingWarning
 from bach_tf.score import Score
 
 main = command("evaluate")
@@ -54,3 +55,14 @@ def test_what_cannot_be_compared_is_named(folder, tmp_path, home, capsys):
         main(["--generated", "2", "--pieces", str(folder)])
     assert stop.value.code == 2
     assert "--pieces: not allowed with argument --generated" in capsys.readouterr().err
+
+
+def test_pieces_with_faults_are_refused_if_asked(folder, capsys):
+    damaged = folder / "0.mid"
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    assert main(["--run", "pretrained", "--pieces", str(damaged), "--strict"]) == 2
+    said = capsys.readouterr().err
+    assert "0.mid: track 5, byte" in said
+    assert "the file ends in the middle of a track" in said
+    with pytest.warns(ReadingWarning, match="the file ends in the middle of a track"):
+        assert read_chorales([damaged])[0].voices == 4
