@@ -267,6 +267,21 @@ def test_two_singers_on_a_staff_and_two_hands_are_voices(read_text):
     assert [part.name for part in score.parts] == ["Piano 1", "Piano 2"]
 
 
+def test_a_choir_stands_from_the_soprano_down(read_text):
+    names = ("Bass", "Tenor", "Alto", "Soprano")
+    parts = "".join(f"<score-part id='{n}'><part-name>{n}</part-name></score-part>" for n in names)
+    music = "".join(
+        f"<part id='{name}'><measure>{attributes()}{note('C', 8, octave=octave)}</measure></part>"
+        for name, octave in zip(names, (3, 4, 4, 5))
+    )
+    text = f"<score-partwise><part-list>{parts}</part-list>{music}</score-partwise>"
+    score = read_text(text).score
+    assert [part.name for part in score.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
+    assert score.pitch.tolist() == [72, 60, 60, 48]
+    score = read_text(text.replace(">Tenor<", ">Oboe<")).score
+    assert [part.name for part in score.parts] == ["Bass", "Oboe", "Alto", "Soprano"]
+
+
 def test_what_opens_for_a_bar_is_the_same_voice(read_text):
     back = "<backup><duration>8</duration></backup>"
     measures = [

@@ -135,7 +135,7 @@ class _Assembly:
             title=text_of(self.root, "work/work-title") or text_of(self.root, "movement-title"),
             key_signature=Counter(self.keys).most_common(1)[0][0] if self.keys else None,
             tempi=self._tempi(bars),
-            one_fermata=not self.ours,
+            as_written=self.ours,
         )
         for listed, measures in zip(self.listed, self.measures):
             self._add_part(sheet, listed, measures)

@@ -6,12 +6,14 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
 import numpy as np
 
+from bach_tf.formats.midi.names import rank_of
 from bach_tf.formats.notation.performing import in_seconds
 from bach_tf.formats.notation.playing import played_out
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet
@@ -41,6 +43,7 @@ def piece_of(
     """
     sheet = played_out(sheet) if unfold else sheet
     _check_size(sheet)
+    sheet = sheet if sheet.as_written else _from_the_highest(sheet)
     notes = _apart(joined(sheet.heads))
     score = _score(sheet, notes, _steps_for(sheet, notes, notices), notices)
     if grid is not None and grid.timing == SECONDS:
@@ -59,6 +62,25 @@ def _check_size(sheet: Sheet) -> None:
     voices = max(head.voice for head in sheet.heads) + 1
     if voices > MOST_VOICES:
         raise ValueError(f"expected at most {MOST_VOICES} voices, got {voices}")
+
+
+def _from_the_highest(sheet: Sheet) -> Sheet:
+    """Return a choir's sheet with the soprano first, whichever way the file has it.
+
+    Scores stand from the highest part down, and other instruments, or two choirs, stay as they
+    are written.
+    """
+    ranks = [rank_of(part.name) for part in sheet.parts]
+    ranges = {rank[0] for rank in ranks if rank is not None}
+    if len(ranges) < len(ranks):
+        return sheet
+    order = sorted(range(len(ranks)), key=lambda voice: ranks[voice] or ())
+    to = {voice: place for place, voice in enumerate(order)}
+    return replace(
+        sheet,
+        heads=[head._replace(voice=to[head.voice]) for head in sheet.heads],
+        parts=[sheet.parts[voice] for voice in order],
+    )
 
 
 def joined(heads: Iterable[Head]) -> list[Head]:
@@ -216,7 +238,7 @@ def _fermatas(sheet: Sheet, notes: list[Head]) -> list[Fraction]:
     or later, the highest voice has it.
     """
     with_one = [note for note in notes if note.fermata]
-    if not sheet.one_fermata:
+    if sheet.as_written:
         return [note.start for note in with_one]
     kept: list[Head] = []
     above: list[tuple[Fraction, Fraction]] = []  # when those of higher voices sound, apart

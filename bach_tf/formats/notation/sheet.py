@@ -129,7 +129,7 @@ class Sheet:
         title: "" where there is none.
         key_signature: sharps (positive) or flats of the first; `None` where there is none.
         order: the bars in the order in which they are played, where the file lists it.
-        one_fermata: whether fermatas of several voices that sound together are one.
+        as_written: whether the file is one of ours, of which each voice and fermata holds.
     """
 
     heads: list[Head] = field(default_factory=list)
@@ -139,7 +139,7 @@ class Sheet:
     title: str = ""
     key_signature: int | None = None
     order: list[int] | None = None
-    one_fermata: bool = True
+    as_written: bool = False
 
     @property
     def end(self) -> Fraction:
