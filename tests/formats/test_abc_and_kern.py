@@ -133,6 +133,16 @@ def test_metres_that_change(abc):
     assert abc("C", head="M:none\nL:1/4\nK:C\n").score.metres == ()
 
 
+def test_keys_that_change(abc, kern):
+    score = abc("F4 | [K:G] F4 :|\nK:C\nF4 |").score
+    assert (score.key_signature, score.key_changes) == (0, ((16, 1), (32, 0)))
+    played = abc("F4 | [K:G] F4 :|\nK:C\nF4 |", unfold=True).score
+    assert played.key_changes == ((16, 1), (32, 0), (48, 1), (64, 0))
+    assert pitches(played) == [65, 66, 65, 66, 65]
+    score = kern("**kern", "*k[b-]", "4c", "=", "*k[]", "4c", "*-").score
+    assert (score.key_signature, score.key_changes) == (-1, ((4, 0),))
+
+
 VOICES = (
     "X:1\nM:4/4\nL:1/4\nK:C\n"
     'V:S name="Soprano" clef=treble\nV:B nm="Bass" clef=bass octave=-1\n%%MIDI program 52\n'

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from bach_tf.formats import read
 from bach_tf.formats.musicxml import container, read_musicxml, safe_xml, to_musicxml
-from bach_tf.formats.musicxml.rhythm import GRIDS
+from bach_tf.formats.musicxml.parts import bars_of
+from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER
 from bach_tf.formats.reading import MILLISECONDS, Grid, ReadingWarning
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Part, Score
@@ -65,7 +67,7 @@ def scores(draw):
     qpm = st.floats(4, 1000) | st.integers(4, 1000)
     later = draw(st.dictionaries(st.integers(1, length), qpm, max_size=2))
     tempi = {0: draw(qpm)} | {step: tempo for step, tempo in sorted(later.items()) if step < length}
-    return Score(
+    score = Score(
         onset=onset,
         duration=duration,
         pitch=pitch,
@@ -81,6 +83,20 @@ def scores(draw):
         fermatas=sorted(draw(st.sets(st.sampled_from(onset.tolist()), max_size=3))),
         parts=draw(st.lists(parts, min_size=int(voice.max()) + 1, max_size=int(voice.max()) + 1)),
     )
+    return replace(score, key_changes=draw(key_changes(score)))
+
+
+@st.composite
+def key_changes(draw, score):
+    """Draw key signatures that begin with bars, each of them another than the one before."""
+    starts = [bar.start * score.steps_per_quarter // QUARTER for bar in bars_of(score)[1:]]
+    changes, before = [], score.key_signature
+    for step in starts[:6]:
+        sharps = draw(st.sampled_from([before, before, -3, 4]))
+        if sharps != before:
+            changes.append((step, sharps))
+            before = sharps
+    return changes
 
 
 def without_repeats(tempi):

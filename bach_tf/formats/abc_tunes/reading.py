@@ -79,6 +79,7 @@ class _Reader:
         self.common = Common()
         self.in_header = True
         self.metres: list[tuple[Fraction, tuple[int, int] | None]] = []
+        self.keys: list[tuple[Fraction, int]] = []
         self.tempo = ""  # of the header: it may be in unit lengths, which follow
         self.tempi: dict[Fraction, float] = {}
         self.voices: dict[str, Voice] = {}
@@ -169,9 +170,11 @@ class _Reader:
     def read_key_field(self, text: str) -> None:
         if self.in_header:
             self.common.key = read_key(text)
-            self.common.sharps = self.common.key.sharps
+            self.keys = [(Fraction(0), self.common.key.sharps)]
         else:
             self.voice.key = read_key(text, self.voice.key)
+            if self.voice is next(iter(self.voices.values())):
+                self.keys.append((self.voice.now, self.voice.key.sharps))
 
     def read_tempo_field(self, text: str) -> None:
         if self.in_header:
@@ -216,9 +219,7 @@ class _Reader:
 
     def sheet(self) -> Sheet:
         sounding = {name: voice for name, voice in self.voices.items() if voice.heads}
-        sheet = Sheet(
-            title=self.title, key_signature=self.common.sharps, tempi=sorted(self.tempi.items())
-        )
+        sheet = Sheet(title=self.title, keys=self.keys, tempi=sorted(self.tempi.items()))
         if not sounding:
             return sheet
         for voice in sounding.values():

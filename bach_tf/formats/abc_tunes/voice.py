@@ -35,7 +35,6 @@ class Common:
     metre: tuple[int, int] | None = None
     unit: Fraction | None = None  # quarters of a note that has no length of its own
     key: Key = field(default_factory=lambda: Key(0, {}))
-    sharps: int | None = None  # of the first key; `None` without one
 
     def default_unit(self) -> Fraction:
         """Return the unit, or what the standard says for the metre."""

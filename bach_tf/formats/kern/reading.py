@@ -121,7 +121,7 @@ class _Reader:
         self.number = ""
         self.forward = False  # whether a repeat begins with the bar that has begun
         self.metres: list[tuple[Fraction, tuple[int, int]]] = []
-        self.keys: list[int | None] = []
+        self.keys: list[tuple[Fraction, int]] = []
         self.tempi: dict[Fraction, float] = {}
         self.names: dict[int, str] = {}
         self.programs: dict[int, int] = {}
@@ -183,7 +183,8 @@ class _Reader:
         if metre and (not self.metres or self.metres[-1] != (self.now(), metre)):
             self.metres.append((self.now(), metre))
         elif key:
-            self.keys.append(sharps_of(key[1]))
+            sharps = sharps_of(key[1])
+            self.keys += [] if sharps is None else [(self.now(), sharps)]
         elif tempo:
             self.tempi[self.now()] = float(tempo[1])
         elif name:
@@ -261,7 +262,7 @@ class _Reader:
         sheet = Sheet(
             bars=bars,
             title=self.title,
-            key_signature=self.keys[0] if self.keys else None,
+            keys=self.keys,
             tempi=sorted(self.tempi.items()),
             order=self.bars_in_order(bars),
         )

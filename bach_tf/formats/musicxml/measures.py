@@ -91,12 +91,13 @@ class PartReader:
         self.notices = notices
         self.divisions = Fraction(1)  # of a quarter
         self.metre: tuple[int, int] | None = None
-        self.keys: list[int | None] = []  # each key signature, as it sounds
+        self.keys: list[tuple[int, Fraction, int]] = []  # measure, time in it, sharps that sound
         self.transposition = 0  # semitones from what is written to what sounds
         self.fifths = 0  # the same, in fifths
         self.now = Fraction(0)
         self.last = Fraction(0)  # where the last note began: that of a chord
         self.measure = Measure("")
+        self.count = 0
 
     def read(self, element: Element, count: int) -> Measure:
         """Return a measure.
@@ -105,6 +106,7 @@ class PartReader:
             element: of it.
             count: its place among the measures, from 1 on.
         """
+        self.count = count
         number = element.get("number", "").strip() or str(count)
         uncounted = element.get("implicit") == "yes" or number == "0"
         self.measure = Measure(number, upbeat=uncounted, signs=signs_of(element))
@@ -135,7 +137,8 @@ class PartReader:
             self._read_transposition(transpose)
         key = element.find("key")
         if key is not None:
-            self.keys.append(self._sounding_key(text_of(key, "fifths")))
+            sharps = self._sounding_key(text_of(key, "fifths"))
+            self.keys += [] if sharps is None else [(self.count - 1, self.now, sharps)]
         time = element.find("time")
         if time is not None:
             self._read_metre(time)

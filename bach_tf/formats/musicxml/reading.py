@@ -106,7 +106,7 @@ class _Assembly:
         listed = listed_parts(root)
         self.listed: list[Listed] = []
         self.measures: list[list[Measure]] = []  # of each part
-        self.keys: list[int | None] = []  # the first of each part
+        self.keys: list[list[tuple[int, Fraction, int]]] = []  # of each part that has any
         elements = root.findall("part")
         if len(elements) > MOST_VOICES:
             raise ValueError(f"expected at most {MOST_VOICES} parts, got {len(elements)}")
@@ -124,16 +124,14 @@ class _Assembly:
         if len(found) > MOST_BARS:
             raise ValueError(f"{words}: expected at most {MOST_BARS:,} measures, got more")
         self.measures.append([reader.read(each, count) for count, each in enumerate(found, 1)])
-        self.keys += reader.keys[:1]
-        if len(set(reader.keys)) > 1:
-            self.notices.remark("later key signatures are left out", words)
+        self.keys += [reader.keys] if reader.keys else []
 
     def sheet(self) -> Sheet:
         bars = self._bars()
         sheet = Sheet(
             bars=bars,
             title=text_of(self.root, "work/work-title") or text_of(self.root, "movement-title"),
-            key_signature=Counter(self.keys).most_common(1)[0][0] if self.keys else None,
+            keys=self._keys(bars),
             tempi=self._tempi(bars),
             as_written=self.ours,
         )
@@ -170,6 +168,13 @@ class _Assembly:
             for bar, measure in zip(bars, measures):
                 found |= {bar.start + time: qpm for time, qpm in measure.tempi}
         return sorted(found.items())
+
+    def _keys(self, bars: Sequence[Bar]) -> list[tuple[Fraction, int]]:
+        """Return the key signatures of the first part that begins as most of them do."""
+        firsts = Counter(keys[0][2] for keys in self.keys)
+        usual = next(iter(firsts.most_common(1)), (None,))[0]
+        chosen = next((keys for keys in self.keys if keys[0][2] == usual), [])
+        return [(bars[number].start + time, sharps) for number, time, sharps in chosen]
 
     def _add_part(self, sheet: Sheet, listed: Listed, measures: Sequence[Measure]) -> None:
         if not any(measure.notes for measure in measures) and not self.ours:

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from operator import attrgetter, itemgetter
+from typing import TypeVar
 
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet, Signs
+
+Number = TypeVar("Number", int, float)
 
 
 def played_out(sheet: Sheet) -> Sheet:
@@ -26,7 +29,7 @@ def played_out(sheet: Sheet) -> Sheet:
     if order == list(range(len(sheet.bars))):
         return sheet
     sheet = replace(sheet, heads=sorted(sheet.heads, key=lambda head: float(head.start)))
-    played = replace(sheet, heads=[], bars=[], tempi=[], order=None)
+    played = replace(sheet, heads=[], bars=[], tempi=[], keys=[], order=None)
     now = Fraction(0)
     for first, last in _runs(order):
         start, end = sheet.bars[first].start, sheet.bars[last].end
@@ -52,12 +55,23 @@ def _add_passage(played: Sheet, sheet: Sheet, bars: tuple[int, int], offset: Fra
         head._replace(start=head.start + offset, end=min(head.end, end) + offset)
         for head in sheet.heads[_from(sheet.heads, start) : _from(sheet.heads, end)]
     ]
-    after = bisect_right(sheet.tempi, start, key=itemgetter(0))
-    inside = sheet.tempi[after : bisect_left(sheet.tempi, end, key=itemgetter(0))]
-    changes = [(start, qpm) for _, qpm in sheet.tempi[:after][-1:]] + inside
-    for time, qpm in changes:
-        if not played.tempi or played.tempi[-1][1] != qpm:
-            played.tempi.append((time + offset, qpm))
+    _add_changes(played.tempi, sheet.tempi, (start, end), offset)
+    _add_changes(played.keys, sheet.keys, (start, end), offset)
+
+
+def _add_changes(
+    played: list[tuple[Fraction, Number]],
+    printed: Sequence[tuple[Fraction, Number]],
+    span: tuple[Fraction, Fraction],
+    offset: Fraction,
+) -> None:
+    """Append what holds at the beginning of a span of time, and what changes in it."""
+    start, end = span
+    after = bisect_right(printed, start, key=itemgetter(0))
+    before = bisect_left(printed, end, key=itemgetter(0))
+    for time, number in printed[max(after - 1, 0) : before]:
+        if not played or played[-1][1] != number:
+            played.append((max(time, start) + offset, number))
 
 
 def _from(heads: Sequence[Head], time: Fraction) -> int:

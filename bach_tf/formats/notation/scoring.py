@@ -150,6 +150,7 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
         steps_per_quarter=steps,
         title=sheet.title,
         key_signature=sheet.key_signature,
+        key_changes=_key_changes(sheet, to_step, length),
         tempi=move_places(tempi, lambda step: min(step, length)),
         metres=move_places(metres, lambda step: min(step, length)),
         upbeat=to_step(upbeat_of(sheet.bars)),
@@ -190,6 +191,19 @@ def _once(rows: list[tuple]) -> list[tuple]:
             _, duration, *rest = by_start[int(start)]
             apart.append((start, min(duration, following - start), *rest))
     return sorted(apart)
+
+
+def _key_changes(
+    sheet: Sheet, to_step: Callable[[Fraction], int], length: int
+) -> tuple[tuple[int, int], ...]:
+    """Return the key signatures after the first that change it, each from a step on."""
+    changes: dict[int, int] = {}
+    before = sheet.key_signature
+    for time, sharps in sheet.keys[1:]:
+        step = to_step(time)
+        if sharps != before and 0 < step <= length:
+            changes[step] = before = sharps
+    return tuple(changes.items())
 
 
 def _tempi(sheet: Sheet, notices: Notices) -> list[tuple[Fraction, float]]:

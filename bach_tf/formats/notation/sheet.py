@@ -126,8 +126,8 @@ class Sheet:
         bars: in order, without gaps.
         parts: of the voices.
         tempi: quarter notes a minute from a time on, in order.
+        keys: sharps (positive) or flats from a time on, in order.
         title: "" where there is none.
-        key_signature: sharps (positive) or flats of the first; `None` where there is none.
         order: the bars in the order in which they are played, where the file lists it.
         as_written: whether the file is one of ours, of which each voice and fermata holds.
     """
@@ -136,10 +136,15 @@ class Sheet:
     bars: list[Bar] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     tempi: list[tuple[Fraction, float]] = field(default_factory=list)
+    keys: list[tuple[Fraction, int]] = field(default_factory=list)
     title: str = ""
-    key_signature: int | None = None
     order: list[int] | None = None
     as_written: bool = False
+
+    @property
+    def key_signature(self) -> int | None:
+        """The first; `None` where there is none."""
+        return self.keys[0][1] if self.keys else None
 
     @property
     def end(self) -> Fraction:
