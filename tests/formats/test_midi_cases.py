@@ -94,6 +94,30 @@ def test_a_short_first_bar_is_an_upbeat(path):
     assert read_midi_piece(path).score == on_organs(score)
 
 
+@pytest.mark.parametrize(
+    ("metres", "upbeat"),
+    [
+        ([(0, 1, 8), (0.5, 6, 8)], 2),
+        ([(0, 3, 4), (3, 4, 4)], 12),
+        ([(0, 1, 4), (1, 4, 4), (5, 3, 4)], 4),
+        ([(0, 1, 2), (2, 2, 2), (6, 3, 4)], 8),
+        ([(0, 2, 4), (2, 4, 4), (6, 4, 4)], 8),
+        ([(0, 2, 4), (2, 4, 4), (6, 3, 8)], 0),  # metres that change from bar to bar
+        ([(0, 3, 4), (3, 4, 4), (7, 6, 8)], 0),
+        ([(0, 4, 4), (4, 3, 4)], 0),
+        ([(0, 1, 4), (4, 4, 4)], 0),  # four bars of it
+    ],
+)
+def test_which_first_bars_are_upbeats(path, metres, upbeat):
+    said = [
+        beginning("time_signature", int(480 * quarter), numerator=beats, denominator=value)
+        for quarter, beats, value in metres
+    ]
+    score = read_midi_piece(save(path, said, *choir())).score
+    assert score.upbeat == upbeat
+    assert len(score.metres) == len(metres) - (upbeat > 0)
+
+
 def test_metres_are_kept(path):
     changes = [
         beginning("time_signature", tick, numerator=beats, denominator=value)

@@ -116,9 +116,9 @@ def separate(notes: Sequence[Note]) -> list[list[Note]]:
     voice_of: dict[int, int] = {}
     for number in _outwards([len(contig[0]) == voices for contig in contigs]):
         ends = contigs[number][0], contigs[number][-1]
-        around = (contigs[number - 1 :: -1] if number else []), contigs[number + 1 :]
-        before = _nearest(around[0], -1, voice_of)
-        behind = _nearest(around[1], 0, voice_of)
+        earlier = contigs[max(0, number - FARTHEST) : number]
+        before = _nearest(earlier[::-1], -1, voice_of)
+        behind = _nearest(contigs[number + 1 : number + 1 + FARTHEST], 0, voice_of)
 
         def leaps(rank: int, voice: int, ends=ends, sides=(before, behind)) -> int:
             heard = [(notes[end[rank]].pitch, side.get(voice)) for end, side in zip(ends, sides)]
@@ -185,7 +185,7 @@ def _nearest(contigs: Sequence[list[Slice]], side: int, voice_of: dict[int, int]
         voice_of: the voices so far; the first contig without ends the search.
     """
     found: dict[int, int] = {}
-    for contig in contigs[:FARTHEST]:
+    for contig in contigs:
         if any(note not in voice_of for note in contig[side]):
             break
         for note in contig[side]:

@@ -8,7 +8,9 @@ Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -36,6 +38,7 @@ DATA_BYTES = {
     0xF2: 2,
 }
 STRIKE, RELEASE, CONTROL, PROGRAM = "strike", "release", "control", "program"
+TickNote = tuple[int, int, int, int]  # start and end in ticks, pitch, velocity
 KINDS = {0x80: RELEASE, 0x90: STRIKE, 0xB0: CONTROL, 0xC0: PROGRAM}
 
 
@@ -70,6 +73,11 @@ class Track:
     events: list[Event]
     ticks: int
 
+    @cached_property
+    def notes(self) -> dict[int, list[TickNote]]:
+        """The notes of each channel."""
+        return _notes_by_channel(self)
+
 
 @dataclass(frozen=True)
 class File:
@@ -85,7 +93,7 @@ class File:
     ticks_per_quarter: int
     tracks: list[Track]
 
-    @property
+    @cached_property
     def events(self) -> list[Event]:
         """The events of all tracks, in the order in which they come."""
         return sorted(
@@ -96,6 +104,45 @@ class File:
     def ticks(self) -> int:
         """The tick at which the longest track ends."""
         return max((track.ticks for track in self.tracks), default=0)
+
+
+def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
+    """Return the notes of each channel: start and end in ticks, pitch, velocity.
+
+    A pitch that is struck again while it sounds waits for two releases. The first is taken for
+    the earlier note's, and the second ends the later one; so does the first if there is no
+    second before the pitch is struck once more, as in files that release a pitch only once. One
+    that is struck twice at a tick is two notes of a length, a unison. A note that is never released
+    ends with its track.
+    """
+    notes: dict[int, list[TickNote]] = defaultdict(list)
+    # {(channel, pitch): [start, end or None, velocity of each]}, the latest
+    struck: dict[tuple[int, int], list] = {}
+    unreleased: Counter[tuple[int, int]] = Counter()
+
+    def end(key: tuple[int, int], now: int) -> None:
+        start, released, *velocities = struck[key]
+        until = now if released is None else released
+        notes[key[0]] += [(start, until, key[1], velocity) for velocity in velocities]
+
+    for event in track.events:
+        if event.kind not in (STRIKE, RELEASE):
+            continue
+        key = event.channel, event.value[0]
+        if event.kind == STRIKE:
+            unreleased[key] += 1
+            if key in struck and struck[key][0] == event.tick:
+                struck[key].append(event.value[1])
+                continue
+            if key in struck:
+                end(key, event.tick)
+            struck[key] = [event.tick, None, event.value[1]]
+        elif unreleased[key]:
+            struck[key][1] = event.tick
+            unreleased[key] -= 1
+    for key in struck:
+        end(key, track.ticks)
+    return notes
 
 
 def open_midi(path: Path, notices: Notices | None = None) -> File:

@@ -12,7 +12,8 @@ TEXT, NAME, TEMPO, METRE, KEY = "text", "name", "tempo", "metre", "key"
 SHORTEST_BEAT = 6  # the power of 2 of a 64th; a damaged file can have the 255th
 TEMPO_BYTES, METRE_BYTES, KEY_BYTES = 3, 4, 2
 MOST_SHARPS = 7
-UNPRINTED = dict.fromkeys((*range(0x20), 0x7F))  # of names: NUL, line feeds, what rings a bell
+# Of names: NUL, line feeds, what rings a bell, and what Latin-1 makes of other encodings' quotes.
+UNPRINTED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
 
 
 def text_of(content: bytes) -> str:

@@ -61,9 +61,8 @@ def metres_and_upbeat(
 ) -> tuple[list[tuple[int, int, int]], Fraction]:
     """Return the metres whose bars are at least a step long, and the upbeat.
 
-    A first bar of at most half of those that follow, after which another metre begins, is an
-    upbeat: notation programs write it so. A longer one is taken for a metre of its own, unless
-    the file says otherwise, as ours do.
+    A short first bar after which another metre begins is an upbeat: notation programs write it
+    so; see `begins_with_upbeat`. Our own files say their upbeat where that would be wrong.
 
     Returns:
         tick, beats and note value of each metre; and the upbeat in ticks.
@@ -86,26 +85,29 @@ def metres_and_upbeat(
 
 
 def begins_with_upbeat(metres: Sequence[tuple[int, int, int]], quarter: int) -> bool:
-    """Return whether the first bar is at most half of those after it, and of another metre.
+    """Return whether the first bar is an upbeat: shorter than the others, and of another metre.
+
+    Where the metre changes again later, the first may be one of its own: then it is an upbeat if
+    it is of one beat, or of at most a third of the next bar.
 
     Args:
         metres: place, beats and note value of each.
         quarter: how long it is, as the places are counted.
 
     Example:
-        >>> begins_with_upbeat([(0, 1, 4), (4, 4, 4)], quarter=4)
-        True
         >>> begins_with_upbeat([(0, 3, 4), (12, 4, 4)], quarter=4)
+        True
+        >>> begins_with_upbeat([(0, 3, 4), (12, 4, 4), (28, 6, 8)], quarter=4)
         False
     """
     if len(metres) < 2 or metres[0][0] != 0:
         return False
-    (_, beats, value), (place, *metre) = metres[:2]
-    bar, following = (
-        Fraction(4 * quarter * beats, value),
-        Fraction(4 * quarter * metre[0], metre[1]),
-    )
-    return place == bar and 2 * bar <= following
+    (_, beats, value), (place, *metre), *others = metres
+    bar = Fraction(4 * quarter * beats, value)
+    following = Fraction(4 * quarter * metre[0], metre[1])
+    changes = any(other != metre for _, *other in others)
+    is_short = beats == 1 or 3 * bar <= following if changes else True
+    return place == bar and bar < following and is_short
 
 
 def _said_upbeat(file: File) -> Fraction | None:

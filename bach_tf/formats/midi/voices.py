@@ -10,7 +10,7 @@ from itertools import zip_longest
 from statistics import fmean
 
 from bach_tf.formats.midi.contigs import Note, cut_at_next, has_voices, is_line, separate
-from bach_tf.formats.midi.events import PROGRAM, RELEASE, STRIKE, Event, File, Track
+from bach_tf.formats.midi.events import PROGRAM, Event, File, TickNote, Track
 from bach_tf.formats.midi.metas import NAME, TEXT
 from bach_tf.formats.midi.names import order_of
 from bach_tf.formats.midi.timeline import choices
@@ -26,8 +26,6 @@ NO_NAME = re.compile(
     r"|(control|tempo|master|meta|seq)[ -]?track",
     re.IGNORECASE,
 )
-
-TickNote = tuple[int, int, int, int]  # start and end in ticks, pitch, velocity
 
 
 @dataclass(frozen=True)
@@ -45,51 +43,12 @@ class Voice:
     notes: list[Note]
 
 
-def notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
-    """Return the notes of each channel: start and end in ticks, pitch, velocity.
-
-    A pitch that is struck again while it sounds waits for two releases. The first is taken for
-    the earlier note's, and the second ends the later one; so does the first if there is no
-    second before the pitch is struck once more, as in files that release a pitch only once. One
-    that is struck twice at a tick is two notes of a length, a unison. A note that is never released
-    ends with its track.
-    """
-    notes: dict[int, list[TickNote]] = defaultdict(list)
-    # {(channel, pitch): [start, end or None, velocity of each]}, the latest
-    struck: dict[tuple[int, int], list] = {}
-    unreleased: Counter[tuple[int, int]] = Counter()
-
-    def end(key: tuple[int, int], now: int) -> None:
-        start, released, *velocities = struck[key]
-        until = now if released is None else released
-        notes[key[0]] += [(start, until, key[1], velocity) for velocity in velocities]
-
-    for event in track.events:
-        if event.kind not in (STRIKE, RELEASE):
-            continue
-        key = event.channel, event.value[0]
-        if event.kind == STRIKE:
-            unreleased[key] += 1
-            if key in struck and struck[key][0] == event.tick:
-                struck[key].append(event.value[1])
-                continue
-            if key in struck:
-                end(key, event.tick)
-            struck[key] = [event.tick, None, event.value[1]]
-        elif unreleased[key]:
-            struck[key][1] = event.tick
-            unreleased[key] -= 1
-    for key in struck:
-        end(key, track.ticks)
-    return notes
-
-
 def sounding(file: File) -> list[tuple[Track, int, list[TickNote]]]:
     """Return each channel of each track that has notes, drums left out, with its notes."""
     return [
         (track, channel, notes)
         for track in file.tracks
-        for channel, notes in sorted(notes_by_channel(track).items())
+        for channel, notes in sorted(track.notes.items())
         if channel != PERCUSSION
     ]
 
@@ -109,7 +68,7 @@ def check_notes(file: File, notices: Notices) -> None:
 
 def _drums_of(track: Track) -> str:
     """Return in words what a track has of drums; "" for none."""
-    notes = len(notes_by_channel(track).get(PERCUSSION, []))
+    notes = len(track.notes.get(PERCUSSION, []))
     if not notes:
         return ""
     name = _name_of(track)
@@ -153,7 +112,7 @@ def is_as_written(file: File) -> bool:
 
 def _voice_as_written(file: File, track: Track, to_step: Callable[[int], int]) -> Voice:
     channel = next((event.channel for event in track.events if event.channel >= 0), 0)
-    ticked = notes_by_channel(track).get(channel, [])
+    ticked = track.notes.get(channel, [])
     notes = without_overlaps([Note(to_step(s), to_step(e), *rest) for s, e, *rest in ticked])
     first = min((start for start, *_ in ticked), default=0)
     return Voice(part_of(file, track, channel, first), channel, notes)
@@ -169,6 +128,8 @@ def _lines(notes: Sequence[Note]) -> list[list[Note]]:
     lines = separate(apart)
     struck = Counter((note.onset, note.pitch) for note in notes)
     unisons = [note for note in apart if struck[note.onset, note.pitch] > 1]
+    if not unisons:
+        return lines
     in_unison = separate(sorted([*apart, *unisons]))
     # Notes that are doubled for their sound make no voice; a unison of two voices needs none more.
     return in_unison if len(in_unison) == len(lines) else lines
@@ -209,7 +170,7 @@ def part_of(file: File, track: Track, channel: int, tick: int) -> Part:
     about = {"program": first} | choices(file.events, channel, tick)
     about |= choices(track.events, channel, tick)
     # The name of the only track is that of the piece.
-    shared = file.kind == 0 and len(notes_by_channel(track)) > 1
+    shared = file.kind == 0 and len(track.notes) > 1
     return Part("" if shared else _name_of(track), **about)
 
 
@@ -227,7 +188,7 @@ def _name_of(track: Track) -> str:
 def title_of(file: File) -> str:
     """Return the name of the piece: that of a first track that has no notes, or the only one."""
     first = file.tracks[0]
-    return "" if file.kind and notes_by_channel(first) else _name_of(first)
+    return "" if file.kind and first.notes else _name_of(first)
 
 
 def without_overlaps(notes: Iterable[Note]) -> list[Note]:
