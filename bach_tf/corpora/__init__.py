@@ -6,7 +6,7 @@
 
 from pathlib import Path
 
-from bach_tf._basics.choices import choose
+from bach_tf._basics.choices import choose, shortened
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.music import MUSIC_SETTINGS, Music
@@ -31,24 +31,32 @@ CORPORA: dict[str, Corpus] = {
 def corpus_for(data_dir: str | Path | None, own: str) -> str:
     """Return the corpus that a folder given without a name belongs to.
 
+    The kind of music follows from the model: whatever files lie in the folder, those of them are
+    read that have that kind.
+
     Args:
         data_dir: the user's, if any.
-        own: the corpus of the model. Where that comes in no folder, it is a corpus of the user's
-            own: one whose files lie there, or else one of the model's kind of music.
+        own: the corpus of the model. Where that is not made of what was given, it is a corpus of
+            the user's own files with the same kind of music.
+
+    Raises:
+        ValueError: there is none of that kind.
 
     Example:
-        >>> corpus_for(None, "folk"), corpus_for("absent", "chorales")
-        ('folk', 'folder')
+        >>> corpus_for(None, "folk"), corpus_for("mine", "folk"), corpus_for("mine", "chorales")
+        ('folk', 'folk', 'folder')
     """
-    corpus = CORPORA[own]
-    if data_dir is None or corpus.endings:
+    corpus = choose(CORPORA, own, "corpus")
+    if data_dir is None or (corpus.takes is not None and corpus.takes(Path(data_dir))):
         return own
-    of_users = {name: each for name, each in CORPORA.items() if each.of_users}
-    # First those of another kind, which another model would be named for: MIDI files that lie
-    # beside grids are performances.
-    names = sorted(of_users, key=lambda name: of_users[name].music.is_like(corpus.music))
-    found = [name for name in names if of_users[name].has_files_in(Path(data_dir))]
-    return [*found, *names[::-1]][0]
+    for name, each in CORPORA.items():
+        if each.of_users and each.music.is_like(corpus.music):
+            return name
+    others = ", ".join(sorted(name for name, each in CORPORA.items() if each.takes))
+    raise ValueError(
+        f"The corpus {own!r} comes in no folder. Received: data_dir={shortened(data_dir)}. "
+        f"Choose a corpus that does: {others}."
+    )
 
 
 def prepare_corpus(
@@ -58,13 +66,14 @@ def prepare_corpus(
 
     Args:
         music: of the run.
-        corpus: a name in `CORPORA`; the one that the run was trained on when `None`.
+        corpus: a name in `CORPORA`; when `None`, the one that the run was trained on, or the one
+            of its kind of music that `data_dir` belongs to.
         data_dir: where the corpus is read from; for the run's own corpus, its own when `None`.
 
     Raises:
         ValueError: an unknown corpus, or one that cannot be read.
     """
-    corpus = music.corpus if corpus is None else corpus
+    corpus = corpus_for(data_dir, music.corpus) if corpus is None else corpus
     if data_dir is None and corpus == music.corpus:
         data_dir = music.data_dir or None
     folder = None if data_dir is None else Path(data_dir)

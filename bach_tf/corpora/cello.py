@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.music import Music
-from bach_tf.corpora.preparation.downloads import Archive
-from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
+from bach_tf.corpora.preparation.downloads import Archive, is_archive
+from bach_tf.corpora.preparation.kinds import on_beats, pieces_on
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.preparation.own_files import prepare_own
 from bach_tf.formats.midi import read_midi
 from bach_tf.score import Score
 
@@ -31,7 +33,7 @@ def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder: notes on a grid of 12 steps per quarter.
 
     Args:
-        data_dir: the archive, a folder that holds it, or any folder of MIDI files.
+        data_dir: the archive, a folder that holds it, or any folder of your own pieces.
 
     Raises:
         ValueError: no folder where there is none in the cache yet, another archive than
@@ -40,6 +42,8 @@ def prepare(data_dir: Path | None = None) -> Path:
     Example:
         >>> folder = prepare(Path("cello_suites.tar.gz"))  # doctest: +SKIP
     """
+    if data_dir is not None and not is_archive(ARCHIVE, data_dir):
+        return prepare_own("cello", data_dir, MOVEMENTS)
     return prepare_midi("cello", data_dir, ARCHIVE, read_movement, SPLIT_FRACTIONS, dances_of)
 
 
@@ -78,6 +82,20 @@ def dances_of(name: str) -> str:
     return name if match is None else f"{match[2]} {match[3]}"
 
 
+def fitted_movement(score: Score) -> Score:
+    """Return a score of a user's on the corpus's grid, with a title as `title_of` makes it.
+
+    Args:
+        score: of any file.
+    """
+    return replace(on_beats(score, GRID), title=title_of(score.title))
+
+
+MOVEMENTS = replace(
+    pieces_on(GRID, SPLIT_FRACTIONS),
+    fitted=fitted_movement,
+    labels=lambda path, score: [dances_of(path.stem)] * bool(MOVEMENT.fullmatch(path.stem)),
+)
 CORPUS = Corpus(
     prepare=prepare,
     music=Music(
@@ -91,5 +109,5 @@ CORPUS = Corpus(
         program=CELLO,
         tempo_qpm=72.0,
     ),
-    endings=ENDINGS,
+    takes=anything,
 )

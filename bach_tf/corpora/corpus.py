@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bach_tf._basics.files import list_files
 from bach_tf.corpora.music import Music
 
 
@@ -17,10 +16,10 @@ class Corpus:
     Args:
         prepare: returns the prepared folder; takes what `--data-dir` named, if anything.
         music: what kind of music it is.
-        endings: of the files that `--data-dir` may hold, in small letters with their dots;
-            none where the corpus comes in no folder.
-        of_users: whether it is made of a user's own files alone, and so may be meant
-            where a folder is given without a name.
+        takes: whether it can be made of what `--data-dir` names, such as a folder of a user's
+            own files; never when `None`.
+        of_users: whether it is made of a user's own files alone, and so is meant where a folder is
+            given for a model of the same kind of music, whose corpus does not take it.
         validate: raises `ValueError` for a user's folder that is not sound, before it is prepared.
         shows_progress: whether it has a progress bar of its own; two would fight.
 
@@ -31,15 +30,16 @@ class Corpus:
 
     prepare: Callable[[Path | None], Path]
     music: Music
-    endings: tuple[str, ...] = ()
+    takes: Callable[[Path], bool] | None = None
     of_users: bool = False
     validate: Callable[[Path], object] | None = None
     shows_progress: bool = False
 
-    def has_files_in(self, folder: Path) -> bool:
-        """Return whether files that this corpus reads lie anywhere in a folder.
 
-        Args:
-            folder: need not exist.
-        """
-        return folder.is_dir() and bool(list_files(folder, self.endings).paths)
+def anything(data_dir: Path) -> bool:
+    """Return that a corpus can be made of any folder or archive, or says itself why not.
+
+    Args:
+        data_dir: need not exist.
+    """
+    return True

@@ -1,4 +1,4 @@
-"""The user's own chorale grids: `train/ valid/ test/` folders, or flat files split by a seed."""
+"""The user's own pieces of four voices: `train/ valid/ test/` folders, or files split by a seed."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ from dataclasses import replace
 from pathlib import Path
 
 from bach_tf._basics.files import list_files
-from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.music import CHORALES
+from bach_tf.corpora.preparation.kinds import CHORALES as FOUR_VOICES
 from bach_tf.corpora.preparation.naming import untaken_names
-from bach_tf.corpora.preparation.prepared import SPLITS, Collection, Pieces, hash_of_files
-from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
-from bach_tf.corpora.preparation.splits import SPLIT_SEED, deal
+from bach_tf.corpora.preparation.own_files import prepare_own
+from bach_tf.corpora.preparation.prepared import SPLITS, Pieces, hash_of_files
+from bach_tf.formats import READERS
 from bach_tf.formats.grid_csv import MOST_BYTES, read_grid_csv
 from bach_tf.score import Score
 
 ENDINGS = (".csv",)
-SHARES = (0.6, 0.2, 0.2)
 
 
 def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder of a user's files, one for each content.
 
     Args:
-        data_dir: a folder with `train/ valid/ test/` of CSV files, or with CSV files.
+        data_dir: a folder of pieces in any format that can be read, of which those of four voices
+            are taken; with `train/ valid/ test/` in it, or to be split.
 
     Raises:
-        ValueError: no folder given, none there, no files in it, or a row that is not four
-            pitches; the message names file and row.
+        ValueError: no folder given, none there, or fewer than three pieces of four voices in it;
+            the message names the others with their reasons.
+
+    Example:
+        >>> folder = prepare(Path("my_chorales"))  # doctest: +SKIP
     """
     if data_dir is None:
-        raise ValueError("The corpus 'folder' needs --data-dir FOLDER with your CSV files.")
-    if not data_dir.is_dir():
-        raise ValueError(f"Expected a folder of CSV files, got {data_dir}.")
-    return prepare_folder(f"folder-{content_hash(data_dir)[:16]}", lambda: _build(data_dir))
+        raise ValueError("The corpus 'folder' needs --data-dir FOLDER with your own pieces.")
+    return prepare_own("folder", data_dir, FOUR_VOICES)
 
 
 def content_hash(folder: Path) -> str:
@@ -79,32 +81,6 @@ def read_split_folders(folder: Path) -> Pieces:
     return pieces
 
 
-def split_files(files: list[Path], seed: int = SPLIT_SEED) -> dict[str, list[Path]]:
-    """Deal files out to the splits, 60 / 20 / 20, each split at least one.
-
-    Args:
-        files: in any order; the same files are dealt in the same way.
-        seed: of the order.
-
-    Raises:
-        ValueError: fewer than three files.
-    """
-    return deal(files, SHARES, seed=seed, kind="CSV files")
-
-
-def _build(data_dir: Path) -> Collection:
-    if any((data_dir / split).is_dir() for split in SPLITS):
-        return Collection(read_split_folders(data_dir), skipped=skipped_files(data_dir))
-    files = csv_files(data_dir)
-    if not files:
-        raise ValueError(
-            f"Expected CSV files, or train/ valid/ test/ folders of them, in {data_dir}. "
-            "Got neither."
-        )
-    pieces = {split: _read_files(part) for split, part in split_files(files).items()}
-    return Collection(pieces, skipped=skipped_files(data_dir))
-
-
 def _read_files(paths: list[Path]) -> dict[str, Score]:
     names = untaken_names([path.stem for path in paths])  # x.csv may stand beside X.CSV
     return {
@@ -114,16 +90,21 @@ def _read_files(paths: list[Path]) -> dict[str, Score]:
 
 
 def _ensure_valid(data_dir: Path) -> None:
-    """Validate a user's folder, as `bach_tf.corpora.validation` does, which reads it by this."""
+    """Validate a folder of grids alone, as `bach_tf.corpora.validation` does.
+
+    Among other files a CSV file may be anything: one that is no grid is left out.
+    """
     from bach_tf.corpora.validation import ensure_valid
 
-    ensure_valid(data_dir)
+    grids = [path for part in ("", *SPLITS) for path in csv_files(data_dir / part)]
+    if sorted(grids) == list_files(data_dir, tuple(READERS)).paths != []:
+        ensure_valid(data_dir)
 
 
 CORPUS = Corpus(
     prepare=prepare,
     music=replace(CHORALES, corpus="folder"),
-    endings=ENDINGS,
+    takes=anything,
     of_users=True,
     validate=_ensure_valid,
 )

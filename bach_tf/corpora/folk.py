@@ -8,7 +8,7 @@ which music21 has leave to distribute for use that is not commercial. The same s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -16,15 +16,22 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf._basics.choices import shortened
-from bach_tf._basics.files import is_hidden, list_files, read_limited
-from bach_tf.corpora.corpus import Corpus
+from bach_tf._basics.files import is_hidden, read_limited, read_once
+from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.archives import read_zip, sha256_of_archive
 from bach_tf.corpora.preparation.embedded import embedded_files
+from bach_tf.corpora.preparation.kinds import MELODIES, melody
 from bach_tf.corpora.preparation.naming import untaken_names
-from bach_tf.corpora.preparation.prepared import Collection, few_reasons, hash_of_files
+from bach_tf.corpora.preparation.own_files import Labels, prepare_own
+from bach_tf.corpora.preparation.prepared import Collection, Pieces, few_reasons
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
-from bach_tf.corpora.preparation.tune_groups import split_groups, variant_groups
+from bach_tf.corpora.preparation.splits import FEWEST
+from bach_tf.corpora.preparation.tune_groups import (
+    groups_by_label,
+    split_groups,
+    variant_groups,
+)
 from bach_tf.formats.abc_tunes import read_abc, split_tunes
 from bach_tf.formats.kern import read_kern
 from bach_tf.formats.notation.text import decode
@@ -55,12 +62,13 @@ def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder of the folk songs; the first time it is built, in seconds.
 
     Args:
-        data_dir: a zip archive or a folder of `.krn` files, one for each content. The songs in
+        data_dir: a zip archive of `.krn` files, or a folder of a user's own files in any format
+            that can be read, of which the melodies are taken; one for each content. The songs in
             music21 when `None`.
 
     Raises:
-        ValueError: neither a zip archive nor a folder of `.krn` files, an archive that is not
-            to be trusted, or more than a tenth of the tunes cannot be read.
+        ValueError: neither a zip archive nor a folder, an archive that is not to be trusted or of
+            which more than a tenth cannot be read, or fewer than three melodies.
 
     Example:
         >>> folder = prepare()  # doctest: +SKIP
@@ -69,20 +77,11 @@ def prepare(data_dir: Path | None = None) -> Path:
         return prepare_folder(
             "folk", lambda: collection_of(find_abc_tunes(abc_files()), read_erk_abc)
         )
-    if data_dir.is_dir():
-        content = hash_of_files(data_dir, kern_files(data_dir), MOST_TUNE_BYTES)
-        found, skipped = find_kern_files(data_dir), list_files(data_dir, ENDINGS).skipped
-    elif data_dir.is_file():
-        content = sha256_of_archive(data_dir)
-        found, skipped = find_kern_members(data_dir), {}
-    else:
-        raise ValueError(
-            f"{shortened(data_dir)} does not exist. Expected a zip archive or a folder of "
-            ".krn files."
-        )
+    if not data_dir.is_file():
+        return prepare_own("folk", data_dir, TUNES)
     return prepare_folder(
-        f"folk-{content[:16]}",
-        lambda: replace(collection_of(found, read_erk_kern), skipped=skipped),
+        f"folk-{sha256_of_archive(data_dir)[:16]}",
+        lambda: collection_of(find_kern_members(data_dir), read_erk_kern),
     )
 
 
@@ -144,27 +143,6 @@ def find_abc_tunes(paths: list[Path]) -> Iterator[Found]:
             found.append(Found(name, number[2] if number else "", text))
     for tune, name in zip(found, untaken_names(tune.name for tune in found)):
         yield tune._replace(name=name)
-
-
-def kern_files(folder: Path) -> list[Path]:
-    """Return the `.krn` files below a folder, in the order of their names."""
-    return list_files(folder, ENDINGS).paths
-
-
-def find_kern_files(folder: Path) -> Iterator[Found]:
-    """Yield the `.krn` files below a folder.
-
-    Raises:
-        ValueError: there are none, or a folder that cannot be read.
-    """
-    paths = kern_files(folder)
-    if not paths:
-        raise ValueError(f"Expected .krn files in {folder}, got none.")
-    for path, name in zip(paths, untaken_names(path.stem for path in paths)):
-        try:
-            yield _found_kern(name, read_limited(path, MOST_TUNE_BYTES))
-        except ValueError as error:
-            yield Found(name, "", "", problem=str(error))
 
 
 def find_kern_members(archive: Path) -> Iterator[Found]:
@@ -233,6 +211,36 @@ def _found_kern(name: str, content: bytes) -> Found:
     return Found(name, number[2] if number else "", text)
 
 
+def labels_of(path: Path, score: Score) -> set[str]:
+    """Return what a tune of a user's has in common with its variants: its title, and its number.
+
+    Args:
+        path: of its file.
+        score: as it was read.
+    """
+    number = None
+    if path.suffix.lower() == ".krn":
+        number = KERN_NUMBER.search(decode(read_once(path, MOST_BYTES)))
+    found = {score.title, number[2] if number else ""}
+    return found - {"", clean_title(path.stem)}  # the file's name where there is no title
+
+
+def split_tunes_of_users(scores: Mapping[str, Score], labels: Labels) -> Pieces:
+    """Split melodies, all variants of one together.
+
+    Where that leaves fewer than three, as in a small book of tunes much alike, copies alone are
+    kept together.
+    """
+    groups = variant_groups(scores, labels)
+    return split_groups(scores, groups if len(groups) >= FEWEST else groups_by_label(labels))
+
+
+TUNES = replace(
+    MELODIES,
+    fitted=lambda score: replace(melody(score), title=clean_title(score.title)),
+    labels=labels_of,
+    split=split_tunes_of_users,
+)
 CORPUS = Corpus(
     prepare=prepare,
     music=Music(
@@ -247,5 +255,5 @@ CORPUS = Corpus(
         program=CHOIR,
         tempo_qpm=100.0,
     ),
-    endings=ENDINGS,
+    takes=anything,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bach_tf._basics.choices import shortened
 from bach_tf.corpora.corpus import Corpus
-from bach_tf.corpora.folder import ENDINGS, read_split_folders
+from bach_tf.corpora.folder import read_split_folders
 from bach_tf.corpora.music import CHORALES
 from bach_tf.corpora.preparation.downloads import Archive, is_archive, unpacked
 from bach_tf.corpora.preparation.prepared import Collection, Pieces
@@ -78,4 +78,13 @@ def _grids_hash(pieces: Pieces) -> str:
     return digest.hexdigest()
 
 
-CORPUS = Corpus(prepare=prepare, music=replace(CHORALES, corpus="jsb"), endings=ENDINGS)
+def is_canonical(data_dir: Path) -> bool:
+    """Return whether what the user gave looks like the canonical chorales: a file, or their folder.
+
+    Args:
+        data_dir: need not exist.
+    """
+    return is_archive(ARCHIVE, data_dir) or data_dir.name == "jsb_chorales"
+
+
+CORPUS = Corpus(prepare=prepare, music=replace(CHORALES, corpus="jsb"), takes=is_canonical)

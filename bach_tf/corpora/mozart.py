@@ -8,10 +8,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.music import Music
-from bach_tf.corpora.preparation.downloads import Archive
-from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
+from bach_tf.corpora.preparation.downloads import Archive, is_archive
+from bach_tf.corpora.preparation.kinds import pieces_on
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.preparation.own_files import prepare_own
 from bach_tf.formats.midi import read_midi
 
 ARCHIVE = Archive(
@@ -36,7 +38,7 @@ def prepare(data_dir: Path | None = None) -> Path:
     voices are the channels of each track, and the time signature is that of the first movement.
 
     Args:
-        data_dir: the downloaded archive, a folder that holds it, or any folder of MIDI files.
+        data_dir: the downloaded archive, a folder that holds it, or any folder of your own pieces.
             Downloaded when `None`.
 
     Raises:
@@ -45,6 +47,8 @@ def prepare(data_dir: Path | None = None) -> Path:
     Example:
         >>> folder = prepare(Path("mozart_sonatas.tar.gz"))  # doctest: +SKIP
     """
+    if data_dir is not None and not is_archive(ARCHIVE, data_dir):
+        return prepare_own("mozart", data_dir, pieces_on(GRID, SPLIT_FRACTIONS))
     read = partial(read_midi, steps_per_quarter=GRID)
     return prepare_midi("mozart", data_dir, ARCHIVE, read, SPLIT_FRACTIONS)
 
@@ -63,5 +67,5 @@ CORPUS = Corpus(
         program=PIANO,
         tempo_qpm=120.0,
     ),
-    endings=ENDINGS,
+    takes=anything,
 )

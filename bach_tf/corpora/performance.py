@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf.corpora.corpus import Corpus
+from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.mozart import ARCHIVE, PIANO, SPLIT_FRACTIONS
 from bach_tf.corpora.music import Music
-from bach_tf.corpora.preparation.midi_files import ENDINGS, prepare_midi
+from bach_tf.corpora.preparation.downloads import is_archive
+from bach_tf.corpora.preparation.kinds import PERFORMANCES
+from bach_tf.corpora.preparation.midi_files import prepare_midi
+from bach_tf.corpora.preparation.own_files import prepare_own
 from bach_tf.formats.midi import read_midi_seconds
 
 
@@ -18,7 +21,7 @@ def prepare(data_dir: Path | None = None) -> Path:
 
     Args:
         data_dir: the archive of the corpus `mozart`, a folder that holds it, or any folder of
-            MIDI files. Downloaded when `None`.
+            your own pieces. Downloaded when `None`.
 
     Raises:
         ValueError: no network, another archive than expected, or too many bad files.
@@ -26,6 +29,8 @@ def prepare(data_dir: Path | None = None) -> Path:
     Example:
         >>> folder = prepare(Path("my_recordings"))  # doctest: +SKIP
     """
+    if data_dir is not None and not is_archive(ARCHIVE, data_dir):
+        return prepare_own("performance", data_dir, PERFORMANCES)
     return prepare_midi("performance", data_dir, ARCHIVE, read_midi_seconds, SPLIT_FRACTIONS)
 
 
@@ -42,6 +47,6 @@ CORPUS = Corpus(
         program=PIANO,
         tempo_qpm=75.0,
     ),
-    endings=ENDINGS,
+    takes=anything,
     of_users=True,
 )

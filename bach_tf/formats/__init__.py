@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bach_tf._basics.choices import choose
-from bach_tf.formats.abc_tunes import read_abc_file
+from bach_tf.formats.abc_tunes import read_abc_file, read_abc_tunes
 from bach_tf.formats.chorale_csv import check_csv_grid, read_chorale_csv, write_chorale_csv
 from bach_tf.formats.engraving import write_pdf, write_svg
 from bach_tf.formats.kern import read_kern_file
@@ -50,10 +50,13 @@ class Reader:
     Args:
         read: takes the path, the grid, whether to be strict, and `options` by their names.
         options: of "unfold", to play repeats out, and "tune", for the number of one in a book.
+        read_all: where a file may hold several pieces: takes the path and the grid, and returns
+            them, or why one cannot be read, by their names in the file.
     """
 
     read: Callable[..., Piece]
     options: frozenset[str] = frozenset()
+    read_all: Callable[..., dict[str, Piece | ValueError]] | None = None
 
 
 READERS: dict[str, Reader] = {
@@ -66,7 +69,7 @@ READERS: dict[str, Reader] = {
     ".xml": Reader(read_musicxml, frozenset({"unfold"})),
     ".mxl": Reader(read_musicxml, frozenset({"unfold"})),
     ".krn": Reader(read_kern_file, frozenset({"unfold"})),
-    ".abc": Reader(read_abc_file, frozenset({"unfold", "tune"})),
+    ".abc": Reader(read_abc_file, frozenset({"unfold", "tune"}), read_abc_tunes),
 }
 WRITERS: dict[str, Writer] = {
     ".mid": Writer(write_midi),
@@ -122,6 +125,29 @@ def read(
     for sentence in piece.warnings:
         warnings.warn(sentence, ReadingWarning, stacklevel=2)
     return piece
+
+
+def read_all(path: Path, grid: Grid | None = None) -> dict[str, Piece | ValueError]:
+    """Return all pieces of a file, or why one cannot be read, by their names in the file.
+
+    Nothing is warned of: warnings are in the pieces. A file of one piece has the name "".
+
+    Args:
+        path: its ending is one of `READERS`.
+        grid: as `read` takes it.
+
+    Raises:
+        ValueError: another ending, or a file that cannot be read.
+
+    Example:
+        >>> list(read_all(Path("book.abc")))  # doctest: +SKIP
+        ['1 (The Swallow)', '2 (The Wren)']
+    """
+    reader = choose(READERS, path.suffix.lower(), "kind of piece")
+    if reader.read_all is None:
+        return {"": reader.read(path, grid, False)}
+    pieces = reader.read_all(path, grid)
+    return pieces if len(pieces) > 1 else dict(zip([""], pieces.values()))
 
 
 def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:

@@ -32,9 +32,9 @@ def make_preset(
 
     Args:
         model: a name in `PRESETS`; `DEFAULT_MODEL` when `None`.
-        corpus: a name in `CORPORA`; when `None`, the model's own, or the one that `data_dir`
-            belongs to.
-        data_dir: where the corpus is read from.
+        corpus: a name in `CORPORA`; when `None`, the model's own, or the one of its kind of music
+            that `data_dir` belongs to.
+        data_dir: where the corpus is read from; a relative path is made a whole one.
         assignments: further settings, each `NAME=VALUE`, as `override` takes them.
         **settings: those of `SETTINGS` to replace; the preset's where a value is `None`.
 
@@ -51,7 +51,15 @@ def make_preset(
     preset = on_corpus(preset, corpus_for(data_dir, own) if corpus is None else corpus)
     settings["data_dir"] = None if data_dir is None else str(data_dir)
     given = {name: value for name, value in settings.items() if value is not None}
-    return override(changed(preset, **given), assignments)
+    return _with_whole_path(override(changed(preset, **given), assignments))
+
+
+def _with_whole_path(preset: Preset) -> Preset:
+    """Return the preset with a path that holds wherever a run is resumed or evaluated."""
+    data_dir = preset.music.data_dir
+    if data_dir is None:
+        return preset
+    return changed(preset, data_dir=str(Path(data_dir).expanduser().absolute()))
 
 
 def on_corpus(preset: Preset, corpus: str) -> Preset:

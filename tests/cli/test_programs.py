@@ -362,7 +362,7 @@ def test_generating_without_a_run_says_how_to_get_one(here, monkeypatch, capsys)
         (["--set", "program=200"], "`program` must be a whole number in 0..127. Received: 200"),
         (["--set", "temperature=-1.0"], "`temperature` must be a number in 0..100"),
         (["--set", "tempo_qpm=0"], "`tempo_qpm` must be a number in 4..1000. Received: 0"),
-        (["--data-dir", "absent"], "Expected a folder of CSV files, got absent"),
+        (["--data-dir", "absent"], "absent does not exist. Expected a folder of pieces of four"),
         (["--corpus", "folder"], "needs --data-dir"),
         (["--corpus", "chorales", "--data-dir", "."], "comes with music21"),
         (
@@ -388,23 +388,26 @@ def test_resuming_takes_no_other_settings(here, capsys):
     assert "--resume keeps the settings of its run" in capsys.readouterr().err
 
 
-def test_a_folder_of_midi_files_is_a_corpus_of_performances(here, tmp_path):
-    arguments = training.make_parser("bach-tf train").parse_args(
-        ["--model", "transformer", "--data-dir", str(tmp_path)]
-    )
-    assert training.preset_of(arguments).music.corpus == "folder"
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "a.MID").touch()
-    preset = training.preset_of(arguments)
-    assert (preset.music.corpus, preset.music.codec, preset.music.data_dir) == (
-        "performance",
-        "events",
-        str(tmp_path),
-    )
-    cello = training.make_parser("bach-tf train").parse_args(
-        ["--model", "cello", "--data-dir", str(tmp_path)]
-    )
-    assert training.preset_of(cello).music.corpus == "cello"
+@pytest.mark.parametrize(
+    ("model", "corpus", "codec"),
+    [
+        ("gru", "folder", "satb"),
+        ("chorale", "folder", "satb"),
+        ("transformer", "folder", "satb"),
+        ("folk", "folk", "melody"),
+        ("cello", "cello", "pitches"),
+        ("performance", "performance", "events"),
+    ],
+)
+def test_the_kind_of_music_in_a_folder_follows_from_the_model(here, tmp_path, model, corpus, codec):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.MID").touch()
+    (tmp_path / "mine" / "a.csv").touch()
+    music = training.preset_of(
+        training.make_parser("bach-tf train").parse_args(["--model", model, "--data-dir", "mine"])
+    ).music
+    assert (music.corpus, music.codec) == (corpus, codec)
+    assert music.data_dir == str(Path("mine").absolute())  # a run is resumed from elsewhere, too
 
 
 def test_ctrl_c_prints_the_command_that_resumes(here, tiny_csvs, capsys, monkeypatch):

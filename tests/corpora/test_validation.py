@@ -12,6 +12,7 @@ import pytest
 from commands import command
 
 from bach_tf._basics.messages import WIDEST
+from bach_tf.corpora.folder import prepare
 from bach_tf.corpora.validation import (
     ensure_valid,
     format_report,
@@ -437,9 +438,10 @@ def test_training_warns_of_a_piece_in_two_splits_each_time(corpus, capsys):
     copy_into(corpus, "test/higher.csv", lambda grid: np.where(grid > 0, grid + 5, 0))
     for _ in range(2):
         ensure_valid(corpus)
+        prepare(corpus)
         warning = capsys.readouterr().err
         assert warning.startswith("Warning: pieces in two splits: 1, so")
-        assert "test/higher.csv: the same music as train/chorale_000.csv, in another" in warning
+        assert "test/higher: the same music as train/chorale_000, in another" in warning
 
 
 def test_what_is_hidden_is_not_read_and_said(corpus, capsys):

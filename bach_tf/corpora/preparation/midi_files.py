@@ -1,30 +1,24 @@
-"""Corpora of MIDI files: an archive that is known, or any folder of the user's."""
+"""Corpora of the MIDI files in an archive."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from os.path import commonpath
 from pathlib import Path
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import list_files
-from bach_tf.corpora.preparation.downloads import Archive, is_archive, unpacked
-from bach_tf.corpora.preparation.naming import untaken_names
+from bach_tf.corpora.preparation.downloads import Archive, unpacked
+from bach_tf.corpora.preparation.own_files import names_of
 from bach_tf.corpora.preparation.prepared import (
     Collection,
     Pieces,
     few_reasons,
-    hash_of_files,
 )
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.corpora.preparation.splits import deal
-from bach_tf.formats.midi.events import MOST_BYTES
 from bach_tf.score import Score
 
 ENDINGS = (".mid", ".midi")
 MOST_BAD = 0.1  # of the files: with more of them something else is wrong than a file
-HASH_DIGITS = 16  # of the content, in the name of a prepared folder
 
 
 def prepare_midi(
@@ -35,49 +29,33 @@ def prepare_midi(
     fractions: Sequence[float],
     group_of: Callable[[str], str] = str,
 ) -> Path:
-    """Return the prepared folder of a corpus of MIDI files, as lists of notes.
-
-    It is named after the corpus for the files of the archive, and with a hash of the content
-    for a folder of the user's.
+    """Return the prepared folder of an archive of MIDI files, as lists of notes.
 
     Args:
-        name: of the corpus.
-        data_dir: the archive, a folder that holds it, or any other folder of MIDI files, in
-            which they may lie at any depth. The archive is downloaded when `None`.
+        name: of the corpus, and of the prepared folder.
+        data_dir: the archive, or a folder that holds it. Downloaded when `None`.
         archive: the corpus's own.
         read: makes a score of a file, and raises ValueError where it cannot.
         fractions: of train, valid and test.
         group_of: gives for the name of a piece that of its group: groups stay together.
 
     Raises:
-        ValueError: nothing there, no network, another archive, or too many bad files.
+        ValueError: no network, another archive, or too many bad files.
     """
 
-    def build(folder: Path) -> Collection:
-        scores, left_out = read_midi_files(find_midi_files(folder), read)
-        pieces = split_by_group(scores, fractions, group_of)
-        return Collection(pieces, "notes", left_out, list_files(folder, ENDINGS).skipped)
-
-    def build_archive() -> Collection:
+    def build() -> Collection:
         with unpacked(archive, data_dir) as folder:
-            return build(folder)
+            scores, left_out = read_midi_files(find_midi_files(folder), read)
+            pieces = split_by_group(scores, fractions, group_of)
+            return Collection(pieces, "notes", left_out, list_files(folder, ENDINGS).skipped)
 
-    if data_dir is not None and not data_dir.exists():
-        raise ValueError(
-            f"{shortened(data_dir)} does not exist. Expected {archive.name} or a folder of "
-            f"MIDI files for the corpus {name!r}."
-        )
-    if data_dir is None or is_archive(archive, data_dir):
-        return prepare_folder(name, build_archive)
-    content = hash_of_files(data_dir, find_midi_files(data_dir).values(), MOST_BYTES)
-    return prepare_folder(f"{name}-{content[:HASH_DIGITS]}", lambda: build(data_dir))
+    return prepare_folder(name, build)
 
 
 def find_midi_files(folder: Path) -> dict[str, Path]:
     """Return the MIDI files below a folder by a name that is unique, whatever its case.
 
-    It is the file's name without its ending, with the names of its folders before it where
-    another file is named so too. Hidden files are left out.
+    Hidden files are left out.
 
     Raises:
         ValueError: there are none, or a folder that cannot be read.
@@ -89,15 +67,7 @@ def find_midi_files(folder: Path) -> dict[str, Path]:
     paths = list_files(folder, ENDINGS).paths
     if not paths:
         raise ValueError(f"Expected MIDI files ({', '.join(ENDINGS)}) in {folder}, got none.")
-    stems = Counter(path.stem.casefold() for path in paths)
-    root = commonpath([path.parent for path in paths])
-    names = [
-        path.stem
-        if stems[path.stem.casefold()] == 1
-        else "-".join(path.relative_to(root).with_suffix("").parts)
-        for path in paths
-    ]
-    return dict(zip(untaken_names(names), paths))
+    return {name: path for path, name in names_of(paths).items()}
 
 
 def read_midi_files(

@@ -21,10 +21,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -47,10 +48,11 @@ from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 4  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+FORMAT = 5  # raise it when a layout or what the corpora hold changes: caches are rebuilt
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # to put a new copy in its place while other processes do so too
-FEW_REASONS = 3  # how many of the pieces that are left out are named
+FEW_REASONS = 3  # how many of the pieces that are left out are named in a sentence
+MOST_LINES = 10  # how many are named in lines of their own
 
 # The fields of a score that neither layout can hold and the manifest keeps.
 ABOUT = (
@@ -71,12 +73,14 @@ class Collection:
         layout: how they are written, one of `LAYOUTS`.
         left_out: why a file or a tune was left out, by its name.
         skipped: why a file was not looked at, by its name: hidden ones.
+        about: what else the manifest is to keep.
     """
 
     pieces: Pieces
     layout: str = "grid"
     left_out: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def cache_dir() -> Path:
@@ -97,15 +101,48 @@ def prepare(name: str, build: Callable[[], Collection]) -> Path:
     if not is_intact(folder):
         made = build()
         if not is_intact(folder):  # another process may have been faster
-            write_prepared(folder, made.pieces, layout=made.layout, left_out=made.left_out)
-        if made.left_out:
-            total = sum(map(len, made.pieces.values())) + len(made.left_out)
-            some = few_reasons(made.left_out)
-            print(f"{len(made.left_out)} of {total} files left out: {some}", file=sys.stderr)
-        if made.skipped:
-            some = few_reasons(made.skipped)
-            print(f"{len(made.skipped)} not looked at: {some}", file=sys.stderr)
+            write_prepared(
+                folder, made.pieces, layout=made.layout, left_out=made.left_out, about=made.about
+            )
+        _tell(made, folder)
     return folder
+
+
+def _tell(made: Collection, folder: Path) -> None:
+    """Say on stderr what a corpus leaves out."""
+    if made.left_out:
+        total = sum(map(len, made.pieces.values())) + len(made.left_out)
+        lines = listed(lines_of(made.left_out), f"all of them are in {folder / MANIFEST}")
+        print(f"{len(made.left_out)} of {total} pieces left out:\n{lines}", file=sys.stderr)
+    if made.skipped:
+        some = few_reasons(made.skipped)
+        print(f"{len(made.skipped)} not looked at: {some}", file=sys.stderr)
+
+
+def lines_of(reasons: Mapping[str, str]) -> list[str]:
+    """Return a line for each name with its reason.
+
+    Example:
+        >>> lines_of({"a.mid": "no notes"})
+        ['a.mid: no notes']
+    """
+    return [f"{shortened(name)}: {printable(reason)}" for name, reason in reasons.items()]
+
+
+def listed(lines: Sequence[str], where: str = "") -> str:
+    """Return the first lines, indented, and how many more there are.
+
+    Args:
+        lines: without line ends.
+        where: all of them can be read.
+
+    Example:
+        >>> listed(["a.mid: no notes"])
+        '  a.mid: no notes'
+    """
+    more = len(lines) - MOST_LINES
+    rest = [f"and {more} more{'; ' * bool(where)}{where}"] if more > 0 else []
+    return "\n".join(f"  {line}" for line in [*lines[:MOST_LINES], *rest])
 
 
 def few_reasons(reasons: dict[str, str]) -> str:
@@ -115,10 +152,8 @@ def few_reasons(reasons: dict[str, str]) -> str:
         >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
         'a.mid: no notes; b.mid: no notes'
     """
-    some = list(reasons.items())[:FEW_REASONS]
-    named = [f"{shortened(name)}: {printable(reason)}" for name, reason in some]
     more = ["and so on"] if len(reasons) > FEW_REASONS else []
-    return "; ".join(named + more)
+    return "; ".join(lines_of(reasons)[:FEW_REASONS] + more)
 
 
 def write_prepared(
@@ -127,6 +162,7 @@ def write_prepared(
     *,
     layout: str = "grid",
     left_out: dict[str, str] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a prepared corpus atomically: another process sees all of it or none.
 
@@ -135,6 +171,7 @@ def write_prepared(
         pieces: the scores of each split by name.
         layout: one of `LAYOUTS`.
         left_out: why a file or a tune was left out, by its name.
+        about: what else the manifest is to keep.
 
     Raises:
         ValueError: an unknown layout, scores on different grids, or one that the layout
@@ -160,6 +197,7 @@ def write_prepared(
             "steps_per_quarter": steps_per_quarter,
             "pitch_range": _whole_range(entries),
             "left_out": left_out or {},
+            **(about or {}),
             "pieces": entries,
         }
         _write_manifest(scratch, manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -33,7 +33,7 @@ def intervals_of(score: Score) -> tuple[int, ...]:
 
 
 def variant_groups(
-    scores: Mapping[str, Score], labels: Mapping[str, Iterable[str]] | None = None
+    scores: Mapping[str, Score], labels: Mapping[str, Iterable[Hashable]] | None = None
 ) -> list[list[str]]:
     """Return the names of tunes in groups: each is with every other that resembles it.
 
@@ -51,8 +51,26 @@ def variant_groups(
         >>> variant_groups({"a": up, "b": up.transpose(5), "c": Score.from_grid(scale[::-1])})
         [['a', 'b'], ['c']]
     """
-    leaders = {name: name for name in sorted(scores)}
-    for one, other in [*_alike(scores), *_with_one_label(labels or {})]:
+    return _joined(scores, [*_alike(scores), *_with_one_label(labels or {})])
+
+
+def groups_by_label(labels: Mapping[str, Iterable[Hashable]]) -> list[list[str]]:
+    """Return names in groups: each is with every other that has a label in common with it.
+
+    Args:
+        labels: by name.
+
+    Example:
+        >>> groups_by_label({"a": [1], "b": [2], "c": [1, 3]})
+        [['a', 'c'], ['b']]
+    """
+    return _joined(labels, _with_one_label(labels))
+
+
+def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Return names in groups, those of each pair in one."""
+    leaders = {name: name for name in sorted(names)}
+    for one, other in pairs:
         leaders[_leader(leaders, one)] = _leader(leaders, other)
     groups = defaultdict(list)
     for name in leaders:
@@ -106,8 +124,8 @@ def _runs_of(intervals: tuple[int, ...]) -> set[tuple[int, ...]]:
     return {intervals[start : start + RUN] for start in starts}
 
 
-def _with_one_label(labels: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
-    first: dict[str, str] = {}
+def _with_one_label(labels: Mapping[str, Iterable[Hashable]]) -> list[tuple[str, str]]:
+    first: dict[Hashable, str] = {}
     return [
         (first.setdefault(label, name), name) for name, found in labels.items() for label in found
     ]

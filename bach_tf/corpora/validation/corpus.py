@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from bach_tf._basics.messages import printable
 from bach_tf.corpora.folder import content_hash, csv_files, skipped_files
-from bach_tf.corpora.preparation.prepared import SPLITS, cache_dir
-from bach_tf.corpora.validation.copies import find_copies
+from bach_tf.corpora.preparation.copies import find_copies
+from bach_tf.corpora.preparation.prepared import SPLITS, Pieces, cache_dir
 from bach_tf.corpora.validation.report import Report, first, format_report
 from bach_tf.corpora.validation.statistics import SCHEMA, Cells, find, to_frame
 from bach_tf.formats.grid_csv import find_problems, read_cells
+from bach_tf.score import Score
 
 RULES = 2  # raise it when what is checked changes: corpora found valid are checked again
 HASH_DIGITS = 12  # of a hash, in the name of a file or a folder
@@ -74,8 +74,6 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
 def ensure_valid(folder: Path) -> None:
     """Validate a corpus once for each content; later calls only hash its files.
 
-    Pieces that are in two splits are said on stderr each time: it is the user's to decide.
-
     Args:
         folder: as for `validate_corpus`.
 
@@ -87,7 +85,6 @@ def ensure_valid(folder: Path) -> None:
     find_splits(folder)
     marker = _valid_marker(content_hash(folder))
     if marker.exists():
-        sys.stderr.write(marker.read_text(encoding="utf-8"))
         return
     report = validate_corpus(folder)
     if not report.sound:
@@ -100,19 +97,7 @@ def ensure_valid(folder: Path) -> None:
     # Of what was read, should the files have changed meanwhile.
     marker = _valid_marker(report.content_hash)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.write_text(_warning(report), encoding="utf-8")
-    sys.stderr.write(_warning(report))
-
-
-def _warning(report: Report) -> str:
-    """Return the pieces that are in two splits as a warning; "" where there are none."""
-    if not report.copies:
-        return ""
-    lines = "".join(f"  {printable(line)}\n" for line in first(report.copies, limit=5))
-    return (
-        f"Warning: pieces in two splits: {len(report.copies)}, so figures measured on "
-        f"them are of memorised music:\n{lines}"
-    )
+    marker.touch()
 
 
 def find_splits(folder: Path) -> Splits:
@@ -136,12 +121,10 @@ def find_splits(folder: Path) -> Splits:
     return splits
 
 
-def _read_splits(
-    folder: Path, splits: Splits
-) -> tuple[dict[str, list[Cells]], dict[str, dict[str, np.ndarray]], list[str]]:
+def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], Pieces, list[str]]:
     """Return the cells of every file that is text, the sound grids, and what is wrong."""
     cells: dict[str, list[Cells]] = {}
-    grids: dict[str, dict[str, np.ndarray]] = {split: {} for split in splits}
+    grids: Pieces = {split: {} for split in splits}
     problems = []
     for split, paths in splits.items():
         if not paths:
@@ -160,7 +143,7 @@ def _read_splits(
             wrong = list(find_problems(name, header, rows))
             problems += wrong
             if not wrong:
-                grids[split][path.name] = np.array(rows, np.int32)
+                grids[split][path.name] = Score.from_grid(np.array(rows, np.int32))
     if len(splits) == len(SPLITS):
         problems += [
             f"{path.name}: expected in one of {', '.join(SPLITS)}, got it beside them"

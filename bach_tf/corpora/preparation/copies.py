@@ -1,0 +1,104 @@
+"""Pieces that are there twice: in two splits, they would be memorised before they are evaluated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from bach_tf.score import Score
+
+
+class Content(NamedTuple):
+    """The notes of a piece, bared of its key and its tempo.
+
+    Args:
+        notes: equal for the same music; empty for silence.
+        lowest: the lowest pitch.
+        unit: steps of the smallest duration of which all others are multiples.
+    """
+
+    notes: bytes
+    lowest: int = 0
+    unit: int = 1
+
+
+def content_of(score: Score) -> Content:
+    """Return the notes of a piece, whatever its key, tempo, grid and order of voices.
+
+    Rests at the beginning and the end do not count.
+
+    Args:
+        score: the piece.
+
+    Example:
+        >>> air = Score.from_grid([[67], [69], [69]])
+        >>> content_of(air).notes == content_of(air.transpose(5)).notes
+        True
+    """
+    if not len(score):
+        return Content(b"")
+    onset, lowest = score.onset - score.onset.min(), int(score.pitch.min())
+    times = np.column_stack([onset, score.duration])
+    unit = int(np.gcd.reduce(times, axis=None))
+    notes = np.column_stack([times // unit, score.pitch - lowest]).astype(np.int64)
+    return Content(notes[np.lexsort(notes.T)].tobytes(), lowest, unit)
+
+
+def find_copies(splits: Mapping[str, Mapping[str, Score]]) -> list[str]:
+    """Return a line for each piece that another split has too, in any key and at any tempo.
+
+    Args:
+        splits: for each split, the pieces by name.
+
+    Example:
+        >>> air = Score.from_grid([[67], [69], [69]])
+        >>> find_copies({"train": {"air": air}, "test": {"b": air.transpose(-5)}})
+        ['test/b: the same music as train/air, in another key']
+    """
+    named = {
+        f"{split}/{name}": piece for split, each in splits.items() for name, piece in each.items()
+    }
+    return [
+        line
+        for first, *others in _groups(named)
+        for line in _lines(named, first, others)
+        if line.partition("/")[0] != first.partition("/")[0]
+    ]
+
+
+def copies_in(pieces: Mapping[str, Score]) -> list[str]:
+    """Return a line for each piece that is there before, in any key and at any tempo.
+
+    Args:
+        pieces: by name.
+
+    Example:
+        >>> air = Score.from_grid([[67], [69], [69]])
+        >>> copies_in({"a": air, "b": air})
+        ['b: the same music as a']
+    """
+    return [line for first, *others in _groups(pieces) for line in _lines(pieces, first, others)]
+
+
+def _groups(pieces: Mapping[str, Score]) -> list[list[str]]:
+    """Return the names of pieces in groups of the same music; silence is in none."""
+    groups = defaultdict(list)
+    for name, score in pieces.items():
+        notes = content_of(score).notes
+        if notes:
+            groups[notes].append(name)
+    return list(groups.values())
+
+
+def _lines(pieces: Mapping[str, Score], first: str, others: list[str]) -> list[str]:
+    original = content_of(pieces[first]) if others else Content(b"")
+    lines = []
+    for name in others:
+        copy = content_of(pieces[name])
+        how = ", in another key" if copy.lowest != original.lowest else ""
+        how += ", at another tempo" if copy.unit != original.unit else ""
+        lines.append(f"{name}: the same music as {first}{how}")
+    return lines

@@ -1,0 +1,319 @@
+"""Corpora of a user's own files: of those that can be read, the ones with a kind of music."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from os.path import commonpath
+from pathlib import Path
+from typing import NamedTuple
+
+from bach_tf._basics.choices import shortened
+from bach_tf._basics.files import Listing, list_files
+from bach_tf._basics.messages import printable
+from bach_tf.corpora.preparation.copies import content_of, copies_in, find_copies
+from bach_tf.corpora.preparation.naming import untaken_names
+from bach_tf.corpora.preparation.prepared import (
+    SPLITS,
+    Collection,
+    Pieces,
+    hash_of_files,
+    lines_of,
+    listed,
+    read_manifest,
+)
+from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.splits import FEWEST, deal
+from bach_tf.corpora.preparation.tune_groups import groups_by_label
+from bach_tf.formats import READERS, read_all
+from bach_tf.formats.reading import Grid
+from bach_tf.score import Score
+
+ENDINGS = tuple(READERS)
+MOST_BYTES = 100_000_000  # of a file; no reader takes more
+HASH_DIGITS = 16  # of the content, in the name of a prepared folder
+# What people call the folders of the splits.
+FOLDERS = {"train": "train", "valid": "valid", "test": "test"} | dict.fromkeys(
+    ("validation", "val", "dev"), "valid"
+)
+OTHERS = (
+    "Melodies are taken by --model folk, pieces of any voices by --model cello, mozart and "
+    "performance."
+)
+
+Labels = Mapping[str, Iterable[Hashable]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a corpus takes of a user's files.
+
+    Args:
+        what: in words, for messages, such as "melodies of one voice".
+        fitted: takes the score of a file; returns it as the corpus wants it, or raises
+            `ValueError` with the reason why it does not fit.
+        grid: on which files are read that have none of their own; `None` for that which fits each.
+        layout: of the prepared folder.
+        fractions: of train, valid and test, in groups.
+        labels: gives for a file and its score what it has in common with others of its group.
+        split: splits the scores by their labels, of which one is that of a piece's copies; by
+            `fractions` when `None`.
+    """
+
+    what: str
+    fitted: Callable[[Score], Score]
+    grid: Grid | None = None
+    layout: str = "notes"
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    labels: Callable[[Path, Score], Iterable[Hashable]] = lambda path, score: ()
+    split: Callable[[Mapping[str, Score], Labels], Pieces] | None = None
+
+
+class Found(NamedTuple):
+    """A piece of a user's.
+
+    Args:
+        name: of its own among those of its split.
+        split: in whose folder it lies; "" for none.
+        score: as the corpus wants it.
+        labels: what it has in common with others of its group.
+    """
+
+    name: str
+    split: str
+    score: Score
+    labels: tuple[Hashable, ...]
+
+
+@dataclass
+class _Harvest:
+    """What has come of reading files: pieces, and sentences about files by their names."""
+
+    found: list[Found] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
+    """Return the prepared folder of a user's files, one for each content.
+
+    Files may be of any of `READERS`, mixed, at any depth. Where folders of the names in `FOLDERS`
+    are among them, those are the splits. What does not fit is left out, with its reason.
+
+    Args:
+        corpus: the name of the corpus, with which that of the prepared folder begins.
+        folder: of the user.
+        kind: what the corpus takes.
+
+    Raises:
+        ValueError: no such folder, or fewer than three pieces in it that fit; a split without one.
+    """
+    if not folder.is_dir():
+        got = "is a file" if folder.exists() else "does not exist"
+        raise ValueError(f"{shortened(folder)} {got}. Expected a folder of {kind.what}.")
+    listing = list_files(folder, ENDINGS)
+    if not listing.paths:
+        raise ValueError(
+            f"Expected {kind.what} in {shortened(folder)}, as {', '.join(ENDINGS)} files. Got none."
+        )
+    content = hash_of_files(folder, listing.paths, MOST_BYTES)
+    made = prepare_folder(
+        f"{corpus}-{content[:HASH_DIGITS]}", lambda: collect(folder, listing, kind)
+    )
+    leaks = read_manifest(made).get("leaks", [])
+    if leaks:
+        lines = listed([*map(printable, leaks)])
+        print(
+            f"Warning: pieces in two splits: {len(leaks)}, so figures measured on them are of "
+            f"memorised music:\n{lines}",
+            file=sys.stderr,
+        )
+    return made
+
+
+def collect(folder: Path, listing: Listing, kind: Kind) -> Collection:
+    """Read a user's files, and split the pieces where the user has not.
+
+    Args:
+        folder: of the user.
+        listing: of its files.
+        kind: what the corpus takes.
+
+    Raises:
+        ValueError: as `prepare_own`.
+    """
+    splits = {path: split_of(path.relative_to(folder)) for path in listing.paths}
+    is_split = any(splits.values())
+    names, labels = _names_in(splits), labels_of(listing.paths)
+    harvest = _Harvest()
+    for path, split in splits.items():
+        if is_split and not split:
+            name = path.relative_to(folder).as_posix()
+            harvest.left_out[name] = "it lies beside train/, valid/ and test/"
+            continue
+        for piece in _read(path, folder, kind, harvest):
+            name = f"{names[path]}-{piece.name}" if piece.name else names[path]
+            also = (*piece.labels, *labels[path])
+            harvest.found.append(piece._replace(name=name, split=split, labels=also))
+    pieces, about = (_as_split if is_split else _dealt)(harvest, folder, kind)
+    more = {"skipped": listing.skipped, "warnings": harvest.warnings}
+    return Collection(pieces, kind.layout, harvest.left_out, listing.skipped, {**about, **more})
+
+
+def split_of(path: Path) -> str:
+    """Return the split in whose folder a file lies; "" for none.
+
+    Args:
+        path: below the user's folder.
+
+    Example:
+        >>> split_of(Path("hymns/validation/a.mid")), split_of(Path("a.mid"))
+        ('valid', '')
+    """
+    parts = (FOLDERS.get(part.casefold(), "") for part in path.parent.parts)
+    return next(filter(None, parts), "")
+
+
+def _names_in(splits: Mapping[Path, str]) -> dict[Path, str]:
+    """Return names of files that are unique in their splits."""
+    names = {}
+    for split in set(splits.values()):
+        names |= names_of([path for path, its in splits.items() if its == split])
+    return names
+
+
+def names_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return names of files that are unique, whatever their case.
+
+    It is the file's name without its ending, with the names of its folders before it where
+    another file is named so too.
+
+    Args:
+        paths: of the files.
+
+    Example:
+        >>> list(names_of([Path("a/x.mid"), Path("b/x.mid"), Path("b/y.mid")]).values())
+        ['a-x', 'b-x', 'y']
+    """
+    stems = Counter(path.stem.casefold() for path in paths)
+    root = commonpath([path.parent for path in paths])
+    names = [
+        path.stem
+        if stems[path.stem.casefold()] == 1
+        else "-".join(path.relative_to(root).with_suffix("").parts)
+        for path in paths
+    ]
+    return dict(zip(paths, untaken_names(names)))
+
+
+def labels_of(paths: Sequence[Path]) -> dict[Path, list[str]]:
+    """Return a label for each file whose name another one has with another ending.
+
+    They are one piece in several formats, of which one may have repeats played out.
+
+    Args:
+        paths: of the files.
+
+    Example:
+        >>> list(labels_of([Path("a.mid"), Path("b.mid"), Path("b.xml")]).values())
+        [[], ['b'], ['b']]
+    """
+    endings = defaultdict(set)
+    for path in paths:
+        endings[path.stem.casefold()].add(path.suffix.casefold())
+    stems = {path: path.stem.casefold() for path in paths}
+    return {path: [stem] * (len(endings[stem]) > 1) for path, stem in stems.items()}
+
+
+def _read(path: Path, folder: Path, kind: Kind, harvest: _Harvest) -> Iterator[Found]:
+    """Yield the pieces of a file that fit, by their numbers in it; note why others do not."""
+    file = path.relative_to(folder).as_posix()
+    try:
+        pieces = read_all(path, kind.grid)
+    except ValueError as error:
+        harvest.left_out[file] = _reason(error, path)
+        return
+    for number, (tune, piece) in enumerate(pieces.items(), start=1):
+        said = f"{file}: tune {tune}" if tune else file
+        try:
+            if isinstance(piece, ValueError):
+                raise piece
+            score = _fitted(piece.score, path, kind)
+        except ValueError as error:
+            harvest.left_out[said] = _reason(error, path, f"tune {tune}")
+            continue
+        if piece.warnings:
+            harvest.warnings[said] = piece.warnings
+        yield Found(str(number) if tune else "", "", score, tuple(kind.labels(path, score)))
+
+
+def _fitted(score: Score, path: Path, kind: Kind) -> Score:
+    if not len(score):
+        raise ValueError("expected notes, got none")
+    score = replace(score, title=score.title or path.stem)
+    # The first row of a grid is where its bars begin; a file of notes may begin with empty bars.
+    return kind.fitted(score if path.suffix == ".csv" else score.without_leading_silence())
+
+
+def _reason(error: ValueError, path: Path, tune: str = "") -> str:
+    reason = str(error).removeprefix(f"{path.name}: ")
+    return reason.removeprefix(f"{tune}: ") if tune else reason
+
+
+def _as_split(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
+    """Return the pieces as the user has split them, and which are in two splits."""
+    pieces = {split: _by_name(harvest.found, split) for split in SPLITS}
+    empty = [f"{split}/" for split, scores in pieces.items() if not scores]
+    if empty:
+        raise ValueError(
+            f"{shortened(folder)}: expected {kind.what} in train/, valid/ and test/, got none in "
+            f"{', '.join(empty)}. Put files there, or all files flat into one folder to have them "
+            f"split. {OTHERS}{_why(harvest)}"
+        )
+    return pieces, {"leaks": find_copies(pieces)}
+
+
+def _by_name(found: Iterable[Found], split: str = "") -> dict[str, Score]:
+    """Return the scores in a split by names of their own: a tune may be named as a file is."""
+    mine = [piece for piece in found if piece.split == split]
+    names = untaken_names(piece.name for piece in mine)
+    return {name: piece.score for name, piece in zip(names, mine)}
+
+
+def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
+    """Return the pieces, copies in one split, and which are copies."""
+    scores = _by_name(harvest.found)
+    labels = {
+        name: (content_of(piece.score).notes, *piece.labels)
+        for name, piece in zip(scores, harvest.found)
+    }
+    different = len(groups_by_label(labels))
+    if different < FEWEST:
+        raise ValueError(
+            f"Expected at least {FEWEST} different {kind.what} to split, got {different} in "
+            f"{shortened(folder)}. {OTHERS}{_why(harvest)}"
+        )
+    copies = copies_in(scores)
+    if copies:
+        lines = listed([*map(printable, copies)])
+        print(f"Pieces that are there twice, put into one split:\n{lines}", file=sys.stderr)
+    pieces = kind.split(scores, labels) if kind.split else _by_fractions(scores, labels, kind)
+    return pieces, {"copies": copies}
+
+
+def _by_fractions(scores: Mapping[str, Score], labels: Labels, kind: Kind) -> Pieces:
+    groups = {group[0]: group for group in groups_by_label(labels)}
+    return {
+        split: {name: scores[name] for first in dealt for name in groups[first]}
+        for split, dealt in deal(list(groups), kind.fractions).items()
+    }
+
+
+def _why(harvest: _Harvest) -> str:
+    """Return in words what was left out; "" where nothing was."""
+    left_out = harvest.left_out
+    if not left_out:
+        return ""
+    return f"\n{len(left_out)} left out:\n{listed(lines_of(left_out))}"
