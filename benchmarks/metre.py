@@ -211,7 +211,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", action="store_true", help="print the weights alone")
     args = parser.parse_args(argv)
-    first, second = chorales(CORPORA["chorales"].prepare(None))
+    try:
+        first, second = chorales(CORPORA["chorales"].prepare(None))
+    except (ValueError, OSError) as error:
+        print(f"metre: {error}", file=sys.stderr)
+        return 2
     if args.weights:
         print(format_weights(fit(first)))
         return 0

@@ -19,6 +19,8 @@ import pytest
 import soundfile
 
 import bach_tf as bt
+from bach_tf._api import Run
+from bach_tf.codecs import MelodyCodec
 from bach_tf.composing import generation
 from bach_tf.corpora import read_split
 from bach_tf.export import FORMATS, saved_model
@@ -26,6 +28,8 @@ from bach_tf.formats import WRITERS
 from bach_tf.formats.sound import writing
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
+from bach_tf.recipes import PRESETS
+from bach_tf.recipes.changes import shrunk
 from bach_tf.score import SECONDS, Score
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +39,14 @@ CHORD = [[72, 67, 64, 48]] * 4
 @pytest.fixture(scope="module")
 def run(trained_run):
     return bt.load(trained_run.folder)
+
+
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory):
+    """A run of tunes that say their metre, not trained."""
+    codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0, 4])
+    folder = tmp_path_factory.mktemp("runs")
+    return Run.of(runs.create_run(shrunk(PRESETS["folk"]), codec, "tunes", runs=folder))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +119,20 @@ def test_a_run_is_compiled_once_for_ten_different_pieces(trained_run, monkeypatc
     assert len(traces) == 1
 
 
+def test_a_metre_is_chosen_where_pieces_say_theirs(run, tunes):
+    with pytest.raises(ValueError, match="do not say their metre, so that 3/4 cannot be chosen"):
+        run.generate(metre="3/4")
+    with pytest.raises(ValueError, match=r"Unknown metre '5/4'\. Choose from: 3/4, 4/4"):
+        tunes.generate(metre="5/4")
+    waltzes = tunes.generate(num_outputs=5, metre="3/4", length=24, seed=1)
+    assert {piece.score.time_signature for piece in waltzes} == {(3, 4)}
+    waltz = Score.from_grid([[60]] * 4 + [[64]] * 8, metres=[(0, 3, 4)], upbeat=4)
+    for metre, signature in ((None, (3, 4)), ("4/4", (4, 4))):
+        score = tunes.generate(primer=waltz, metre=metre, length=24, seed=1).score
+        assert (score.time_signature, score.upbeat) == (signature, 4)
+        assert score.opening(12).pitch.tolist() == [60, 64]
+
+
 def test_lengths_are_in_bars_or_steps(run):
     long = run.generate(bars=2, min_bars=2, seed=1, temperature=2.0)
     assert 28 <= long.score.length <= 32  # less the silence at the beginning
@@ -135,6 +161,7 @@ def test_pieces_that_would_be_the_same_are_refused(run):
         ("top_p", 0),
         ("primer_length", 0),
         ("primer", 60),
+        ("metre", 3),
     ],
 )
 def test_a_wish_that_cannot_be_is_refused_by_its_own_name(run, name, value):

@@ -315,6 +315,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
         (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["--primer", "C5 H4"], "Unknown token 'H4'"),
         (["--bars", "2", "--length", "9"], "in steps or in bars, not both"),
+        (["--metre", "3/4"], "do not say their metre, so that 3/4 cannot be chosen"),
     ],
 )
 def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):
