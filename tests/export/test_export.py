@@ -319,7 +319,9 @@ def test_a_program_without_bach_tf_writes_the_piece_of_a_seed(exported, tmp_path
     assert done.returncode == 0, done.stderr
     (expected,) = generate(run, length=12, min_length=2, temperature=1.0, seed=7)
     read = read_midi(file).without_leading_silence()
-    assert read.to_grid(4).tolist() == expected.to_grid(4)[: read.length].tolist()
+    # The file names no voices: a reader orders them by their pitch.
+    grids = [np.sort(grid, axis=1) for grid in (read.to_grid(4), expected.to_grid(4))]
+    assert grids[0].tolist() == grids[1][: read.length].tolist()
     assert done.stdout.endswith("seed 7\n")
 
 
