@@ -3,14 +3,18 @@
 import contextlib
 
 import pytest
+from commands import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bach_tf as bt
 from bach_tf.formats import read
 from bach_tf.formats.abc_tunes import read_abc_file, read_abc_tunes
 from bach_tf.formats.kern import read_kern_file
 from bach_tf.formats.reading import ReadingWarning
 from bach_tf.score import Part
+
+main = command("render")
 
 
 def notes_of(score):
@@ -388,6 +392,26 @@ def test_a_damaged_text_is_read_or_refused_as_one(tmp_path_factory, data):
     path.write_text(text[:start] + filling + text[end:], encoding="utf-8")
     with contextlib.suppress(ValueError):  # and no other
         assert len(reader(path, unfold=True).score) > 0
+
+
+# Where users meet them.
+
+
+def test_a_tune_of_a_book_at_the_front_door(tmp_path):
+    path = tmp_path / "a.abc"
+    path.write_text(BOOK.replace("? ", ":| "))
+    assert bt.read(path, tune=9).score.title == "Two"
+    assert bt.read(path, tune=9, unfold=True).score.length == 3 * 12
+
+
+def test_a_tune_of_a_book_on_the_command_line(tmp_path, capsys):
+    path = tmp_path / "a.abc"
+    path.write_text(BOOK.replace("? ", ":| "))
+    assert main([path, "--tune", "9", "--unfold", "--format", "mid"]) == 0
+    assert read(tmp_path / "a.mid").score.length == 3 * 12
+    assert main([path, "--tune", "3", "--format", "mid"]) == 2
+    message = "bach-tf render: a.abc has no tune 3. Choose from: 7 (One), 9 (Two).\n"
+    assert capsys.readouterr().err == message
 
 
 # Files from the field.

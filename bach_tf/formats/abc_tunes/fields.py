@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -27,6 +29,9 @@ SUM = re.compile(r"\(?(\d{1,3}(?:\+\d{1,3})+)\)?/(\d{1,3})")
 NOTE_VALUES = re.compile(r"(\d{1,3})/(\d{1,3})")
 PER_MINUTE = re.compile(r"(?:=|^)\s*(\d{1,4}(?:\.\d{1,6})?)\s*$")
 OCTAVE = 12
+# How ABC writes accents, before the letter, and Unicode, behind it.
+ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", ",": "\u0327"}
+ACCENTED = re.compile(r"\\([`'^~\",])([A-Za-z])")
 
 
 class Key(NamedTuple):
@@ -105,6 +110,17 @@ def sounding_offset(text: str) -> int:
 
 def _whole(text: str) -> int:
     return int(text) if re.fullmatch(r"[+-]?\d{1,2}", text) else 0
+
+
+def read_text(text: str) -> str:
+    r"""Return a title with the letters that ABC writes in ASCII.
+
+    Example:
+        >>> read_text(r"S\'eamus \"O Br&ouml;gan \,c")
+        'Séamus Ö Brögan ç'
+    """
+    accented = ACCENTED.sub(lambda found: found[2] + ACCENTS[found[1]], html.unescape(text))
+    return unicodedata.normalize("NFC", accented)
 
 
 def read_metre_field(text: str) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from bach_tf.formats.abc_tunes.fields import (
     read_key,
     read_metre_field,
     read_tempo,
+    read_text,
     read_unit,
     sounding_offset,
     voice_settings,
@@ -148,7 +149,7 @@ class _Reader:
         self.in_header = False
 
     def read_title(self, text: str) -> None:
-        self.title = self.title or text
+        self.title = self.title or read_text(text)
 
     def read_metre(self, text: str) -> None:
         metre = read_metre_field(text)

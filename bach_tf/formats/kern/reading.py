@@ -135,7 +135,7 @@ class _Reader:
             self.title = self.title or title[1].strip()
         if line.startswith("!") or not line.strip():
             return
-        fields = line.split("\t")
+        fields = line.rstrip("\t ").split("\t")
         if not self.columns:
             self.begin(fields)
             return

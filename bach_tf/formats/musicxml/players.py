@@ -9,6 +9,7 @@ from bach_tf.score import HIGHEST_NUMBER, Part
 from bach_tf.theory.instruments import PROGRAMS
 
 PROGRAM_OF_NAME = {name.lower(): program for program, name in enumerate(PROGRAMS)}
+NO_NAMES = ("MusicXML Part", "Part_1")  # what programs write where there is none
 MIDDLE, RIGHT = 64, 127  # of MIDI's pan
 FULL_VOLUME, QUARTER_TURN = 100, 90  # of MusicXML's volume, in percent, and pan, in degrees
 FORTE = 90  # the velocity of which MusicXML's dynamics are percent
@@ -39,7 +40,8 @@ def listed_parts(root: Element) -> dict[str, Listed]:
     """Return the entries of the part list by their ids."""
     found = {}
     for element in root.iterfind("part-list/score-part"):
-        listed = Listed(element.get("id", ""), text_of(element, "part-name"))
+        name = text_of(element, "part-name")
+        listed = Listed(element.get("id", ""), "" if name in NO_NAMES else name)
         for instrument in element.iterfind("score-instrument"):
             name = text_of(instrument, "instrument-name")
             listed.instruments[instrument.get("id", "")] = Part(name, _program_named(name))
