@@ -186,6 +186,11 @@ def test_repeats_in_abc_are_as_printed_or_played_out(abc, music, played):
     assert pitches(abc(music, unfold=True).score) == [known[letter] for letter in played]
 
 
+def test_an_upbeat_that_is_played_again_fills_the_bar_before_it(abc):
+    score = abc("C | DEFG | ABc :|", unfold=True).score
+    assert (score.metres, score.upbeat, score.length) == (((0, 4, 4),), 4, 64)
+
+
 BOOK = """M:3/4
 L:1/4
 % tunes follow
