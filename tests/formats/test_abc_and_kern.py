@@ -311,6 +311,11 @@ def test_spines_that_split_and_join(kern):
     assert (score.metres, score.fermatas, score.length) == (((0, 2, 4),), (16,), 32)
 
 
+def test_a_second_piece_in_a_file_is_left_out_with_a_warning(kern):
+    with pytest.warns(ReadingWarning, match=r"^a\.krn: row 4: a second piece is left out$"):
+        assert pitches(kern("**kern", "4c", "*-", "**kern", "4d", "*-").score) == [60]
+
+
 def test_chords_grace_notes_instruments_and_rational_lengths(kern):
     with pytest.warns(ReadingWarning, match=r"row 4, measure 1: grace notes are left out"):
         score = kern(
@@ -367,6 +372,8 @@ def test_faults_in_kern_are_read_over_or_refused(kern, rows, fault):
     ("rows", "message"),
     [
         (["**kern", "4r", "*-"], "expected music, got no note"),
+        (["**kern", "*>[A,A]", "*>A", "*-"], "expected music, got no note"),
+        (["**kern **text", "*- *", "=1"], "expected music, got no note"),
         (["**kern **kern", "4c", "*- *-"], "row 2: expected 2 spines, got 1"),
         (["**kern", *["00c"] * 9999], "expected at most 25000 quarters"),
         (["**kern " * 300], "expected at most 256 spines, got 300"),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
+from bach_tf.formats.kern.spines import KERN, begin, follow
 from bach_tf.formats.kern.spines import Path as Column
-from bach_tf.formats.kern.spines import begin, follow
 from bach_tf.formats.kern.tokens import KEY_SIGNATURE, PROGRAMS, is_grace, read_tokens, sharps_of
 from bach_tf.formats.notation import Bar, Head, Sheet, Signs, piece_of
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, with_metres
@@ -144,13 +144,16 @@ class _Reader:
         if fields[0].startswith("*"):
             self.read_interpretations(fields)
         elif fields[0].startswith("="):
-            self.read_bar_line(next(f for c, f in zip(self.columns, fields) if c.is_kern))
+            here = [field for column, field in zip(self.columns, fields) if column.is_kern]
+            self.read_bar_line(here[0] if here else "")
         else:
             self.read_data(fields)
 
     def begin(self, fields: list[str]) -> None:
         """Begin the spines; behind the end of the first ones nothing is read."""
         if self.begun:
+            if any(field == KERN for field in fields):
+                self.notices.remark("a second piece is left out", f"row {self.row}")
             return
         self.columns = begin(fields)
         self.begun, self.spines = True, len(fields)
@@ -285,7 +288,7 @@ class _Reader:
 
     def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
         """Return the bars as the file's list of sections plays them; `None` without one."""
-        if self.order is None or not self.sections:
+        if self.order is None or not self.sections or not bars:
             return None
         begins = [bar.start for bar in bars]
         labels = list(self.sections)

@@ -47,14 +47,14 @@ def _add_passage(played: Sheet, sheet: Sheet, bars: tuple[int, int], offset: Fra
     """Append some bars of a piece, moved in time; notes that go on behind them end there."""
     first, last = bars
     start, end = sheet.bars[first].start, sheet.bars[last].end
-    bars = [
+    passage = [
         bar._replace(start=bar.start + offset, end=bar.end + offset)
         for bar in sheet.bars[first : last + 1]
     ]
     if played.bars and first == 0:
         # An upbeat that is played again fills the bar before it.
-        bars[0] = bars[0]._replace(upbeat=False, new=False)
-    played.bars += bars
+        passage[0] = passage[0]._replace(upbeat=False, new=False)
+    played.bars += passage
     played.heads += [
         head._replace(start=head.start + offset, end=min(head.end, end) + offset)
         for head in sheet.heads[_from(sheet.heads, start) : _from(sheet.heads, end)]
