@@ -14,7 +14,7 @@ from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import Whole
 from bach_tf.formats.reading import GRIDS
 from bach_tf.learning import runs
-from bach_tf.recipes import make_preset
+from bach_tf.recipes import continued_preset, make_preset
 
 VERBOSE = Whole(0, 2)
 NAMED = "the name of a run"
@@ -30,6 +30,7 @@ def train(
     set: Mapping[str, Any] | None = None,
     run_name: str | None = None,
     resume: Run | str | Path | None = None,
+    from_run: Run | str | Path | None = None,
     verbose: int = 1,
 ) -> Run:
     """Train a model on a corpus; return the run, with the weights of its best epoch.
@@ -46,11 +47,13 @@ def train(
         set: other settings by their names, such as `{"model.units": 64, "window": 96}`.
         run_name: of the folder in `tb_logs`; the preset's name and the time when `None`.
         resume: a run to continue with its own settings; only `epochs` may be given with it.
+        from_run: a run, or "pretrained", whose weights, codec and settings a new run starts from,
+            such as for a few epochs on pieces of your own; no `model` may be given with it.
         verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
 
     Raises:
         ValueError: an unknown name, a setting out of bounds, a corpus that cannot be read, or
-            `resume` with arguments of a new run.
+            `resume` with arguments of a new run; music that the codec of `from_run` does not know.
 
     Example:
         >>> import bach_tf as bt
@@ -59,18 +62,29 @@ def train(
     """
     verbose = VERBOSE.check("verbose", int(verbose) if isinstance(verbose, bool) else verbose)
     if resume is not None:
-        fresh = (model, corpus, data_dir, seed, set, run_name)
+        fresh = (model, corpus, data_dir, seed, set, run_name, from_run)
         if any(value is not None for value in fresh):
             raise ValueError("`resume` keeps the settings of its run: give only `epochs` with it.")
         return _fit_resumed(resume, epochs, verbose)
     folder = None if data_dir is None else path_of("data_dir", data_dir)
     assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
-    preset = make_preset(model, corpus, folder, assignments, epochs=epochs, seed=seed)
     if run_name is not None:
         runs.check_run_name(run_name)
+    settings = {"epochs": epochs, "seed": seed}
+    if from_run is None:
+        preset = make_preset(model, corpus, folder, assignments, **settings)
+        from bach_tf import learning
+
+        run, prepared = learning.start_run(preset, run_name)
+        return _fit(run, prepared, verbose)
+    if model is not None:
+        raise ValueError(f"`from_run` keeps the model of its run. Received: model={model!r}")
+    origin = _folder_of("from_run", from_run)
+    former, _ = runs.load_trained_settings(origin)
+    preset = continued_preset(former, corpus, folder, assignments, **settings)
     from bach_tf import learning
 
-    run, prepared = learning.start_run(preset, run_name)
+    run, prepared = learning.start_from(origin, preset, run_name)
     return _fit(run, prepared, verbose)
 
 
@@ -128,16 +142,20 @@ def read(
 
 
 def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:
-    if isinstance(run, runs.Run):
-        folder = run.folder
-    else:
-        folder = runs.find_run(path_of("resume", run, "a run", NAMED))
+    folder = _folder_of("resume", run)
     if runs.run_name(folder) == runs.SHIPPED:
         raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
     from bach_tf import learning
 
     begun, corpus = learning.resume_run(folder, epochs)
     return _fit(begun, corpus, verbose)
+
+
+def _folder_of(name: str, run: Run | str | Path) -> Path:
+    """Return the folder of a run that is given as an argument."""
+    if isinstance(run, runs.Run):
+        return run.folder
+    return runs.find_run(path_of(name, run, "a run", NAMED))
 
 
 def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:

@@ -11,13 +11,21 @@ from bach_tf.cli.parser import Parser, Spellings
 from bach_tf.cli.talk import Talk
 from bach_tf.cli.training import finish_training
 from bach_tf.corpora import CORPORA
-from bach_tf.learning.runs import SHIPPED, WEIGHTS, check_run_name, find_run, run_name
-from bach_tf.recipes import DEFAULT_MODEL, PRESETS, Preset, make_preset
+from bach_tf.learning.runs import (
+    SHIPPED,
+    WEIGHTS,
+    check_run_name,
+    find_run,
+    load_trained_settings,
+    run_name,
+)
+from bach_tf.recipes import DEFAULT_MODEL, PRESETS, Preset, continued_preset, make_preset
 
 
 def work(args: Namespace, talk: Talk) -> None:
     """Train as requested and report the result."""
-    preset = None if args.resume else preset_of(args)
+    origin = find_run(args.origin) if args.origin else None
+    preset = None if args.resume else preset_of(args, origin)
     if args.run_name is not None:
         check_run_name(args.run_name)
     folder = find_run(args.resume) if args.resume else None
@@ -33,9 +41,12 @@ def work(args: Namespace, talk: Talk) -> None:
     with talk.status("Preparing the corpus", moves=moves):
         if folder:
             run, corpus = learning.resume_run(folder, args.epochs)
+        elif origin:
+            run, corpus = learning.start_from(origin, preset, args.run_name)
         else:
             run, corpus = learning.start_run(preset, args.run_name)
-    talk.say(f"Training {run.preset.recipe} on {corpus}, into {run.folder}")
+    start = f", from {run_name(origin)}" if origin else ""
+    talk.say(f"Training {run.preset.recipe} on {corpus}{start}, into {run.folder}")
     try:
         outcome = learning.train(
             run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
@@ -47,11 +58,13 @@ def work(args: Namespace, talk: Talk) -> None:
     finish_training(run, corpus, outcome, talk)
 
 
-def preset_of(args: Namespace) -> Preset:
-    """Return the preset that the arguments ask for."""
-    return make_preset(
-        args.model, args.corpus, args.data_dir, args.set, epochs=args.epochs, seed=args.seed
-    )
+def preset_of(args: Namespace, origin: Path | None = None) -> Preset:
+    """Return the preset that the arguments ask for, on top of that of a run to start from."""
+    about = {"epochs": args.epochs, "seed": args.seed}
+    if origin:
+        former, _ = load_trained_settings(origin)
+        return continued_preset(former, args.corpus, args.data_dir, args.set, **about)
+    return make_preset(args.model, args.corpus, args.data_dir, args.set, **about)
 
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
@@ -74,12 +87,15 @@ def make_parser(program: str) -> Parser:
         description="Train a model on a corpus, into a run folder in tb_logs.",
         epilog=EXAMPLES,
         spellings=SPELLINGS,
-        check=check_resume,
+        check=check_whole_run,
     )
     add = parser.add_argument
     add("--model", metavar="NAME", help=f"one of: {', '.join(PRESETS)} (default {DEFAULT_MODEL})")
     add("--corpus", metavar="NAME", help=f"default: the model's; or one of: {', '.join(CORPORA)}")
-    add("--data-dir", metavar="PATH", help="where the corpus is read from")
+    about = "your own files, or the archive of the corpus"
+    add("--data-dir", metavar="PATH", help=about)
+    about = "start from the weights of a run, or: pretrained"
+    add("--from", metavar="RUN", dest="origin", help=about)
     add("--epochs", type=number_of("epochs"), metavar="N", help="maximum number of epochs")
     seed = number_of("seed")
     add("--seed", type=seed, metavar="N", help="random seed (default 0)")
@@ -94,11 +110,13 @@ def make_parser(program: str) -> Parser:
     return parser
 
 
-def check_resume(args: Namespace) -> None:
-    """Raise `ValueError` where `--resume` comes with options of a new run."""
+def check_whole_run(args: Namespace) -> None:
+    """Raise `ValueError` for options that a run to resume or to start from has settled."""
     fresh = (args.corpus, args.data_dir, args.seed, args.run_name, args.model, *args.set)
-    if args.resume and any(value is not None for value in fresh):
+    if args.resume and any(value is not None for value in (*fresh, args.origin)):
         raise ValueError("--resume keeps the settings of its run: give only --epochs with it")
+    if args.origin and args.model is not None:
+        raise ValueError("--from keeps the model of its run: leave out --model")
 
 
 def setting(name: str) -> Callable[[str], list[str]]:
@@ -128,6 +146,7 @@ examples:
   %(prog)s --model folk
   %(prog)s --model gru --corpus jsb --run-name gru-jsb
   %(prog)s --model cello --data-dir my_midi_files --set model.units=64
+  %(prog)s --from pretrained --data-dir my_chorales --epochs 5
 
 Underscores work too. Also accepted: --num_train_epochs, --dataset_name,
 --learning_rate, --batch_size, --weight_decay, --resume_from_checkpoint.

@@ -15,6 +15,7 @@ _HOMES = {
     "measured_batches": "batches",
     "prepare_corpus": "data",
     "training_batches": "batches",
+    "start_from": "fine_tuning",
     "Outcome": "fitting",
     "fit": "fitting",
     "read_outcome": "fitting",

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import Codec
-from bach_tf.learning.data import in_other_pieces, make_windowing
+from bach_tf.learning.data import in_other_pieces, in_this_memory, make_memory, make_windowing
 from bach_tf.learning.pipeline import TrainingBatches, evaluation_batches, last_step_batches
 from bach_tf.learning.windows import Pieces, load_all, load_split, split_windows
 from bach_tf.recipes import Preset
@@ -53,7 +53,8 @@ def training_batches(
 ) -> TrainingBatches:
     """Return the batches of the training split of a prepared corpus.
 
-    With the text of a memory of these pieces they come with what it holds of all others.
+    With the text of a memory they come with what it holds for them: if it is of these pieces, of
+    all others.
 
     Raises:
         ValueError: as `make_batches`, or a piece that the codec cannot hold.
@@ -62,5 +63,9 @@ def training_batches(
         pieces = load_all(corpus, codec)
         windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)
         return make_batches(preset, pieces, codec, windows["train"])
-    beside = in_other_pieces(memory)
-    return make_batches(preset, load_split(corpus, "train", codec), codec, beside=beside)
+    pieces = load_split(corpus, "train", codec)
+    if memory and memory != make_memory(preset, codec, corpus):  # of the run that it started from
+        beside = in_this_memory(memory, pieces, len(codec.may_follow))
+    else:
+        beside = in_other_pieces(memory)
+    return make_batches(preset, pieces, codec, beside=beside)

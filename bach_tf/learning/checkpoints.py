@@ -85,7 +85,7 @@ class Checkpoint(keras.callbacks.Callback):
         for name, counters in self.state["counters"].items():
             vars(getattr(self, name)).update(counters)
         if self.state["epoch"] == 0:
-            self._write()
+            self.write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         counters = {
@@ -101,7 +101,7 @@ class Checkpoint(keras.callbacks.Callback):
         if logs[MONITOR] < self.state["best"]:
             self.state |= {"best": float(logs[MONITOR]), "best_epoch": epoch + 1}
             self._keep()
-        self._write()
+        self.write()
 
     def _keep(self) -> None:
         """Write the weights that were measured into the run's folder."""
@@ -113,7 +113,7 @@ class Checkpoint(keras.callbacks.Callback):
             for average in self.averages:
                 average.on_test_end()
 
-    def _write(self) -> None:
+    def write(self) -> None:
         """Write the weights under the epoch's name, then the state that refers to them."""
         self.folder.mkdir(exist_ok=True)
         self.state["weights"] = f"epoch_{self.state['epoch']:04d}.weights.h5"

@@ -188,12 +188,27 @@ def load_trained_run(folder: Path) -> Run:
         ValueError: as `load_run`, or no epoch has finished yet.
     """
     run = load_run(folder)
+    _check_trained(folder)
+    return run
+
+
+def load_trained_settings(folder: Path) -> tuple[Preset, Codec]:
+    """Return the preset and the codec of a run folder that has weights.
+
+    Raises:
+        ValueError: as `load_settings`, or no epoch has finished yet.
+    """
+    settings = load_settings(folder)
+    _check_trained(folder)
+    return settings
+
+
+def _check_trained(folder: Path) -> None:
     if not (folder / WEIGHTS).exists():
         raise ValueError(
             f"{folder} has no weights yet: no epoch has finished. "
             f"Continue with: bach-tf train --resume {folder}"
         )
-    return run
 
 
 def replace_preset(run: Run, preset: Preset) -> Run:

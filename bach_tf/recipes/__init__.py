@@ -4,6 +4,7 @@ from bach_tf.corpora.music import Music
 from bach_tf.recipes.changes import (
     DEFAULT_MODEL,
     changed,
+    continued_preset,
     make_preset,
     on_corpus,
     override,
@@ -23,6 +24,7 @@ __all__ = [
     "Training",
     "changed",
     "check_size",
+    "continued_preset",
     "make_preset",
     "on_corpus",
     "override",

@@ -54,6 +54,54 @@ def make_preset(
     return _with_whole_path(override(changed(preset, **given), assignments))
 
 
+def continued_preset(
+    preset: Preset,
+    corpus: str | None = None,
+    data_dir: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    **settings: Any,
+) -> Preset:
+    """Return the preset of a run that starts from the weights of another.
+
+    Args:
+        preset: of the other run.
+        corpus: a name in `CORPORA`, of the same kind of music; when `None`, that of the other run,
+            or the one of its kind that `data_dir` belongs to.
+        data_dir: where the corpus is read from.
+        assignments: further settings, as `override` takes them.
+        **settings: those of `SETTINGS` to replace; the preset's where a value is `None`.
+
+    Raises:
+        ValueError: as `make_preset`, another kind of music, or a setting on which the vocabulary
+            or the form of the model depends.
+
+    Example:
+        >>> continued_preset(PRESETS["gru"], data_dir="mine", epochs=3).music.corpus
+        'folder'
+    """
+    music = preset.music
+    if corpus is not None or data_dir is not None:
+        corpus = corpus_for(data_dir, music.corpus) if corpus is None else corpus
+        other = choose(CORPORA, corpus, "corpus").music
+        if other.codec != music.codec:
+            raise ValueError(
+                f"A run that starts from another keeps its codec, {music.codec!r}. Received: the "
+                f"corpus {corpus!r}, whose codec is {other.codec!r}. Choose a run of that kind, or "
+                "train a new one."
+            )
+        where = None if data_dir is None else str(data_dir)
+        music = replace(music, corpus=corpus, data_dir=where)
+    given = {name: value for name, value in settings.items() if value is not None}
+    started = override(changed(replace(preset, music=music), **given), assignments)
+    for name in ("codec", "encoding", "architecture"):
+        if started.flat()[name] != preset.flat()[name]:
+            raise ValueError(
+                f"A run that starts from another keeps its `{name}`. "
+                f"Received: {shorten(started.flat()[name])}"
+            )
+    return _with_whole_path(started)
+
+
 def _with_whole_path(preset: Preset) -> Preset:
     """Return the preset with a path that holds wherever a run is resumed or evaluated."""
     data_dir = preset.music.data_dir
