@@ -283,6 +283,17 @@ def test_two_singers_on_a_staff_and_two_hands_are_voices(read_text):
     assert [part.name for part in score.parts] == ["Piano 1", "Piano 2"]
 
 
+def test_two_singers_on_a_staff_in_chords_are_voices_if_the_part_is_named_so(read_text):
+    music = attributes() + note("G", 4) + note("C", 4, "<chord/>") + note("F", 4)
+    names = "<score-part id='P1'><part-name>Soprano/Alto</part-name></score-part>"
+    score = read_text(xml([music], parts=names)).score
+    assert [part.name for part in score.parts] == ["Soprano", "Alto"]
+    assert notes_of(score) == [(0, 8, 67, 0), (0, 8, 60, 1), (8, 8, 65, 0), (8, 8, 65, 1)]
+    names = names.replace("Soprano/Alto", "Flute/Oboe")
+    score = read_text(xml([music], parts=names)).score
+    assert notes_of(score) == [(0, 8, 60, 0), (0, 8, 67, 0), (8, 8, 65, 0)]
+
+
 def test_a_choir_stands_from_the_soprano_down(read_text):
     names = ("Bass", "Tenor", "Alto", "Soprano")
     parts = "".join(f"<score-part id='{n}'><part-name>{n}</part-name></score-part>" for n in names)
@@ -485,7 +496,7 @@ def test_the_usual_document_type_is_no_reason_to_open_anything(read_text, monkey
     [
         ("", r"line 1: expected XML, got: no element found"),
         ("Dear reader", r"line 1: expected XML, got: syntax error"),
-        ("<score-partwise>\n<part>", r"line 2: expected XML, got: no element found"),
+        ("<score-partwise>\n<a></b>", r"line 2: expected XML, got: mismatched tag"),
         ("<mei/>", r"expected MusicXML, which begins with <score-partwise>, got <mei>"),
         ("<score-partwise/>", r"expected a score with parts, got none"),
         (xml([attributes() + rest(8)]), r"expected music, got no note"),
@@ -514,6 +525,18 @@ def test_more_elements_than_a_score_has(read_text, monkeypatch):
     monkeypatch.setattr(safe_xml, "MOST_ELEMENTS", 20)
     with pytest.raises(ValueError, match=r"expected at most 20 elements, got more"):
         read_text(xml([attributes() + note("C", 1) * 8]))
+
+
+def test_a_file_that_stops_in_the_middle_is_read_as_far_as_it_goes(read_text):
+    whole = xml([attributes() + note("C", 8), note("D", 8), note("E", 8)])
+    for end in ("<step>E", "<duration>8</duration><voice>1</voice></note></measure></part>"):
+        text = whole[: whole.rindex(end) + len(end) // 2]
+        with pytest.warns(
+            ReadingWarning, match=r"^a\.musicxml: line 1: the file stops in the middle"
+        ):
+            assert read_text(text).score.pitch.tolist()[:2] == [60, 62]
+        with pytest.raises(ValueError, match=r"^a\.musicxml: line 1: the file stops in the middle"):
+            read_text(text, strict=True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])

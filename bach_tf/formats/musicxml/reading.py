@@ -25,7 +25,13 @@ from bach_tf.formats.musicxml.players import Listed, listed_parts, text_of
 from bach_tf.formats.musicxml.safe_xml import parse_xml
 from bach_tf.formats.notation import Bar, Head, Sheet, piece_of
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, part_in_words
-from bach_tf.formats.notation.voices import in_order, names_of_voices, voices_of_lines
+from bach_tf.formats.notation.voices import (
+    in_order,
+    names_of_voices,
+    singers_named,
+    sung,
+    voices_of_lines,
+)
 from bach_tf.formats.reading import Grid, Notices, Piece
 from bach_tf.score import MOST_VOICES, Part
 
@@ -65,8 +71,12 @@ def read_musicxml(
     """
     notices = Notices(path, strict)
     content = read_limited(path, MOST_BYTES)
+
+    def if_cut(line: int) -> None:
+        notices.fault("the file stops in the middle: what is there is read", f"line {line}")
+
     try:
-        root = parse_xml(score_in(content), SKIPPED)
+        root = parse_xml(score_in(content), SKIPPED, if_cut)
         sheet = _Assembly(_partwise(root), notices).sheet()
         title = Path(sheet.title)  # which some programs make of the file's name
         sheet.title = (title.stem if title.suffix in FILES else sheet.title) or path.stem
@@ -183,11 +193,15 @@ class _Assembly:
                 self.notices.remark("a part without notes is left out", words)
             return
         voices, parts = self._voices(listed, measures)
+        heads = [
+            _head(note, voices[note.staff, note.voice], bar.start)
+            for bar, measure in zip(sheet.bars, measures)
+            for note in measure.notes
+        ]
+        if len(parts) > len({*voices.values(), 0}):
+            heads = sung(heads, len(parts))
         first = len(sheet.parts)
-        for bar, measure in zip(sheet.bars, measures):
-            for note in measure.notes:
-                voice = first + voices[note.staff, note.voice]
-                sheet.heads.append(_head(note, voice, bar.start))
+        sheet.heads += [head._replace(voice=first + head.voice) for head in heads]
         sheet.parts += parts
 
     def _voices(self, listed: Listed, measures: Sequence[Measure]) -> Voices:
@@ -208,7 +222,8 @@ class _Assembly:
                 bars[lines[note.staff, note.voice]].add(number)
         voice_of = voices_of_lines(bars, {line: line[0] for line in bars})
         voices = {written: voice_of[line] for written, line in lines.items()}
-        names = names_of_voices(part.name, max(voices.values()) + 1)
+        count = max(voices.values()) + 1
+        names = names_of_voices(part.name, count) if count > 1 else singers_named(part.name)
         return voices, [replace(part, name=name) for name in names]
 
 

@@ -6,6 +6,7 @@ address by itself. What is added are limits, and that a file which declares enti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -15,6 +16,16 @@ from bach_tf._basics.choices import shortened
 # A symphony of an hour has half a million elements; the deepest of MusicXML lies eleven deep.
 MOST_ELEMENTS = 2_000_000
 DEEPEST = 64
+# How expat calls the end of a file that comes too early.
+CUT = {
+    expat.errors.codes[message]
+    for message in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+    )
+}
 LONGEST_TEXT = 100_000  # characters of one element
 
 
@@ -22,12 +33,18 @@ class XmlError(ValueError):
     """A file that is no XML, or none that is to be trusted."""
 
 
-def parse_xml(content: bytes, skipped: frozenset[str] = frozenset()) -> Element:
+def parse_xml(
+    content: bytes,
+    skipped: frozenset[str] = frozenset(),
+    if_cut: Callable[[int], None] | None = None,
+) -> Element:
     """Return the root of an XML file.
 
     Args:
         content: of the file.
         skipped: tags of elements that are left out with all that is in them.
+        if_cut: takes the line in which a file stops in the middle, of which what is there is
+            returned then; such a file is refused when `None`.
 
     Raises:
         XmlError: not XML, entities, or more than `MOST_ELEMENTS`, `DEEPEST` or `LONGEST_TEXT`; the
@@ -37,7 +54,7 @@ def parse_xml(content: bytes, skipped: frozenset[str] = frozenset()) -> Element:
         >>> parse_xml(b"<a><b>1</b><c/></a>", frozenset({"c"}))[0].text
         '1'
     """
-    return _Parser(skipped).parse(content)
+    return _Parser(skipped).parse(content, if_cut)
 
 
 class _Parser:
@@ -46,6 +63,7 @@ class _Parser:
     def __init__(self, skipped: frozenset[str]):
         self.skipped = skipped
         self.builder = TreeBuilder()
+        self.open: list[str] = []  # the elements that have begun, skipped ones left aside
         self.depth = self.elements = self.text = 0
         self.skipping_from = DEEPEST + 1  # the depth below which nothing is kept
         self.expat = expat.ParserCreate()
@@ -57,10 +75,15 @@ class _Parser:
         self.expat.EntityDeclHandler = self.refuse_entity
         self.expat.ExternalEntityRefHandler = self.refuse_reference
 
-    def parse(self, content: bytes) -> Element:
+    def parse(self, content: bytes, if_cut: Callable[[int], None] | None) -> Element:
         try:
             self.expat.Parse(content, True)
         except expat.ExpatError as error:
+            if if_cut is not None and error.code in CUT and self.open:
+                if_cut(error.lineno)
+                while self.open:
+                    self.builder.end(self.open.pop())
+                return self.builder.close()
             what = expat.ErrorString(error.code)
             raise XmlError(f"line {error.lineno}: expected XML, got: {what}") from None
         except (LookupError, UnicodeError, ValueError) as error:
@@ -81,10 +104,12 @@ class _Parser:
             self.skipping_from = min(self.skipping_from, self.depth)
         if self.depth < self.skipping_from:
             self.builder.start(tag, attributes)
+            self.open.append(tag)
 
     def end(self, tag: str) -> None:
         if self.depth < self.skipping_from:
             self.builder.end(tag)
+            self.open.pop()
         elif self.depth == self.skipping_from:
             self.skipping_from = DEEPEST + 1
         self.depth -= 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import TypeVar
+
+from bach_tf.formats.midi.names import rank_of
+from bach_tf.formats.notation.sheet import Head
 
 LineKey = TypeVar("LineKey", bound=Hashable)
 OFTEN = 0.5  # of the bars in which a part plays: a line that is there more often is a voice
@@ -52,14 +56,50 @@ def names_of_voices(name: str, voices: int) -> list[str]:
     """
     if voices == 1:
         return [" ".join(name.split())]
-    for separator in SEPARATORS:
-        names = [each.strip() for each in name.split(separator)]
+    for names in _in_pieces(name):
         if len(names) == voices and all(names) and not any(each.isdigit() for each in names):
             return names
-    initials = name.replace(" ", "")
-    if len(initials) == voices and initials.isalpha() and initials.isupper():
-        return list(initials)  # SA, T B
     return [f"{' '.join(name.split()) or 'voice'} {number + 1}" for number in range(voices)]
+
+
+def _in_pieces(name: str) -> Iterator[list[str]]:
+    for separator in SEPARATORS:
+        yield [each.strip() for each in name.split(separator)]
+    initials = name.replace(" ", "")
+    if initials.isalpha() and initials.isupper():
+        yield list(initials)  # SA, T B
+
+
+def singers_named(name: str) -> list[str]:
+    """Return the voices of a choir that a part is named by, or its name alone.
+
+    Example:
+        >>> singers_named("Soprano/Alto"), singers_named("TB"), singers_named("Flute/Oboe")
+        (['Soprano', 'Alto'], ['T', 'B'], ['Flute/Oboe'])
+    """
+    for names in _in_pieces(name):
+        ranks = [rank_of(each) for each in names]
+        if len(names) > 1 and None not in ranks and len({*ranks}) == len(ranks):
+            return names
+    return names_of_voices(name, 1)
+
+
+def sung(heads: Iterable[Head], voices: int) -> list[Head]:
+    """Return the heads of several singers who share a line of chords, each with its singer.
+
+    The highest note of a chord is the first singer's. A note alone is sung by all, and of too many
+    notes the last singer has the rest.
+    """
+    chords: dict[Fraction, list[Head]] = {}
+    for head in heads:
+        chords.setdefault(head.start, []).append(head)
+    found = []
+    for chord in chords.values():
+        chord.sort(key=lambda head: -head.pitch)
+        for place in range(max(len(chord), voices)):
+            head = chord[min(place, len(chord) - 1)]
+            found.append(head._replace(voice=min(place, voices - 1)))
+    return found
 
 
 def in_order(lines: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
