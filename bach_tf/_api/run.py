@@ -8,15 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-import numpy as np
-
 from bach_tf._api.arguments import names_of, path_of, score_of
 from bach_tf._api.piece import Piece
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
+from bach_tf.composing.beginnings import Beginning, Wish, as_wished, beginning_of
 from bach_tf.composing.fitting import Fit, fitted
 from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
-from bach_tf.composing.primers import prompt_of, with_metre
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
@@ -47,6 +45,7 @@ class Options(TypedDict, total=False):
     transpose: int | str
     tempo: float | None
     metre: str | None
+    upbeat: float | None
     program: int | str | None
 
 
@@ -100,6 +99,7 @@ class Run(runs.Run):
         transpose: int | str = 0,
         tempo: float | None = None,
         metre: str | None = None,
+        upbeat: float | None = None,
         program: int | str | None = None,
     ) -> Piece | list[Piece]:
         """Write a new piece, or several. The arguments are those of the command line.
@@ -122,10 +122,12 @@ class Run(runs.Run):
             quantize: move notes of the primer that begin between two steps of the run.
             transpose: the primer, by so many semitones; "auto" for those that bring it into the
                 range of the run.
-            tempo: quarter notes per minute; the preset's when `None`.
-            metre: of a run whose pieces say theirs, such as "3/4" for `folk`; the model chooses
-                when `None`.
-            program: General MIDI instrument, by name or 0..127; the preset's when `None`.
+            tempo: quarter notes per minute; the primer's or the preset's when `None`.
+            metre: of the primer, if it does not say it, or of a run whose pieces say theirs, such
+                as "3/4" for `folk`; when `None`, as the primer says, or as the model chooses.
+            upbeat: quarters before the first bar line of the primer, or of such pieces.
+            program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
+                parts, or the preset's.
 
         Raises:
             ValueError: an argument out of bounds, or that does not fit the others or the run.
@@ -150,17 +152,20 @@ class Run(runs.Run):
             "primer_length": primer_length,
             "tempo": tempo,
             "metre": metre,
+            "upbeat": upbeat,
         }
         check_settings(OPTIONS, asked)
-        rendition = make_rendition(self.preset.music, tempo, program)
+        make_rendition(self.preset.music, tempo, program)
         options = resolve_options(self.preset.music, self.codec, asked)
         fit = Fit(quantize, transpose)
-        prompt = self._prompt(primer, options["seed"], primer_length, metre, fit)
+        beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
+        prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
         batches = generation.generate_batches(self, **options, prompt=prompt, sampler=self._sampler)
         given = generation.primer_steps(self.codec, prompt)
+        rendition = make_rendition(self.preset.music, tempo, program, used)
         rendition = replace(rendition, primer_steps=given)
-        scores = (generation.decode_piece(self.codec, ids) for batch in batches for ids in batch)
-        pieces = [Piece(score, rendition) for score in scores]
+        every = (ids for batch in batches for ids in batch)
+        pieces = [Piece(generation.decode_piece(self.codec, ids, used), rendition) for ids in every]
         return pieces[0] if num_outputs is None else pieces
 
     def log_likelihood(self, piece: Primer) -> LogLikelihood:
@@ -263,17 +268,17 @@ class Run(runs.Run):
     def _grid(self) -> reading.Grid:
         return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
 
-    def _prompt(
-        self, primer: Primer | None, seed: int, length: int | None, metre: str | None, fit: Fit
-    ) -> np.ndarray:
-        """Return the ids with which pieces begin: int32 `(1 + P,)`."""
-        from bach_tf.composing.generation import make_prompt
+    def _begin(
+        self, primer: Primer | None, seed: int, length: int | None, wish: Wish, fit: Fit
+    ) -> Beginning:
+        """Return what pieces begin with."""
+        from bach_tf.composing.generation import begin
 
         if primer is None:
-            return make_prompt(self, None, seed, length, metre)
+            return begin(self, None, seed, length, wish)
         if not isinstance(primer, reading.Piece | Score):
             named = path_of("primer", primer, "tokens", "a piece", "a score")
             primer = primer if isinstance(primer, str) else str(named)
-            return make_prompt(self, primer, seed, length, metre, fit)
+            return begin(self, primer, seed, length, wish, fit)
         score = fitted(self.codec, score_of("primer", primer, self._grid), fit)
-        return with_metre(self.codec, prompt_of(self.codec, score, length), metre)
+        return as_wished(self.codec, beginning_of(self.codec, score, length), wish)

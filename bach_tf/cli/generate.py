@@ -10,15 +10,16 @@ from pathlib import Path
 from bach_tf.cli.options import add_output_options
 from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.cli.pieces import Pieces
-from bach_tf.cli.plan import plan
+from bach_tf.cli.plan import DEFAULT_FORMAT, plan
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
+from bach_tf.composing.beginnings import Wish
 from bach_tf.composing.fitting import AUTO, FARTHEST
-from bach_tf.composing.options import LARGEST_TOP_K, MOST_BARS, MOST_PIECES
+from bach_tf.composing.options import LARGEST_TOP_K, LONGEST_UPBEAT, MOST_BARS, MOST_PIECES
 from bach_tf.composing.primers import FROM_CORPUS
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS
 from bach_tf.formats import WRITERS
-from bach_tf.formats.files import PieceNames, write_piece
+from bach_tf.formats.files import FixedNames, PieceNames, write_piece
 from bach_tf.learning.runs import load_trained_run, run_name
 from bach_tf.recipes.tables import SEEDS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
@@ -38,23 +39,24 @@ def work(args: Namespace, talk: Talk) -> None:
 
         status(f"Opening {name}")
         run = load_trained_run(job.run)
-        if args.primer == FROM_CORPUS:
-            seed, steps = job.how["seed"], args.primer_length
-            prompt = generation.make_prompt(run, FROM_CORPUS, seed, steps, args.metre)
-            job.how["prompt"] = prompt
+        beginning = job.beginning
+        if beginning is None:
+            seed, wish = job.how["seed"], Wish(args.metre, args.upbeat)
+            beginning = generation.begin(run, FROM_CORPUS, seed, args.primer_length, wish)
         status(f"Composing with {name}")
-        batches = generation.generate_batches(run, **job.how)
-        given = generation.primer_steps(run.codec, job.how["prompt"])
+        batches = generation.generate_batches(run, **job.how, prompt=beginning.prompt)
+        given = generation.primer_steps(run.codec, beginning.prompt)
+        used = generation.used_primer(run.codec, beginning)
         rendition = replace(job.rendition, primer_steps=given)
-        names = PieceNames(args.output)
+        names = FixedNames(job.output, pieces.wanted) if job.named else PieceNames(job.output)
         with pieces.kept_if_stopped():
             while (batch := talk.interruptible(lambda: next(batches, None))) is not None:
                 for ids in batch:
                     status(f"Writing piece {pieces.begun + 1} of {pieces.wanted}")
-                    score = generation.decode_piece(run.codec, ids)
+                    score = generation.decode_piece(run.codec, ids, used)
                     with names.reserve() as stem:
                         files = write_piece(score, stem, job.endings, rendition)
-                    pieces.add(ids, score, files, run.codec, rendition.tempo_qpm)
+                    pieces.add(ids, score, files, run.codec, rendition.tempo_of(score))
                 status(f"Composing with {name}")
     seed = job.how["seed"]
     record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}
@@ -104,17 +106,21 @@ def make_parser(program: str) -> Parser:
     )  # fmt: skip
     add("--strict", action="store_true", help="refuse a primer's file if it has faults")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
-    add("--metre", metavar="M", help="metre of a tune, such as 3/4 (folk)")
+    add("--metre", metavar="M", help="metre of a new tune (folk) or of the primer, such as 3/4")
+    add(
+        "--upbeat", type=real(0, LONGEST_UPBEAT), metavar="N",
+        help="quarters before the first bar line of the same",
+    )  # fmt: skip
     add("--tempo", type=tempi, metavar="QPM", help="tempo in quarter notes per minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
     endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
-    add("--format", default="mid", metavar="LIST", help=f"of: {endings}")
+    add("--format", metavar="LIST", help=f"of: {endings} (default {DEFAULT_FORMAT})")
     add(
         "--output",
         type=Path,
         default=Path("generated"),
-        metavar="FOLDER",
-        help="of the new files (default generated)",
+        metavar="PATH",
+        help="a folder for the new files (default generated), or a file such as piece.mid",
     )
     add_output_options(parser, quiet="print only the names of the files")
     return parser
@@ -159,7 +165,7 @@ EXAMPLES = """\
 examples:
   %(prog)s --temperature 0.8 --format mid,png
   %(prog)s --model folk --num-outputs 5 --bars 16 --seed 7
-  %(prog)s --run pretrained --primer beginning.mid --top-p 0.9
+  %(prog)s --run pretrained --primer beginning.mid --output piece.mid
 
 Underscores work too. Also accepted: --num_steps, --max_length, --prompt,
 --primer_midi, --primer_melody, --primer_pitches, --num_return_sequences, --qpm,

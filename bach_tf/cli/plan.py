@@ -6,16 +6,18 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from bach_tf.codecs import Codec
+from bach_tf.composing.beginnings import Beginning, Wish, as_wished, read_beginning
 from bach_tf.composing.fitting import Fit
 from bach_tf.composing.options import make_rendition, resolve_options
-from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer, read_prompt, with_metre
-from bach_tf.formats import check_formats, check_room_in
+from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer
+from bach_tf.formats import WRITERS, check_formats, check_room_in
 from bach_tf.formats.files import check_folder
 from bach_tf.formats.rendition import Rendition
 from bach_tf.learning.runs import find_run, load_settings
 from bach_tf.theory.instruments import find_program
+
+DEFAULT_FORMAT = "mid"
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,20 @@ class Job:
     Args:
         run: the folder.
         how: what `generate_batches` takes; without a prompt where the corpus gives it.
+        beginning: of the pieces, `None` where the corpus gives it.
         endings: of the files.
         rendition: how they are to be written.
+        output: the folder of the files, or the path of the one file without its ending.
+        named: whether the user has named the files.
     """
 
     run: Path
     how: dict
+    beginning: Beginning | None
     endings: list[str]
     rendition: Rendition
+    output: Path
+    named: bool
 
 
 def plan(args: Namespace) -> Job:
@@ -42,20 +50,49 @@ def plan(args: Namespace) -> Job:
         ValueError: an argument that does not fit the others, the run, the formats or the system.
     """
     program = None if args.program is None else find_program(args.program)
-    endings = check_formats(args.format)
-    check_folder(args.output)
+    output, endings, named = _files(args)
     if args.primer is not None:
         find_primer(args.primer)
     folder = find_run(args.run, recipe=args.model)
     preset, codec = load_settings(folder)
-    rendition = make_rendition(preset.music, args.tempo, program)
     how = resolve_options(preset.music, codec, vars(args))
-    check_room_in(endings, codec, how["length"], rendition.tempo_qpm)
-    if args.primer != FROM_CORPUS:
-        how["prompt"] = np.array([codec.START], np.int32)
-        if args.primer is not None:
-            fit = Fit(args.quantize, args.transpose, args.strict)
-            how["prompt"] = read_prompt(codec, args.primer, args.primer_length, fit)
-        how["prompt"] = with_metre(codec, how["prompt"], args.metre)
-        check_room(codec, how["prompt"], how["length"])
-    return Job(folder, how, endings, rendition)
+    beginning = _beginning(args, codec)
+    primer = beginning and beginning.score
+    rendition = make_rendition(preset.music, args.tempo, program, primer)
+    slowest = rendition.tempo_qpm or min(qpm for _, qpm in primer.tempi)
+    check_room_in(endings, codec, how["length"], slowest)
+    if beginning is not None:
+        check_room(codec, beginning.prompt, how["length"])
+    return Job(folder, how, beginning, endings, rendition, output, named)
+
+
+def _beginning(args: Namespace, codec: Codec) -> Beginning | None:
+    """Return what pieces begin with; `None` where the corpus gives it."""
+    if args.primer == FROM_CORPUS:
+        return None
+    fit = Fit(args.quantize, args.transpose, args.strict)
+    beginning = read_beginning(codec, args.primer, args.primer_length, fit)
+    return as_wished(codec, beginning, Wish(args.metre, args.upbeat))
+
+
+def _files(args: Namespace) -> tuple[Path, list[str], bool]:
+    """Return where the files go, their endings, and whether the user has named them.
+
+    Raises:
+        ValueError: a format that is not known, a folder that cannot be written into, or a file that
+            is the primer.
+    """
+    output = args.output
+    ending = output.suffix.lower()
+    if ending not in WRITERS or output.is_dir():
+        check_folder(output)
+        return output, check_formats(args.format or DEFAULT_FORMAT), False
+    asked = ending if args.format is None else f"{ending},{args.format}"
+    check_folder(output.parent)
+    endings = check_formats(asked)
+    stem = output.with_suffix("")
+    primer = Path(args.primer or "")
+    for path in (stem.with_name(stem.name + each) for each in endings):
+        if primer.is_file() and path.exists() and path.samefile(primer):
+            raise ValueError(f"{path} is the primer. Give the new piece another name.")
+    return stem, endings, True

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bach_tf.codecs import Codec
+from bach_tf.composing.beginnings import (
+    NO_WISH,
+    Beginning,
+    Wish,
+    as_wished,
+    continued,
+    read_beginning,
+)
 from bach_tf.composing.fitting import AS_IT_IS, Fit
-from bach_tf.composing.primers import FROM_CORPUS, check_room, read_prompt, with_metre
+from bach_tf.composing.primers import FROM_CORPUS, check_room
 from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import Run
 from bach_tf.score import Score
 from bach_tf.theory import metre as metres
+from bach_tf.theory.keys import estimate_key, key_signature
 
 # In one graph call, so that memory is bounded: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
@@ -41,14 +51,23 @@ def generate(run: Run, **how: Any) -> list[Score]:
     return [decode_piece(run.codec, ids) for ids in generate_ids(run, **how)]
 
 
-def decode_piece(codec: Codec, ids: np.ndarray) -> Score:
+def decode_piece(codec: Codec, ids: np.ndarray, primer: Score | None = None) -> Score:
     """Decode ids that begin with the start token; leading silence is removed.
 
     Parts without a metre get an estimated one, so that bar lines stand where a musician would
-    write them.
+    write them, and pieces without a key the signature of the estimated one.
+
+    Args:
+        codec: of the run.
+        ids: int `(1 + T,)`.
+        primer: what is said of the beginning, as far as it was used: it holds for all of the piece.
     """
     score = codec.decode(ids[1:]).without_leading_silence()
-    return metres.with_metre(score) if codec.part_names else score
+    score = continued(score, primer)
+    score = metres.with_metre(score) if codec.part_names else score
+    if score.key_signature is None and estimate_key(score) is not None:
+        score = replace(score, key_signature=key_signature(score))
+    return score
 
 
 def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
@@ -60,6 +79,18 @@ def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
     """
     primer = decode_piece(codec, prompt)
     return primer.length if len(primer) else 0
+
+
+def used_primer(codec: Codec, beginning: Beginning) -> Score | None:
+    """Return what is said of a beginning, as far as its prompt goes; `None` where nothing is.
+
+    Args:
+        codec: of the run.
+        beginning: as `begin` returns it.
+    """
+    if beginning.score is None:
+        return None
+    return beginning.score.opening(primer_steps(codec, beginning.prompt))
 
 
 def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how: Any) -> np.ndarray:
@@ -149,15 +180,15 @@ def generate_batches(
         )
 
 
-def make_prompt(
+def begin(
     run: Run,
     primer: str | None,
     seed: int = 0,
     length: int | None = None,
-    metre: str | None = None,
+    wish: Wish = NO_WISH,
     fit: Fit = AS_IT_IS,
-) -> np.ndarray:
-    """Return the ids that pieces begin with: int32 `(1 + P,)`.
+) -> Beginning:
+    """Return what pieces begin with.
 
     Args:
         run: gives the codec, and the corpus.
@@ -167,22 +198,29 @@ def make_prompt(
         seed: of the passage that is drawn.
         length: use only this many steps of the primer; when `None`, a training window for
             "corpus", otherwise all of it.
-        metre: that the pieces say, such as "3/4"; when `None`, as the primer says, or as the
-            model chooses.
+        wish: where the bar lines stand, if that is not as the primer says, or as the model chooses.
         fit: how the music of a file may be changed so that it fits the run.
 
     Raises:
-        ValueError: as `read_prompt` and `with_metre`.
+        ValueError: as `read_beginning` and `as_wished`.
     """
     if length is not None and length < 1:
         raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
-    if primer is None:
-        prompt = np.array([run.codec.START], np.int32)
-    elif primer == FROM_CORPUS:
-        prompt = _passage_of_corpus(run, seed, length or run.preset.music.window)
-    else:
-        prompt = read_prompt(run.codec, primer, length, fit)
-    return with_metre(run.codec, prompt, metre)
+    if primer == FROM_CORPUS:
+        passage = _passage_of_corpus(run, seed, length or run.preset.music.window)
+        return as_wished(run.codec, Beginning(passage), wish)
+    return as_wished(run.codec, read_beginning(run.codec, primer, length, fit), wish)
+
+
+def make_prompt(
+    run: Run, primer: str | None, seed: int = 0, length: int | None = None, wish: Wish = NO_WISH
+) -> np.ndarray:
+    """Return the ids that pieces begin with: int32 `(1 + P,)`. The arguments are those of `begin`.
+
+    Raises:
+        ValueError: as `begin`.
+    """
+    return begin(run, primer, seed, length, wish).prompt
 
 
 def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:

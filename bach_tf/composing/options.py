@@ -16,12 +16,14 @@ from bach_tf.corpora.music import HOTTEST, MOST_STEPS
 from bach_tf.formats.rendition import Rendition
 from bach_tf.recipes import Music
 from bach_tf.recipes.tables import SEEDS
+from bach_tf.score import Score
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
 
 # They keep pieces within memory; memory does not grow with the number of pieces.
 MOST_BARS = 5_000
 LARGEST_TOP_K = 1_000_000  # more than any codec has tokens
 LONGEST_METRE = 255  # characters; which there are, the codec says
+LONGEST_UPBEAT = 64  # quarters
 MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
 
 # `None` stands for the preset's value, a fresh seed, or one piece.
@@ -37,6 +39,7 @@ OPTIONS: Settings = {
     "primer_length": Whole(1, MOST_STEPS, optional=True),
     "tempo": Real(LOWEST_TEMPO, HIGHEST_TEMPO, optional=True),
     "metre": Text(LONGEST_METRE, optional=True),
+    "upbeat": Real(0, LONGEST_UPBEAT, optional=True),
 }
 
 
@@ -72,20 +75,33 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
     return options
 
 
-def make_rendition(music: Music, tempo: float | None, program: int | str | None) -> Rendition:
-    """Return how pieces are to be written: as asked for, or else as the preset says.
+def make_rendition(
+    music: Music, tempo: float | None, program: int | str | None, primer: Score | None = None
+) -> Rendition:
+    """Return how pieces are to be written: as asked for, else as the primer or the preset says.
 
     Args:
         music: of the run's preset.
-        tempo: quarter notes per minute; the preset's when `None`.
-        program: General MIDI instrument, by name or 0..127; the preset's when `None`.
+        tempo: quarter notes per minute; when `None`, those of the primer, else the preset's.
+        program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
+            parts, else the preset's.
+        primer: the score that pieces begin with, if a file says anything of it.
 
     Raises:
         ValueError: an unknown instrument, or a tempo out of bounds.
     """
+    if primer is not None and primer.tempi and tempo is None:
+        tempo_qpm = None
+    else:
+        tempo_qpm = music.tempo_qpm if tempo is None else tempo
+    programs: tuple[int, ...] = ()
+    if primer is not None and program is None:
+        said = [part.program for part in primer.parts]
+        programs = tuple(music.program if each is None else each for each in said)
     return Rendition(
-        tempo_qpm=music.tempo_qpm if tempo is None else tempo,
+        tempo_qpm=tempo_qpm,
         program=music.program if program is None else find_program(str(program)),
+        programs=programs,
     )
 
 

@@ -99,6 +99,34 @@ def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarra
     return _renumbered(codec, chosen)
 
 
+def with_upbeat(codec: Codec, prompt: np.ndarray, upbeat: int | None) -> np.ndarray:
+    """Return a prompt of which the upbeat is the one asked for.
+
+    Args:
+        codec: of the run, whose pieces say their metre and upbeat.
+        prompt: ids int32 `(1 + P,)`, of which the first after the start is a metre.
+        upbeat: in steps; the prompt's when `None`.
+
+    Raises:
+        ValueError: an upbeat that the codec does not know, or no metre before it.
+
+    Example:
+        >>> from bach_tf.codecs import MelodyCodec
+        >>> codec = MelodyCodec(60, 72, metres=[(4, 4), (3, 4)], upbeats=[0, 4])
+        >>> prompt = with_metre(codec, np.array([codec.START]), "3/4")
+        >>> codec.tokens[with_upbeat(codec, prompt, 4)[2]]
+        'upbeat:4'
+    """
+    if upbeat is None:
+        return prompt
+    if len(prompt) == 1:
+        raise ValueError("An upbeat is chosen with a metre. Ask for one too, such as --metre 3/4.")
+    first = codec.opening[1].argmax()
+    names = {name: first + number for number, name in enumerate(codec.tokens[first:])}
+    chosen = [choose(names, f"upbeat:{upbeat}", "upbeat, in sixteenths,")]
+    return _renumbered(codec, np.concatenate([prompt[:2], chosen, prompt[3:]]).astype(np.int32))
+
+
 def find_primer(primer: str) -> Path | None:
     """Return the file that a user names as a primer; `None` for tokens, and for `FROM_CORPUS`.
 

@@ -74,6 +74,38 @@ class PieceNames:
         return True
 
 
+class FixedNames:
+    """Hands out the name that a user has chosen, numbered where there are several pieces.
+
+    Files of that name are replaced.
+
+    Args:
+        stem: the path without an ending.
+        wanted: number of pieces.
+
+    Example:
+        >>> names = FixedNames(Path("piece"), 12)
+        >>> with names.reserve() as first:
+        ...     first.name
+        'piece_01'
+    """
+
+    def __init__(self, stem: Path, wanted: int):
+        self._stem = stem
+        self._digits = len(str(wanted)) if wanted > 1 else 0
+        self._numbers = count(1)
+
+    @contextmanager
+    def reserve(self) -> Iterator[Path]:
+        """Hold the next name while the block runs.
+
+        Yields:
+            the path of a piece without an ending.
+        """
+        number = f"_{next(self._numbers):0{self._digits}}" if self._digits else ""
+        yield self._stem.with_name(self._stem.name + number)
+
+
 @dataclass(frozen=True)
 class Written:
     """What came of writing a piece.

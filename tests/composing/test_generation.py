@@ -11,6 +11,7 @@ from musicxml_reader import notes_of, read_back
 
 from bach_tf.codecs import CODECS, EventCodec, MelodyCodec, SatbCodec
 from bach_tf.composing import generation, primers
+from bach_tf.composing.beginnings import Wish
 from bach_tf.formats import WRITERS, check_formats, write
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
@@ -246,7 +247,7 @@ def tunes(tmp_path_factory):
 def test_new_tunes_say_their_metre(tunes):
     chosen = generate(tunes, num_outputs=20, length=30)
     assert {score.time_signature for score in chosen} == {(4, 4), (3, 4)}
-    prompt = generation.make_prompt(tunes, None, metre="3/4")
+    prompt = generation.make_prompt(tunes, None, wish=Wish("3/4"))
     waltzes = generate(tunes, num_outputs=20, length=30, prompt=prompt, min_length=30)
     assert {score.time_signature for score in waltzes} == {(3, 4)}
     ids = generation.generate_ids(
