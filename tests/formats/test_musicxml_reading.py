@@ -132,6 +132,13 @@ def read_back(tmp_path, score, **style):
     return read(path)
 
 
+def test_a_file_that_another_program_has_changed_is_read_as_its_own(tmp_path, read_text):
+    score = Score.from_grid([[67]] * 4 + [[69]] * 32, metres=[(0, 4, 4), (4, 4, 4)])
+    assert read_back(tmp_path, score).score.metres == score.metres
+    text = to_musicxml(score).replace("<software>", "<software>Other</software><software>")
+    assert read_text(text).score.upbeat == 4
+
+
 def test_what_a_score_does_not_say_is_read_as_it_was_written(tmp_path):
     score = read_back(tmp_path, Score.from_grid([[67]] * 4 + [[69]] * 8)).score
     assert (score.metres, score.tempi, score.key_signature) == (((0, 4, 4),), ((0, 90),), 2)

@@ -109,10 +109,9 @@ class _Assembly:
     def __init__(self, root: Element, notices: Notices):
         self.root = root
         self.notices = notices
-        self.ours = any(
-            (each.text or "").strip() == OURS
-            for each in root.iterfind("identification/encoding/software")
-        )
+        # Programs that have changed a file name themselves too.
+        software = root.iterfind("identification/encoding/software")
+        self.ours = {(each.text or "").strip() for each in software} == {OURS}
         listed = listed_parts(root)
         self.listed: list[Listed] = []
         self.measures: list[list[Measure]] = []  # of each part
