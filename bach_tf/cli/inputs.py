@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bach_tf._basics.choices import choose
+from bach_tf._basics.files import list_files
 from bach_tf.formats import READERS, read
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.formats.reading import SIXTEENTHS
@@ -24,7 +25,7 @@ def files_at(path: Path) -> list[Path]:
     if not path.is_dir():
         choose(READERS, path.suffix.lower(), "kind of piece")
         return [path]
-    files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in READERS]
+    files = list_files(path, tuple(READERS), deep=False).paths
     if not files:
         raise ValueError(f"{path}: expected a folder with {kinds} files, found none.")
     return files

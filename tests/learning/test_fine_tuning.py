@@ -154,3 +154,35 @@ def test_the_memory_of_the_former_run_is_kept(here, tiny_csvs, monkeypatch):
     pieces = load_split(other, "train", second.codec)
     expected = in_this_memory(first.memory, pieces, 4)
     np.testing.assert_array_equal(np.concatenate(beside), np.concatenate(expected))
+
+
+def hymn(number):
+    chords = [[72, 67, 60, 48], [71, 67, 62, 43], [72 - number, 67, 64, 48], [72, 67, 64, 48]]
+    return Score.from_grid(np.repeat(chords, 4, axis=0))
+
+
+def test_a_run_on_ones_own_files_goes_on_from_another_folder(here, tmp_path, monkeypatch, capsys):
+    for number in range(1, 6):
+        write(hymn(number), here / "mine" / f"{number}.{'mid' if number % 2 else 'musicxml'}")
+    (here / "mine" / "broken.mid").write_text("no music")
+    small = [
+        f"--set={name}" for name in ("model.units=6", "model.layers=1", "window=8", "stride=8")
+    ]
+    arguments = ["--data-dir", "mine", "--epochs", "1", "--run-name", "own", *small]
+    assert train(arguments) == 0
+    assert "1 of 6 pieces left out:\n  broken.mid: expected a MIDI" in capsys.readouterr().err
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    own = str(here / "tb_logs" / "own")
+    assert train(["--resume", own, "--epochs", "2"]) == 0
+    capsys.readouterr()
+    write(hymn(7), here / "mine" / "3.mid")
+    assert train(["--resume", own, "--epochs", "3"]) == 2
+    said = capsys.readouterr().err
+    assert "has changed since its training began: changed pieces: 1 (" in said
+    assert "Restore the former files to continue, or train a new run" in said
+    (here / "mine").rename(here / "moved")
+    assert train(["--resume", own, "--epochs", "3"]) == 2
+    assert "mine does not exist. Expected a folder of pieces of four voices" in (
+        capsys.readouterr().err
+    )
