@@ -25,6 +25,7 @@ from bach_tf.composing import generation
 from bach_tf.corpora import read_split
 from bach_tf.export import FORMATS, saved_model
 from bach_tf.formats import WRITERS
+from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound import writing
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
@@ -213,6 +214,13 @@ def test_a_primer_is_a_piece_a_score_or_a_file(run, tmp_path, kind):
     assert made.rendition.primer_steps == 4
     short = run.generate(length=16, seed=1, primer=primer, primer_length=2)
     assert short.rendition.primer_steps == 2
+
+
+def test_a_piece_goes_on_as_it_is_to_be_played(run):
+    primer = bt.Piece(Score.from_grid(CHORD), Rendition(tempo_qpm=50, program=42))
+    made = run.generate(length=16, seed=1, primer=primer, metre="3/4")
+    assert (made.tempo_qpm, made.score.metres) == (50, ((0, 3, 4),))
+    assert {part.program for part in made.rendition.parts_of(made.score)} == {42}
 
 
 def test_the_tempo_and_the_instrument_are_those_that_are_asked_for(run, tmp_path):

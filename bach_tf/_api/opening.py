@@ -46,7 +46,8 @@ def train(
             transpositions and the dropout. The caller's generators are left alone.
         set: other settings by their names, such as `{"model.units": 64, "window": 96}`.
         run_name: of the folder in `tb_logs`; the preset's name and the time when `None`.
-        resume: a run to continue with its own settings; only `epochs` may be given with it.
+        resume: a run to continue with its own settings; only `epochs` may be given with it, and
+            `data_dir` where its corpus has been moved.
         from_run: a run, or "pretrained", whose weights, codec and settings a new run starts from,
             such as for a few epochs on pieces of your own; no `model` may be given with it.
         verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
@@ -61,12 +62,15 @@ def train(
         >>> run = bt.train("folk", set={"model.units": 64}, run_name="small")  # doctest: +SKIP
     """
     verbose = VERBOSE.check("verbose", int(verbose) if isinstance(verbose, bool) else verbose)
-    if resume is not None:
-        fresh = (model, corpus, data_dir, seed, set, run_name, from_run)
-        if any(value is not None for value in fresh):
-            raise ValueError("`resume` keeps the settings of its run: give only `epochs` with it.")
-        return _fit_resumed(resume, epochs, verbose)
     folder = None if data_dir is None else path_of("data_dir", data_dir)
+    if resume is not None:
+        fresh = (model, corpus, seed, set, run_name, from_run)
+        if any(value is not None for value in fresh):
+            raise ValueError(
+                "`resume` keeps the settings of its run: give only `epochs` with it, or `data_dir` "
+                "where the corpus has been moved."
+            )
+        return _fit_resumed(resume, epochs, folder, verbose)
     assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
     if run_name is not None:
         runs.check_run_name(run_name)
@@ -141,13 +145,15 @@ def read(
     return Piece.of(found)
 
 
-def _fit_resumed(run: Run | str | Path, epochs: int | None, verbose: int) -> Run:
+def _fit_resumed(
+    run: Run | str | Path, epochs: int | None, data_dir: Path | None, verbose: int
+) -> Run:
     folder = _folder_of("resume", run)
     if runs.run_name(folder) == runs.SHIPPED:
         raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
     from bach_tf import learning
 
-    begun, corpus = learning.resume_run(folder, epochs)
+    begun, corpus = learning.resume_run(folder, epochs, data_dir)
     return _fit(begun, corpus, verbose)
 
 

@@ -280,5 +280,19 @@ class Run(runs.Run):
             named = path_of("primer", primer, "tokens", "a piece", "a score")
             primer = primer if isinstance(primer, str) else str(named)
             return begin(self, primer, seed, length, wish, fit)
-        score = fitted(self.codec, score_of("primer", primer, self._grid), fit)
+        score = fitted(
+            self.codec, _as_rendered(score_of("primer", primer, self._grid), primer), fit
+        )
         return as_wished(self.codec, beginning_of(self.codec, score, length), wish)
+
+
+def _as_rendered(score: Score, primer: Any) -> Score:
+    """Return the score of a primer with the tempo and the instruments that its piece is to have."""
+    if not isinstance(primer, reading.Piece):
+        return score
+    rendition = primer.rendition
+    if rendition.tempo_qpm is not None:
+        score = replace(score, tempi=((0, rendition.tempo_qpm),))
+    if rendition.program is not None or rendition.programs:
+        score = replace(score, parts=tuple(rendition.parts_of(score)))
+    return score

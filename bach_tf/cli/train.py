@@ -40,7 +40,7 @@ def work(args: Namespace, talk: Talk) -> None:
     moves = preset is not None and not CORPORA[preset.music.corpus].shows_progress
     with talk.status("Preparing the corpus", moves=moves):
         if folder:
-            run, corpus = learning.resume_run(folder, args.epochs)
+            run, corpus = learning.resume_run(folder, args.epochs, args.data_dir)
         elif origin:
             run, corpus = learning.start_from(origin, preset, args.run_name)
         else:
@@ -112,9 +112,12 @@ def make_parser(program: str) -> Parser:
 
 def check_whole_run(args: Namespace) -> None:
     """Raise `ValueError` for options that a run to resume or to start from has settled."""
-    fresh = (args.corpus, args.data_dir, args.seed, args.run_name, args.model, *args.set)
-    if args.resume and any(value is not None for value in (*fresh, args.origin)):
-        raise ValueError("--resume keeps the settings of its run: give only --epochs with it")
+    fresh = (args.corpus, args.seed, args.run_name, args.model, args.origin, *args.set)
+    if args.resume and any(value is not None for value in fresh):
+        raise ValueError(
+            "--resume keeps the settings of its run: give only --epochs with it, or --data-dir "
+            "where the corpus has been moved"
+        )
     if args.origin and args.model is not None:
         raise ValueError("--from keeps the model of its run: leave out --model")
 

@@ -96,19 +96,24 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     return run, corpus
 
 
-def resume_run(folder: Path, epochs: int | None = None) -> tuple[Run, Path]:
+def resume_run(
+    folder: Path, epochs: int | None = None, data_dir: str | Path | None = None
+) -> tuple[Run, Path]:
     """Open a run to resume it; return it and the prepared folder of its corpus.
 
     Args:
         folder: of the run.
         epochs: another last epoch than the run's own. The rates of the epochs to come are those
             of a training that was asked for so many at first: a cosine is stretched.
+        data_dir: where the same corpus is read from now; as before when `None`.
 
     Raises:
         ValueError: not a run folder, one that another process trains, or a corpus that has changed
             or cannot be read any more.
     """
     preset, codec = load_settings(folder)
+    if data_dir is not None:
+        preset = changed(preset, data_dir=str(Path(data_dir).expanduser().absolute()))
     longer = preset if epochs is None else changed(preset, epochs=epochs)
     with full_disk_named(folder), locked(folder / CHECKPOINT):
         corpus = prepare_corpus(preset)

@@ -175,14 +175,19 @@ def test_a_run_on_ones_own_files_goes_on_from_another_folder(here, tmp_path, mon
     monkeypatch.chdir(tmp_path / "elsewhere")
     own = str(here / "tb_logs" / "own")
     assert train(["--resume", own, "--epochs", "2"]) == 0
+    shutil.copytree(here / "mine", "copy")
+    assert train(["--resume", own, "--epochs", "2", "--data-dir", "copy"]) == 0
+    assert runs.load_settings(Path(own))[0].music.data_dir == str(Path("copy").absolute())
+    shutil.rmtree("copy")
+    shutil.move(here / "mine", "copy")
     capsys.readouterr()
-    write(hymn(7), here / "mine" / "3.mid")
+    write(hymn(7), Path("copy/3.mid"))
     assert train(["--resume", own, "--epochs", "3"]) == 2
     said = capsys.readouterr().err
     assert "has changed since its training began: changed pieces: 1 (" in said
     assert "Restore the former files to continue, or train a new run" in said
-    (here / "mine").rename(here / "moved")
+    shutil.rmtree("copy")
     assert train(["--resume", own, "--epochs", "3"]) == 2
-    assert "mine does not exist. Expected a folder of pieces of four voices" in (
+    assert "copy does not exist. Expected a folder of pieces of four voices" in (
         capsys.readouterr().err
     )
