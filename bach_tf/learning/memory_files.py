@@ -41,7 +41,8 @@ def read_memory(path: Path) -> str:
     from bach_tf.models.memory import Memory
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             notes = arrays[NOTES]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: expected the memory of this run, got: {error}") from None

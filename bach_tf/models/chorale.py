@@ -138,8 +138,6 @@ class Chorale(NextTokenModel):
         self.intervals.build(chords)
         if self.rules is not None:
             self.rules.build(chords)
-        if self.memory is not None:
-            self.memory.index  # noqa: B018  made here: no graph may be being traced meanwhile
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         ids, found = ids if isinstance(ids, (tuple, list)) else (ids, None)
@@ -153,7 +151,7 @@ class Chorale(NextTokenModel):
         places = ops.arange(ops.shape(chords)[1], dtype="int32") % self.period
         if self.memory is not None:
             if found is None:
-                found = self.memory.index.look_up(*contexts.named(last, chords)[:2])
+                found = self.memory.index.look_up(*contexts.named(last, chords))
             first = ops.broadcast_to(chords[..., :1], ops.shape(chords))[..., 1:]
             below = ops.concatenate([last[..., :1], first], axis=-1)
             proposed = self._with_found(proposed, found, last, below)

@@ -49,21 +49,27 @@ def moves(last: Tensor, chords: Tensor, first: Tensor) -> Tensor:
         chords: int32 `(..., 4)`.
         first: bool, broadcast to them: whether nothing stands before.
     """
-    return ops.where(
+    where = _library(last).where
+    return where(
         chords == last,
-        ops.where(last == START, BEGIN, ops.where(first, UNCLEAR, HOLD)),
+        where(last == START, BEGIN, where(first, UNCLEAR, HOLD)),
         interval(last, chords),
     )
 
 
 def interval(lower: Tensor, upper: Tensor) -> Tensor:
     """Return the distance from one id to the other, or why there is none."""
-    silent = SatbCodec.SILENT
+    silent, where = SatbCodec.SILENT, _library(lower).where
     sounds = (lower > silent) & (upper > silent)
-    other = ops.where(lower == START, BEGIN, UNCLEAR)
-    other = ops.where((lower == silent) & (upper > silent), FROM_SILENCE, other)
-    other = ops.where((upper == silent) & (lower > silent), SILENCED, other)
-    return ops.where(sounds, upper - lower + UNISON, other)
+    other = where(lower == START, BEGIN, UNCLEAR)
+    other = where((lower == silent) & (upper > silent), FROM_SILENCE, other)
+    other = where((upper == silent) & (lower > silent), SILENCED, other)
+    return where(sounds, upper - lower + UNISON, other)
+
+
+def _library(x):
+    """Return NumPy for its arrays, the operations of Keras for tensors."""
+    return np if isinstance(x, np.ndarray) else ops
 
 
 def contexts(steps: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,24 +232,8 @@ def _weighted(distances, factors):
     return ops.sum((distances[..., None] + 1) * factors, axis=-2)
 
 
-def values(last: Tensor, chords: Tensor, steps: Tensor) -> Tensor:
-    """Return what follows each kind of context: int32 `(..., 4, 3)`, -1 where it cannot be named.
-
-    Args:
-        last: int32 `(..., 4)`, the step before.
-        chords: int32 `(..., 4)`.
-        steps: int32 `(..., 4)`, what `moves` says.
-    """
-    nameable = (steps == HOLD) | (steps == SILENCED) | (steps > UNCLEAR)
-    own = ops.where(nameable, steps, -1)
-    apart = interval(chords[..., :1], chords)
-    apart = ops.where((apart == SILENCED) | (apart > UNCLEAR), apart, -1)
-    below = ops.concatenate([own[..., :1], apart[..., 1:]], axis=-1)
-    return ops.stack([own, *[below] * len(BELOW)], axis=-1)
-
-
-def named(last: Tensor, chords: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the names of all contexts of all steps, which there are, and what voices do.
+def named(last: Tensor, chords: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the names of all contexts of all steps, and which there are.
 
     Args:
         last: int32 `(B, N, 4)`, the step before each.
@@ -254,5 +244,4 @@ def named(last: Tensor, chords: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     steps = ops.reshape(moves(last, chords, first), ops.shape(chords))
     hashes, there = contexts(steps, repeats.held_lengths(chords))
     earlier = repeats.behind(hashes, 1), repeats.behind(ops.cast(there, "int32"), 1) > 0
-    names, there = keys(earlier, first_voice((hashes, there)), last, chords)
-    return names, there, steps
+    return keys(earlier, first_voice((hashes, there)), last, chords)

@@ -359,3 +359,19 @@ def test_a_grid_whose_name_is_no_text_is_read(tmp_path):
     pieces = {"train": {name: Score.from_grid([[67, 62, 59, 43]] * 2)}, "valid": {}, "test": {}}
     write_prepared(tmp_path / "made", pieces)
     assert load_split(tmp_path / "made", "train", CODEC).ids.size == 10
+
+
+def test_each_step_comes_with_what_stands_beside_it(pieces, arrays):
+    # Beside each step stand its four ids themselves, 0 beside the step behind the piece.
+    beside = [np.append(ids[1:-1], [0] * 4).reshape(-1, 4) for ids in arrays]
+    batches = TrainingBatches(pieces, CODEC, windowing(transpose=(0, 0)), seed=0, beside=beside)
+    taken = batches.dataset().take(batches.steps_per_epoch).as_numpy_iterator()
+    for (_, rows), targets, _ in taken:
+        steps = targets.reshape(*rows.shape)
+        np.testing.assert_array_equal(rows, np.where(steps > CODEC.END, steps, 0))
+
+
+def test_a_row_for_each_step_is_expected(pieces, arrays):
+    beside = [np.zeros((len(ids) // 4, 4), np.int32) for ids in arrays]
+    with pytest.raises(ValueError, match=r"Expected a row for each step of the training split"):
+        TrainingBatches(pieces, CODEC, windowing(), seed=0, beside=beside)

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.learning import runs, weight_files
+from bach_tf.learning.memory_files import read_memory
+from bach_tf.models.memory import Memory
 from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=50, highest=80)
@@ -485,3 +487,49 @@ def test_making_a_run_leaves_the_generators_of_the_caller_alone(tmp_path):
     assert tf.random.uniform([]).numpy() == drawn
     for ours, theirs in zip(one.model.get_weights(), other.model.get_weights()):
         np.testing.assert_array_equal(ours, theirs)
+
+
+PIECES = [[[33, 30, 26, 20], [33, 30, 26, 18]], [[30, 26, 20, 10]]]
+
+
+def remembering(tmp_path):
+    """Return a small run of the shipped model's preset, which looks things up in `PIECES`."""
+    tiny = {"layers": 1, "units": 8, "heads": 2, "feed_forward": 8, "decoder": 8, "embedding": 4}
+    settings = {**PRESETS["chorale"].model.settings, **tiny}
+    assert settings["memory"] is True
+    codec = SatbCodec(lowest=50, highest=80, order=settings["order"])
+    memory = Memory([np.array(piece) for piece in PIECES]).to_text()
+    preset = changed(PRESETS["chorale"], model=settings)
+    run = runs.create_run(preset, codec, "a", runs=tmp_path, memory=memory)
+    runs.save_weights(run)
+    return run
+
+
+def test_a_run_keeps_what_its_model_looks_things_up_in(tmp_path):
+    run = remembering(tmp_path)
+    again = runs.load_trained_run(tmp_path / "a")
+    assert [piece.tolist() for piece in again.model.memory.pieces] == PIECES
+    assert again.memory == run.memory
+    np.testing.assert_array_equal(weights_of(again), weights_of(run))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"notes": np.array([[1, 2]], object)},  # would be executed
+        {"notes": np.zeros((3, 4), np.float32)},
+        {"notes": np.zeros((3, 5), np.uint8)},
+        {"others": np.zeros((3, 4), np.uint8)},
+        None,
+        b"",
+        b"PK\x03\x04 and no more",
+    ],
+)
+def test_a_memory_of_something_else_is_refused_by_name(tmp_path, arrays):
+    path = tmp_path / "memory.npz"
+    if isinstance(arrays, dict):
+        np.savez(path, **arrays)
+    elif arrays is not None:
+        path.write_bytes(arrays)
+    with pytest.raises(ValueError, match=r"memory\.npz: expected"):
+        read_memory(path)

@@ -5,14 +5,18 @@ from collections import Counter, defaultdict
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
+from stepping import stepped_logits
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.models import MODELS, contexts, memory
+from bach_tf.models import MODELS, contexts, index_files, memory
 from bach_tf.models.contexts import ALONE, BELOW, CHORD, OWN, UNISON
-from bach_tf.models.memory import SUPPORTS, VALUES, Memory
+from bach_tf.models.memory import Memory
+from bach_tf.models.memory_index import SUPPORTS, VALUES, Index
+from bach_tf.models.whole_pieces import Rows
 
 START, SILENT = SatbCodec.START, SatbCodec.SILENT
 SMALL = {"layers": 1, "units": 16, "heads": 2, "feed_forward": 16, "decoder": 16, "embedding": 8}
@@ -30,10 +34,15 @@ def piece_of(numbers, steps=24, lowest=SILENT, highest=8):
 
 def look_up(memory_of, piece):
     """Return what is found for each step of a piece, and one behind: int32 `(T + 1, 4, 3)`."""
-    chords = np.concatenate([piece, np.zeros((1, 4), np.int32)])[None]
-    last = np.concatenate([np.full_like(chords[:, :1], START), chords[:, :-1]], axis=1)
-    names, there, _ = contexts.named(ops.convert_to_tensor(last), ops.convert_to_tensor(chords))
-    return ops.convert_to_numpy(memory_of.index.look_up(names, there))[0]
+    return memory_of.found_for([piece])[0]
+
+
+def contexts_of(pieces):
+    """Return what `contexts.named` says of pieces of one length, and of the step behind each."""
+    chords = np.pad(pieces, ((0, 0), (0, 1), (0, 0)))
+    last = np.pad(chords[:, :-1], ((0, 0), (1, 0), (0, 0)), constant_values=START)
+    named = contexts.named(ops.convert_to_tensor(last), ops.convert_to_tensor(chords))
+    return [ops.convert_to_numpy(x) for x in named]
 
 
 def distance(lower, upper):
@@ -130,7 +139,7 @@ def most_of(what, level):
 seeds = st.integers(0, 2**31)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_what_is_found_is_what_a_plain_search_finds(seed):
     numbers = np.random.default_rng(seed)
@@ -150,6 +159,25 @@ def test_a_piece_does_not_find_itself(seed):
     for number, piece in enumerate(pieces):
         others = Memory(pieces[:number] + pieces[number + 1 :])
         np.testing.assert_array_equal(found[number], look_up(others, piece))
+
+
+@settings(max_examples=4, deadline=None)
+@given(seeds)
+def test_a_graph_names_and_finds_what_whole_pieces_do(seed):
+    numbers = np.random.default_rng(seed)
+    pieces = np.stack([piece_of(numbers, 70) for _ in range(3)])
+    pieces[1, 20:60, numbers.integers(4)] = 5  # held for longer than is counted
+    names, there = contexts_of(pieces)
+    rows = Rows(pieces)
+    for each in rows.contexts():
+        own = there[..., each.voice, each.kind, :].reshape(-1, 8)
+        np.testing.assert_array_equal(each.there, own)
+        hashes = each.keys.view(np.int32).reshape(-1, 8, 2)
+        expected = names[..., each.voice, each.kind, :, :].reshape(-1, 8, 2)
+        np.testing.assert_array_equal(hashes[own], expected[own])
+    other = Memory([*pieces[:2, :30], pieces[2, 40:]])
+    found = ops.convert_to_numpy(other.index.look_up(*map(ops.convert_to_tensor, (names, there))))
+    np.testing.assert_array_equal(found, other.found_for(pieces))
 
 
 def test_a_passage_is_found_in_another_key():
@@ -185,10 +213,7 @@ def test_a_find_outside_the_vocabulary_is_none():
 def test_notes_of_two_bars_end_a_context():
     piece = np.full((80, 4), 5, np.int32)
     piece[1:40] = 6
-    _, there, _ = contexts.named(
-        ops.convert_to_tensor(before(piece)[None, :-1]), ops.convert_to_tensor(piece[None])
-    )
-    own = ops.convert_to_numpy(there)[0, :, 0, 0]  # (80, 8)
+    own = contexts_of(piece[None])[1][0, :, 0, 0]  # (81, 8)
     assert own[32].tolist() == [True, True, *[False] * 6]  # 6 is held for 31 steps
     assert not own[33:41].any()
     assert own[41].tolist() == [True, *[False] * 7]
@@ -229,26 +254,25 @@ def remembering():
 
 def test_a_step_at_a_time_finds_the_same(remembering):
     model, ids = remembering
-    logits, state = ops.convert_to_numpy(model(ids)), model.initial_state(2)
-    for position in range(ids.shape[1]):
-        stepped, state = model.step(ops.convert_to_tensor(ids[:, position]), state)
-        np.testing.assert_allclose(stepped, logits[:, position], atol=1e-4)
+    np.testing.assert_allclose(stepped_logits(model, ids), model(ids), atol=1e-4)
 
 
 def test_nothing_is_looked_up_by_later_notes(remembering):
     model, ids = remembering
     logits = ops.convert_to_numpy(model(ids))
-    for position in (1, 2, 3, 4, 43, 90, 151):
-        changed = ids.copy()
+    positions = (1, 2, 3, 4, 43, 90, 151)
+    variants = np.tile(ids, (len(positions), 1, 1))
+    for changed, position in zip(variants, positions):
         changed[:, position:] = 3 + (ids[:, position:] + 1) % 9
-        after = ops.convert_to_numpy(model(changed))
-        np.testing.assert_array_equal(after[:, :position], logits[:, :position])
+    afterwards = ops.convert_to_numpy(model(variants.reshape(-1, ids.shape[1])))
+    for after, position in zip(afterwards.reshape(len(positions), *logits.shape), positions):
+        np.testing.assert_allclose(after[:, :position], logits[:, :position], atol=1e-4)
         assert not np.allclose(after[:, position:], logits[:, position:], atol=1e-3)
 
 
 def test_finds_may_be_given(remembering):
     model, ids = remembering
-    found = np.stack([look_up(model.memory, row[1:].reshape(-1, 4)) for row in ids])
+    found = np.stack(model.memory.found_for(ids[:, 1:].reshape(2, -1, 4)))
     given = ops.convert_to_numpy(model((ids, ops.convert_to_tensor(found))))
     np.testing.assert_allclose(given, model(ids), atol=1e-5)
     nothing = ops.convert_to_numpy(model((ids, ops.zeros_like(found))))
@@ -260,3 +284,67 @@ def test_a_model_in_a_file_has_its_memory(remembering, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again(ids), model(ids), atol=1e-5)
+
+
+def test_an_index_is_made_when_it_is_needed(remembering):
+    model, ids = remembering
+    memory_of = Memory(model.memory.pieces[1:])
+    fresh = MODELS["chorale"].load()(20, **FULL, memory=memory_of.to_text())
+    fresh((ids[:1, :9], ops.zeros((1, 3, 4, 3), "int32")))
+    assert "index" not in vars(fresh.memory)
+
+
+def test_an_index_may_be_made_while_a_graph_is(remembering):
+    model, _ = remembering
+    memory_of = Memory(model.memory.pieces)
+    given = [*map(ops.convert_to_tensor, contexts_of(np.stack(memory_of.pieces)))]
+    found = tf.function(lambda *given: memory_of.index.look_up(*given))(*given)
+    np.testing.assert_array_equal(found, memory_of.index.look_up(*given))  # no tensor of a graph
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Return a large memory, whose index is kept in an empty folder, and that folder."""
+    monkeypatch.setenv("BACH_TF_HOME", str(tmp_path))
+    monkeypatch.setattr(index_files, "LARGE", 20)
+    pieces = [piece_of(np.random.default_rng(3)), piece_of(np.random.default_rng(4), 40)]
+    return pieces, tmp_path / index_files.FOLDER
+
+
+def refuse(rows):
+    raise AssertionError("an index is made")
+
+
+def test_an_index_is_kept_for_later_starts(kept, monkeypatch):
+    pieces, folder = kept
+    found = Memory(pieces).found_for(pieces)
+    assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr(Index, "of", refuse)
+    for mine, again in zip(found, Memory(pieces).found_for(pieces), strict=True):
+        np.testing.assert_array_equal(mine, again)
+    with pytest.raises(AssertionError, match="an index is made"):
+        Memory(pieces[::-1]).found_for(pieces)  # other pieces have another index
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "others"])
+def test_a_damaged_index_is_made_again(kept, damage, monkeypatch):
+    pieces, folder = kept
+    found = Memory(pieces).found_for(pieces)
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    if damage == "others":
+        np.savez(path, starts=np.zeros(3, np.int32))
+    else:
+        content[1000] ^= 255
+        path.write_bytes({"cut": content[:1500], "flipped": content, "empty": b""}[damage])
+    for mine, again in zip(found, Memory(pieces).found_for(pieces), strict=True):
+        np.testing.assert_array_equal(mine, again)
+    assert [each.name for each in folder.iterdir()] == [path.name]
+    monkeypatch.setattr(Index, "of", refuse)
+    Memory(pieces).found_for(pieces)  # and is whole again
+
+
+def test_an_index_that_cannot_be_kept_is_used_all_the_same(kept):
+    pieces, folder = kept
+    folder.write_text("no folder")
+    assert Memory(pieces).found_for(pieces)[0].any()
