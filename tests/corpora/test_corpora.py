@@ -545,7 +545,7 @@ def test_a_bad_row_of_a_users_file_is_located(home, flat):
     root = flat(4)
     (root / "piece_02.csv").write_bytes(HEADER + ROW + b"72,67,60\n")
     left_out = read_manifest(folder.prepare(root))["left_out"]
-    assert left_out == {"piece_02.csv": "piece_02.csv:3: expected 4 pitches (0 or 21..108), got 3"}
+    assert left_out == {"piece_02.csv": "row 3: expected 4 pitches (0 or 21..108), got 3"}
 
 
 def test_mistakes_in_the_folder(home, tmp_path):

@@ -80,7 +80,7 @@ def test_files_of_many_kinds_are_one_corpus(home, mine, capsys):
     assert left_out["tune.mid"] == "expected 4 voices, got 1"
     assert left_out["book.abc: tune 2 (Tune 2)"] == "expected 4 voices, got 1"
     assert left_out["broken.mid"].startswith("expected a MIDI file, got: one that begins with")
-    assert "expected the header" in left_out["metadata.csv"]
+    assert left_out["metadata.csv"].startswith("row 1: expected the header")
     assert len(left_out) == 7
     said = capsys.readouterr().err
     assert said.startswith("7 of 11 pieces left out:\n  book.abc: tune 1 (Tune 1): expected 4")
@@ -116,8 +116,8 @@ def test_ten_files_are_named_and_the_others_counted(home, mine, capsys):
 def test_a_folder_of_other_music_is_refused_with_the_reasons(home, mine):
     folder = mine({f"{number}.mid": tune(number) for number in range(4)})
     message = (
-        r"at least 3 different pieces of four voices in sixteenths .*, got 0 in .*mine\. Melodies "
-        r"are taken by --model folk.*\n4 left out:\n  0\.mid: expected 4 voices, got 1\n"
+        r"at least 3 different pieces of four voices in sixteenths .*, got 0 in .*mine\. Of other "
+        r"music, --model folk takes melodies.*\n4 left out:\n  0\.mid: expected 4 voices, got 1\n"
     )
     with pytest.raises(ValueError, match=message):
         CORPORA["folder"].prepare(folder)

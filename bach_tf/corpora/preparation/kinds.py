@@ -14,7 +14,7 @@ from bach_tf.formats.midi.names import rank_of
 from bach_tf.formats.notation.performing import in_seconds
 from bach_tf.formats.reading import MILLISECONDS, Grid
 from bach_tf.formats.rendition import TEMPO_QPM
-from bach_tf.score import COLUMNS, SECONDS, STEPS_PER_QUARTER, Score
+from bach_tf.score import COLUMNS, SECONDS, SILENCE, STEPS_PER_QUARTER, Score
 from bach_tf.theory.bars import place_of
 from bach_tf.theory.grids import regrid
 
@@ -37,16 +37,16 @@ def four_voices(score: Score) -> Score:
     voices = max(score.voices, len(score.parts))
     if voices != len(VOICES):
         raise ValueError(f"expected {len(VOICES)} voices, got {voices}")
-    grid = _in_sixteenths(score).to_grid(len(VOICES))
-    outside = np.argwhere((grid > 0) & ((grid < LOWEST_PITCH) | (grid > HIGHEST_PITCH)))
+    score = _in_sixteenths(score)
+    grid = score.to_grid(len(VOICES))
+    outside = np.argwhere((grid != SILENCE) & ((grid < LOWEST_PITCH) | (grid > HIGHEST_PITCH)))
     if outside.size:
         step, voice = outside[0]
         raise ValueError(
             f"expected pitches in {LOWEST_PITCH}..{HIGHEST_PITCH}, got {grid[step, voice]} in the "
-            f"{VOICES[voice]}, {place_of(_in_sixteenths(score), int(step))}"
+            f"{VOICES[voice]}, {place_of(score, int(step))}"
         )
     # A repeated note is a held one to such a corpus.
-    score = _in_sixteenths(score)
     return Score.from_grid(grid, **{name: getattr(score, name) for name in ABOUT})
 
 

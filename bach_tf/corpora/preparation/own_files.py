@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -39,8 +40,8 @@ FOLDERS = {"train": "train", "valid": "valid", "test": "test"} | dict.fromkeys(
     ("validation", "val", "dev"), "valid"
 )
 OTHERS = (
-    "Melodies are taken by --model folk, pieces of any voices by --model cello, mozart and "
-    "performance."
+    "Of other music, --model folk takes melodies, chorale and gru take four voices, and cello, "
+    "mozart and performance take any."
 )
 
 Labels = Mapping[str, Iterable[Hashable]]
@@ -259,6 +260,7 @@ def _fitted(score: Score, path: Path, kind: Kind) -> Score:
 
 def _reason(error: ValueError, path: Path, tune: str = "") -> str:
     reason = str(error).removeprefix(f"{path.name}: ")
+    reason = re.sub(rf"^{re.escape(path.name)}:(?=\d+: )", "row ", reason)
     return reason.removeprefix(f"{tune}: ") if tune else reason
 
 
