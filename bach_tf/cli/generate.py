@@ -56,7 +56,7 @@ def work(args: Namespace, talk: Talk) -> None:
                     score = generation.decode_piece(run.codec, ids, used)
                     with names.reserve() as stem:
                         files = write_piece(score, stem, job.endings, rendition)
-                    pieces.add(ids, score, files, run.codec, rendition.tempo_of(score))
+                    pieces.add(ids, score, files, run.codec, rendition)
                 status(f"Composing with {name}")
     seed = job.how["seed"]
     record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}

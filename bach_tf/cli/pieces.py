@@ -11,6 +11,7 @@ import numpy as np
 
 from bach_tf._basics.choices import shortened
 from bach_tf.cli.talk import Talk, complain
+from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Score
 from bach_tf.theory.keys import estimate_key, key_signature, spell
 from bach_tf.theory.note_names import note_name
@@ -44,7 +45,7 @@ class Pieces:
         self._repeated: dict[int, int] = {}
 
     def add(
-        self, ids: np.ndarray, score: Score, files: Written, codec: Codec, tempo_qpm: float
+        self, ids: np.ndarray, score: Score, files: Written, codec: Codec, rendition: Rendition
     ) -> None:
         """Record a piece.
 
@@ -53,7 +54,7 @@ class Pieces:
             score: decoded.
             files: the written files, and errors.
             codec: that decoded it.
-            tempo_qpm: quarter notes per minute.
+            rendition: says the tempo.
 
         Raises:
             ValueError: no file of it could be written, for example on a full disk.
@@ -66,7 +67,7 @@ class Pieces:
         if not files.paths:
             self._stop()
         ended = codec.END in ids
-        self._records.append(piece_record(score, files.paths, codec, tempo_qpm, ended))
+        self._records.append(piece_record(score, files.paths, codec, rendition, ended))
 
     def record(self) -> dict:
         """Return `pieces`, and `warnings`, sentences, as plain data."""
@@ -133,7 +134,7 @@ def _reason(failed: tuple[Path, Exception]) -> str:
 
 
 def piece_record(
-    score: Score, paths: Sequence[Path], codec: Codec, tempo_qpm: float, ended: bool
+    score: Score, paths: Sequence[Path], codec: Codec, rendition: Rendition, ended: bool
 ) -> dict:
     """Return the facts of a piece as plain data.
 
@@ -141,7 +142,7 @@ def piece_record(
         score: the piece.
         paths: its files.
         codec: that decoded it: it names the voices, and knows whether time is counted in bars.
-        tempo_qpm: quarter notes per minute.
+        rendition: says the tempo.
         ended: whether the model ended it; otherwise it was cut off.
 
     Returns:
@@ -150,14 +151,13 @@ def piece_record(
         `voices`, each with `name`, `lowest`, `highest`, `notes` and `moves`, as `voice_record`
         returns them.
     """
-    quarters = score.length / score.steps_per_quarter
     names = codec.part_names
     voices = max(score.voices, len(names))
     sharps = key_signature(score)
     return {
         "files": [str(path) for path in paths],
         "bars": None if codec.steps_per_bar is None else score.length / score.steps_per_bar,
-        "seconds": quarters * 60 / tempo_qpm,
+        "seconds": seconds_of(score, rendition),
         "notes": len(score),
         "key": key_name(score),
         "ended": ended,
@@ -166,6 +166,24 @@ def piece_record(
             for voice in range(voices)
         ],
     }
+
+
+def seconds_of(score: Score, rendition: Rendition) -> float:
+    """Return how long a piece lasts, whatever its tempi.
+
+    Args:
+        score: the piece.
+        rendition: says the tempo, where that is not as the score says.
+
+    Example:
+        >>> seconds_of(Score.from_grid([[67]] * 8, tempi=[(0, 60), (4, 30)]), Rendition())
+        3.0
+    """
+    tempi = rendition.tempi_of(score)
+    ends = [*(start for start, _ in tempi[1:]), score.length]
+    return sum(
+        (end - start) / score.steps_per_quarter * 60 / qpm for (start, qpm), end in zip(tempi, ends)
+    )
 
 
 def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:

@@ -25,6 +25,7 @@ from bach_tf.cli.main import COMMANDS, main, run_command
 from bach_tf.cli.parser import Parser, real, respell, whole
 from bach_tf.cli.talk import Talk, plain, run_program
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec, parse_tokens
+from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Score
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +73,9 @@ def text_of(picture, width=80):
 
 def piece_of(grid, *, codec=None, path="generated/a.mid", ended=True):
     codec = codec or SatbCodec(36, 81)
-    return pieces.piece_record(Score.from_grid(grid), [Path(path)], codec, 60.0, ended)
+    return pieces.piece_record(
+        Score.from_grid(grid), [Path(path)], codec, Rendition(tempo_qpm=60.0), ended
+    )
 
 
 # The options.
