@@ -21,8 +21,9 @@ from bach_tf.composing.beginnings import (
 from bach_tf.composing.fitting import AS_IT_IS, Fit
 from bach_tf.composing.primers import FROM_CORPUS, check_room
 from bach_tf.composing.sampling import Sampler
+from bach_tf.corpora import read_split
 from bach_tf.learning.runs import Run
-from bach_tf.score import Score
+from bach_tf.score import Score, move_places
 from bach_tf.theory import metre as metres
 from bach_tf.theory.keys import estimate_key, key_signature
 
@@ -208,7 +209,7 @@ def begin(
         raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
     if primer == FROM_CORPUS:
         passage = _passage_of_corpus(run, seed, length or run.preset.music.window)
-        return as_wished(run.codec, Beginning(passage), wish)
+        return as_wished(run.codec, passage, wish)
     return as_wished(run.codec, read_beginning(run.codec, primer, length, fit), wish)
 
 
@@ -223,7 +224,7 @@ def make_prompt(
     return begin(run, primer, seed, length, wish).prompt
 
 
-def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
+def _passage_of_corpus(run: Run, seed: int, length: int) -> Beginning:
     """Return a passage of the training split, of `length` steps if the piece is that long.
 
     It begins where a training window may begin: there the model sees positions in a bar as it does
@@ -233,9 +234,11 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     from bach_tf.learning import prepare_corpus
     from bach_tf.learning.windows import load_split
 
-    pieces = load_split(prepare_corpus(run.preset), "train", run.codec).arrays()
+    corpus = prepare_corpus(run.preset)
+    pieces = load_split(corpus, "train", run.codec).arrays()
     numbers = np.random.default_rng(seed % 2**32)
-    piece = pieces[numbers.integers(len(pieces))]
+    number = numbers.integers(len(pieces))
+    piece = pieces[number]
     codec, tokens_per_step = run.codec, len(run.codec.may_follow)
     steps = (len(piece) - 2 - len(codec.opening)) // tokens_per_step
     length = min(length, steps)
@@ -243,4 +246,26 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> np.ndarray:
     last = 0 if len(codec.opening) else tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
     # The first id is the one before the passage, as in a training window.
-    return piece[start : start + 1 + codec.tokens_in(length)]
+    prompt = piece[start : start + 1 + codec.tokens_in(length)]
+    if codec.steps_per_bar is None:
+        return Beginning(prompt)
+    passage, whole = codec.decode(prompt[1:]), read_split(corpus, "train")[number]
+    return Beginning(prompt, _as_within(passage, whole, start // tokens_per_step))
+
+
+def _as_within(passage: Score, whole: Score, start: int) -> Score:
+    """Return a passage with the bar lines and the key that it has in its piece.
+
+    Args:
+        passage: of a piece.
+        whole: the piece.
+        start: the step at which the passage begins.
+    """
+    places = move_places(whole.metres, lambda step: max(0, step - start))
+    passage = replace(
+        passage,
+        metres=tuple(place for place in places if place[0] < passage.length),
+        upbeat=whole.steps_to_bar_line(start) if places else 0,
+        key_signature=whole.key_signature_at(start),
+    )
+    return passage.without_leading_silence()

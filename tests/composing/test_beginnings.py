@@ -92,6 +92,18 @@ def test_a_key_that_is_not_said_is_found():
     assert silence.key_signature is None
 
 
+def test_a_passage_of_the_corpus_keeps_its_bar_lines_and_its_key():
+    whole = Score.from_grid(
+        np.tile(CHORDS, (4, 1)), metres=[(0, 3, 4), (28, 4, 4)], upbeat=4, key_signature=1,
+        key_changes=[(16, 2)],
+    )  # fmt: skip
+    passage = generation._as_within(Score.from_grid(np.tile(CHORDS, (2, 1))), whole, 20)
+    assert (passage.metres, passage.upbeat) == (((0, 3, 4), (8, 4, 4)), 8)
+    assert passage.key_signature == 2
+    late = Score.from_grid([[0, 0, 0, 0]] * 2 + CHORDS.tolist())
+    assert generation._as_within(late, whole, 4).upbeat == 10
+
+
 # Where the bar lines are to stand.
 
 

@@ -166,6 +166,7 @@ def test_a_passage_of_the_corpus_begins_where_a_training_window_may(
     monkeypatch.setattr(
         "bach_tf.learning.windows.load_split", lambda *_: Pieces.from_arrays([piece])
     )
+    monkeypatch.setattr(generation, "read_split", lambda *_: [Score.from_grid(chords)])
     model = {**PRESETS["transformer"].model.settings, "period": period}
     preset = changed(trained_run.preset, architecture="transformer", model=model)
     run = replace(trained_run, preset=preset)
