@@ -167,6 +167,10 @@ def _folder_of(name: str, run: Run | str | Path) -> Path:
 def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:
     """Train a run that is begun, and show TensorBoard what the command line shows it."""
     from bach_tf import learning
+
+    if learning.uses_jax():
+        learning.train(run, corpus, verbose=verbose)
+        return Run.of(run)
     from bach_tf.measuring import inspection
 
     learning.train(run, corpus, verbose=verbose, callbacks=inspection.callbacks(run))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from bach_tf import learning
 from bach_tf.cli.options import add_output_options, number_of
 from bach_tf.cli.parser import Parser, Spellings
 from bach_tf.cli.talk import Talk
@@ -14,6 +16,7 @@ from bach_tf.corpora import CORPORA
 from bach_tf.learning.runs import (
     SHIPPED,
     WEIGHTS,
+    Run,
     check_run_name,
     find_run,
     load_trained_settings,
@@ -31,9 +34,8 @@ def work(args: Namespace, talk: Talk) -> None:
     folder = find_run(args.resume) if args.resume else None
     if folder and run_name(folder) == SHIPPED:
         raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
-    with talk.status("Loading TensorFlow"):
-        from bach_tf import learning
-        from bach_tf.measuring import inspection
+    with talk.status(f"Loading {'JAX' if learning.uses_jax() else 'TensorFlow'}"):
+        callbacks_of = _callbacks()
     if args.summary:
         show_layers(preset, folder, talk)
         return
@@ -49,13 +51,23 @@ def work(args: Namespace, talk: Talk) -> None:
     talk.say(f"Training {run.preset.recipe} on {corpus}{start}, into {run.folder}")
     try:
         outcome = learning.train(
-            run, corpus, verbose=talk.keras_verbose, callbacks=inspection.callbacks(run)
+            run, corpus, verbose=talk.keras_verbose, callbacks=callbacks_of(run)
         )
     except KeyboardInterrupt:
         if args.json and (run.folder / WEIGHTS).exists():
             finish_training(run, corpus, learning.read_outcome(run), talk)
-        raise KeyboardInterrupt(f"Continue with: {talk.program} --resume {run.folder}") from None
+        what_next = f"Continue with: {talk.program} --resume {run.folder}"
+        raise KeyboardInterrupt("" if learning.uses_jax() else what_next) from None
     finish_training(run, corpus, outcome, talk)
+
+
+def _callbacks() -> Callable[[Run], Sequence[Any]]:
+    """Return what gives the callbacks of a training: those that show it in TensorBoard."""
+    if learning.uses_jax():
+        return lambda run: ()
+    from bach_tf.measuring import inspection
+
+    return inspection.callbacks
 
 
 def preset_of(args: Namespace, origin: Path | None = None) -> Preset:
@@ -69,7 +81,8 @@ def preset_of(args: Namespace, origin: Path | None = None) -> Preset:
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
     """Print the layers of a run's model, or of a preset's."""
-    from bach_tf import learning
+    if learning.uses_jax():
+        raise ValueError("--summary needs TensorFlow: leave out KERAS_BACKEND=jax.")
     from bach_tf.learning import runs
     from bach_tf.measuring import inspection
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from bach_tf.cli.talk import Talk
-    from bach_tf.learning.fitting import Outcome
+    from bach_tf.learning.outcome import Outcome
     from bach_tf.learning.runs import Run
 
 # Of an epoch: the column of the history, and what we call it.

@@ -6,7 +6,9 @@ generation, imports `bach_tf.learning.runs` and nothing that fits a model.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 _HOMES = {
@@ -16,21 +18,42 @@ _HOMES = {
     "prepare_corpus": "data",
     "training_batches": "batches",
     "start_from": "fine_tuning",
-    "Outcome": "fitting",
+    "Outcome": "outcome",
     "fit": "fitting",
-    "read_outcome": "fitting",
+    "read_outcome": "outcome",
     "resume_run": "fitting",
     "start_run": "fitting",
     "train": "fitting",
     "rate_of_epoch": "rates",
 }
+# What stands in `on_jax` too, for programs without TensorFlow.
+_WITH_JAX = {"resume_run", "start_from", "start_run", "train"}
+
+
+def uses_jax() -> bool:
+    """Return whether runs are trained with JAX: with `KERAS_BACKEND=jax` in the environment."""
+    return os.environ.get("KERAS_BACKEND") == "jax"
 
 
 def __getattr__(name: str) -> Any:
     """Return a public name of the room (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = _HOMES[name]
+    if uses_jax():
+        _check_jax()
+        home = "on_jax" if name in _WITH_JAX else home
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
 
-__all__ = sorted(_HOMES)
+def _check_jax() -> None:
+    """Raise `ValueError` where there is no JAX: Keras would end with a traceback."""
+    if find_spec("jax") is None:
+        raise ValueError(
+            "KERAS_BACKEND=jax trains with JAX, which is not installed: pip install jax, or for "
+            "an NVIDIA GPU pip install 'jax[cuda13]'. Leave out KERAS_BACKEND to train with "
+            "TensorFlow."
+        )
+
+
+__all__ = sorted([*_HOMES, "uses_jax"])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.lazy import load
@@ -19,7 +18,7 @@ from bach_tf.learning.callbacks import (
     Stopwatch,
     precision_callbacks,
 )
-from bach_tf.learning.checkpoints import STATE, Checkpoint, read_state
+from bach_tf.learning.checkpoints import Checkpoint
 from bach_tf.learning.corpus_record import check_corpus, keep_corpus
 from bach_tf.learning.data import (
     check_model,
@@ -29,11 +28,12 @@ from bach_tf.learning.data import (
     prepare_corpus,
 )
 from bach_tf.learning.disk import full_disk_named
-from bach_tf.learning.history import HistoryFile, read_history
+from bach_tf.learning.history import HistoryFile
 from bach_tf.learning.locks import locked
 from bach_tf.learning.metrics import TokenMean, hits, nats
+from bach_tf.learning.outcome import Outcome, read_outcome
 from bach_tf.learning.pipeline import TrainingBatches
-from bach_tf.learning.rates import MONITOR, RateSchedule, rate_of_epoch
+from bach_tf.learning.rates import RateSchedule, rate_of_epoch
 from bach_tf.learning.runs import (
     CHECKPOINT,
     HISTORY,
@@ -50,28 +50,6 @@ from bach_tf.recipes import Preset, changed
 from bach_tf.recipes.tables import OPTIMIZERS
 
 HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
-FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a training.
-
-    Args:
-        epochs: finished in all.
-        best_epoch: the one whose weights were kept, counted from 1.
-        best_nll: its validation, in nats per token.
-        seconds: of all epochs.
-        stopped: why there were no more of them: `"finished"`, the last epoch was reached;
-            `"patience"`, validation no longer got better; `"NaN in epoch N"`, counted from 1; or
-            `"interrupted"`.
-    """
-
-    epochs: int
-    best_epoch: int
-    best_nll: float
-    seconds: float
-    stopped: str = FINISHED
 
 
 def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
@@ -258,34 +236,3 @@ def _close(callbacks: list[keras.callbacks.Callback]) -> None:
         # On a full disk, what they still hold cannot be written either.
         with contextlib.suppress(OSError, tf.errors.OpError):
             callback.on_train_end()
-
-
-def read_outcome(run: Run) -> Outcome:
-    """Return the result of a run's training, read from its folder.
-
-    Raises:
-        ValueError: a history or a checkpoint that cannot be read.
-    """
-    rows = read_history(run.folder / HISTORY)
-    path = run.folder / CHECKPOINT / STATE
-    state = read_state(path) if path.exists() else {}
-    best = min(rows, key=lambda row: row[MONITOR] if np.isfinite(row[MONITOR]) else np.inf)
-    # Not the lowest loss where the weights of that epoch were lost.
-    kept = state.get("best_epoch") or best["epoch"] + 1
-    best = next((row for row in rows if row["epoch"] + 1 == kept), best)
-    return Outcome(
-        epochs=len(rows),
-        best_epoch=int(best["epoch"]) + 1,
-        best_nll=best[MONITOR],
-        seconds=sum(row.get("seconds", 0.0) for row in rows),
-        stopped=_why_stopped(rows, run.preset.training.epochs, state.get("stopped", False)),
-    )
-
-
-def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
-    """Return why a training stopped; see `Outcome`."""
-    if not np.isfinite(rows[-1].get("loss", 0.0)):
-        return f"NaN in epoch {int(rows[-1]['epoch']) + 1}"
-    if len(rows) >= epochs:
-        return FINISHED
-    return PATIENCE if early else INTERRUPTED

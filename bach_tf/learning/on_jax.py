@@ -6,11 +6,12 @@ with TensorFlow and is read by the same commands, but for a checkpoint: such a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import jax
 import keras
@@ -29,8 +30,9 @@ from bach_tf.learning.data import (
     prepare_corpus,
 )
 from bach_tf.learning.history import append_row
+from bach_tf.learning.outcome import Outcome, read_outcome
 from bach_tf.learning.rates import rate_of_epoch
-from bach_tf.learning.runs import HISTORY, Run, create_run, save_weights
+from bach_tf.learning.runs import HISTORY, Run, create_run, load_weights, save_weights
 from bach_tf.learning.windows import (
     Beside,
     Pieces,
@@ -47,7 +49,8 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "nadam": keras.optimizers.Nadam,
     "rmsprop": keras.optimizers.RMSprop,
 }
-Parameters = list[jax.Array]
+WITH_TENSORFLOW = "needs TensorFlow: leave out KERAS_BACKEND=jax."
+Parameters: TypeAlias = "list[jax.Array]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,28 +98,70 @@ def _rows_from(values: np.ndarray, starts, ends, length: int) -> np.ndarray:
     return np.where(inside.reshape(*inside.shape, *(1 for _ in values.shape[1:])), cut, 0)
 
 
-def train(preset: Preset, name: str | None = None, *, talk: Callable[[str], None] = print) -> Run:
-    """Train a new run with JAX and return it with its best weights.
+def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
+    """Create a run folder; return the run and the prepared folder of its corpus.
 
     Args:
-        preset: all settings. `split` must be "pieces"; `bfloat16` and `plateau_patience` mean
-            nothing here.
+        preset: all settings. `bfloat16`, `patience` and `plateau_patience` mean nothing here.
         name: of the run folder; the recipe and the time when `None`.
-        talk: is given a line for each epoch.
 
     Raises:
-        ValueError: a corpus that cannot be read, or settings that cannot be.
+        ValueError: windows that are split at random, an unknown corpus, codec or model, a corpus
+            that cannot be read, or an existing run of that name.
     """
+    if preset.training.split == "windows":
+        raise ValueError(
+            f"The recipe {preset.recipe} holds windows of its training pieces out "
+            f"(split=windows), which {WITH_TENSORFLOW}"
+        )
+    make_windowing(preset)
+    rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
     check_model(preset, codec)
-    memory = make_memory(preset, codec, corpus)
-    run = create_run(preset, codec, name, memory=memory)
+    run = create_run(preset, codec, name, memory=make_memory(preset, codec, corpus))
     keep_corpus(run.folder, corpus)
-    pieces = load_split(corpus, "train", codec)
-    windows = Windows.cut(pieces, in_other_pieces(memory), make_windowing(preset), codec)
+    return run, corpus
+
+
+def resume_run(*_: Any) -> NoReturn:
+    """Say that a training with JAX cannot be resumed.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"--resume goes on from a checkpoint, which {WITH_TENSORFLOW}")
+
+
+def start_from(*_: Any) -> NoReturn:
+    """Say that a training with JAX begins with fresh weights.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"--from begins with the weights of another run, which {WITH_TENSORFLOW}")
+
+
+def train(run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] = ()) -> Outcome:
+    """Train a fresh run for all its epochs; its weights are then those of the best one.
+
+    Args:
+        run: of `start_run`.
+        corpus: the prepared folder.
+        verbose: 0 is silent; with more there is a line for each epoch.
+        callbacks: of Keras; none can be called here.
+
+    Raises:
+        ValueError: a loss that is NaN in the first epoch, or callbacks.
+    """
+    if callbacks:
+        raise ValueError("Callbacks are called once a batch by Keras, not by a training with JAX.")
+    pieces = load_split(corpus, "train", run.codec)
+    beside = in_other_pieces(run.memory)
+    windows = Windows.cut(pieces, beside, make_windowing(run.preset), run.codec)
+    talk = partial(print, flush=True) if verbose else lambda line: None
     Fit(run, pieces, windows, _held_out(run, corpus), talk).run_epochs()
-    return run
+    return read_outcome(run)
 
 
 def _held_out(run: Run, corpus: Path) -> Windows:
@@ -183,6 +228,14 @@ class Fit:
             if nll < best:
                 best = nll
                 self._keep(averages)
+            if not np.isfinite(float(loss)):
+                break
+        if not np.isfinite(best):
+            raise ValueError(
+                "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
+                f"--set learning_rate={self.preset.training.learning_rate / 10:g}"
+            )
+        load_weights(self.run)
 
     def _keep(self, parameters: Parameters) -> None:
         for variable, value in zip(self.run.model.trainable_variables, parameters):
@@ -247,13 +300,15 @@ class Fit:
         return state, losses.mean()
 
     def _loss(self, weights, fixed, ids, beside):
-        logits, fixed = self._logits(weights, fixed, ids, beside, training=True)
+        logits, fixed, others = self._logits(weights, fixed, ids, beside, training=True)
         counts = (ids[:, 1:] != PAD).astype(jnp.float32)
-        return (_nats(logits, ids[:, 1:]) * counts).sum() / counts.sum(), fixed
+        # The others are those of regularisers.
+        return (_nats(logits, ids[:, 1:]) * counts).sum() / counts.sum() + sum(others), fixed
 
     def _logits(self, weights, fixed, ids, beside, training: bool):
         inputs = (ids[:, :-1], *beside) if beside else ids[:, :-1]
-        return self.run.model.stateless_call(weights, fixed, inputs, training=training)
+        model = self.run.model
+        return model.stateless_call(weights, fixed, inputs, training=training, return_losses=True)
 
     def _measure(self, weights, fixed, data: tuple):
         """Return nats and counts `(2, tokens of a step)` over the pieces held out."""
@@ -262,7 +317,7 @@ class Fit:
 
         def measure(batch):
             ids, *beside = batch
-            logits, _ = self._logits(weights, fixed, ids, beside, training=False)
+            logits, *_ = self._logits(weights, fixed, ids, beside, training=False)
             counts = counted[ids[:, 1:]]
             both = jnp.stack([_nats(logits, ids[:, 1:]) * counts, counts])  # (2, B, T)
             return jnp.reshape(both, (2, -1, tokens)).sum(axis=1)
