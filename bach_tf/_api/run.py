@@ -241,7 +241,7 @@ class Run(runs.Run):
 
         Example:
             >>> import bach_tf as bt
-            >>> bt.load("pretrained").export(["onnx", "keras"], "chorales")  # doctest: +SKIP
+            >>> bt.load("pretrained").export(["saved_model", "keras"], "chorales")  # doctest: +SKIP
             PosixPath('chorales')
         """
         names = check_formats(names_of("formats", formats))

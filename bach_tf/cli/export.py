@@ -54,5 +54,5 @@ def make_parser(program: str) -> Parser:
 EXAMPLES = """\
 examples:
   %(prog)s --run tb_logs/gru-jsb --format saved_model,onnx
-  %(prog)s --run pretrained --format litert --name chorales
+  %(prog)s --run pretrained --format keras --name chorales
 """

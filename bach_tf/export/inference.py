@@ -82,6 +82,26 @@ def check_logits(
     return largest
 
 
+def refuse_memory(model: NextTokenModel, format_name: str) -> None:
+    """Raise `ValueError` for a model that looks things up in other pieces.
+
+    Its contexts are hashes, whole numbers modulo 2^32. As the converters write them, other contexts
+    are found in ONNX Runtime, and LiteRT's interpreter ends the process.
+
+    Args:
+        model: to be exported.
+        format_name: as people write it.
+
+    Raises:
+        ValueError: it has a memory.
+    """
+    if getattr(model, "memory", None) is not None:
+        raise ValueError(
+            f"{format_name} cannot hold the memory of other pieces that this model looks things up "
+            "in. Export it as saved_model or keras, or train one with --set model.memory=false."
+        )
+
+
 def first_line(message: object) -> str:
     """Return the first line of a message, which a converter's may have thousands of."""
     return str(message).strip().partition("\n")[0]

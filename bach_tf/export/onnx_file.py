@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf.export.inference import check_logits, first_line, without_dropout
+from bach_tf.export.inference import check_logits, first_line, refuse_memory, without_dropout
 from bach_tf.export.saved_model import IDS, logits_function
 from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
@@ -49,6 +49,7 @@ def convert(model: NextTokenModel) -> bytes:
     Raises:
         ValueError: ONNX cannot hold this model, or a package is missing.
     """
+    refuse_memory(model, "ONNX")
     tf2onnx = _tf2onnx()
     with _plainly(tf2onnx) as heard:
         proto, _ = tf2onnx.convert.from_function(

@@ -612,3 +612,12 @@ def test_what_fails_leaves_nothing_behind(small, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no room"):
         export_run(small, ["keras"], output=tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("convert", "kind"), [(litert.convert, "LiteRT"), (onnx_file.convert, "ONNX")]
+)
+def test_a_format_that_cannot_hold_a_memory_says_so(convert, kind):
+    model = MODELS["chorale"].load()(20, **SETTINGS["chorale"], memory="")
+    with pytest.raises(ValueError, match=f"{kind} cannot hold the memory of other pieces"):
+        convert(model)
