@@ -12,6 +12,7 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.learning.runs import build_model
 from bach_tf.models import MODELS
 from bach_tf.models.architectures import Dropout, Width
+from bach_tf.models.memory import Memory
 from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=55, highest=70)  # a vocabulary of 20
@@ -31,7 +32,7 @@ MORE = {
         },
     ],
     "chorale": [
-        # Longer pieces than the context and than the farthest lag.
+        # Longer pieces than the context and than the farthest lag, and all that the preset has.
         {
             "layers": 2,
             "units": 16,
@@ -42,6 +43,10 @@ MORE = {
             "embedding": 8,
             "period": 12,
             "lags": 1,
+            "order": [0, 3, 1, 2],
+            "rules": True,
+            "moved_notes": 0.1,
+            "memory": Memory(np.random.default_rng(4).integers(3, 20, (2, 9, 4))).to_text(),
         },
     ],
     "transformer": [
