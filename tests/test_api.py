@@ -88,7 +88,12 @@ def test_its_names_are_listed_and_others_are_none():
 
 def test_a_piece_is_what_the_rooms_write_for_the_same_seed(run, piece):
     (expected,) = generation.generate(
-        run, length=16, temperature=1.0, seed=3, min_length=run.preset.music.min_length
+        run,
+        length=16,
+        temperature=1.0,
+        seed=3,
+        min_length=run.preset.music.min_length,
+        rules=run.preset.music.rules,
     )
     assert piece.score == expected
     assert piece.tempo_qpm == 90

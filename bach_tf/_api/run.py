@@ -14,7 +14,7 @@ from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
 from bach_tf.composing.beginnings import Beginning, Wish, as_wished, beginning_of
 from bach_tf.composing.fitting import Fit, fitted
-from bach_tf.composing.options import OPTIONS, make_rendition, resolve_options
+from bach_tf.composing.options import NO_RULES, OPTIONS, make_rendition, resolve_options
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
     tempo: float | None
     metre: str | None
     upbeat: float | None
+    rules: str | Sequence[str] | None
     program: int | str | None
 
 
@@ -100,6 +101,7 @@ class Run(runs.Run):
         tempo: float | None = None,
         metre: str | None = None,
         upbeat: float | None = None,
+        rules: str | Sequence[str] | None = None,
         program: int | str | None = None,
     ) -> Piece | list[Piece]:
         """Write a new piece, or several. The arguments are those of the command line.
@@ -126,6 +128,8 @@ class Run(runs.Run):
             metre: of the primer, if it does not say it, or of a run whose pieces say theirs, such
                 as "3/4" for `folk`; when `None`, as the primer says, or as the model chooses.
             upbeat: quarters before the first bar line of the primer, or of such pieces.
+            rules: that pieces of four voices keep, of "parallels", "crossing", "spacing",
+                "dissonance", "motion", "focus" and "cadence", or "none"; the preset's when `None`.
             program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
                 parts, or the preset's.
 
@@ -153,6 +157,7 @@ class Run(runs.Run):
             "tempo": tempo,
             "metre": metre,
             "upbeat": upbeat,
+            "rules": None if rules is None else names_of("rules", rules) or NO_RULES,
         }
         check_settings(OPTIONS, asked)
         make_rendition(self.preset.music, tempo, program)
@@ -160,7 +165,8 @@ class Run(runs.Run):
         fit = Fit(quantize, transpose)
         beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
         prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
-        batches = generation.generate_batches(self, **options, prompt=prompt, sampler=self._sampler)
+        sampler = self._sampler(tuple(options["rules"]))
+        batches = generation.generate_batches(self, **options, prompt=prompt, sampler=sampler)
         given = generation.primer_steps(self.codec, prompt)
         rendition = make_rendition(self.preset.music, tempo, program, used)
         rendition = replace(rendition, primer_steps=given)
@@ -252,11 +258,16 @@ class Run(runs.Run):
         exporting.export_run(self, names, output=folder.parent, name=folder.name)
         return folder
 
-    @cached_property
-    def _sampler(self) -> Sampler:
+    def _sampler(self, rules: tuple[str, ...]) -> Sampler:
         from bach_tf.composing.sampling import Sampler
 
-        return Sampler(self.model, self.codec)
+        if rules not in self._samplers:  # each is compiled at its first call
+            self._samplers[rules] = Sampler(self.model, self.codec, rules)
+        return self._samplers[rules]
+
+    @cached_property
+    def _samplers(self) -> dict[tuple[str, ...], Sampler]:
+        return {}
 
     @cached_property
     def _scorer(self) -> Scorer:

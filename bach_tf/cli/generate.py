@@ -17,7 +17,7 @@ from bach_tf.composing.beginnings import Wish
 from bach_tf.composing.fitting import AUTO, FARTHEST
 from bach_tf.composing.options import LARGEST_TOP_K, LONGEST_UPBEAT, MOST_BARS, MOST_PIECES
 from bach_tf.composing.primers import FROM_CORPUS
-from bach_tf.corpora.music import HOTTEST, MOST_STEPS
+from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
 from bach_tf.formats import WRITERS
 from bach_tf.formats.files import FixedNames, PieceNames, write_piece
 from bach_tf.learning.runs import load_trained_run, run_name
@@ -106,6 +106,7 @@ def make_parser(program: str) -> Parser:
     )  # fmt: skip
     add("--strict", action="store_true", help="refuse a primer's file if it has faults")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
+    add("--rules", metavar="LIST", help=f"keep to rules of: {', '.join(RULES)}; or: none")
     add("--metre", metavar="M", help="metre of a new tune (folk) or of the primer, such as 3/4")
     add(
         "--upbeat", type=real(0, LONGEST_UPBEAT), metavar="N",

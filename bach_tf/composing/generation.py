@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -131,6 +131,7 @@ def generate_batches(
     prompt: np.ndarray | None = None,
     top_k: int = 0,
     top_p: float = 1.0,
+    rules: Sequence[str] = (),
     sampler: Sampler | None = None,
 ) -> Iterator[np.ndarray]:
     """Write pieces in the style of a run, as ids, in batches.
@@ -148,8 +149,9 @@ def generate_batches(
             The first one is the start token or what stands before the others.
         top_k: restrict sampling to so many of the most probable ids; 0 for all.
         top_p: restrict sampling to the fewest ids with this total probability.
-        sampler: of the run's model and codec, to compile it once for several calls; a fresh one
-            when `None`.
+        rules: names of the rules that pieces of four voices keep.
+        sampler: of the run's model and codec and these rules, to compile it once for several
+            calls; a fresh one when `None`.
 
     Yields:
         int32 `(N, 1 + length in tokens)`, of at most `PIECES_AT_ONCE` pieces and about
@@ -165,7 +167,7 @@ def generate_batches(
     if num_outputs < 1:
         raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
     at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // codec.tokens_in(length)))
-    sampler = Sampler(run.model, codec) if sampler is None else sampler
+    sampler = Sampler(run.model, codec, rules) if sampler is None else sampler
     for first in range(0, num_outputs, at_once):
         yield sampler.sample(
             prompt,

@@ -9,10 +9,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import Real, Settings, Text, Whole
-from bach_tf.codecs import Codec
+from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.composing.primers import steps_of
-from bach_tf.corpora.music import HOTTEST, MOST_STEPS
+from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
 from bach_tf.formats.rendition import Rendition
 from bach_tf.recipes import Music
 from bach_tf.recipes.tables import SEEDS
@@ -22,6 +23,8 @@ from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
 # They keep pieces within memory; memory does not grow with the number of pieces.
 MOST_BARS = 5_000
 LARGEST_TOP_K = 1_000_000  # more than any codec has tokens
+LONGEST_RULES = 255  # characters
+NO_RULES = "none"
 LONGEST_METRE = 255  # characters; which there are, the codec says
 LONGEST_UPBEAT = 64  # quarters
 MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
@@ -40,6 +43,7 @@ OPTIONS: Settings = {
     "tempo": Real(LOWEST_TEMPO, HIGHEST_TEMPO, optional=True),
     "metre": Text(LONGEST_METRE, optional=True),
     "upbeat": Real(0, LONGEST_UPBEAT, optional=True),
+    "rules": Text(LONGEST_RULES, optional=True),
 }
 
 
@@ -69,10 +73,43 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
         "num_outputs": 1 if asked["num_outputs"] is None else asked["num_outputs"],
         "top_k": asked["top_k"],
         "top_p": asked["top_p"],
+        "rules": rules_of(music, codec, asked["rules"]),
         "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
     }
     _check_distinct(options)
     return options
+
+
+def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
+    """Return the names of the rules that new pieces keep.
+
+    Args:
+        music: of the run's preset: the rules when none are asked for.
+        codec: of the run.
+        asked: names of `RULES` with commas between them, or "none".
+
+    Raises:
+        ValueError: an unknown rule, or rules for a run that does not write four voices.
+
+    Example:
+        >>> from bach_tf.codecs import SatbCodec
+        >>> from bach_tf.recipes import PRESETS
+        >>> rules_of(PRESETS["chorale"].music, SatbCodec(36, 81), "parallels,crossing")
+        ['parallels', 'crossing']
+    """
+    if asked is None:
+        return list(music.rules)
+    if asked.strip() == NO_RULES:
+        return []
+    names = [name.strip() for name in asked.split(",")]
+    for name in names:
+        choose(RULES, name, "rule")
+    if not isinstance(codec, SatbCodec):
+        raise ValueError(
+            f"Rules are those of four-part writing. Received: `rules` {', '.join(names)} for a run "
+            f"that writes {codec.step_name}s. Leave them out."
+        )
+    return list(dict.fromkeys(names))
 
 
 def make_rendition(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf._basics.choices import shortened
-from bach_tf.codecs import PAD, Codec
+from bach_tf.codecs import PAD, Codec, SatbCodec
+from bach_tf.composing.rules import Rules
 from bach_tf.models import NextTokenModel
 
 HIGHEST_TEMPERATURE = 100  # at which nearly all ids are drawn alike
@@ -38,6 +39,7 @@ class Sampler:
     Args:
         model: gives the logits.
         codec: gives the ids that may follow at each position, and the end token.
+        rules: names of the rules that new pieces keep, of a codec of four voices.
 
     Example:
         >>> ids = Sampler(model, codec).sample(  # doctest: +SKIP
@@ -45,9 +47,10 @@ class Sampler:
         ... )
     """
 
-    def __init__(self, model: NextTokenModel, codec: Codec):
+    def __init__(self, model: NextTokenModel, codec: Codec, rules: Sequence[str] = ()):
         self.model = model
         self.codec = codec
+        self.rules = Rules(codec, rules) if rules and isinstance(codec, SatbCodec) else None
         self._loops: dict[tuple[int, bool], Callable[..., tf.Tensor]] = {}  # compiled
 
     def sample(
@@ -240,23 +243,30 @@ class Sampler:
         pieces = tf.TensorArray(tf.int32, length + 1, element_shape=[None])
         first = tf.fill([batch], prompt[0])  # (N,)
 
-        def go_on(t, ids, ended, state, pieces):
+        rules = self.rules
+
+        def go_on(t, ids, ended, state, kept, pieces):
             return (t < length) & ~tf.reduce_all(ended)
 
-        def step(t, ids, ended, state, pieces):
+        def step(t, ids, ended, state, kept, pieces):
             logits, state = self.model.step(ids, state)  # (N, V)
             row = tf.where(t < opening, t, opening + (t - opening) % period)
             allowed = tf.gather(may_draw, row)  # (V,)
             allowed &= (tf.range(tf.size(allowed)) != end) | (t >= min_length)
+            if rules is not None:
+                heat = tf.where(temperature > 0, temperature, 1.0)
+                logits = heat * rules.weigh(logits / heat, allowed, t, length, kept)
             ids = draw(logits, allowed, chances[:, t], temperature, top_k, top_p)
             ids = tf.where(ended, PAD, ids)
             given = tf.gather(prompt, tf.minimum(t + 1, prompt_length - 1))
             ids = tf.where(t + 1 < prompt_length, given, ids)  # (N,)
-            return t + 1, ids, ended | (ids == end), state, pieces.write(t + 1, ids)
+            kept = kept if rules is None else rules.advance(ids, t, kept)
+            return t + 1, ids, ended | (ids == end), state, kept, pieces.write(t + 1, ids)
 
         state = self.model.initial_state(batch)
         ended = tf.zeros_like(first, tf.bool)
-        loop = (tf.constant(0), first, ended, state, pieces.write(0, first))
+        kept = () if rules is None else rules.first_state(batch)
+        loop = (tf.constant(0), first, ended, state, kept, pieces.write(0, first))
         pieces = tf.while_loop(go_on, step, loop)[-1]
         return tf.transpose(pieces.stack())  # (N, 1 + L)
 

@@ -5,13 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bach_tf._basics.settings import Choice, Pair, Real, Settings, Text, Whole, check_settings
+from bach_tf._basics.settings import (
+    Choice,
+    Pair,
+    Real,
+    Settings,
+    Several,
+    Text,
+    Whole,
+    check_settings,
+)
 from bach_tf.codecs import CODECS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 
 MOST_STEPS = 100_000  # of a piece or a window: hours of music
 HOTTEST = 100  # temperature: hardly less even than chance
 CHURCH_ORGAN = 19  # General MIDI program, counted from 0
+
+# What a new piece of four voices may be kept from; `composing.rules` says how.
+RULES = {
+    "parallels": "two voices in parallel fifths, octaves or unisons",
+    "crossing": "a voice below the next lower one",
+    "spacing": "more than an octave between soprano and alto, or alto and tenor",
+    "dissonance": "a dissonance with the bass on the beat that is less likely than a consonance",
+    "motion": "a chord held for over two bars",
+    "focus": "pitches that are as daring as the rhythm: they are drawn at a lower temperature",
+    "cadence": "an end on another chord than a triad on the tonic of the piece, held for a quarter",
+}
 
 # What each setting may be, but for `encoding`, whose settings are those of the codec.
 MUSIC_SETTINGS: Settings = {
@@ -26,6 +46,7 @@ MUSIC_SETTINGS: Settings = {
     "temperature": Real(0, HOTTEST),
     "length": Whole(1, MOST_STEPS),
     "min_length": Whole(0, MOST_STEPS),
+    "rules": Several(Choice(RULES), 0, len(RULES)),
     "program": Whole(0, len(PROGRAMS) - 1),
     "tempo_qpm": Real(LOWEST_TEMPO, HIGHEST_TEMPO),
 }
@@ -47,6 +68,7 @@ class Music:
             when `None`.
         temperature: the default of generation; so are
         length: of a piece, in steps, and `min_length`, before which none ends;
+        rules: names in `RULES` that new pieces keep; of four voices alone;
         program: the General MIDI instrument, 0..127;
         tempo_qpm: quarter notes per minute.
 
@@ -71,6 +93,7 @@ class Music:
     temperature: float = 1.0
     length: int = 512
     min_length: int = 0
+    rules: list[str] = field(default_factory=list)
     program: int = CHURCH_ORGAN
     tempo_qpm: float = 90.0
 
@@ -103,5 +126,6 @@ class Music:
 
 # Four-part chorales on a grid of sixteenths. A bar of four quarters is 64 tokens.
 CHORALES = Music(
-    corpus="chorales", codec="satb", period=64, window=64, stride=64, min_length=64
+    corpus="chorales", codec="satb", period=64, window=64, stride=64, min_length=64,
+    rules=["parallels", "dissonance", "motion", "focus", "cadence"],
 )  # fmt: skip

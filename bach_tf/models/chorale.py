@@ -253,8 +253,8 @@ class Chorale(NextTokenModel):
     def _candidates(self, last, held, proposed):
         """Return what the writer is told of candidates: embeddings, ids, lengths and lags."""
         ids, lengths, lags = proposed
-        every = ops.concatenate([last[..., None], ids], axis=-1)  # (B, N, 4, C)
-        lengths = ops.concatenate([held[..., None], lengths], axis=-1)
+        every = ops.concatenate([ops.expand_dims(last, -1), ids], axis=-1)  # (B, N, 4, C)
+        lengths = ops.concatenate([ops.expand_dims(held, -1), lengths], axis=-1)
         return self.embedding(ids), every, lengths, lags
 
     def _next_step(self, ids, position, steps):

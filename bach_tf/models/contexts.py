@@ -171,7 +171,7 @@ def names_below(first: tuple[Tensor, Tensor], last: Tensor) -> tuple[Tensor, Ten
     names, there = _chosen(first, BELOW[..., 0] - 1)
     stands = (BELOW[..., 1:] == CHORD).astype(np.int32)  # (2, 8, 1)
     others = _weighted(interval(last[..., :1], last[..., 1:]), FACTORS[0, 1:VOICES])
-    return names + ops.multiply(stands, others[..., None, None, :]), there
+    return names + ops.multiply(stands, _for_each(others)), there
 
 
 def with_those_before(names: Tensor, last: Tensor, chords: Tensor, voice: int) -> Tensor:
@@ -189,10 +189,10 @@ def with_those_before(names: Tensor, last: Tensor, chords: Tensor, voice: int) -
     partner = max(voice, 1)
     stood = _weighted(interval(last[..., :1], last[..., partner : partner + 1]), FACTORS[1, 4:5])
     alone = (BELOW[..., 1:] == ALONE).astype(np.int32)
-    names = names + ops.multiply(alone, stood[..., None, None, :])
+    names = names + ops.multiply(alone, _for_each(stood))
     if voice > 1:
         known = interval(chords[..., :1], chords[..., 1:voice])
-        names = names + _weighted(known, FACTORS[1, 1:voice])[..., None, None, :]
+        names = names + _for_each(_weighted(known, FACTORS[1, 1:voice]))
     return names * FACTORS[0, 0] + SALTS[voice, 1:]
 
 
@@ -212,14 +212,19 @@ def keys(
     outer, inner = (names_below(each, last) for each in (first_voice(before), now))
     each = [inner if voice else outer for voice in range(VOICES)]
     below = [with_those_before(names, last, chords, voice) for voice, (names, _) in enumerate(each)]
-    names = ops.concatenate([own[..., None, :, :], ops.stack(below, axis=-4)], axis=-3)
+    names = ops.concatenate([ops.expand_dims(own, -3), ops.stack(below, axis=-4)], axis=-3)
     below_there = ops.stack([there for _, there in each], axis=-3)  # (..., 4, 2, 8)
-    return names, ops.concatenate([own_there[..., None, :], below_there], axis=-2)
+    return names, ops.concatenate([ops.expand_dims(own_there, -2), below_there], axis=-2)
 
 
 def first_voice(found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Return the hashes of the first voice, and which there are, of those of all."""
-    return found[0][..., 0, :, :], found[1][..., 0, :]
+    return ops.take(found[0], 0, axis=-3), ops.take(found[1], 0, axis=-2)
+
+
+def _for_each(x):
+    """Return `(..., 2)` as `(..., 1, 1, 2)`; by no slice, which LiteRT has for few dimensions."""
+    return ops.expand_dims(ops.expand_dims(x, -2), -2)
 
 
 def _chosen(found, depths):

@@ -106,7 +106,8 @@ class IntervalScores(keras.layers.Layer):
         known = (before >= self.first) & (above >= self.first)
         interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
         moved = ops.cast(ops.not_equal(now, above), "int32")
-        rows = ops.add((pairs * 2).astype(np.int32), moved) * (CLASSES + 1) + interval
+        rows = moved + ops.convert_to_tensor((pairs * 2).astype(np.int32))  # `ops.add` is a bias
+        rows = rows * (CLASSES + 1) + interval
         scores = ops.take(
             ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0
         )  # (B, N, pairs, 12)

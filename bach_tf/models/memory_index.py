@@ -105,9 +105,14 @@ class Index:
             int32 `(...)`: the kind of the find, times `VALUES`, and what follows.
         """
         starts, checks, known = self._tensors
-        start = ops.take(starts, names[..., 0] % len(self.starts), axis=0)
-        places = start[..., None] + np.arange(self.width, dtype=np.int32)  # (..., 8, width)
-        hits = (ops.take(checks, places, axis=0) == names[..., 1:]) & there[..., None]
+        # No slices of so many dimensions, which LiteRT does not have.
+        first, check = ops.unstack(names, 2, axis=-1)
+        start, check, there = (
+            ops.expand_dims(x, -1)
+            for x in (ops.take(starts, first % len(self.starts), axis=0), check, there)
+        )
+        places = start + np.arange(self.width, dtype=np.int32)  # (..., 8, width)
+        hits = (ops.take(checks, places, axis=0) == check) & there
         found = ops.where(hits, ops.cast(ops.take(known, places, axis=0), "int32"), 0)
         return ops.max(found, axis=(-2, -1))
 

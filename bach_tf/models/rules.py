@@ -70,8 +70,10 @@ class RuleScores(keras.layers.Layer):
     ) -> tuple[Tensor, ...]:
         """Return which pitch would break each rule, for each of `FEATURES`: bool `(B, N, 6, V)`."""
         first, pitch, lower, upper = self.first, self.pitches, LOWER[pairs], UPPER[pairs]
-        before, other_before = (ops.take(last, at, axis=-1)[..., None] for at in (lower, upper))
-        other = ops.take(chords, upper, axis=-1)[..., None]  # (B, N, pairs, 1)
+        before, other_before = (
+            ops.expand_dims(ops.take(last, at, axis=-1), -1) for at in (lower, upper)
+        )
+        other = ops.expand_dims(ops.take(chords, upper, axis=-1), -1)  # (B, N, pairs, 1)
         sounds = (pitch >= first) & (before >= first) & (other >= first) & (other_before >= first)
         was = ops.abs(other_before - before) % CLASSES
         would = ops.abs(other - pitch) % CLASSES  # (B, N, pairs, V)

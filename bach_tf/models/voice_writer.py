@@ -162,12 +162,17 @@ class VoiceWriter(keras.layers.Layer):
         x = x[:, :, None] + ops.matmul(self._own(proposed, ids, lengths, lags), own)
         return self._logits(x, ids, lengths, lags, training=False)
 
+    # No `ops.add` of whole numbers below: Keras takes it for the bias of a layer, which LiteRT has
+    # for floats alone.
+
     def _logits(self, x, ids, lengths, lags, training):
         """Return the logits of what voices are told, float32 `(B, N, v, H)`, of some voices."""
         x = self.dropouts[0](gelu(x), training=training)
         x = self.dropouts[1](gelu(self.hidden(x)), training=training)  # (B, N, v, H)
-        of_lags = ops.squeeze(self.trust_lag(ops.add(lags, self.first_lags)), -1)
-        raises = self.raises(x) + ops.squeeze(self.trust(ops.add(lengths, self.first_kinds)), -1)
+        of_lags = ops.squeeze(self.trust_lag(lags + ops.convert_to_tensor(self.first_lags)), -1)
+        raises = self.raises(x) + ops.squeeze(
+            self.trust(lengths + ops.convert_to_tensor(self.first_kinds)), -1
+        )
         raises = raises + ops.pad(of_lags, ((0, 0), (0, 0), (0, 0), (1, self.found)))
         raised = ops.one_hot(ids, self.vocab_size) * ops.expand_dims(raises, -1)
         return self.logits(x) + ops.sum(raised, axis=-2)  # of (B, N, v, C, V)
@@ -175,8 +180,10 @@ class VoiceWriter(keras.layers.Layer):
     def _own(self, proposed, ids, lengths, lags):
         """Return what each voice is told of its own candidates: `(B, N, v, F)`."""
         shape = (-1, *ops.shape(ids)[1:3])
-        lengths = self.lengths(ops.add(lengths, self.first_kinds))
-        counts = ops.concatenate([lengths, self.lags(ops.add(lags, self.first_lags))], axis=-2)
+        lengths = self.lengths(lengths + ops.convert_to_tensor(self.first_kinds))
+        counts = ops.concatenate(
+            [lengths, self.lags(lags + ops.convert_to_tensor(self.first_lags))], axis=-2
+        )
         agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in self.pairs]
         return ops.concatenate(
             [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER
+from bach_tf.theory.tonics import key_strengths
 
 OCTAVE = 12
 HIGHEST = 127  # of MIDI pitches
@@ -16,12 +17,6 @@ HIGHEST = 127  # of MIDI pitches
 DISSONANT = (1, 2, 5, 6, 10, 11)
 # Pitch classes above the root. The fifth may be left out, the third may not.
 TRIADS = {(0, 4, 7), (0, 3, 7), (0, 4), (0, 3)}
-
-# How well each pitch class fits a key, counted up from the tonic, in hundredths: the ratings of
-# listeners in C. L. Krumhansl and E. J. Kessler, "Tracing the dynamic changes in perceived tonal
-# organization in a spatial representation of musical keys", Psychological Review 89 (1982).
-MAJOR = (635, 223, 348, 233, 438, 409, 252, 519, 239, 366, 229, 288)
-MINOR = (633, 268, 352, 538, 260, 353, 254, 475, 398, 269, 334, 317)
 
 
 def pitch_class_steps(grid: np.ndarray) -> np.ndarray:
@@ -81,32 +76,6 @@ def on_beats(steps: int, upbeat: int = 0) -> np.ndarray:
         [0, 1, 0, 0, 0, 1]
     """
     return (np.arange(steps) - upbeat) % STEPS_PER_QUARTER == 0
-
-
-def key_strengths(counts: np.ndarray) -> np.ndarray:
-    """Return how well each key fits a piece: the algorithm of Krumhansl and Schmuckler.
-
-    The correlation of the pitch classes of the piece, each for as long as it sounds, with the
-    ratings `MAJOR` and `MINOR` on each tonic: C. L. Krumhansl, "Cognitive Foundations of Musical
-    Pitch" (1990), chapter 4. It is not divided by the spread of the counts, the same for all keys.
-
-    Args:
-        counts: ints `(12,)`, see `pitch_class_steps`.
-
-    Returns:
-        float64 `(2, 12)`: major and minor on each tonic.
-
-    Example:
-        >>> c_major = pitch_class_steps(np.array([[60, 62, 64, 65, 67, 67, 69, 71, 72]]))
-        >>> divmod(int(key_strengths(c_major).argmax()), 12)
-        (0, 0)
-    """
-    profiles = np.array([MAJOR, MINOR])
-    # In whole numbers, so that a transposed piece has exactly the strengths of the piece.
-    centred = OCTAVE * profiles - profiles.sum(axis=1, keepdims=True)
-    above = (np.arange(OCTAVE) - np.arange(OCTAVE)[:, None]) % OCTAVE  # (tonic, pitch class)
-    fits = (centred[:, above] * np.asarray(counts, np.int64)).sum(axis=2)
-    return fits / np.sqrt((centred**2).sum(axis=1, keepdims=True))
 
 
 def last_chord(grid: np.ndarray) -> np.ndarray:

@@ -1,0 +1,217 @@
+"""Rules of four-part writing while a piece is written: what breaks one is masked or made unlikely.
+
+A forbidden note is masked only while likely ones remain (`ENOUGH`), so that a rule never forces
+a note the model finds absurd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.codecs import SatbCodec
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.theory.tonics import key_profiles
+
+ENOUGH = 0.05  # probability that the notes left by a rule must have together
+CONSONANT = 0.8  # the same of consonances: a dissonance above the rest of it is wanted
+DISSONANT = (1, 2, 5, 6, 10, 11)  # semitones above the bass, modulo the octave
+STEPS_PER_BEAT = 4
+RECENT = 2 * len(VOICES)  # ids: two steps hold the last step and what is written of this one
+OCTAVE, FIFTH = 12, 7
+RESTLESS_FROM = 16  # steps that a chord is held before holding it on is made less likely
+RESTLESSNESS = 0.25  # nats, for each step beyond
+LONGEST_CHORD = 32  # steps: two bars of four quarters
+
+FOCUS = 0.65  # of the temperature, at which it is drawn where a voice goes if it moves
+ENDING = 16.0  # nats that an end at home is more likely where a piece reaches its maximum length
+SHORTEST_END = 4  # steps that the last chord is held
+# The last ids (N, RECENT), steps since a voice moved (N,), steps of each pitch class (N, 12).
+State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+class Rules:
+    """The rules of a run's new pieces.
+
+    Args:
+        codec: of four voices.
+        names: of `bach_tf.corpora.music.RULES`, as `options.rules_of` checks them.
+
+    Example:
+        >>> Rules(SatbCodec(36, 81), ["parallels", "motion"]).names
+        ('parallels', 'motion')
+    """
+
+    def __init__(self, codec: SatbCodec, names: Sequence[str]):
+        self.names = tuple(names)
+        self.first, self.end = codec.FIRST_PITCH, codec.END
+        self.shift = codec.lowest - codec.FIRST_PITCH  # from an id to its pitch
+        fits, norms = key_profiles()
+        self.keys = tf.constant(np.reshape(fits / norms[..., None], (-1, OCTAVE)).T, tf.float32)
+        self.pitches = tf.range(codec.vocab_size)  # of the ids: they count from the lowest one
+        ranks = np.asarray(codec.order)
+        # A pair of voices in the order in which they are written, and whether that is upside down.
+        self.early, self.late = np.triu_indices(len(VOICES), 1)
+        self.upside_down = tf.constant(ranks[self.early] > ranks[self.late])[:, None]
+        self.pairs = list(zip(self.early, self.late))
+        self.bass = int(np.argmax(ranks))  # its number in the order of writing
+        self.dissonant = tf.constant(np.isin(np.arange(OCTAVE), DISSONANT))
+        apart = np.abs(ranks[self.early] - ranks[self.late]) == 1
+        tenor_bass = np.maximum(ranks[self.early], ranks[self.late]) == len(VOICES) - 1
+        self.neighbours = tf.constant(apart & ~tenor_bass)[:, None]
+
+    def first_state(self, batch: tf.Tensor) -> State:
+        """Return the state before the first token of `batch` pieces."""
+        nothing = tf.zeros([batch, OCTAVE])
+        return tf.zeros([batch, RECENT], tf.int32), tf.zeros([batch], tf.int32), nothing
+
+    def weigh(
+        self,
+        logits: tf.Tensor,
+        allowed: tf.Tensor,
+        position: tf.Tensor,
+        length: tf.Tensor,
+        state: State,
+    ) -> tf.Tensor:
+        """Return the logits with what breaks a rule at minus infinity, or less likely.
+
+        Args:
+            logits: float32 `(N, V)`, divided by the temperature.
+            allowed: bool `(V,)`, the ids that the codec allows here.
+            position: int32 scalar, the number of the token among those of the steps.
+            length: int32 scalar, the maximum number of tokens.
+            state: of the tokens before.
+        """
+        logits = tf.where(allowed, logits, -np.inf)
+        voice = position % len(VOICES)
+        last, chord = self._steps(voice, state[0])
+        if "motion" in self.names:
+            logits = self._restless(logits, voice, last, chord, state[1])
+        if "cadence" in self.names:
+            home = (state[1] >= SHORTEST_END) & self._at_home(state[0][:, -len(VOICES) :], state[2])
+            progress = tf.cast(position, tf.float32) / tf.cast(length, tf.float32)
+            bonus = tf.where(home, ENDING * progress**2, -np.inf)[:, None]
+            logits = tf.where(self.pitches == self.end, logits + bonus, logits)
+        if "focus" in self.names:
+            logits = self._focused(logits, tf.gather(last, voice, axis=1)[:, None])
+        broken = self._broken(voice, last, chord)
+        if broken is not None:
+            logits = masked(logits, broken, ENOUGH)
+        if "dissonance" in self.names:
+            on_beat = position // len(VOICES) % STEPS_PER_BEAT == 0
+            logits = masked(logits, on_beat & self._dissonant(voice, chord), CONSONANT)
+        return logits
+
+    def advance(self, ids: tf.Tensor, position: tf.Tensor, state: State) -> State:
+        """Return the state after the ids `(N,)` of a position."""
+        recent, still, sounded = state
+        heard = tf.one_hot((ids + self.shift) % OCTAVE, OCTAVE)
+        sounded = sounded + tf.where((ids >= self.first)[:, None], heard, 0.0)
+        recent = tf.concat([recent[:, 1:], ids[:, None]], axis=1)
+        last, chord = recent[:, : len(VOICES)], recent[:, len(VOICES) :]
+        held = tf.where(tf.reduce_all(last == chord, axis=1), still + 1, 1)
+        ends = position % len(VOICES) == len(VOICES) - 1
+        return recent, tf.where(ends, held, still), sounded
+
+    def _at_home(self, chord, sounded):
+        """Return where a chord `(N, 4)` is a triad in root position on the tonic: bool `(N,)`."""
+        sounds = chord >= self.first
+        lowest = tf.reduce_min(tf.where(sounds, chord, tf.int32.max), axis=1, keepdims=True)
+        above = tf.one_hot((chord - lowest) % OCTAVE, OCTAVE)  # (N, 4, 12)
+        present = tf.reduce_any((above > 0) & sounds[..., None], axis=1)  # (N, 12)
+        third = present[:, 3] ^ present[:, 4]
+        other = tf.reduce_any(tf.gather(present, [1, 2, 5, 6, 8, 9, 10, 11], axis=1), axis=1)
+        strengths = tf.reshape(tf.matmul(sounded, self.keys), (-1, 2, OCTAVE))
+        root = (lowest + self.shift) % OCTAVE  # (N, 1)
+        here = tf.gather(tf.reduce_max(strengths, axis=1), root, axis=1, batch_dims=1)[:, 0]
+        best = tf.reduce_max(strengths, axis=[1, 2])
+        return third & ~other & (here >= best - 1e-3 * tf.abs(best))
+
+    def _steps(self, voice, recent):
+        """Return the step before and what is written of this one: int32 `(N, 4)` both."""
+        begin = len(VOICES) - voice
+        last = recent[:, begin : begin + len(VOICES)]
+        chord = recent[:, begin + len(VOICES) :]
+        return last, tf.pad(chord, [[0, 0], [0, begin]])
+
+    def _restless(self, logits, voice, last, chord, still):
+        """Make holding a chord on less likely the longer it stands, and impossible in the end."""
+        before = tf.range(len(VOICES)) < voice
+        moved = tf.reduce_any(before & (chord != last), axis=1)
+        penalty = RESTLESSNESS * tf.cast(tf.maximum(still - RESTLESS_FROM, 0), tf.float32)
+        over = (still >= LONGEST_CHORD) & (voice == len(VOICES) - 1)
+        penalty = tf.where(over, np.inf, penalty)
+        held = self.pitches == tf.gather(last, voice, axis=1)[:, None]  # (N, V)
+        return tf.where(held & ~moved[:, None], logits - penalty[:, None], logits)
+
+    def _focused(self, logits, held):
+        """Sharpen which pitch a voice moves to, and leave as it is how likely it moves."""
+        moves = (self.pitches != held) & (self.pitches != self.end)  # (N, V)
+        before = tf.where(moves, logits, -np.inf)
+        sharpened = before / FOCUS
+        whole, sharp = (tf.reduce_logsumexp(x, axis=1, keepdims=True) for x in (before, sharpened))
+        return tf.where(moves & (logits > -np.inf), sharpened - sharp + whole, logits)
+
+    def _dissonant(self, voice, chord):
+        """Return which ids are dissonant with the bass, as far as that is written: `(N, V)`."""
+        with_bass = [number for number, pair in enumerate(self.pairs) if self.bass in pair]
+        early, late = (
+            tf.constant(np.array(x)[with_bass], tf.int32) for x in (self.early, self.late)
+        )
+        other = tf.gather(chord, early, axis=1)[..., None]  # (N, 3, 1)
+        # Of the voice from the bass, or of the other voice from a bass that is still to come.
+        distance = tf.where(
+            (late == self.bass)[:, None], other - self.pitches, self.pitches - other
+        )
+        sounds = (other >= self.first) & (self.pitches >= self.first)
+        harsh = tf.gather(self.dissonant, distance % OCTAVE) & sounds & (late == voice)[:, None]
+        return tf.reduce_any(harsh, axis=1)
+
+    def _broken(self, voice, last, chord):
+        """Return which ids would break a rule of intervals: bool `(N, V)`; `None` for no rule."""
+        other_last, own_last = (
+            tf.gather(last, pair, axis=1)[..., None] for pair in (self.early, self.late)
+        )
+        other = tf.gather(chord, self.early, axis=1)[..., None]  # (N, 6, 1)
+        sounds = (other >= self.first) & (self.pitches >= self.first)  # (N, 6, V)
+        found = []
+        if "parallels" in self.names:
+            moved = (other_last >= self.first) & (own_last >= self.first) & (other != other_last)
+            same = (other > other_last) == (self.pitches > own_last)
+            kept = (other - self.pitches - other_last + own_last) % OCTAVE == 0
+            interval = (other_last - own_last) % OCTAVE
+            fifth = tf.where(self.upside_down, OCTAVE - FIFTH, FIFTH)
+            perfect = (interval == 0) | (interval == fifth)
+            found.append(moved & same & kept & perfect & (self.pitches != own_last))
+        distance = other - self.pitches
+        distance = tf.where(self.upside_down, -distance, distance)  # of the upper from the lower
+        if "crossing" in self.names:
+            found.append(distance < 0)
+        if "spacing" in self.names:
+            found.append(self.neighbours & (tf.abs(distance) > OCTAVE))
+        if not found:
+            return None
+        late = (
+            tf.constant(self.late, tf.int32)[:, None] == voice
+        )  # only pairs that this voice completes
+        broken = tf.reduce_any(tf.stack(found), axis=0) & sounds & late
+        return tf.reduce_any(broken, axis=1)
+
+
+def masked(logits: tf.Tensor, broken: tf.Tensor, enough: float) -> tf.Tensor:
+    """Return the logits without what breaks a rule, where enough remains.
+
+    Args:
+        logits: float32 `(N, V)`.
+        broken: bool `(N, V)`.
+        enough: probability that the others must have together.
+
+    Example:
+        >>> left = masked(tf.zeros([1, 4]), tf.constant([[True, False, False, False]]), 0.5)
+        >>> left.numpy().tolist()
+        [[-inf, 0.0, 0.0, 0.0]]
+    """
+    left = tf.reduce_sum(tf.where(broken, 0.0, tf.nn.softmax(logits)), axis=1, keepdims=True)
+    return tf.where(broken & (left >= enough), -np.inf, logits)
