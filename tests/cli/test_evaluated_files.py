@@ -59,7 +59,7 @@ def test_what_cannot_be_compared_is_named(folder, tmp_path, home, capsys):
 
 def test_pieces_with_faults_are_refused_if_asked(folder, capsys):
     damaged = folder / "0.mid"
-    damaged.write_bytes(damaged.read_bytes()[:-30])
+    damaged.write_bytes(damaged.read_bytes()[:-4])  # the end of the last track
     assert main(["--run", "pretrained", "--pieces", str(damaged), "--strict"]) == 2
     said = capsys.readouterr().err
     assert "0.mid: track 5, byte" in said
