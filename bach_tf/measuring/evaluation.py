@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,7 @@ from bach_tf.score import STEPS_PER_QUARTER
 
 VOICE, POSITION = "voice", "step of the bar"  # by which tokens are grouped
 NO_BARS: Bars = MappingProxyType({})
+LEAST_CHANGES = (1, 4, 8)  # of a context found in a memory, by which tokens are grouped
 ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
 
 
@@ -223,8 +225,32 @@ def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
     if not whole or codec.steps_per_bar is None:
         return evaluate(run.model, codec, batches)
     bars = bars_of(codec, read_split(corpus, split))
-    longest = max(bar for bar, _ in bars.values())
-    return evaluate(run.model, codec, batches, max(longest, codec.steps_per_bar), bars=bars)
+    positions = max(codec.steps_per_bar, *(bar for bar, _ in bars.values()))
+    labels = [memory_labels(run.memory)] if run.memory else []
+    return evaluate(run.model, codec, batches, positions, labels, bars)
+
+
+def memory_labels(memory: str) -> Labels:
+    """Return how tokens of whole pieces are grouped by what a memory holds for them.
+
+    Args:
+        memory: the text of a `bach_tf.models.memory.Memory`.
+
+    Returns:
+        by the changes in the longest context that is found.
+    """
+    from bach_tf.models.memory import Memory, changes_matched, remembered
+
+    def matched(inputs: np.ndarray) -> np.ndarray:
+        # Behind the start come the tokens of whole steps; the last target is the end of the piece.
+        steps = inputs[:, 1:].reshape(len(inputs), -1, Memory.VOICES)
+        found = np.stack(remembered(memory).found_for(list(steps)))[:, :-1]  # (B, N, 4, 3)
+        groups = np.searchsorted(LEAST_CHANGES, changes_matched(found), side="right")
+        return np.pad(groups.reshape(len(inputs), -1), ((0, 0), (0, 1)))
+
+    least = LEAST_CHANGES
+    ranges = [f"{a} to {b - 1}" for a, b in pairwise(least)]
+    return Labels("changes matched in memory", ("0", *ranges, f"{least[-1]} or more"), matched)
 
 
 def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, float]]:

@@ -18,9 +18,9 @@ from keras import ops
 from bach_tf.codecs import SatbCodec
 from bach_tf.codecs.base import PAD
 from bach_tf.models.base import Tensor
-from bach_tf.models.contexts import BELOW, SILENCED, UNCLEAR, UNISON, VOICES
+from bach_tf.models.contexts import BELOW, OWN, SILENCED, UNCLEAR, UNISON, VOICES
 from bach_tf.models.index_files import kept_index
-from bach_tf.models.memory_index import VALUES, Index, in_other_pieces
+from bach_tf.models.memory_index import SUPPORTS, VALUES, Index, in_other_pieces
 from bach_tf.models.whole_pieces import Rows
 
 
@@ -97,6 +97,21 @@ class Memory:
         """
         rows = Rows(pieces)
         return rows.split(self.index.look_up_all(rows))
+
+
+def changes_matched(found: np.ndarray) -> np.ndarray:
+    """Return the changes in the longest context that was found, 0 for none.
+
+    Args:
+        found: int32 `(..., 3)`, as `Index.look_up` returns it for each kind of context.
+
+    Returns:
+        int `(...)`.
+    """
+    changes = np.stack([OWN, *BELOW[..., 0]])  # (3, levels)
+    level = (found // VALUES - 1) // SUPPORTS
+    matched = np.where(found > 0, changes[np.arange(len(changes)), level], 0)
+    return matched.max(axis=-1)
 
 
 @lru_cache(maxsize=2)

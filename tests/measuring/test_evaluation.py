@@ -23,6 +23,7 @@ from bach_tf.learning.windows import (
 )
 from bach_tf.measuring import evaluation
 from bach_tf.measuring.bars import bars_of, steps_of_bars
+from bach_tf.models.memory import Memory
 from bach_tf.score import Score
 
 main = command("evaluate")
@@ -334,3 +335,17 @@ def test_only_four_voices_are_compared(trained_run, tiny_folder):
     other = replace(trained_run, codec=CODECS["melody"].fit([Score.from_grid([[60]])]))
     with pytest.raises(ValueError, match="Expected a run that writes four voices"):
         evaluation.compare_generated(other, tiny_folder, 2)
+
+
+def test_tokens_are_grouped_by_what_a_memory_knows_of_them():
+    numbers = np.random.default_rng(0)
+    pieces = [numbers.integers(4, 40, (12, 4)).astype(np.int32) for _ in range(2)]
+    labels = evaluation.memory_labels(Memory(pieces).to_text())
+    assert labels.names == ("0", "1 to 3", "4 to 7", "8 or more")
+    other = numbers.integers(4, 40, (12, 4)).astype(np.int32)
+    ids = np.stack([np.append([SatbCodec.START], steps) for steps in (pieces[0], other)])
+    groups = labels.of(ids)
+    assert groups.shape == ids.shape  # of the targets, the last of which is the end
+    assert groups[0, :4].max() <= 1  # of a first step nothing is known but that it is one
+    assert (groups[0, 40:48] == 3).all()
+    assert groups[1, 8:48].max() <= 1
