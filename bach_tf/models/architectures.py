@@ -126,7 +126,7 @@ MODELS: dict[str, Architecture] = {
             "moved_notes": DROPOUT,
             "order": Several(Whole(0, 3), 4, 4),
             "rules": Flag(),
-            "memory": Flag(),
+            "memory": Flag(optional=True),  # what it holds is no setting: `None` as `False`
         },
         tiny={
             "layers": 1,
