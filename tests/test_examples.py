@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -12,6 +13,7 @@ MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(bach_tf.__path__, "bach_tf.")
     if not module.name.endswith("__main__")
+    and (module.name != "bach_tf.learning.on_jax" or find_spec("jax"))
 )
 
 

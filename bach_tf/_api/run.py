@@ -64,7 +64,7 @@ class Run(runs.Run):
     Example:
         >>> import bach_tf as bt
         >>> bt.load("pretrained")
-        Run('pretrained': chorale on jsb, 4,901,986 weights)
+        Run('pretrained': chorale on jsb, 14,053,584 weights)
     """
 
     @classmethod
@@ -193,7 +193,7 @@ class Run(runs.Run):
             >>> run = bt.load("pretrained")
             >>> likely = run.log_likelihood(Score.from_grid([[67, 62, 59, 43]] * 4))
             >>> likely.tokens[:4], likely.nats.shape
-            (('G4', 'D4', 'B3', 'G2'), (16,))
+            (('G4', 'G2', 'D4', 'B3'), (16,))
         """
         return self._scorer.score(score_of("piece", piece, self._grid))
 

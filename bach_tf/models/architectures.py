@@ -77,7 +77,7 @@ class Architecture:
 
         Example:
             >>> MODELS["chorale"].named(Dropout)
-            ['dropout', 'decoder_dropout', 'note_dropout']
+            ['dropout', 'decoder_dropout', 'note_dropout', 'moved_notes']
         """
         return [name for name, each in self.settings.items() if isinstance(each, kind)]
 
