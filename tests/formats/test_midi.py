@@ -380,7 +380,16 @@ def test_a_note_struck_twice_and_released_once(read):
 
 def test_struck_three_times_and_released_in_between(read):
     content = file_bytes("00 903c50 78 903c46 78 803c40 78 903c3c 78 803c40 78 803c40")
-    assert notes_of(read(content)) == [(0, 1, 60, 0, 80), (1, 1, 60, 0, 70), (3, 2, 60, 0, 60)]
+    assert notes_of(read(content)) == [(0, 1, 60, 0, 80), (1, 2, 60, 0, 70), (3, 2, 60, 0, 60)]
+
+
+def test_a_pitch_that_is_repeated_legato_keeps_the_length_of_each_note(read):
+    # Each quarter is released 15 ticks after it has been struck again.
+    struck = (
+        "00 903c50 8360 903c50 0f 803c40 8351 903c50 0f 803c40 8351 903c50 0f 803c40 8351 803c40"
+    )
+    notes = notes_of(read(file_bytes(struck)))
+    assert notes == [(0, 4, 60, 0, 80), (4, 4, 60, 0, 80), (8, 4, 60, 0, 80), (12, 4, 60, 0, 80)]
 
 
 def test_what_a_grid_moves_to_one_step_is_one_note(read):

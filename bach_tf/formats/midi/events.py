@@ -110,8 +110,8 @@ def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
     """Return the notes of each channel: start and end in ticks, pitch, velocity.
 
     A pitch that is struck again while it sounds waits for two releases. The first is taken for
-    the earlier note's, and the second ends the later one; so does the first if there is no
-    second before the pitch is struck once more, as in files that release a pitch only once. One
+    the earlier note's, and the second ends the later one; in files that release a pitch more
+    seldom than they strike it, the first does if there is no second before the next strike. One
     that is struck twice at a tick is two notes of a length, a unison. A note that is never released
     ends with its track.
     """
@@ -119,6 +119,7 @@ def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
     # {(channel, pitch): [start, end or None, velocity of each]}, the latest
     struck: dict[tuple[int, int], list] = {}
     unreleased: Counter[tuple[int, int]] = Counter()
+    missing = _missing_releases(track)
 
     def end(key: tuple[int, int], now: int) -> None:
         start, released, *velocities = struck[key]
@@ -138,11 +139,22 @@ def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
                 end(key, event.tick)
             struck[key] = [event.tick, None, event.value[1]]
         elif unreleased[key]:
-            struck[key][1] = event.tick
+            sounding = len(struck[key]) - 2
+            if missing[key] or unreleased[key] <= sounding:  # else it is an earlier note's
+                struck[key][1] = event.tick
             unreleased[key] -= 1
     for key in struck:
         end(key, track.ticks)
     return notes
+
+
+def _missing_releases(track: Track) -> Counter[tuple[int, int]]:
+    """Return by how many the strikes of each channel and pitch exceed its releases."""
+    missing: Counter[tuple[int, int]] = Counter()
+    for event in track.events:
+        if event.kind in (STRIKE, RELEASE):
+            missing[event.channel, event.value[0]] += 1 if event.kind == STRIKE else -1
+    return missing
 
 
 def open_midi(path: Path, notices: Notices | None = None) -> File:
