@@ -10,9 +10,7 @@ in new pieces, chance and the drift of a piece have no part in it.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 from bach_tf.cli.quiet import silence_libraries
 
@@ -22,12 +20,9 @@ if __name__ == "__main__":
 import numpy as np
 import tensorflow as tf
 
-from bach_tf._basics.choices import choose
 from bach_tf.codecs import SatbCodec
-from bach_tf.corpora import CORPORA
-from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.learning.runs import Run, find_run, load_run
-from bach_tf.learning.windows import load_split
+from bach_tf.learning.runs import Run
+from benchmarks.on_a_split import report
 
 PERFECT = (0, 7)  # semitones modulo 12: unisons and octaves, fifths
 VOICES = 4
@@ -89,24 +84,18 @@ def parallels(other_before, before, other, pitch) -> np.ndarray:
     return sounds & kept & moves & ((other > other_before) == (pitch > before))
 
 
+def format_both(run: Run, pieces: list[np.ndarray]) -> str:
+    """Return what `measure` finds, in words."""
+    expected, written = measure(run, pieces)
+    return (
+        f"parallel fifths and octaves per 1,000 notes: expected {expected:.2f}, "
+        f"written {written:.2f}"
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print both figures; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", help="a run of four voices; the newest when left out")
-    parser.add_argument("--corpus", default="jsb", help="of four voices")
-    parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
-    parser.add_argument("--split", default="valid", choices=SPLITS)
-    args = parser.parse_args(argv)
-    try:
-        run = load_run(find_run(args.run))
-        corpus = choose(CORPORA, args.corpus, "corpus")(args.data_dir)
-        expected, written = measure(run, load_split(corpus, args.split, run.codec).arrays())
-    except (ValueError, OSError) as error:
-        print(f"parallels: {error}", file=sys.stderr)
-        return 2
-    print(f"{run.folder} on {args.corpus}, {args.split} split, per 1,000 notes of the corpus:")
-    print(f"parallel fifths and octaves expected {expected:.2f}, written {written:.2f}")
-    return 0
+    return report("parallels", __doc__.splitlines()[0], argv, format_both)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ token stands how often the step does go on as it did before.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 from bach_tf._basics.process import begin
 from bach_tf.cli.quiet import silence_libraries
@@ -23,12 +21,9 @@ if __name__ == "__main__":
 import numpy as np
 import tensorflow as tf
 
-from bach_tf._basics.choices import choose
-from bach_tf.corpora import CORPORA
-from bach_tf.corpora.preparation.prepared import SPLITS
-from bach_tf.learning.runs import Run, find_run, load_trained_run
-from bach_tf.learning.windows import load_split
+from bach_tf.learning.runs import Run
 from bach_tf.models import repeats
+from benchmarks.on_a_split import report
 
 LAGS = np.arange(4, 193, 4, dtype=np.int32)  # steps
 BOUNDS = (0, 1, 4, 8, 16, repeats.LONGEST)
@@ -94,21 +89,12 @@ def format_table(rows: np.ndarray) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", help="a run of four voices; the newest when left out")
-    parser.add_argument("--corpus", default="jsb", help="of four voices")
-    parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
-    parser.add_argument("--split", default="valid", choices=SPLITS)
-    args = parser.parse_args(argv)
-    try:
-        run = load_trained_run(find_run(args.run))
-        corpus = choose(CORPORA, args.corpus, "corpus").prepare(args.data_dir)
-        rows = measure(run, load_split(corpus, args.split, run.codec).arrays())
-    except (ValueError, OSError) as error:
-        print(f"repeats: {error}", file=sys.stderr)
-        return 2
-    print(f"{run.folder} on {args.corpus}, {args.split} split\n\n{format_table(rows)}")
-    return 0
+    return report(
+        "repeats",
+        __doc__.splitlines()[0],
+        argv,
+        lambda run, pieces: format_table(measure(run, pieces)),
+    )
 
 
 if __name__ == "__main__":
