@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.formats.grid_csv import VOICES
+from bach_tf.theory.intervals import DISSONANT
 from bach_tf.theory.tonics import key_profiles
 
 ENOUGH = 0.05  # probability that the notes left by a rule must have together
 CONSONANT = 0.8  # the same of consonances: a dissonance above the rest of it is wanted
-DISSONANT = (1, 2, 5, 6, 10, 11)  # semitones above the bass, modulo the octave
 STEPS_PER_BEAT = 4
 RECENT = 2 * len(VOICES)  # ids: two steps hold the last step and what is written of this one
 OCTAVE, FIFTH = 12, 7

@@ -22,7 +22,7 @@ _HOMES = {
     "fit": "fitting",
     "read_outcome": "outcome",
     "resume_run": "fitting",
-    "start_run": "fitting",
+    "start_run": "starting",
     "train": "fitting",
     "rate_of_epoch": "rates",
 }

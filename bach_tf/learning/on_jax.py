@@ -19,20 +19,16 @@ import numpy as np
 from jax import numpy as jnp
 
 from bach_tf.codecs import PAD, Codec
-from bach_tf.learning.corpus_record import keep_corpus
+from bach_tf.learning import starting
 from bach_tf.learning.data import (
-    check_model,
     in_other_pieces,
     in_this_memory,
-    make_codec,
-    make_memory,
     make_windowing,
-    prepare_corpus,
 )
 from bach_tf.learning.history import append_row
 from bach_tf.learning.outcome import Outcome, read_outcome
 from bach_tf.learning.rates import rate_of_epoch
-from bach_tf.learning.runs import HISTORY, Run, create_run, load_weights, save_weights
+from bach_tf.learning.runs import HISTORY, Run, load_weights, save_weights
 from bach_tf.learning.windows import (
     Beside,
     Pieces,
@@ -114,14 +110,7 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
             f"The recipe {preset.recipe} holds windows of its training pieces out "
             f"(split=windows), which {WITH_TENSORFLOW}"
         )
-    make_windowing(preset)
-    rate_of_epoch(preset, 0)
-    corpus = prepare_corpus(preset)
-    codec = make_codec(preset, corpus)
-    check_model(preset, codec)
-    run = create_run(preset, codec, name, memory=make_memory(preset, codec, corpus))
-    keep_corpus(run.folder, corpus)
-    return run, corpus
+    return starting.start_run(preset, name)
 
 
 def resume_run(*_: Any) -> NoReturn:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER
+from bach_tf.theory.intervals import DISSONANT
 from bach_tf.theory.tonics import key_strengths
 
 OCTAVE = 12
 HIGHEST = 127  # of MIDI pitches
 
-# Above the lowest note, in semitones: the seconds, the fourth, the tritone and the sevenths.
-DISSONANT = (1, 2, 5, 6, 10, 11)
 # Pitch classes above the root. The fifth may be left out, the third may not.
 TRIADS = {(0, 4, 7), (0, 3, 7), (0, 4), (0, 3)}
 
