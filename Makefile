@@ -22,8 +22,10 @@ demo: $(INSTALLED)
 	$(BIN)/python train.py --model gru --epochs $(DEMO_EPOCHS)
 	$(BIN)/python generate.py --temperature 1.0
 
+# A file's tests stay together, since they share what was made for the first of them. A worker takes
+# up to 3 GB: never more than four.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
