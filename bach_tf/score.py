@@ -16,7 +16,7 @@ from bach_tf._basics.columns import (
     tuples,
     whole_numbers,
 )
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import is_whole
 
 STEPS_PER_QUARTER = 4
@@ -67,7 +67,7 @@ class Part:
                 continue
             if not is_whole(number) or not 0 <= number <= HIGHEST_NUMBER:
                 raise ValueError(
-                    f"`{name}` must be in 0..{HIGHEST_NUMBER}. Received: {shorten(number)}"
+                    f"`{name}` must be in 0..{HIGHEST_NUMBER}. Received: {shortened(number)}"
                 )
 
 
@@ -159,13 +159,13 @@ class Score:
             if not is_whole(value) or value < least:
                 raise ValueError(
                     f"`{name}` must be a whole number of at least {least}. "
-                    f"Received: {shorten(value)}"
+                    f"Received: {shortened(value, quote=True)}"
                 )
         if self.timing not in TIMINGS:
             raise ValueError(f"`timing` must be one of {TIMINGS}. Received: {self.timing!r}")
         key = self.key_signature
         if key is not None and not is_key(key):
-            raise ValueError(f"`key_signature` must be in -7..7. Received: {shorten(key)}")
+            raise ValueError(f"`key_signature` must be in -7..7. Received: {shortened(key)}")
         if len(self.parts) > MOST_VOICES:
             raise ValueError(
                 f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bach_tf import formats
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf.formats import reading
 from bach_tf.score import Score
 
@@ -31,7 +31,7 @@ def path_of(name: str, value: Any, *others: str) -> Path:
     if isinstance(value, (str, os.PathLike)):
         return Path(value)
     kinds = " or ".join(("a path, as text or `Path`", *others))
-    raise ValueError(f"`{name}` must be {kinds}. Received: {shorten(value)}")
+    raise ValueError(f"`{name}` must be {kinds}. Received: {shortened(value, quote=True)}")
 
 
 def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
@@ -65,7 +65,7 @@ def names_of(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if not isinstance(value, Sequence) or not all(isinstance(each, str) for each in value):
-        raise ValueError(f"`{name}` must be text or a list of text. Received: {shorten(value)}")
+        raise ValueError(f"`{name}` must be text or a list of text. Received: {shortened(value)}")
     return ",".join(value)
 
 
@@ -79,6 +79,6 @@ def settings_of(name: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise ValueError(
-            f"`{name}` must be names and values, as {{...}}. Received: {shorten(value)}"
+            f"`{name}` must be names and values, as {{...}}. Received: {shortened(value)}"
         )
     return dict(value)

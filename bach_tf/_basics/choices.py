@@ -1,16 +1,15 @@
-"""Registry lookup with helpful errors, and what a message repeats of a user's input."""
+"""Registry lookup with helpful errors."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 from typing import TypeVar
 
-from bach_tf._basics.messages import printable, shorten
+from bach_tf._basics.messages import shortened
 
 Entry = TypeVar("Entry")
-LONGEST_QUOTE = 80  # characters of what a user gave that a message repeats
+LONGEST_NAME = 80  # characters; a longer one gets no hint
 
 
 def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
@@ -30,7 +29,7 @@ def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
     """
     if isinstance(name, str) and name in table:
         return table[name]
-    shown = f"'{shortened(name)}'" if isinstance(name, str) else shorten(name)
+    shown = f"'{shortened(name)}'" if isinstance(name, str) else shortened(name)
     choices = ", ".join(sorted(table))
     raise ValueError(f"Unknown {kind} {shown}. Choose from: {choices}.{nearest(name, table)}")
 
@@ -42,33 +41,7 @@ def nearest(name: object, names: Iterable[str]) -> str:
         >>> nearest("adma", ["adam", "nadam"])
         " Did you mean 'adam'?"
     """
-    if not isinstance(name, str) or len(name) > LONGEST_QUOTE:
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
         return ""
     near = difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def shortened(value: object, longest: int = LONGEST_QUOTE) -> str:
-    """Return what came, as a message repeats it: on one line, and never a long one.
-
-    Args:
-        value: text, a path, or what is shown as Python writes it. Of a path the end is kept, which
-            names the file.
-        longest: characters that are left as they are.
-
-    Example:
-        >>> shortened("C4 " * 1000, longest=10), shortened(7)
-        ('C4 C4 C4 C ... (3,000 characters)', '7')
-        >>> shortened(PurePath("pieces/of/many/composers/hymn.mid"), longest=15)
-        '...posers/hymn.mid'
-    """
-    if isinstance(value, PurePath):
-        return _end_of(str(value), longest)
-    text = value if isinstance(value, str) else repr(value)
-    kept = printable(text[:longest], None)
-    return kept if len(text) <= longest else f"{kept} ... ({len(text):,} characters)"
-
-
-def _end_of(path: str, longest: int) -> str:
-    kept = printable(path[-longest:], None)
-    return kept if len(path) <= longest else f"...{kept}"

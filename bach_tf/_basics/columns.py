@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import is_number, is_whole
 
 
@@ -44,7 +44,7 @@ def tuples(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
         return tuple(map(tuple, places))
     except TypeError:
         raise ValueError(
-            f"`{name}` must be a list of `(step, ...)`. Received: {shorten(places)}"
+            f"`{name}` must be a list of `(step, ...)`. Received: {shortened(places)}"
         ) from None
 
 

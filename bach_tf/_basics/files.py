@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from time import time_ns
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import shortened
 
 KEPT_BYTES = 2**26  # of files that are read once, all together
 SETTLED_NS = 50_000_000  # after which a change of a file surely has another time than the last
@@ -186,7 +186,7 @@ def _walk(folder: Path, deep: bool) -> Iterator[tuple[Path, bool]]:
                 inside = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             raise ValueError(
-                f"Expected a folder that can be read, got {printable(str(here))}: "
+                f"Expected a folder that can be read, got {shortened(here)}: "
                 f"{_reason(error)}. Give yourself permission, or move it elsewhere."
             ) from error
         for entry in inside:

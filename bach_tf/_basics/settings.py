@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bach_tf._basics.choices import choose, nearest
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 
 LONGEST_TEXT = 10_000  # characters of a value on the command line that are read as Python
 
@@ -87,7 +87,7 @@ class Kind(ABC):
         except DoesNotFitError:
             raise ValueError(
                 f"`{name}` must be {self.words}{' or None' * self.optional}. "
-                f"Received: {shorten(value)}"
+                f"Received: {shortened(value, quote=True)}"
             ) from None
 
     def read(self, text: str) -> Any:
@@ -332,7 +332,7 @@ def check_settings(kinds: Settings, values: Any, *, prefix: str = "") -> dict[st
     if not isinstance(values, dict):
         what = f"`{prefix.rstrip('.')}`" if prefix else "Settings"
         raise ValueError(
-            f"{what} must be names and values, as {{...}}. Received: {shorten(values)}"
+            f"{what} must be names and values, as {{...}}. Received: {shortened(values)}"
         )
     return {
         name: kind_of(kinds, name, prefix=prefix).check(prefix + name, value)
@@ -348,7 +348,7 @@ def kind_of(kinds: Settings, name: Any, *, prefix: str = "") -> Kind:
     """
     if isinstance(name, str) and name in kinds:
         return kinds[name]
-    shown = shorten(prefix + name if isinstance(name, str) else name)
+    shown = shortened(prefix + name if isinstance(name, str) else name, quote=True)
     names = [prefix + known for known in sorted(kinds)]
     if not names:
         raise ValueError(f"Unknown setting {shown}: there are no settings here.")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 
 WIDTH = 80
 HELP_COLUMN = 24

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.cli.talk import Talk, complain
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Score

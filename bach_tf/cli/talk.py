@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, redi
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.process import (
     INTERRUPTED,
     lost_output,
@@ -251,7 +251,7 @@ def complain(name: str, what: Exception | str) -> None:
     """
     lines = str(what)[:WIDEST_MESSAGE].splitlines() or [type(what).__name__]
     print(
-        f"{short_name(name)}: " + "\n".join(printable(line, None) for line in lines),
+        f"{short_name(name)}: " + "\n".join(shortened(line, None) for line in lines),
         file=sys.stderr,
     )
 

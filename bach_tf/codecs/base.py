@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Choice, Settings, Whole, check_settings
 from bach_tf.score import BEATS, TIMINGS, Part, Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name, note_number

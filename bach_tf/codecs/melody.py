@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Flag, Pair, Several, Whole
 from bach_tf.codecs.base import (
     HOLD,
@@ -230,13 +230,13 @@ def _upbeat_of(score: Score) -> int:
 def _check_header(metres: Sequence, upbeats: Sequence) -> None:
     for name, values in (("metres", metres), ("upbeats", upbeats)):
         if len(set(values)) < len(values):
-            raise ValueError(f"`{name}` must be different ones. Received: {shorten(values)}")
+            raise ValueError(f"`{name}` must be different ones. Received: {shortened(values)}")
     if any(value.bit_count() != 1 for _, value in metres):
-        raise ValueError(f"Note values are 1, 2, 4 and so on. Received: {shorten(metres)}")
+        raise ValueError(f"Note values are 1, 2, 4 and so on. Received: {shortened(metres)}")
     if bool(metres) != bool(upbeats):
         raise ValueError(
             "A header has both metres and upbeats. Received: "
-            f"metres={shorten(metres)}, upbeats={shorten(upbeats)}"
+            f"metres={shortened(metres)}, upbeats={shortened(upbeats)}"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec
 from bach_tf.composing.fitting import AS_IT_IS, Fit, read_for
 from bach_tf.composing.primers import (

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec, parse_tokens
 from bach_tf.composing.fitting import AS_IT_IS, Fit, read_for
 from bach_tf.formats import READERS

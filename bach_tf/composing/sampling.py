@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import PAD, Codec, SatbCodec
 from bach_tf.composing.rules import Rules
 from bach_tf.models import NextTokenModel

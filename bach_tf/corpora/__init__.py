@@ -6,7 +6,8 @@
 
 from pathlib import Path
 
-from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.music import MUSIC_SETTINGS, Music

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import is_hidden, read_limited, read_once
+from bach_tf._basics.messages import shortened
 from bach_tf.corpora.corpus import Corpus, anything
 from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.archives import read_zip, sha256_of_archive

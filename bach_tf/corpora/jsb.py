@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.folder import read_split_folders
 from bach_tf.corpora.music import CHORALES

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
 
 EXPORTED = Path("exported")
 # What writes each: a function `(run, folder) -> str` that writes its files into a folder that holds

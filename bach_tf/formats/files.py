@@ -10,7 +10,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.formats import WRITERS, write
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_once
+from bach_tf._basics.messages import shortened
 
 VOICES = ("soprano", "alto", "tenor", "bass")
 HEADER = tuple(f"note{voice}" for voice in range(len(VOICES)))

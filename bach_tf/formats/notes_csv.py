@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.grid_csv import read_cells
 
 MOST_DIGITS = 18  # as many as an int64 surely holds

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import BEATS, PERFORMANCE_TEMPO_QPM, SECONDS, STEPS_PER_QUARTER, Score
 
@@ -66,7 +66,9 @@ class Piece:
         for name, kind in (("score", Score), ("rendition", Rendition)):
             value = getattr(self, name)
             if not isinstance(value, kind):
-                raise ValueError(f"`{name}` must be a {kind.__name__}. Received: {shorten(value)}")
+                raise ValueError(
+                    f"`{name}` must be a {kind.__name__}. Received: {shortened(value, quote=True)}"
+                )
 
 
 class ReadingWarning(UserWarning):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import is_number, is_whole
 from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora import piece_paths, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS

@@ -8,7 +8,7 @@ from typing import Any
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.files import read_limited
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import CODECS, Codec
 from bach_tf.recipes import Preset
 
@@ -79,5 +79,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ValueError(f"expected settings in JSON, got: {error}") from None
     if not isinstance(config, dict):
-        raise ValueError(f"expected settings in JSON, as {{...}}, got: {shorten(config)}")
+        raise ValueError(f"expected settings in JSON, as {{...}}, got: {shortened(config)}")
     return config

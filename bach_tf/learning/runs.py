@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bach_tf._basics.choices import choose
-from bach_tf._basics.messages import printable, shorten
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.replacing import replace_json
 from bach_tf._basics.settings import Text
 from bach_tf.codecs import Codec
@@ -277,7 +277,9 @@ def check_run_name(name: str, runs: Path = RUNS) -> None:
     """
     FOLDER_NAME.check("run_name", name)
     if Path(name).name != name or name == "..":
-        raise ValueError(f"A run's name is the name of a folder. Received: {shorten(name)}")
+        raise ValueError(
+            f"A run's name is the name of a folder. Received: {shortened(name, quote=True)}"
+        )
     if (runs / name).exists():
         raise ValueError(_taken(runs / name))
 
@@ -319,7 +321,8 @@ def _is_of(folder: Path, recipe: str | None) -> bool:
 def _choices() -> str:
     """List the newest runs, for a message."""
     runs = list_runs()
-    names = [printable(str(run)) for run in runs[-SHOWN:]] + [SHIPPED] * has_shipped_weights()
+    names = [shortened(run, LONGEST_LINE) for run in runs[-SHOWN:]]
+    names += [SHIPPED] * has_shipped_weights()
     more = f" and {len(runs) - SHOWN} older ones" if len(runs) > SHOWN else ""
     return f"Choose from: {', '.join(names) or 'none yet'}{more}."
 

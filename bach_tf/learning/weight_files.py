@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.replacing import replace_json, replaced, sha256_of
 
 if TYPE_CHECKING:
@@ -162,4 +162,4 @@ def _checksums(folder: Path) -> dict[str, list[str]]:
 
 
 def _reason(error: Exception) -> str:
-    return printable(str(error).strip().split("\n")[0]) or type(error).__name__
+    return shortened(str(error).strip().split("\n")[0], LONGEST_LINE) or type(error).__name__

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bach_tf._basics.choices import choose
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Settings, Whole, kind_of
 from bach_tf.codecs import CODECS
 from bach_tf.corpora import CORPORA, Music, corpus_for
@@ -97,7 +97,7 @@ def continued_preset(
         if started.flat()[name] != preset.flat()[name]:
             raise ValueError(
                 f"A run that starts from another keeps its `{name}`. "
-                f"Received: {shorten(started.flat()[name])}"
+                f"Received: {shortened(started.flat()[name], quote=True)}"
             )
     return _with_whole_path(started)
 
@@ -213,7 +213,7 @@ def override(preset: Preset, assignments: Sequence[str]) -> Preset:
 def _split(assignment: str) -> tuple[str, str]:
     name, equals, text = assignment.partition("=")
     if not equals:
-        raise ValueError(f"Expected NAME=VALUE, got {shorten(assignment)}.")
+        raise ValueError(f"Expected NAME=VALUE, got {shortened(assignment, quote=True)}.")
     return name.strip(), text
 
 

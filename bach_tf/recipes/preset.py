@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from bach_tf._basics.messages import printable, shorten
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.settings import check_settings
 from bach_tf.corpora import Music
 from bach_tf.models import MODELS
@@ -182,12 +182,12 @@ def _checked(kind: type, config: Any, prefix: str = "") -> dict[str, Any]:
     """Return the settings of a value, or raise `ValueError` where they are not those it has."""
     if not isinstance(config, dict):
         what = f"`{prefix.rstrip('.')}` as settings" if prefix else "settings"
-        raise ValueError(f"Expected {what}, as {{...}}. Received: {shorten(config)}")
+        raise ValueError(f"Expected {what}, as {{...}}. Received: {shortened(config)}")
     known = {setting.name: setting for setting in fields(kind)}
     unknown = ", ".join(prefix + name for name in sorted(map(str, set(config) - set(known))))
     if unknown:
         raise ValueError(
-            f"Unknown settings {printable(unknown)} in a run's preset. "
+            f"Unknown settings {shortened(unknown, LONGEST_LINE)} in a run's preset. "
             "The run was written by another version of bach_tf."
         )
     for name, setting in known.items():

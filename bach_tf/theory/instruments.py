@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 
 LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes per minute; MIDI files begin at 3.58
 # The 128 programs of the General MIDI 1 sound set, in order from 0.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bach_tf._basics.lazy import load
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Flag, Pair, Real, Several, Text, Whole, check_settings
 from bach_tf.codecs import CODECS, ChordCodec, PitchCodec
 from bach_tf.models import MODELS
@@ -120,7 +120,7 @@ def test_the_message_is_made_of_the_type_and_the_bounds(kind, value, message):
 
 def test_what_came_is_shown_short_and_in_one_line():
     for value in [*STRANGE, deep(), {"a": deep()}, "x\x1b[2J" * 9999]:
-        text = shorten(value)
+        text = shortened(value, quote=True)
         assert len(text) <= 80
         assert text.isprintable()
 

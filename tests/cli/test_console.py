@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from bach_tf import __version__
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.cli import generate, pieces, train, training
 from bach_tf.cli.generate import melody_primer
 from bach_tf.cli.main import COMMANDS, main, run_command

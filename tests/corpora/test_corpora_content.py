@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import shortened
 from bach_tf.corpora.preparation import prepared
 from bach_tf.score import Score
 
@@ -59,5 +59,5 @@ def test_a_corpus_without_one_of_its_files_has_no_content(tmp_path):
 
 
 def test_a_line_of_600_kb_is_shortened_in_a_message():
-    assert printable("9" * 600_000, widest=40) == "9" * 40 + "..."
-    assert printable("a\x1b[2J\n") == "a\\x1b[2J\\n"
+    assert shortened("9" * 600_000, 40) == "9" * 40 + " ... (600,000 characters)"
+    assert shortened("a\x1b[2J\n") == "a\\x1b[2J\\n"

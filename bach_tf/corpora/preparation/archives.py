@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import is_hidden
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.replacing import sha256_of
 
 MOST_MEMBERS = 100_000

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.preparation.embedded import embedded_files
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
@@ -58,7 +58,7 @@ def _parsed(path: Path):
             # music21's pickle cache in the temporary folder executes what it holds.
             parsed = converter.parse(path, forceSource=True)
         except Exception as error:  # music21 raises whatever its parsers trip over
-            got = printable(f"{type(error).__name__}: {error}")
+            got = shortened(f"{type(error).__name__}: {error}", LONGEST_LINE)
             raise ValueError(
                 f"expected a score that music21 can read, got {got}. The file comes with music21: "
                 "install that again."

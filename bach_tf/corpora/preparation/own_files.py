@@ -11,9 +11,8 @@ from os.path import commonpath
 from pathlib import Path
 from typing import NamedTuple
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import Listing, list_files
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.preparation.copies import content_of, copies_in, find_copies
 from bach_tf.corpora.preparation.naming import untaken_names
 from bach_tf.corpora.preparation.prepared import (
@@ -125,7 +124,7 @@ def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
     )
     leaks = read_manifest(made).get("leaks", [])
     if leaks:
-        lines = listed([*map(printable, leaks)])
+        lines = listed([shortened(leak, LONGEST_LINE) for leak in leaks])
         print(
             f"Warning: pieces in two splits: {len(leaks)}, so figures measured on them are of "
             f"memorised music:\n{lines}",
@@ -299,7 +298,7 @@ def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
         )
     copies = copies_in(scores)
     if copies:
-        lines = listed([*map(printable, copies)])
+        lines = listed([shortened(copy, LONGEST_LINE) for copy in copies])
         print(f"Pieces that are there twice, put into one split:\n{lines}", file=sys.stderr)
     pieces = kind.split(scores, labels) if kind.split else _by_fractions(scores, labels, kind)
     return pieces, {"copies": copies}

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from bach_tf._basics.choices import choose, shortened
+from bach_tf._basics.choices import choose
 from bach_tf._basics.files import read_limited, read_once
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.preparation.naming import storable_name, untaken_names
 from bach_tf.formats.grid_csv import (
     HIGHEST_PITCH,
@@ -126,7 +126,9 @@ def lines_of(reasons: Mapping[str, str]) -> list[str]:
         >>> lines_of({"a.mid": "no notes"})
         ['a.mid: no notes']
     """
-    return [f"{shortened(name)}: {printable(reason)}" for name, reason in reasons.items()]
+    return [
+        f"{shortened(name)}: {shortened(reason, LONGEST_LINE)}" for name, reason in reasons.items()
+    ]
 
 
 def listed(lines: Sequence[str], where: str = "") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.folder import content_hash, csv_files, skipped_files
 from bach_tf.corpora.preparation.copies import find_copies
 from bach_tf.corpora.preparation.prepared import SPLITS, Pieces, cache_dir
@@ -89,7 +89,7 @@ def ensure_valid(folder: Path) -> None:
     report = validate_corpus(folder)
     if not report.sound:
         found = report.problems or [": ".join(anomaly) for anomaly in report.anomalies]
-        lines = "\n".join(f"  {printable(line)}" for line in first(found, limit=5))
+        lines = "\n".join(f"  {shortened(line, LONGEST_LINE)}" for line in first(found, limit=5))
         raise ValueError(
             f"Expected a corpus of chorale grids in {folder}, got:\n{lines}\n"
             f"Correct them and start again. The whole report: {report.report_path}"

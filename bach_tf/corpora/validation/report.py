@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bach_tf._basics.messages import printable
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 
 SHOWN = 20  # problems on the screen; the report file has all of them
 
@@ -110,8 +110,8 @@ def format_report(report: Report, limit: int | None = SHOWN) -> str:
         lines += first([f"  {name}: {why}" for name, why in report.skipped.items()], limit)
     lines += ["", "drift: Jensen-Shannon divergence of the pitches, a warning above the threshold"]
     lines += _table(Drift, report.drift) or ["  not measured: fewer than two splits with rows"]
-    lines = [printable(line) for line in lines]
-    return "\n".join([*lines, "", printable(_verdict(report), widest=None)])
+    lines = [shortened(line, LONGEST_LINE) for line in lines]
+    return "\n".join([*lines, "", shortened(_verdict(report), None)])
 
 
 def _verdict(report: Report) -> str:
@@ -142,7 +142,7 @@ def _table(row_type: Any, rows: Iterable[tuple]) -> list[str]:
 def _cell_text(cell) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.4f}" if isinstance(cell, float) else printable(str(cell))
+    return f"{cell:.4f}" if isinstance(cell, float) else shortened(str(cell), LONGEST_LINE)
 
 
 def first(lines: Iterable[str], limit: int | None) -> list[str]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.abc_tunes.reading import read_sheet
 from bach_tf.formats.notation import piece_of
 from bach_tf.formats.notation.text import decode

@@ -13,8 +13,8 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from pathlib import Path
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.kern.spines import KERN, begin, follow
 from bach_tf.formats.kern.spines import Path as Column
 from bach_tf.formats.kern.tokens import KEY_SIGNATURE, PROGRAMS, is_grace, read_tokens, sharps_of

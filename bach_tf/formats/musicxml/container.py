@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.musicxml.safe_xml import parse_xml
 
 MOST_BYTES = 50_000_000  # of a score as text

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.musicxml.players import text_of, velocity_of
 from bach_tf.formats.musicxml.signs import signs_of
 from bach_tf.formats.notation.sheet import (

@@ -17,8 +17,8 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
-from bach_tf._basics.choices import shortened
 from bach_tf._basics.files import read_limited
+from bach_tf._basics.messages import shortened
 from bach_tf.formats.musicxml.container import MOST_BYTES, score_in
 from bach_tf.formats.musicxml.measures import Measure, PartReader, Placed
 from bach_tf.formats.musicxml.players import Listed, listed_parts, text_of

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 
 # A symphony of an hour has half a million elements; the deepest of MusicXML lies eleven deep.
 MOST_ELEMENTS = 2_000_000

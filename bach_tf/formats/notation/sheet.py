@@ -12,7 +12,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
-from bach_tf._basics.choices import shortened
+from bach_tf._basics.messages import shortened
 from bach_tf.score import VELOCITY, Part
 
 MOST_QUARTERS = 25_000  # of a piece: hours; a damaged file can claim to last for years
