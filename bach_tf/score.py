@@ -22,18 +22,18 @@ from bach_tf._basics.settings import is_whole
 STEPS_PER_QUARTER = 4
 VELOCITY = 80
 COLUMNS = ("onset", "duration", "pitch", "voice", "velocity")
-SILENCE = 0  # in a grid, where a voice does not sound
+SILENCE = 0  # marks a rest in a grid
 BEATS, SECONDS = "beats", "seconds"
-TIMINGS = (BEATS, SECONDS)  # what the steps of a grid are parts of
-# At this tempo a score in seconds sounds as it did: a hundredth of a quarter is exactly 8 ms.
+TIMINGS = (BEATS, SECONDS)  # what a grid subdivides
+# At this tempo a score in seconds plays at its original speed: 1/100 of a quarter is 8 ms.
 PERFORMANCE_TEMPO_QPM = 75
 MOST_VOICES = 256
 HIGHEST_NUMBER = 127  # of MIDI's programs and controllers
 
-Tempo = tuple[int, float]  # the step at which it begins, and quarter notes per minute
-Metre = tuple[int, int, int]  # the step at which it begins, beats in a bar, note value of a beat
-KeyChange = tuple[int, int]  # the step at which it begins, and sharps
-Pedal = tuple[int, int, int]  # from which step to which it is down, and in which voice
+Tempo = tuple[int, float]  # first step, quarter notes per minute
+Metre = tuple[int, int, int]  # first step, beats per bar, note value of a beat
+KeyChange = tuple[int, int]  # first step, sharps
+Pedal = tuple[int, int, int]  # first step, end, voice
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,13 @@ class Part:
     """Who plays or sings a voice.
 
     Args:
-        name: "" where it has none.
-        program: General MIDI instrument, 0..127; `None` where unknown.
-        volume: 0..127, as MIDI's controller 7 has it; `None` where unknown.
-        pan: from 0 at the left to 127 at the right, as MIDI's controller 10 has it; `None` where
-            unknown.
+        name: "" if unknown.
+        program: General MIDI program, 0..127; `None` if unknown.
+        volume: 0..127, MIDI controller 7; `None` if unknown.
+        pan: 0 (left) to 127 (right), MIDI controller 10; `None` if unknown.
 
     Raises:
-        ValueError: a number outside its bounds.
+        ValueError: if a number is out of range.
 
     Example:
         >>> Part("Cello", program=42)
@@ -73,40 +72,38 @@ class Part:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Score:
-    """A piece: `N` notes in columns, and what its source says about the whole.
+    """A piece: `N` notes in columns, and metadata about the whole.
 
     Args:
         onset: int array `(N,)`, the step at which each note begins.
         duration: int array `(N,)`, in steps, at least 1.
         pitch: int array `(N,)`, MIDI numbers 0..127 (60 is middle C).
-        voice: int array `(N,)`, 0 is the highest.
+        voice: int array `(N,)`, 0 is the highest voice.
         velocity: int array `(N,)`, 1..127.
-        length: steps in the whole piece, a final rest included.
-        steps_per_quarter: the grid; 4 is a grid of sixteenths.
-        timing: "beats" where the grid divides the beat, "seconds" where it divides time and
-            quarters and bars mean nothing, as in a performance: then the score sounds as it did at
-            `PERFORMANCE_TEMPO_QPM`.
-        tempi: the quarter notes per minute from a step on, `(step, qpm)` each; empty where unknown.
-        metres: beats in a bar and the note value of a beat from a step on, `(step, beats, value)`
-            each; empty where unknown. A bar begins with each of them.
+        length: length of the piece in steps, including a final rest.
+        steps_per_quarter: resolution of the grid; 4 is a grid of sixteenths.
+        timing: "beats" if the grid subdivides the beat, or "seconds" if it subdivides time, as in
+            a performance. Then quarters and bars are meaningless, and `PERFORMANCE_TEMPO_QPM`
+            is the tempo at which the score plays at its original speed.
+        tempi: tempo changes, `(step, quarters per minute)` each; empty if unknown.
+        metres: metre changes, `(step, beats per bar, note value of a beat)` each; empty if
+            unknown. Each begins a new bar.
         title: for a chorale its BWV number and name.
-        key_signature: sharps (positive) or flats (negative); `None` where unknown.
-        key_changes: other key signatures from a step after the first on, `(step, sharps)` each.
-        upbeat: steps before the first bar line; 0 where the piece starts on it. It may be longer
-            than a bar, or than what is left of a piece: whole bars are no part of it.
-        fermatas: steps at which a note with a fermata begins.
-        parts: of the voices, the highest first; of fewer voices, or none, where unknown.
-        pedals: where the sustain pedal is down, `(start, end, voice)` each: notes that end between
-            sound on to its end. Durations are as struck, so that a melody stays one.
+        key_signature: sharps (positive) or flats (negative); `None` if unknown.
+        key_changes: later key signatures, `(step, sharps)` each.
+        upbeat: steps before the first bar line; 0 if the piece begins with a full bar. May be
+            longer than a bar or than the rest of a piece; only the part of a bar counts.
+        fermatas: onsets of notes with a fermata.
+        parts: one for each voice, the highest first; may be shorter, or empty, if unknown.
+        pedals: spans of the sustain pedal, `(start, end, voice)` each: notes that end within one
+            sound until its end. Durations are as struck, so that a melody stays monophonic.
 
-    Notes are kept in the order of onset, then voice, then pitch, so that two scores
-    with the same notes are equal.
+    Notes are sorted by onset, then voice, then pitch, so that scores with the same notes are equal.
 
     Raises:
-        ValueError: a column of another length or of other than whole numbers, or a value
-            outside its bounds. The message names the note. Tempi or metres that are not in the
-            order of their steps, or of numbers that cannot be; a negative upbeat; a key or a pedal
-            that cannot be.
+        ValueError: if the columns differ in length or are not integers, or a value is out of
+            range (the message names the note); if tempi, metres or key changes are invalid or not
+            in order; if the upbeat is negative, or the key or a pedal span is invalid.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])
@@ -137,7 +134,7 @@ class Score:
         sizes = [column.size for column in columns]
         if len(set(sizes)) > 1:
             raise ValueError(
-                f"Columns must be of one length. Received: {dict(zip(COLUMNS, sizes))}"
+                f"Columns must be of equal length. Received: {dict(zip(COLUMNS, sizes))}"
             )
         onset, _, pitch, voice, _ = columns
         order = np.lexsort((pitch, voice, onset))
@@ -168,7 +165,7 @@ class Score:
             raise ValueError(f"`key_signature` must be in -7..7. Received: {shortened(key)}")
         if len(self.parts) > MOST_VOICES:
             raise ValueError(
-                f"`parts` must be at most {MOST_VOICES}. Received: {len(self.parts)} parts"
+                f"Expected at most {MOST_VOICES} `parts`. Received: {len(self.parts)} parts"
             )
         check_places("tempi", self.tempi, "quarter notes per minute", 2, self.length)
         check_places("metres", self.metres, "beats and note values", 3, self.length)
@@ -210,7 +207,7 @@ class Score:
             for field in fields(self)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # as the language has it
+    __hash__ = None  # type: ignore[assignment]  # as for any class with its own __eq__
 
     @property
     def voices(self) -> int:
@@ -219,12 +216,12 @@ class Score:
 
     @property
     def time_signature(self) -> tuple[int, int] | None:
-        """Beats in a bar and the note value of a beat in the first metre; `None` without one."""
+        """Beats per bar and note value of a beat in the first metre; `None` if unknown."""
         return self.metres[0][1:] if self.metres else None
 
     @property
     def steps_per_bar(self) -> int:
-        """Steps in a bar of the first metre, at least 1; four quarters where none is known."""
+        """Steps per bar in the first metre, at least 1; four quarters if unknown."""
         return self._bar_of(*(self.time_signature or (4, 4)))
 
     def _bar_of(self, beats: int, value: int) -> int:
@@ -232,17 +229,17 @@ class Score:
         return max(1, 4 * self.steps_per_quarter * beats // value)
 
     def transpose(self, semitones: int) -> Score:
-        """Return the score moved by `semitones`; the key signature becomes unknown.
+        """Return the score moved by `semitones`; its key signature becomes unknown.
 
         Raises:
-            ValueError: a pitch would leave 0..127.
+            ValueError: if a pitch would leave 0..127.
         """
         if semitones == 0:
             return self
         return replace(self, pitch=self.pitch + semitones, key_signature=None, key_changes=())
 
     def without_leading_silence(self) -> Score:
-        """Return the score from its first note on; one without notes stays as it is."""
+        """Return the score from its first note on; a score without notes is returned as it is."""
         silence = int(self.onset.min()) if len(self) else 0
         if silence == 0:
             return self
@@ -264,12 +261,12 @@ class Score:
         )
 
     def key_signature_at(self, step: int) -> int | None:
-        """Return the sharps of the key signature that holds at a step."""
+        """Return the key signature at a step, in sharps."""
         before = [sharps for place, sharps in self.key_changes if place <= step]
         return before[-1] if before else self.key_signature
 
     def steps_to_bar_line(self, step: int) -> int:
-        """Return how many steps after a step the next bar line stands, 0 where it stands there.
+        """Return the number of steps from `step` to the next bar line; 0 on a bar line.
 
         Example:
             >>> Score.from_grid([[60]] * 9, metres=[(0, 2, 4)], upbeat=2).steps_to_bar_line(3)
@@ -283,10 +280,10 @@ class Score:
         return (begin - step) % bar
 
     def opening(self, steps: int) -> Score:
-        """Return the first steps of the score; notes that go on are cut.
+        """Return the first steps of the score, truncating notes that go on.
 
         Args:
-            steps: how many, at least 0; a shorter score stays as it is.
+            steps: number of steps, at least 0; shorter scores are returned unchanged.
 
         Example:
             >>> Score.from_grid([[60]] * 9).opening(4).duration.tolist()
@@ -311,13 +308,13 @@ class Score:
     def to_grid(self, voices: int | None = None) -> np.ndarray:
         """Return the pitch that sounds at each step: int32 `(length, voices)`, 0 for silence.
 
-        A grid cannot tell a held note from a repeated one: that is lost here.
+        A grid cannot tell a held note from a repeated one, so this distinction is lost.
 
         Args:
-            voices: columns of the grid; as many as the score has when `None`.
+            voices: number of columns; by default the number of voices.
 
         Raises:
-            ValueError: more voices than columns, or two notes of one voice at a time.
+            ValueError: if there are more voices than columns, or two notes overlap in one voice.
         """
         voices = self.voices if voices is None else voices
         if self.voices > voices:
@@ -325,23 +322,23 @@ class Score:
         grid = np.full((self.length, voices), SILENCE, np.int32)
         ends = np.cumsum(self.duration)
         steps = np.arange(self.duration.sum()) - np.repeat(ends - self.duration, self.duration)
-        steps += np.repeat(self.onset, self.duration)  # all those of each note
+        steps += np.repeat(self.onset, self.duration)  # every step of every note
         grid[steps, np.repeat(self.voice, self.duration)] = np.repeat(self.pitch, self.duration)
         if np.count_nonzero(grid) != np.count_nonzero(self.pitch.repeat(self.duration)):
             self._raise_two_at_a_time()
         return grid
 
     def _raise_two_at_a_time(self):
-        """Raise `ValueError` with the first note that begins while its voice sounds."""
-        sounding: dict[int, tuple[int, int]] = {}  # by voice: until when, and what
+        """Raise `ValueError` naming the first note that begins while its voice still sounds."""
+        sounding: dict[int, tuple[int, int]] = {}  # voice: (end, pitch)
         for onset, duration, pitch, voice in zip(
             self.onset, self.duration, self.pitch, self.voice, strict=True
         ):
             until, other = sounding.get(voice, (0, 0))
             if onset < until:
                 raise ValueError(
-                    f"A voice of a grid sounds one note at a time. Received: voice {voice} "
-                    f"starts {pitch} at step {onset} while {other} sounds"
+                    f"A voice of a grid has one note at a time. Received: voice {voice} "
+                    f"starts {pitch} at step {onset} while {other} still sounds"
                 )
             sounding[voice] = onset + duration, pitch
 
@@ -349,15 +346,15 @@ class Score:
     def from_grid(
         cls, grid: np.typing.ArrayLike, *, velocity: int | Sequence[int] = VELOCITY, **about: Any
     ) -> Score:
-        """Return the score of a grid; equal neighbours in a voice are one held note.
+        """Return the score of a grid; equal neighbours in a voice become one held note.
 
         Args:
-            grid: ints `(T, voices)`, one row a step, 0 for silence.
-            velocity: of every note, or one for each voice, 1..127.
-            **about: `title`, `key_signature` and the other fields of `Score`.
+            grid: ints `(T, voices)`, one row per step, 0 for silence.
+            velocity: for all notes, or one for each voice, 1..127.
+            **about: `title`, `key_signature` and other fields of `Score`.
 
         Raises:
-            ValueError: not two-dimensional, or a pitch outside 0..127.
+            ValueError: if the grid is not two-dimensional, or a pitch is outside 0..127.
         """
         grid = whole_numbers("grid", grid, dimensions=2)
         steps, voices = grid.shape
@@ -376,11 +373,11 @@ class Score:
 
 
 def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple:
-    """Return tempi or metres at other steps; of those that then share a step, the last.
+    """Move tempi or metres to other steps; where several then share a step, the last one is kept.
 
     Args:
-        places: `(step, ...)` each, in the order of their steps.
-        to_step: gives the new step of an old one; it keeps the order.
+        places: `(step, ...)` each, in order.
+        to_step: a monotonic map from old to new steps.
 
     Example:
         >>> move_places([(0, 90.0), (5, 60.0), (8, 90.0)], lambda step: max(0, step - 6))
@@ -390,7 +387,7 @@ def move_places(places: Iterable[tuple], to_step: Callable[[int], int]) -> tuple
 
 
 def _within(pedals: Iterable[Pedal], start: int, end: int, moved: int = 0) -> tuple[Pedal, ...]:
-    """Return the pedals as far as they are down between two steps, each moved by some."""
+    """Clip pedal spans to `start..end`, then shift them by `moved` steps."""
     cut = ((max(down, start), min(up, end), voice) for down, up, voice in pedals)
     return tuple((down + moved, up + moved, voice) for down, up, voice in cut if down < up)
 

@@ -94,7 +94,7 @@ def test_a_score_without_notes():
 
 
 def test_columns_must_be_of_one_length():
-    with pytest.raises(ValueError, match=r"of one length\. Received: \{'onset': 2, 'duration': 1"):
+    with pytest.raises(ValueError, match=r"equal length\. Received: \{'onset': 2, 'duration': 1"):
         Score(onset=[0, 1], duration=[1], pitch=[60], voice=[0], velocity=[80], length=4)
 
 
@@ -229,7 +229,7 @@ def test_a_repeated_note_is_lost_in_a_grid():
 
 def test_two_notes_of_a_voice_at_a_time_fit_no_grid():
     overlap = score([(0, 4, 60, 1, 80), (3, 4, 62, 1, 80)])
-    with pytest.raises(ValueError, match=r"voice 1 starts 62 at step 3 while 60 sounds"):
+    with pytest.raises(ValueError, match=r"voice 1 starts 62 at step 3 while 60 still sounds"):
         overlap.to_grid()
 
 
@@ -290,25 +290,25 @@ def test_an_opening_ends_notes_and_leaves_out_what_comes_later():
         ({"timing": "bars"}, r"`timing` must be one of .*\. Received: 'bars'"),
         ({"tempi": [(0, 0)]}, r"`tempi` must be .* above 0\. Received: \(0, 0\)"),
         ({"tempi": [(0, float("nan"))]}, r"`tempi` must be .* above 0\. Received: \(0, nan\)"),
-        ({"tempi": [(0, 90), (0, 60)]}, r"`tempi` must be in the order of their steps"),
-        ({"tempi": [(9, 90)]}, r"`tempi` must be in the order .* in 0\.\.8\. Received"),
+        ({"tempi": [(0, 90), (0, 60)]}, r"`tempi` must be at increasing steps"),
+        ({"tempi": [(9, 90)]}, r"`tempi` must be at increasing steps .*0\.\.8\. Received"),
         ({"metres": [(0, 4)]}, r"`metres` must be steps with beats .*\. Received: \(0, 4\)"),
         ({"metres": [(0, 4, 0)]}, r"`metres` must be .* above 0\. Received: \(0, 4, 0\)"),
-        ({"metres": [(4, 4, 4), (0, 3, 4)]}, r"`metres` must be in the order of their steps"),
-        ({"metres": [(0, 3.5, 7.2)]}, r"`metres` must be of whole numbers\. .*\(0, 3\.5, 7\.2\)"),
-        ({"metres": [("0", 3, 4)]}, r"`metres` must be of whole numbers"),
+        ({"metres": [(4, 4, 4), (0, 3, 4)]}, r"`metres` must be at increasing steps"),
+        ({"metres": [(0, 3.5, 7.2)]}, r"`metres` must be whole numbers\. .*\(0, 3\.5, 7\.2\)"),
+        ({"metres": [("0", 3, 4)]}, r"`metres` must be whole numbers"),
         ({"metres": [(0, "3", 4)]}, r"`metres` must be steps with beats"),
         ({"metres": (0, 3, 4)}, r"`metres` must be a list of .*Received: \(0, 3, 4\)"),
         ({"tempi": [(0.5, 90)]}, r"`tempi` must be at whole steps\. Received: \(0\.5, 90\)"),
         ({"tempi": 90}, r"`tempi` must be a list of .*Received: 90"),
         ({"key_changes": [(2, 8)]}, r"`key_changes` must be steps with sharps in .*: \(2, 8\)"),
-        ({"key_changes": [(0, 1)]}, r"`key_changes` must be in the order .* in 1\.\.8\. "),
-        ({"key_changes": [(4, 1), (4, 2)]}, r"`key_changes` must be in the order of their"),
-        ({"pedals": [(0, 4)]}, r"`pedals` must be of three whole numbers\. Received: \(0, 4\)"),
-        ({"pedals": [(4, 4, 0)]}, r"`pedals` must begin and end in 0\.\.8, .*: \(4, 4, 0\)"),
-        ({"pedals": [(0, 9, 0)]}, r"`pedals` must begin and end in 0\.\.8"),
-        ({"pedals": [(0, 4, 256)]}, r"`pedals` must .* in a voice below 256"),
-        ({"parts": [Part()] * 257}, r"`parts` must be at most 256\. Received: 257"),
+        ({"key_changes": [(0, 1)]}, r"`key_changes` must be at increasing steps .*1\.\.8\. "),
+        ({"key_changes": [(4, 1), (4, 2)]}, r"`key_changes` must be at increasing steps"),
+        ({"pedals": [(0, 4)]}, r"`pedals` must be triples of whole numbers\. Received: \(0, 4\)"),
+        ({"pedals": [(4, 4, 0)]}, r"`pedals` must have 0 <= start < end <= 8 .*: \(4, 4, 0\)"),
+        ({"pedals": [(0, 9, 0)]}, r"`pedals` must have 0 <= start < end <= 8"),
+        ({"pedals": [(0, 4, 256)]}, r"`pedals` must .* a voice below 256"),
+        ({"parts": [Part()] * 257}, r"Expected at most 256 `parts`\. Received: 257"),
     ],
 )
 def test_what_a_source_says_must_be_possible(about, message):

@@ -1,1 +1,1 @@
-"""What every room may use: registries, settings, files, and text for messages."""
+"""Shared by every room: registries, settings, files, and text for messages."""

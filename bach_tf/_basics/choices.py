@@ -16,12 +16,12 @@ def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
     """Return `table[name]`.
 
     Args:
-        table: one of `CORPORA`, `CODECS`, `MODELS`, `PRESETS`.
-        name: what the user asked for.
-        kind: what the entries are, for the message.
+        table: a registry, such as `CORPORA`, `CODECS`, `MODELS` or `PRESETS`.
+        name: the requested entry.
+        kind: what the entries are, for the error message.
 
     Raises:
-        ValueError: the table has no such name; the message lists those it has, and the nearest.
+        ValueError: if there is no such entry; the message lists the choices and the closest match.
 
     Example:
         >>> choose({"satb": 4}, "satb", "codec")
@@ -35,7 +35,7 @@ def choose(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
-    """Return a hint at the name that a user may have meant; "" where none comes close.
+    """Return a "did you mean" hint for a mistyped name; "" when nothing is close.
 
     Example:
         >>> nearest("adma", ["adam", "nadam"])

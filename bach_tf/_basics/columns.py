@@ -1,4 +1,4 @@
-"""Columns of whole numbers, and places on a line of steps: what a score is checked with."""
+"""Validation of the columns and the timed entries of a score."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bach_tf._basics.settings import is_number, is_whole
 
 
 def whole_numbers(name: str, values: np.typing.ArrayLike, dimensions: int = 1) -> np.ndarray:
-    """Return values as a fresh int64 array.
+    """Return the values as a new int64 array.
 
     Args:
-        name: of the argument, for the message.
-        values: what came.
-        dimensions: of the array.
+        name: the argument's name, for the error message.
+        values: the integers.
+        dimensions: expected number of dimensions.
 
     Raises:
-        ValueError: other dimensions, or other than whole numbers.
+        ValueError: if the number of dimensions differs or a value is not an integer.
     """
     array = np.array(values)
     if array.size == 0 and array.ndim == dimensions:
@@ -35,10 +35,10 @@ def whole_numbers(name: str, values: np.typing.ArrayLike, dimensions: int = 1) -
 
 
 def tuples(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
-    """Return a list of lists, as JSON has it, as tuples.
+    """Convert a list of lists, as JSON stores them, to tuples.
 
     Raises:
-        ValueError: it is none.
+        ValueError: if `places` is not a list of lists.
     """
     try:
         return tuple(map(tuple, places))
@@ -49,43 +49,42 @@ def tuples(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
 
 
 def check_places(name: str, places: tuple[tuple, ...], what: str, size: int, length: int) -> None:
-    """Check that each place is a step of a piece, after the one before, and numbers.
+    """Check entries `(step, ...)`, such as tempi or metres: increasing steps, positive values.
 
     Args:
-        name: of the argument, for the message.
-        places: `(step, ...)` each.
-        what: the numbers are, in words.
-        size: how long each place is; of three, all are whole numbers.
-        length: steps of the piece.
+        name: the argument's name, for the error message.
+        places: the entries.
+        what: what the values are, in words.
+        size: length of each entry; with three, all values must be integers.
+        length: length of the piece in steps.
 
     Raises:
-        ValueError: steps out of order or of the piece, or numbers that cannot be.
+        ValueError: if steps do not increase or lie outside the piece, or a value is invalid.
     """
     for place in places:
         if len(place) != size or not all(map(_is_above_0, place[1:])):
             raise ValueError(f"`{name}` must be steps with {what} above 0. Received: {place}")
         if not all(map(is_whole, place[: size if size > 2 else 1])):
-            whole = "of whole numbers" if size > 2 else "at whole steps"
+            whole = "whole numbers" if size > 2 else "at whole steps"
             raise ValueError(f"`{name}` must be {whole}. Received: {place}")
     steps = [place[0] for place in places]
     in_order = all(before < after for before, after in pairwise(steps))
     if not in_order or any(not 0 <= step <= length for step in steps):
         raise ValueError(
-            f"`{name}` must be in the order of their steps, which are in 0..{length}. "
-            f"Received: {places}"
+            f"`{name}` must be at increasing steps within 0..{length}. Received: {places}"
         )
 
 
 def check_keys(name: str, places: tuple[tuple, ...], length: int) -> None:
-    """Check that key signatures stand in order, after the beginning of a piece.
+    """Check key changes `(step, sharps)`: increasing steps, all after the beginning.
 
     Args:
-        name: of the argument, for the message.
-        places: step and sharps of each.
-        length: steps of the piece.
+        name: the argument's name, for the error message.
+        places: the entries.
+        length: length of the piece in steps.
 
     Raises:
-        ValueError: sharps or flats that cannot be, or steps out of order or of the piece.
+        ValueError: if a key signature is invalid, or steps are not increasing or outside the piece.
     """
     for place in places:
         if len(place) != 2 or not is_whole(place[0]) or not is_key(place[1]):
@@ -93,36 +92,35 @@ def check_keys(name: str, places: tuple[tuple, ...], length: int) -> None:
     steps = [step for step, _ in places]
     if steps != sorted(set(steps)) or any(not 0 < step <= length for step in steps):
         raise ValueError(
-            f"`{name}` must be in the order of their steps, which are in 1..{length}. "
-            f"Received: {places}"
+            f"`{name}` must be at increasing steps within 1..{length}. Received: {places}"
         )
 
 
 def check_spans(name: str, spans: tuple[tuple, ...], length: int, voices: int) -> None:
-    """Check that each span is from a step of a piece to a later one, in a voice.
+    """Check spans `(start, end, voice)`, such as pedals.
 
     Args:
-        name: of the argument, for the message.
-        spans: start, end and voice of each.
-        length: steps of the piece.
-        voices: how many there may be.
+        name: the argument's name, for the error message.
+        spans: the entries.
+        length: length of the piece in steps.
+        voices: maximum number of voices.
 
     Raises:
-        ValueError: a span out of the piece, or of a voice that cannot be.
+        ValueError: if a span is empty or lies outside the piece, or its voice is out of range.
     """
     for span in spans:
         if len(span) != 3 or not all(map(is_whole, span)):
-            raise ValueError(f"`{name}` must be of three whole numbers. Received: {span}")
+            raise ValueError(f"`{name}` must be triples of whole numbers. Received: {span}")
         start, end, voice = span
         if not 0 <= start < end <= length or not 0 <= voice < voices:
             raise ValueError(
-                f"`{name}` must begin and end in 0..{length}, in this order, in a voice below "
-                f"{voices}. Received: {span}"
+                f"`{name}` must have 0 <= start < end <= {length} and a voice below {voices}. "
+                f"Received: {span}"
             )
 
 
 def is_key(sharps: object) -> bool:
-    """Return whether a key signature can have so many sharps, or flats as a negative number."""
+    """Return whether a number of sharps (negative: flats) is a valid key signature."""
     return is_whole(sharps) and -7 <= sharps <= 7  # type: ignore[operator]
 
 

@@ -1,13 +1,13 @@
-"""How many cores this process may use."""
+"""The number of CPU cores available to this process."""
 
 import os
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use, at least 1.
+    """Return the number of cores available to this process, at least 1.
 
-    Fewer than the machine has where a container or a scheduler says so. What is computed must
-    not depend on it: only how many parts of it at once.
+    Containers and schedulers may grant fewer than the machine has. Results must not depend on
+    this number, only the degree of parallelism.
     """
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))

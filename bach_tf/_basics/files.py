@@ -1,4 +1,4 @@
-"""What a user's files and folders may be: how large, how named, and whether they can be read."""
+"""Finding and reading a user's files: sizes, hidden files, unreadable ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from time import time_ns
 
 from bach_tf._basics.messages import shortened
 
-KEPT_BYTES = 2**26  # of files that are read once, all together
-SETTLED_NS = 50_000_000  # after which a change of a file surely has another time than the last
-OF_A_MAC = "__MACOSX"  # a folder of archives that were made on a Mac: what is beside the files
+KEPT_BYTES = 2**26  # total size of the cache of `read_once`
+SETTLED_NS = 50_000_000  # after this time a further change surely gets another timestamp
+OF_A_MAC = "__MACOSX"  # resource forks, in archives made on a Mac
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Listing:
     """The files of a folder.
 
     Args:
-        paths: those that are to be read, in the order of their names.
-        skipped: why others with the same endings are not, by their names below the folder.
+        paths: the files to read, sorted by path.
+        skipped: why other files with these endings are skipped, by path relative to the folder.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -30,15 +30,15 @@ class Listing:
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """Return the bytes of a file, whose size is looked at before anything is read.
+    """Return the contents of a file, checking its size before reading.
 
     Args:
-        path: of a regular file, or a link to one.
-        limit: the most bytes that it may have.
+        path: a regular file, or a link to one.
+        limit: maximum size in bytes.
 
     Raises:
-        ValueError: a larger file, none, no regular one, or one that cannot be read; the message
-            begins with its name.
+        ValueError: if the file is missing, too large, unreadable or not a regular file; the
+            message begins with its name.
 
     Example:
         >>> read_limited(Path("prelude.mid"), 4_000_000)[:4]  # doctest: +SKIP
@@ -46,7 +46,7 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     path = Path(path)
     try:
-        # Before it is opened: to open a pipe is to wait for the one who writes.
+        # Checked before opening: opening a pipe blocks until somebody writes to it.
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
             kind = "a folder (directory)" if stat.S_ISDIR(about.st_mode) else "a device or a pipe"
@@ -54,7 +54,7 @@ def read_limited(path: Path, limit: int) -> bytes:
         size = about.st_size
         if size <= limit:
             with path.open("rb") as file:
-                content = file.read(limit + 1)  # it may have grown meanwhile
+                content = file.read(limit + 1)  # the file may have grown meanwhile
             size = max(size, len(content))
     except OSError as error:
         raise ValueError(f"{path.name}: expected a file, got: {_reason(error)}") from error
@@ -64,7 +64,7 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 
 class _Kept:
-    """The files that were read and have not changed, and how large they are together."""
+    """A cache of file contents, valid while the files do not change."""
 
     def __init__(self):
         self.files: dict[Path, tuple[tuple[int, ...], bytes]] = {}
@@ -83,17 +83,17 @@ _kept = _Kept()
 
 
 def read_once(path: Path, limit: int) -> bytes:
-    """Return the bytes of a file as `read_limited` does; unchanged ones are read once in a process.
+    """Return the contents of a file as `read_limited` does, cached until the file changes.
 
-    What the corpora read goes through here: a piece is hashed, validated and parsed, and each of
-    these asks for its bytes. At most `KEPT_BYTES` are kept.
+    Corpora are read through this function, because each file is hashed, validated and parsed.
+    At most `KEPT_BYTES` are cached.
 
     Args:
-        path: of a regular file.
-        limit: the most bytes that it may have.
+        path: a regular file.
+        limit: maximum size in bytes.
 
     Raises:
-        ValueError: as `read_limited`.
+        ValueError: as for `read_limited`.
     """
     path = Path(path).absolute()
     stamp = _stamp(path)
@@ -102,14 +102,14 @@ def read_once(path: Path, limit: int) -> bytes:
         return content
     _kept.drop(path)
     content = read_limited(path, limit)
-    # A file may change twice within one tick of its file system's clock.
+    # A file may change twice within one tick of the file system's clock.
     if stamp and stamp == _stamp(path) and time_ns() - max(stamp[:2]) > SETTLED_NS:
         _kept.put(path, stamp, content)
     return content
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file does, its times first; `None` where there is no file."""
+    """Return what changes whenever the file does, timestamps first; `None` if it is missing."""
     try:
         about = path.stat()
     except OSError:
@@ -118,19 +118,19 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def list_files(folder: Path, endings: Sequence[str], *, deep: bool = True) -> Listing:
-    """Return the files with some endings in a folder, hidden ones left out.
+    """List the files with certain endings in a folder, without hidden ones.
 
-    What is hidden has a name that begins with a dot, such as the second file that a Mac writes for
-    each, or lies in a folder like that. Endings may be in capitals. Links are followed, each
-    folder once.
+    Hidden files and folders have names that begin with a dot, such as the resource forks that
+    a Mac writes beside each file. Endings match in upper case too. Links are followed, but no
+    folder is visited twice.
 
     Args:
         folder: where to look.
-        endings: in small letters, with their dots.
-        deep: whether to look in its folders too.
+        endings: lower-case file endings with their dots.
+        deep: whether to include subfolders.
 
     Raises:
-        ValueError: a folder that cannot be read; the message names it.
+        ValueError: if a folder cannot be read; the message names it.
 
     Example:
         >>> list_files(Path("sonatas"), [".mid"]).paths  # doctest: +SKIP
@@ -155,39 +155,39 @@ def list_files(folder: Path, endings: Sequence[str], *, deep: bool = True) -> Li
 
 
 def why_hidden(name: str) -> str:
-    """Return why a file or folder of this name is not to be read; "" where it is.
+    """Return why a file or folder of this name is ignored; "" if it is not.
 
     Example:
         >>> why_hidden("._air.csv"), why_hidden(".air.csv"), why_hidden("air.csv")
-        ('a second file that a Mac made', 'hidden', '')
+        ('a resource fork written by macOS', 'hidden', '')
     """
     if name.startswith("._") or name == OF_A_MAC:
-        return "a second file that a Mac made"
+        return "a resource fork written by macOS"
     return "hidden" if name.startswith(".") else ""
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Return whether a path, or a folder on its way, is not to be read; see `why_hidden`."""
+    """Return whether a path, or a folder on the way to it, is ignored; see `why_hidden`."""
     return any(why_hidden(part) for part in path.parts)
 
 
 def _walk(folder: Path, deep: bool) -> Iterator[tuple[Path, bool]]:
-    """Yield what a folder holds, and whether it is a folder; hidden ones are not entered."""
+    """Yield the entries of a folder and whether each is a folder; hidden ones are not entered."""
     entered = set()
     waiting = [folder]
     while waiting:
         here = waiting.pop()
         try:
             place = here.stat()
-            if (place.st_dev, place.st_ino) in entered:  # a link to a folder above, or twice
+            if (place.st_dev, place.st_ino) in entered:  # a link to a parent, or a second one
                 continue
             entered.add((place.st_dev, place.st_ino))
             with os.scandir(here) as entries:
                 inside = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             raise ValueError(
-                f"Expected a folder that can be read, got {shortened(here)}: "
-                f"{_reason(error)}. Give yourself permission, or move it elsewhere."
+                f"Expected a readable folder, got {shortened(here)}: "
+                f"{_reason(error)}. Change its permissions, or move it elsewhere."
             ) from error
         for entry in inside:
             is_folder = _is_folder(entry)
@@ -205,13 +205,13 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def _why_no_file(path: Path) -> str:
-    """Return why there is nothing to read; "" where there is, or where reading it will say why."""
+    """Return why a path cannot be read as a file; "" if it can, or if reading will say why."""
     try:
-        return "" if stat.S_ISREG(path.stat().st_mode) else "no regular file"
+        return "" if stat.S_ISREG(path.stat().st_mode) else "not a regular file"
     except PermissionError:
         return ""
     except OSError:
-        return "a link to nothing"
+        return "a broken link"
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Objects that a registry names, imported only when they are needed."""
+"""Objects named by a registry, imported when first needed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def load(home: str) -> Any:
-    """Return the object that a text such as "module:name" stands for.
+    """Return the object that a string such as "module:name" refers to.
 
     Args:
-        home: full name of the module, a colon, and the name in it.
+        home: full module name, a colon, and the name in that module.
 
     Example:
         >>> load("math:gcd")(12, 18)

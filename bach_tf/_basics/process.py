@@ -1,6 +1,6 @@
-"""What the process of a program needs first: output that never fails, and a quiet Ctrl-C.
+"""What a program sets up first: output that cannot fail, and a quiet Ctrl-C.
 
-Light modules of the standard library alone: it runs before anything that takes a moment to import.
+Uses only light modules of the standard library, because it runs before any slow import.
 """
 
 import codecs
@@ -12,19 +12,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-INTERRUPTED = 130  # what a shell calls a program that Ctrl-C stopped
-READABLE = "bach_tf.readable"  # the name of what writes characters that an encoding lacks
-PLAIN = {"━": "=", "…": "..."}  # what Keras' bar and rich's tables are drawn with
+INTERRUPTED = 130  # a shell's exit status after Ctrl-C
+READABLE = "bach_tf.readable"  # the error handler for characters an encoding lacks
+PLAIN = {"━": "=", "…": "..."}  # drawn by Keras' progress bar and rich's tables
 STANDARD = (0, 1, 2)  # input, output, errors
-_errors = 2  # where our own words about errors go
+_errors = 2  # the descriptor for our own error messages
 
 
 def begin() -> None:
-    """Make the standard streams and Ctrl-C those of a program of ours; once is enough.
+    """Set up the standard streams and Ctrl-C for a command-line program; idempotent.
 
-    What is printed never ends the program: where nobody reads any more, it goes nowhere, and
-    characters that a terminal cannot show are written in others. Ctrl-C ends the program at once,
-    without a traceback, but in `stopping_by_exception`.
+    Printing never ends the program: output that nobody reads any more is dropped, and
+    characters that a terminal cannot show are escaped. Ctrl-C exits at once without a
+    traceback, except within `stopping_by_exception`.
     """
     _open_closed_streams()
     sys.stdout, sys.stderr = _steady(sys.stdout, 1), _steady(sys.stderr, 2)
@@ -33,44 +33,44 @@ def begin() -> None:
 
 
 def stop_at_once(*_) -> None:
-    """End the process with the status of Ctrl-C and a short line."""
+    """Exit with the status of Ctrl-C after printing one short line."""
     try:
         sys.stdout.flush()
         os.write(_errors, b"\nStopped.\n")
-    except Exception:  # a stream that is writing now, or is closed: we end in any case
+    except Exception:  # a stream that is closed or being written to: exit anyway
         pass
     finally:
         os._exit(INTERRUPTED)
 
 
 def stopping_by_exception() -> AbstractContextManager:
-    """Let Ctrl-C raise KeyboardInterrupt in the block, where a program of ours has begun."""
+    """Make Ctrl-C raise KeyboardInterrupt within the block, if `begin` was called."""
     return _swapped(stop_at_once, signal.default_int_handler)
 
 
 def stopping_at_once() -> AbstractContextManager:
-    """Let Ctrl-C end a program of ours at once in the block.
+    """Make Ctrl-C exit at once within the block, if `begin` was called.
 
-    For imports: some libraries swallow an exception while they are imported.
+    For imports: some libraries swallow exceptions while being imported.
     """
     return _swapped(signal.default_int_handler, stop_at_once)
 
 
 def lost_output() -> OSError | None:
-    """Return why standard output could not be written; `None` where it was, or nobody reads it."""
+    """Return why standard output failed; `None` if it did not, or if its reader went away."""
     return getattr(_raw(sys.stdout), "failure", None)
 
 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
-    """Let what libraries write to standard error by themselves go nowhere in the block.
+    """Discard what libraries write directly to standard error within the block.
 
-    What a program of ours writes through `sys.stderr` appears as before.
+    Text written through `sys.stderr` still appears.
     """
     global _errors
     stream = sys.stderr
-    stream = getattr(stream, "rich_proxied_file", stream)  # below a line that moves
-    kept = os.dup(2)  # left open: another thread may still write there after the block
+    stream = getattr(stream, "rich_proxied_file", stream)  # beneath rich's progress display
+    kept = os.dup(2)  # left open: another thread may still write to it after the block
     if isinstance(_raw(stream), Steady):
         stream.flush()
         sys.stderr, replaced = _like(stream, kept), sys.stderr
@@ -86,25 +86,25 @@ def libraries_silenced() -> Iterator[None]:
 
 
 class Steady(io.FileIO):
-    """A standard stream that cannot fail: what cannot be written there goes nowhere."""
+    """A standard stream whose writes never fail: what cannot be written is dropped."""
 
     failure: OSError | None = None
 
     def write(self, data) -> int:
-        """Write bytes; return how many."""
+        """Write bytes and return their number."""
         try:
-            while (written := super().write(data)) is None:  # a full pipe that does not wait
+            while (written := super().write(data)) is None:  # a full, non-blocking pipe
                 select.select((), (self,), ())
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 self.failure = error
-            _point_nowhere(self.fileno())  # for the libraries that write there by themselves
+            _point_nowhere(self.fileno())  # libraries write to the descriptor directly
             return len(data)
         return written
 
 
 def _steady(stream, number: int):
-    """Return a standard stream, as it is but steady; one that nobody reads where there is none."""
+    """Wrap a standard stream in `Steady`; a closed one is replaced by a sink."""
     if isinstance(_raw(stream), Steady) or not isinstance(stream, io.TextIOWrapper | None):
         return stream
     codecs.register_error(READABLE, _readable)
@@ -115,7 +115,7 @@ def _steady(stream, number: int):
 
 
 def _like(stream: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
-    """Return a steady stream that writes as another does, to a descriptor."""
+    """Return a steady stream to a descriptor with the settings of another stream."""
     raw = Steady(number, "w", closefd=False)
     unbuffered = isinstance(stream.buffer, io.RawIOBase)  # python -u
     return io.TextIOWrapper(
@@ -129,7 +129,7 @@ def _like(stream: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
 
 @contextmanager
 def _swapped(handler: Callable, by: Callable) -> Iterator[None]:
-    """Answer Ctrl-C otherwise in the block; in a program of ours, and where it can be set."""
+    """Swap the handler of Ctrl-C within the block, if `begin` was called and it can be set."""
     begun = any(isinstance(_raw(stream), Steady) for stream in (sys.stdout, sys.stderr))
     if not begun or signal.getsignal(signal.SIGINT) is not handler:
         yield
@@ -147,7 +147,7 @@ def _raw(stream):
 
 
 def _open_closed_streams() -> None:
-    """Open what was closed: the next file would be opened there, and what is printed land in it."""
+    """Reopen closed streams, or the next file opened would receive what is printed."""
     for number in STANDARD:
         try:
             os.fstat(number)
@@ -165,7 +165,7 @@ def _point_nowhere(number: int) -> None:
 
 
 def _readable(error: UnicodeError) -> tuple[bytes, int]:
-    """Write what an encoding lacks: a byte of a file's name as it is, others by their numbers."""
+    """Encode what an encoding lacks: raw bytes of file names unchanged, the rest escaped."""
     written = b""
     for character in error.object[error.start : error.end]:
         if 0xDC80 <= ord(character) <= 0xDCFF:

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: a full disk or a power cut leaves the former one."""
+"""Atomic file replacement: a full disk or a power cut leaves the previous file intact."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Replace a file by the one that the block writes, atomically.
+    """Replace a file atomically by the one that the block writes.
 
-    What the block wrote is on the disk before it takes the former file's place. When the block
-    raises, the former file stays as it was and what was written is deleted.
+    The new file is flushed to disk before it replaces the previous one. If the block raises,
+    the previous file is left unchanged and the new one is deleted.
 
     Args:
-        path: of the file, which need not exist. One writer at a time.
+        path: the file, which need not exist. Only one writer at a time.
 
     Yields:
-        a path in the same folder, with the same ending, for the block to write to.
+        a path in the same folder, with the same ending, for the block to write.
 
     Raises:
-        OSError: the file cannot be written; whatever the block raises.
+        OSError: if the file cannot be written; anything the block raises is passed on.
 
     Example:
         >>> with replaced(Path("a.txt")) as scratch:  # doctest: +SKIP
@@ -40,7 +40,7 @@ def replaced(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             scratch.unlink()
         if isinstance(error, OSError) and error.errno and not error.filename:
-            error.filename = str(path)  # a write that fails does not say where
+            error.filename = str(path)  # a failed write does not name its file
         raise
     _flush_folder(path.parent)
 
@@ -57,20 +57,20 @@ def replace_json(path: Path, value) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, a piece of it at a time."""
+    """Return a file's SHA-256 in hexadecimal, reading it in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
+    """Wait until a file is on disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can say so."""
-    with contextlib.suppress(OSError):  # Windows opens no folders, some network disks flush none
+    """Wait until a folder's entries are on disk, where the system supports it."""
+    with contextlib.suppress(OSError):  # not on Windows and some network file systems
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

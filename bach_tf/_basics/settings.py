@@ -1,7 +1,7 @@
-"""Kinds of settings: a type and bounds, and the message for what does not fit.
+"""Kinds of settings: a type, bounds, and the message for values that do not fit.
 
-A table of settings maps names to kinds. Presets, codecs and the command line read such tables, so
-that each setting is described once.
+Presets, codecs and the command line read tables that map names to kinds, so that each setting
+is described once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from bach_tf._basics.choices import choose, nearest
 from bach_tf._basics.messages import shortened
 
-LONGEST_TEXT = 10_000  # characters of a value on the command line that are read as Python
+LONGEST_TEXT = 10_000  # characters; longer values are not parsed as Python literals
 
 
 def is_whole(value: Any) -> bool:
-    """Return whether a value is a whole number; `True` is none.
+    """Return whether a value is an integer; `True` is not.
 
     Example:
         >>> is_whole(3), is_whole(3.0), is_whole(True)
@@ -30,7 +30,7 @@ def is_whole(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number, be it NaN; `True` is none.
+    """Return whether a value is a number, NaN included; `True` is not.
 
     Example:
         >>> is_number(0.5), is_number("0.5"), is_number(True)
@@ -40,7 +40,7 @@ def is_number(value: Any) -> bool:
 
 
 class DoesNotFitError(Exception):
-    """Raised by a kind for a value that is not one of its own."""
+    """Raised by a `Kind` for a value outside its type or bounds."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Kind(ABC):
     """A type with bounds.
 
     Args:
-        optional: whether the value may also be `None`.
+        optional: whether `None` is allowed too.
     """
 
     optional: bool = field(default=False, kw_only=True)
@@ -56,25 +56,25 @@ class Kind(ABC):
     @property
     @abstractmethod
     def words(self) -> str:
-        """What a value must be, in words that follow "must be"."""
+        """What a value must be, phrased to follow "must be"."""
 
     @abstractmethod
     def accept(self, value: Any) -> Any:
-        """Return the value in its usual form.
+        """Return the value in canonical form.
 
         Raises:
-            DoesNotFitError: another type, or out of bounds.
+            DoesNotFitError: if the type is wrong or the value is out of bounds.
         """
 
     def check(self, name: str, value: Any) -> Any:
-        """Return the value of a setting in its usual form.
+        """Return a setting's value in canonical form.
 
         Args:
-            name: of the setting, for the message.
-            value: to check, of any type and size.
+            name: the setting's name, for the error message.
+            value: any object.
 
         Raises:
-            ValueError: another type, or out of bounds.
+            ValueError: if the type is wrong or the value is out of bounds.
 
         Example:
             >>> Real(0, 1).check("dropout", 1)
@@ -91,7 +91,7 @@ class Kind(ABC):
             ) from None
 
     def read(self, text: str) -> Any:
-        """Return what a user has typed as a value, which may be one that does not fit.
+        """Parse the text of a value; the result may still be out of bounds.
 
         Example:
             >>> Whole(0, 9).read("7"), Flag().read("true"), Whole(0, 9).read("seven")
@@ -107,12 +107,12 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """Whole numbers from `low` to `high`, both included; `True` is none.
+    """Integers in `low..high`, both included; `True` is rejected.
 
     Args:
-        low: the least.
-        high: the greatest.
-        multiple_of: what they must be multiples of.
+        low: minimum.
+        high: maximum.
+        multiple_of: a divisor that all values must have.
 
     Example:
         >>> Whole(0, 127).check("program", 19)
@@ -138,13 +138,13 @@ class Whole(Kind):
 
 @dataclass(frozen=True)
 class Real(Kind):
-    """Numbers from `low` to `high`, both included; never NaN, nor `True`.
+    """Numbers in `low..high`, both included by default; NaN and `True` are rejected.
 
     Args:
-        low: the least.
-        high: the greatest.
-        above: leaves out `low`.
-        below: leaves out `high`.
+        low: minimum.
+        high: maximum.
+        above: whether to exclude `low`.
+        below: whether to exclude `high`.
 
     Example:
         >>> Real(0, 1, below=True).check("dropout", 0)
@@ -165,7 +165,7 @@ class Real(Kind):
     def accept(self, value: Any) -> float:
         if not is_number(value):
             raise DoesNotFitError
-        # Compared as it came: an integer may be too large for a float. NaN is never between.
+        # Compared before conversion: an integer may overflow a float. NaN fails this test.
         if not self.low <= value <= self.high:
             raise DoesNotFitError
         if (self.above and value == self.low) or (self.below and value == self.high):
@@ -175,7 +175,7 @@ class Real(Kind):
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """`True` or `False`; 1 and 0 are neither.
+    """`True` or `False`; 1 and 0 are rejected.
 
     Example:
         >>> Flag().check("rhythm", False)
@@ -198,8 +198,8 @@ class Text(Kind):
     """Text without control characters, such as a path.
 
     Args:
-        longest: in characters.
-        empty: whether it may be empty.
+        longest: maximum number of characters.
+        empty: whether empty text is allowed.
 
     Example:
         >>> Text(255).check("data_dir", "my_midi_files")
@@ -229,7 +229,7 @@ class Choice(Kind):
     """A name in a table.
 
     Args:
-        table: is looked into when a value is checked, so that entries may be added later.
+        table: the registry; it is read at each check, so that entries may be added later.
 
     Example:
         >>> Choice({"satb": 4}).check("codec", "satb")
@@ -248,7 +248,7 @@ class Choice(Kind):
         return value
 
     def check(self, name: str, value: Any) -> str:
-        """Return the name; an unknown one is answered with the nearest."""
+        """Return the name; the error for an unknown one hints at the closest match."""
         choose(self.table, value, name)
         return value
 
@@ -261,8 +261,8 @@ class Pair(Kind):
     """Two values.
 
     Args:
-        first: its kind.
-        second: its kind.
+        first: kind of the first value.
+        second: kind of the second value.
 
     Example:
         >>> Pair(Whole(-24, 0), Whole(0, 24)).check("transpose", [-5, 6])
@@ -287,9 +287,9 @@ class Several(Kind):
     """A list of values of one kind.
 
     Args:
-        each: their kind.
-        fewest: how many there must be.
-        most: how many there may be.
+        each: kind of every value.
+        fewest: minimum number of values.
+        most: maximum number of values.
 
     Example:
         >>> Several(Whole(1, 512), 1, 8).check("filters", (32, 48))
@@ -315,15 +315,15 @@ Settings = Mapping[str, Kind]
 
 
 def check_settings(kinds: Settings, values: Any, *, prefix: str = "") -> dict[str, Any]:
-    """Return settings in their usual form.
+    """Return settings in canonical form.
 
     Args:
-        kinds: what there may be. What is missing stays missing.
-        values: names and values: of any type.
-        prefix: of the names, for the message, as `model.`.
+        kinds: the known settings. None of them is required.
+        values: a dict of names and values; any object is accepted and checked.
+        prefix: prepended to the names in messages, such as `model.`.
 
     Raises:
-        ValueError: not a dict, an unknown name, or a value that does not fit.
+        ValueError: if `values` is not a dict, a name is unknown, or a value does not fit.
 
     Example:
         >>> check_settings({"units": Whole(1, 512)}, {"units": 64})
@@ -344,7 +344,7 @@ def kind_of(kinds: Settings, name: Any, *, prefix: str = "") -> Kind:
     """Return the kind of a setting.
 
     Raises:
-        ValueError: an unknown name; the message lists those there are.
+        ValueError: if the name is unknown; the message lists the known ones.
     """
     if isinstance(name, str) and name in kinds:
         return kinds[name]

@@ -56,9 +56,9 @@ def test_capitals_do_not_hide_a_file_and_a_macs_second_files_are_skipped(tmp_pat
     paths, skipped = names_of(tmp_path)
     assert paths == ["X.CSV", "b.csv", "sub/d.csv"]
     assert skipped == {
-        "._b.csv": "a second file that a Mac made",
+        "._b.csv": "a resource fork written by macOS",
         ".c.Csv": "hidden",
-        "__MACOSX/": "a second file that a Mac made",
+        "__MACOSX/": "a resource fork written by macOS",
         ".git/": "hidden",
     }
     assert names_of(tmp_path, deep=False)[0] == ["X.CSV", "b.csv"]
@@ -77,9 +77,9 @@ def test_links_are_followed_once_and_those_to_nothing_are_said(tmp_path):
     paths, skipped = names_of(tmp_path / "one")
     assert paths == ["a.csv", "linked.csv", "up/elsewhere/b.csv"]
     assert skipped == {
-        "gone.csv": "a link to nothing",
-        "round.csv": "a link to nothing",
-        "pipe.csv": "no regular file",
+        "gone.csv": "a broken link",
+        "round.csv": "a broken link",
+        "pipe.csv": "not a regular file",
     }
 
 
@@ -93,7 +93,9 @@ def test_a_folder_without_permission_is_an_error(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    with pytest.raises(ValueError, match=r"can be read, got .*locked: Permission denied\. Give"):
+    with pytest.raises(
+        ValueError, match=r"readable folder, got .*locked: Permission denied\. Change"
+    ):
         names_of(tmp_path)
     assert names_of(tmp_path, deep=False) == (["a.csv"], {})
 

@@ -449,7 +449,7 @@ def test_what_is_hidden_is_not_read_and_said(corpus, capsys):
     write_grid_csv(corpus / "test" / "X.CSV", [[72, 67, 60, 48]])
     assert main([str(corpus)]) == 0
     output = capsys.readouterr().out
-    assert "  train/._chorale_000.csv: a second file that a Mac made\n" in output
+    assert "  train/._chorale_000.csv: a resource fork written by macOS\n" in output
     assert "test 3" in output
 
 

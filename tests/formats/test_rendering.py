@@ -342,7 +342,7 @@ def chord(**about):
             Score.from_grid([[60] * 5]),
             r"No CSV grid can hold this score: Expected at most 4 voices",
         ),
-        (chord(), r"No CSV grid can hold this score: A voice of a grid sounds one note at a time"),
+        (chord(), r"No CSV grid can hold this score: A voice of a grid has one note at a time"),
         (Score.from_grid([[20]]), r"pitches of a CSV grid are in 21..108. Received: 20"),
         (Score.from_grid([[109]]), r"pitches of a CSV grid are in 21..108. Received: 109"),
         (Score.from_grid(np.zeros((0, 4), int)), r"at least one row. Received: a score of 0 steps"),
