@@ -14,6 +14,7 @@ import tensorflow as tf
 from bach_tf.codecs import SatbCodec
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.theory.intervals import DISSONANT
+from bach_tf.theory.ranges import RANGES
 from bach_tf.theory.tonics import key_profiles
 
 ENOUGH = 0.05  # probability that the notes left by a rule must have together
@@ -58,6 +59,9 @@ class Rules:
         self.pairs = list(zip(self.early, self.late))
         self.bass = int(np.argmax(ranks))  # its number in the order of writing
         self.dissonant = tf.constant(np.isin(np.arange(OCTAVE), DISSONANT))
+        low, high = np.array(RANGES)[ranks].T[:, :, None] - self.shift
+        ids = np.arange(codec.vocab_size)
+        self.outside = tf.constant(((ids < low) | (ids > high)) & (ids >= self.first))  # (4, V)
         apart = np.abs(ranks[self.early] - ranks[self.late]) == 1
         tenor_bass = np.maximum(ranks[self.early], ranks[self.late]) == len(VOICES) - 1
         self.neighbours = tf.constant(apart & ~tenor_bass)[:, None]
@@ -86,7 +90,7 @@ class Rules:
         """
         logits = tf.where(allowed, logits, -np.inf)
         voice = position % len(VOICES)
-        last, chord = self._steps(voice, state[0])
+        last, chord = self.steps(voice, state[0])
         if "motion" in self.names:
             logits = self._restless(logits, voice, last, chord, state[1])
         if "cadence" in self.names:
@@ -96,6 +100,8 @@ class Rules:
             logits = tf.where(self.pitches == self.end, logits + bonus, logits)
         if "focus" in self.names:
             logits = self._focused(logits, tf.gather(last, voice, axis=1)[:, None])
+        if "range" in self.names:
+            logits = masked(logits, tf.gather(self.outside, voice), ENOUGH)
         broken = self._broken(voice, last, chord)
         if broken is not None:
             logits = masked(logits, broken, ENOUGH)
@@ -129,7 +135,7 @@ class Rules:
         best = tf.reduce_max(strengths, axis=[1, 2])
         return third & ~other & (here >= best - 1e-3 * tf.abs(best))
 
-    def _steps(self, voice, recent):
+    def steps(self, voice: tf.Tensor, recent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the step before and what is written of this one: int32 `(N, 4)` both."""
         begin = len(VOICES) - voice
         last = recent[:, begin : begin + len(VOICES)]
@@ -205,7 +211,7 @@ def masked(logits: tf.Tensor, broken: tf.Tensor, enough: float) -> tf.Tensor:
 
     Args:
         logits: float32 `(N, V)`.
-        broken: bool `(N, V)`.
+        broken: bool `(N, V)`, or `(V,)` for all rows.
         enough: probability that the others must have together.
 
     Example:

@@ -120,7 +120,7 @@ class Sampler:
             tf.constant(length),
             tf.constant(max(min(min_length, length), prompt.size)),
             tf.constant(temperature, tf.float32),
-            tf.constant(_to_int32(seed)),
+            tf.constant(to_int32(seed)),
             tf.range(first, first + num_outputs),
             tf.constant(self._may_draw(allowed)),
             tf.constant(top_k),
@@ -348,6 +348,6 @@ def check_top(top_k: int, top_p: float) -> None:
         raise ValueError(f"`top_p` must be above 0 and at most 1. Received: {shortened(top_p)}")
 
 
-def _to_int32(seed: int) -> int:
+def to_int32(seed: int) -> int:
     """Return the seed folded into 32 bits, the sign included."""
     return (int(seed) + 2**31) % 2**32 - 2**31

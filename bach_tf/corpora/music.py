@@ -27,6 +27,7 @@ RULES = {
     "parallels": "two voices in parallel fifths, octaves or unisons",
     "crossing": "a voice below the next lower one",
     "spacing": "more than an octave between soprano and alto, or alto and tenor",
+    "range": "a voice outside the range that its singers have",
     "dissonance": "a dissonance with the bass on the beat that is less likely than a consonance",
     "motion": "a chord held for over two bars",
     "focus": "pitches that are as daring as the rhythm: they are drawn at a lower temperature",

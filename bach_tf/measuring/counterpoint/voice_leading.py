@@ -11,15 +11,10 @@ from itertools import combinations
 import numpy as np
 
 from bach_tf.score import SILENCE
+from bach_tf.theory.ranges import RANGES
 
 FIFTH, OCTAVE = 7, 12
 VOICES = ("soprano", "alto", "tenor", "bass")
-
-# Lowest and highest pitch of each voice of a choir: C4 to A5, F3 to E5, C3 to A4, C2 to E4. Those
-# are the bounds of Grove Music Online, as the music cataloguers of Yale University Library quote
-# them ("Vocal Ranges"), the alto's widened by the contralto's. The bass goes down to C2 instead of
-# F2, as Bach's does.
-RANGES = ((60, 81), (53, 76), (48, 69), (36, 64))
 
 
 def parallels(grid: np.ndarray, interval: int) -> np.ndarray:

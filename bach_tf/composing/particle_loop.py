@@ -1,0 +1,328 @@
+"""The compiled loop of a particle filter: one token of all particles after the other."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf.codecs import Codec
+from bach_tf.composing.endings import Ending
+from bach_tf.composing.given_tokens import BEGINS, HOLDS
+from bach_tf.composing.rules import Rules
+from bach_tf.composing.sampling import draw
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.models import NextTokenModel
+
+FEWEST = 0.5  # share of the particles below which the effective sample size makes them drawn anew
+BREACH = 0.01  # how likely a given note is taken to be one that breaks a rule
+LOWEST = -1e9  # logarithm of a probability: no sum of them is infinite
+OPEN, ENDLESS, GIVEN = range(3)  # of a token: nothing is given; that it is not the end; more
+
+
+class Plan(NamedTuple):
+    """What the loop is told of each token, the end included: `(L, ...)` each.
+
+    Args:
+        base: bool `(L, V)`, the ids among which the model chooses.
+        allowed: bool `(L, V)`, those of them that may be drawn.
+        kinds: int32 `(L,)`, `OPEN`, `ENDLESS` or `GIVEN`.
+        links: int32 `(L,)`, as in `given.Constraints`.
+        checks: bool `(L,)`, whether particles may be drawn anew behind it.
+        home: as in `endings.Schedule`; so are
+        dominant: and
+        fresh: and
+        tonics: bool `(12,)`.
+    """
+
+    base: tf.Tensor
+    allowed: tf.Tensor
+    kinds: tf.Tensor
+    links: tf.Tensor
+    checks: tf.Tensor
+    home: tf.Tensor
+    dominant: tf.Tensor
+    fresh: tf.Tensor
+    tonics: tf.Tensor
+
+
+PLAN = Plan(
+    base=tf.TensorSpec([None, None], tf.bool),
+    allowed=tf.TensorSpec([None, None], tf.bool),
+    kinds=tf.TensorSpec([None], tf.int32),
+    links=tf.TensorSpec([None], tf.int32),
+    checks=tf.TensorSpec([None], tf.bool),
+    home=tf.TensorSpec([None], tf.float32),
+    dominant=tf.TensorSpec([None], tf.float32),
+    fresh=tf.TensorSpec([None], tf.bool),
+    tonics=tf.TensorSpec([12], tf.bool),
+)
+
+
+class Rows(NamedTuple):
+    """What each particle carries along: `(N P, ...)` each."""
+
+    ids: tf.Tensor
+    state: Any  # of the model
+    kept: Any  # of the rules
+    paid: tf.Tensor  # by voice, the bonus that the next one takes the place of
+    bonus: tf.Tensor  # all that is in the weights
+    log_likelihood: tf.Tensor
+    interventions: tf.Tensor
+
+
+class Loop:
+    """Writes some versions of a piece with many particles each.
+
+    Args:
+        model: gives the logits.
+        codec: gives start, end, and which tokens are counted.
+        keeps: the rules and the ending of four voices; `None` with other codecs.
+        plan: what is told of each token.
+        temperature: float32 scalar.
+        particles: int32 scalar.
+    """
+
+    def __init__(
+        self,
+        model: NextTokenModel,
+        codec: Codec,
+        keeps: tuple[Rules, Ending] | None,
+        plan: Plan,
+        temperature: tf.Tensor,
+        particles: tf.Tensor,
+    ):
+        self.model, self.codec, self.plan, self.particles = model, codec, plan, particles
+        self.rules, self.ending = keeps or (None, None)
+        self.counted = tf.constant(codec.counted)
+        self.heat = tf.where(temperature > 0, temperature, 1.0)
+        self.drawing = tf.where(temperature > 0, 1.0, 0.0)  # 0 takes the most probable id
+        self.length = tf.size(plan.kinds)
+
+    def run(self, seed: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Write the pieces.
+
+        Args:
+            seed: int32 scalar.
+            numbers: int32 `(N,)`, of the versions.
+
+        Returns:
+            int32 `(L, N P)`, the tokens; int32 `(L, N P)`, which particle of a token each one of
+            the next token goes on from; and of what `Particles` has all but the ids.
+        """
+        versions, particles, length = tf.size(numbers), self.particles, self.length
+        chances = tf.map_fn(  # (N, L + 1, P + 1)
+            lambda n: tf.random.stateless_uniform([length + 1, particles + 1], tf.stack([seed, n])),
+            numbers,
+            fn_output_signature=tf.float32,
+        )
+        self.chances = tf.transpose(tf.ensure_shape(chances, [None, None, None]), (1, 0, 2))
+        two, three = (self.model.initial_state(rows) for rows in (2, 3))
+        # A state may hold more than rows of particles: what differs with their number is one.
+        self.of_rows = tf.nest.map_structure(lambda a, b: a.shape != b.shape, two, three)
+        begin = (
+            tf.constant(0),
+            self._first_rows(versions * particles),
+            tf.zeros([versions, particles]),
+            tf.zeros([versions]),
+            *(tf.TensorArray(tf.int32, length, element_shape=[None]) for _ in range(2)),
+        )
+        _, rows, log_weights, evidence, tokens, ancestors = tf.while_loop(
+            lambda t, *_: t < length, self._step, begin
+        )
+        total = tf.reduce_logsumexp(log_weights, axis=1)
+        log_weights -= total[:, None]
+        shape = tf.shape(log_weights)
+        # The bonus for the ending is in the weights, and is nothing that was given.
+        without = tf.reduce_logsumexp(log_weights - tf.reshape(rows.bonus, shape), axis=1)
+        return (
+            tokens.stack(),
+            ancestors.stack(),
+            log_weights,
+            evidence + total - tf.math.log(tf.cast(particles, tf.float32)) + without,
+            tf.reshape(rows.log_likelihood, shape),
+            tf.reshape(rows.interventions, shape),
+            self.chances[length, :, particles],
+        )
+
+    def _first_rows(self, rows) -> Rows:
+        """Return what particles carry along before the first token."""
+        return Rows(
+            ids=tf.fill([rows], self.codec.START),
+            state=self.model.initial_state(rows),
+            kept=() if self.rules is None else self.rules.first_state(rows),
+            paid=tf.zeros([rows, len(VOICES)]),
+            bonus=tf.zeros([rows]),
+            log_likelihood=tf.zeros([rows]),
+            interventions=tf.zeros([rows], tf.int32),
+        )
+
+    def _step(self, t, rows: Rows, log_weights, evidence, tokens, ancestors):
+        """Write a token, weigh the particles, and draw them anew where that is due."""
+        gain, rows = self._written(t, rows)
+        log_weights += tf.reshape(gain, tf.shape(log_weights))
+        due = self.plan.checks[t] & (effective_share(log_weights) < FEWEST)  # (N,)
+        tokens = tokens.write(t, rows.ids)
+        own = tf.range(tf.size(rows.ids))
+        chosen, rows, log_weights, evidence = tf.cond(
+            tf.reduce_any(due),
+            lambda: self._drawn_anew(t, due, rows, log_weights, evidence),
+            lambda: (own, rows, log_weights, evidence),
+        )
+        return t + 1, rows, log_weights, evidence, tokens, ancestors.write(t, chosen)
+
+    def _drawn_anew(self, t, due, rows: Rows, log_weights, evidence):
+        """Return the particles drawn in proportion to their weights, in the versions due."""
+        total = tf.reduce_logsumexp(log_weights, axis=1)
+        mean = total - tf.math.log(tf.cast(self.particles, tf.float32))
+        drawn = systematic(tf.exp(log_weights - total[:, None]), self.chances[t, :, -1])
+        chosen = tf.where(due[:, None], drawn, tf.range(self.particles))
+        begins = tf.range(tf.size(total)) * self.particles
+        chosen = tf.reshape(chosen + begins[:, None], [-1])
+
+        def gathered(x, of_rows=True):
+            return tf.gather(x, chosen) if of_rows else x
+
+        state = tf.nest.map_structure(gathered, rows.state, self.of_rows)
+        rows = tf.nest.map_structure(gathered, rows._replace(state=()))._replace(state=state)
+        log_weights = tf.where(due[:, None], 0.0, log_weights)
+        return chosen, rows, log_weights, evidence + tf.where(due, mean, 0.0)
+
+    def _written(self, t, rows: Rows):
+        """Return by what a token multiplies the weights, as logarithms, and the rows with it."""
+        logits, state = self.model.step(rows.ids, rows.state)  # (N P, V)
+        plain, ruled = self._compared(t, logits, rows)
+        given = self.plan.kinds[t] == GIVEN
+        # A given note that breaks a rule keeps a chance: its particle weighs less, and is not lost.
+        both = tf.stack([ruled + math.log1p(-BREACH), plain + math.log(BREACH)])
+        compared = tf.where(given, tf.reduce_logsumexp(both, axis=0), ruled)
+        allowed = self._allowed(t, rows)
+        bonus, before = self._bonus(t, rows)
+        inside = tf.where(allowed, compared + bonus, -math.inf)
+        leads = (self.plan.home[t] > 0) | (self.plan.dominant[t] > 0)
+        weighs = leads | (self.plan.kinds[t] != OPEN)
+        gain = tf.where(weighs, tf.reduce_logsumexp(inside, axis=1) - before, 0.0)
+        chance = tf.reshape(self.chances[t, :, :-1], [-1])
+        ids = draw(inside, allowed, chance, self.drawing)
+        bonus = tf.gather(bonus, ids, batch_dims=1)
+        here = (tf.range(len(VOICES)) == t % len(VOICES)) & leads
+        nats = tf.gather(tf.nn.log_softmax(logits), ids, batch_dims=1)
+        rows = rows._replace(
+            ids=ids,
+            state=state,
+            kept=() if self.rules is None else self.rules.advance(ids, t, rows.kept),
+            paid=tf.where(here, bonus[:, None], rows.paid),
+            bonus=rows.bonus + bonus - before,
+            log_likelihood=rows.log_likelihood + tf.where(tf.gather(self.counted, ids), nats, 0.0),
+            interventions=rows.interventions
+            + self._intervened(given, plain, ruled, allowed, chance),
+        )
+        return gain, rows
+
+    def _compared(self, t, logits, rows: Rows):
+        """Return the log-probabilities of a token, and those with the rules: `(N P, V)` both."""
+        base = self.plan.base[t]
+        logits = tf.where(base, logits, -math.inf)
+        # Subtracting the highest first keeps the smallest temperatures finite.
+        distances = (logits - tf.reduce_max(logits, axis=1, keepdims=True)) / self.heat
+        heated = tf.where(base, tf.maximum(distances, LOWEST), -math.inf)
+        plain = tf.nn.log_softmax(heated)
+        if self.rules is None or not self.rules.names:
+            return plain, plain
+        weighed = self.rules.weigh(heated, base, t, self.length, rows.kept)
+        return plain, tf.nn.log_softmax(weighed)
+
+    def _allowed(self, t, rows: Rows):
+        """Return which ids may be drawn: bool `(N P, V)`."""
+        allowed = self.plan.allowed[t]
+        if self.rules is None:
+            return tf.repeat(allowed[None], tf.size(rows.ids), axis=0)
+        last = rows.kept[0][:, -len(VOICES)]  # what the voice did in the step before
+        same = tf.range(tf.size(allowed)) == last[:, None]
+        link = self.plan.links[t]
+        return allowed & tf.where(link == HOLDS, same, ~same | (link != BEGINS))
+
+    def _bonus(self, t, rows: Rows):
+        """Return the bonus of each id `(N P, V)`, and the one it takes the place of: `(N P,)`."""
+        shape = tf.size(rows.ids), tf.shape(self.plan.base)[1]
+        nothing = tf.zeros(shape), tf.zeros(shape[:1])
+        if self.rules is None or self.ending is None:
+            return nothing
+        home, dominant, voice = self.plan.home[t], self.plan.dominant[t], t % len(VOICES)
+
+        def bonus():
+            _, chord = self.rules.steps(voice, rows.kept[0])
+            paid = tf.gather(rows.paid, voice, axis=1)
+            return (
+                self.ending.bonus(home, dominant, self.plan.tonics, voice, chord, rows.kept[2]),
+                tf.where(self.plan.fresh[t], 0.0, paid),
+            )
+
+        return tf.cond((home > 0) | (dominant > 0), bonus, lambda: nothing)
+
+    def _intervened(self, given, plain, ruled, allowed, chance):
+        """Return where a rule forbids what would have been drawn without it: int32 `(N P,)`."""
+        if plain is ruled:
+            return 0
+        ids = draw(tf.where(allowed, plain, -math.inf), allowed, chance, self.drawing)
+        forbidden = tf.gather(ruled, ids, batch_dims=1) == -math.inf
+        return tf.cast(forbidden & ~given, tf.int32)
+
+
+def effective_share(log_weights: tf.Tensor) -> tf.Tensor:
+    """Return the effective sample size as a share of the particles: `(N,)` of `(N, P)`.
+
+    Example:
+        >>> effective_share(tf.constant([[0.0, 0.0], [0.0, -99.0]])).numpy().tolist()
+        [1.0, 0.5]
+    """
+    sums = tf.reduce_logsumexp(tf.stack([log_weights, 2 * log_weights]), axis=2)  # (2, N)
+    particles = tf.cast(tf.shape(log_weights)[1], tf.float32)
+    return tf.exp(2 * sums[0] - sums[1]) / particles
+
+
+def systematic(weights: tf.Tensor, chance: tf.Tensor) -> tf.Tensor:
+    """Return the numbers of particles drawn in proportion to weights: int32 `(N, P)`, in order.
+
+    One random number places as many even steps over the weights as there are particles: a particle
+    is drawn as often as it weighs, rounded up or down. Source: G. Kitagawa, "Monte Carlo filter
+    and smoother for non-Gaussian nonlinear state space models", Journal of Computational and
+    Graphical Statistics 5 (1996).
+
+    Args:
+        weights: float32 `(N, P)`, of any sum.
+        chance: float32 `(N,)`, uniform in 0..1.
+
+    Example:
+        >>> systematic(tf.constant([[1.0, 5.0, 2.0]]), tf.constant([0.5])).numpy().tolist()
+        [[1, 1, 2]]
+    """
+    particles = tf.shape(weights)[1]
+    cumulative = tf.cumsum(weights, axis=1)
+    steps = tf.cast(tf.range(particles), tf.float32) + chance[:, None]
+    places = steps * cumulative[:, -1:] / tf.cast(particles, tf.float32)
+    # What weighs nothing is not drawn, not even the last one by rounding.
+    last = tf.reduce_sum(tf.cast(cumulative < cumulative[:, -1:], tf.int32), axis=1)
+    drawn = tf.searchsorted(cumulative, places, side="right")
+    return tf.minimum(drawn, last[:, None])
+
+
+def traced_back(ids: np.ndarray, ancestors: np.ndarray) -> np.ndarray:
+    """Return the tokens of each particle that is there in the end: int32 `(R, L)`.
+
+    Args:
+        ids: int32 `(L, R)`, the tokens of those that were there.
+        ancestors: int32 `(L, R)`: from which of them each one of the next token goes on.
+
+    Example:
+        >>> traced_back(np.array([[5, 6], [7, 8]]), np.array([[1, 1], [0, 1]])).tolist()
+        [[6, 7], [6, 8]]
+    """
+    rows = np.arange(ids.shape[1])
+    whole = np.empty_like(ids)
+    for t in reversed(range(len(ids))):
+        rows = ancestors[t, rows]
+        whole[t] = ids[t, rows]
+    return whole.T

@@ -1,0 +1,259 @@
+"""Pieces of which something is given: a particle filter over the tokens of a model.
+
+Many particles write a piece side by side. What is given is forced, and multiplies the weight of a
+particle by the probability that the model gave it; where few particles have most of the weight,
+they are drawn anew in proportion to it. So the particles approach the model's distribution of
+pieces given those notes, past and future, and the product of their mean weights is an unbiased
+estimate of how likely the model finds what is given: N. Chopin and O. Papaspiliopoulos, "An
+Introduction to Sequential Monte Carlo" (2020), chapter 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import tensorflow as tf
+
+from bach_tf._basics.choices import choose
+from bach_tf.codecs import Codec, SatbCodec
+from bach_tf.composing.endings import Ending, schedule
+from bach_tf.composing.given import Given
+from bach_tf.composing.given_tokens import Constraints, GivenTokens
+from bach_tf.composing.particle_loop import (
+    ENDLESS,
+    GIVEN,
+    OPEN,
+    PLAN,
+    Loop,
+    Plan,
+    traced_back,
+)
+from bach_tf.composing.rules import Rules
+from bach_tf.composing.sampling import check_temperature, to_int32
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.models import NextTokenModel
+
+PARTICLES = 32
+MOST_PARTICLES = 1024
+ROWS_AT_ONCE = 128  # particles of all versions in one graph call: 5 MB each with `chorale`
+CADENCE = "cadence"
+INPUTS = (
+    PLAN,
+    tf.TensorSpec([], tf.float32),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([], tf.int32),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Particles:
+    """Versions of a piece, many particles each.
+
+    Args:
+        ids: int32 `(N, P, 1 + L)`, the start token first, and the end token last if it is given.
+        log_weights: float32 `(N, P)`, normalised: their exponentials sum up to 1 in each version.
+        log_likelihood_given: float32 `(N,)`, the estimate for what is given, in nats, under the
+            tempered model that keeps the rules.
+        log_likelihoods: float32 `(N, P)`, nats of each whole piece without its end under the model
+            itself, as `measuring.likelihood` has them.
+        interventions: int32 `(N, P)`, free tokens of each at which a rule took the place of what
+            the model would have written.
+        chances: float32 `(N,)`, uniform in 0..1, for `drawn`.
+    """
+
+    ids: np.ndarray
+    log_weights: np.ndarray
+    log_likelihood_given: np.ndarray
+    log_likelihoods: np.ndarray
+    interventions: np.ndarray
+    chances: np.ndarray
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """Number of a particle of each version, drawn in proportion to the weights: int `(N,)`."""
+        cumulative = np.exp(self.log_weights.astype(float)).cumsum(axis=1)
+        below = cumulative <= self.chances[:, None] * cumulative[:, -1:]
+        return below.sum(axis=1)
+
+    @property
+    def likeliest(self) -> np.ndarray:
+        """Number of the particle of each version that the model finds likeliest: int `(N,)`."""
+        return self.log_likelihoods.argmax(axis=1)
+
+    def pieces(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the ids of one particle of each version: int32 `(N, 1 + L)`."""
+        return self.ids[np.arange(len(self.ids)), chosen]
+
+
+class ParticleSampler:
+    """Writes pieces of which something is given, with any model.
+
+    Compiled at the first call and reused for other pieces, lengths, temperatures, seeds and numbers
+    of particles; once more for several versions. The cost grows linearly with tokens and particles.
+
+    Args:
+        model: gives the logits.
+        codec: gives the ids that may follow at each position, and the end token.
+        rules: names of the rules that free notes keep, of a codec of four voices. Given notes are
+            never changed by them, but particles with which they break one weigh less. With
+            "cadence" a piece whose end is given is led to its tonic, see `endings`.
+
+    Example:
+        >>> sampler = ParticleSampler(run.model, run.codec)  # doctest: +SKIP
+        >>> found = sampler.sample(Given.of(score, ["soprano"]), seed=1)  # doctest: +SKIP
+        >>> run.codec.decode(found.pieces(found.drawn)[0])  # doctest: +SKIP
+    """
+
+    def __init__(self, model: NextTokenModel, codec: Codec, rules: Sequence[str] = ()):
+        self.model = model
+        self.codec = codec
+        self.leads = CADENCE in rules
+        self.keeps: tuple[Rules, Ending] | None = None
+        if isinstance(codec, SatbCodec):
+            # The end is given: what makes one likely has no place here.
+            names = [name for name in rules if name != CADENCE]
+            self.keeps = Rules(codec, names), Ending(codec)
+        self._loops: dict[int, Callable[..., tuple[tf.Tensor, ...]]] = {}  # compiled
+
+    def sample(
+        self,
+        given: Given | GivenTokens,
+        *,
+        seed: int,
+        temperature: float = 1.0,
+        particles: int = PARTICLES,
+        num_outputs: int = 1,
+        first: int = 0,
+        key: int | None = None,
+        ranges: Mapping[str, tuple[int, int]] | None = None,
+    ) -> Particles:
+        """Return pieces in which what is given stands.
+
+        Args:
+            given: what is given, and how long pieces are.
+            seed: version `n` depends on it and on `n` alone, not on `num_outputs`.
+            temperature: divides the logits; 0 takes the most probable of the free notes.
+            particles: of each version: more are nearer to the model's distribution.
+            num_outputs: how many versions.
+            first: the number of the first of them, where a larger set is drawn in parts.
+            key: the pitch class of the tonic (0 is C) on which pieces end; when `None`, the one
+                that the notes fit best.
+            ranges: lowest and highest pitch that free notes of a voice may have; of others those
+                of the codec.
+
+        Raises:
+            ValueError: as the `constraints` of what is given; a temperature out of bounds, fewer
+                than one or too many particles, no version, another key, or a range that is none.
+        """
+        constraints = given.constraints(self.codec)
+        check_temperature(temperature)
+        if not 1 <= particles <= MOST_PARTICLES or num_outputs < 1:
+            raise ValueError(
+                f"Expected at least one version of 1..{MOST_PARTICLES} particles. "
+                f"Received: `num_outputs` {num_outputs}, `particles` {particles}"
+            )
+        if key is not None and key not in range(12):
+            raise ValueError(f"`key` must be a pitch class in 0..11. Received: {key}")
+        plan = self._plan(constraints, key, ranges)
+        at_once = max(1, ROWS_AT_ONCE // particles)
+        numbers = range(first, first + num_outputs)
+        parts = [
+            self._run(plan, temperature, seed, numbers[start : start + at_once], particles)
+            for start in range(0, num_outputs, at_once)
+        ]
+        return Particles(*map(np.concatenate, zip(*parts)))
+
+    def _run(self, plan, temperature, seed, numbers, particles) -> tuple[np.ndarray, ...]:
+        loop = self._compiled(2 if len(numbers) > 1 else 1)
+        found = loop(
+            plan,
+            tf.constant(temperature, tf.float32),
+            tf.constant(to_int32(seed)),
+            tf.constant(list(numbers), tf.int32),
+            tf.constant(particles),
+        )
+        ids, ancestors, *others = (x.numpy() for x in found)
+        whole = traced_back(ids, ancestors).reshape(len(numbers), particles, -1)
+        return np.pad(whole, ((0, 0), (0, 0), (1, 0)), constant_values=self.codec.START), *others
+
+    def _compiled(self, parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
+        """Return the compiled loop, in so many parts."""
+        if parts not in self._loops:
+            self._loops[parts] = tf.function(
+                partial(self._in_parts, parts), input_signature=INPUTS, autograph=False
+            )
+        return self._loops[parts]
+
+    def _plan(self, constraints: Constraints, key, ranges) -> Plan:
+        """Return what the loop is told of each token."""
+        end = np.arange(self.codec.vocab_size) == self.codec.END
+        allowed, given = constraints.allowed, constraints.given
+        period = len(self.codec.may_follow)
+        opening = len(self.codec.opening)
+        rows = (np.arange(len(allowed)) - opening) % period
+        # A free note keeps to the ranges; whatever is given is compared with all that may follow.
+        base = np.where(given[:, None], self.codec.may_follow[rows], self._may_write(ranges)[rows])
+        base[:opening] = self.codec.opening
+        base[:, end] &= constraints.ends
+        base[0, end] = False  # no model has seen an empty piece
+        allowed = np.where(given[:, None], allowed, base & ~end)
+        kinds = np.where(given, GIVEN, np.where(base[:, self.codec.END], ENDLESS, OPEN))
+        checks = (kinds == GIVEN) & ~np.append(given[1:], constraints.ends)
+        if constraints.ends:
+            base = np.concatenate([base, self.codec.may_follow[:1]])
+            allowed = np.concatenate([allowed, end[None]])
+        count = len(base)
+        leads = schedule(constraints, key, self.leads and self.keeps is not None)
+        return Plan(
+            tf.constant(base),
+            tf.constant(allowed & base),
+            tf.constant(np.append(kinds, GIVEN)[:count], tf.int32),
+            tf.constant(np.append(constraints.links, 0)[:count], tf.int32),
+            tf.constant(np.append(checks, False)[:count]),
+            tf.constant(leads.home[:count]),
+            tf.constant(leads.dominant[:count]),
+            tf.constant(leads.fresh[:count]),
+            tf.constant(leads.tonics),
+        )
+
+    def _may_write(self, ranges) -> np.ndarray:
+        """Return which ids free notes may be, at each position of a step."""
+        if not ranges:
+            return self.codec.may_write
+        if not isinstance(self.codec, SatbCodec):
+            raise ValueError("Ranges are those of four voices. Leave them out.")
+        may_write = self.codec.may_write.copy()
+        pitches = np.arange(self.codec.vocab_size) - self.codec.FIRST_PITCH + self.codec.lowest
+        for name, (low, high) in ranges.items():
+            number = self.codec.order.index(choose(dict(zip(VOICES, range(4))), name, "voice"))
+            inside = (pitches >= low) & (pitches <= high)
+            inside[: self.codec.FIRST_PITCH] = True
+            may_write[number] = self.codec.may_follow[number] & inside
+            if not may_write[number, self.codec.FIRST_PITCH :].any():
+                raise ValueError(
+                    f"Expected a range with notes of the run, {self.codec.lowest}.."
+                    f"{self.codec.highest}. Received: {low}..{high} ({name})"
+                )
+        return may_write
+
+    def _in_parts(self, parts, plan, temperature, seed, numbers, particles):
+        """Return what `Loop.run` returns, the versions dealt out to so many loops."""
+        ends = [tf.size(numbers) * part // parts for part in range(parts + 1)]
+        found = [
+            Loop(self.model, self.codec, self.keeps, plan, temperature, particles).run(
+                seed, numbers[start:end]
+            )
+            for start, end in pairwise(ends)
+        ]
+        if parts == 1:
+            return found[0]
+        ids, ancestors, *others = zip(*found)
+        # Those of the second loop are counted from its own first particle.
+        begins = [end * particles for end in ends]
+        moved = [each + begin for each, begin in zip(ancestors, begins)]
+        return tf.concat(ids, 1), tf.concat(moved, 1), *(tf.concat(x, 0) for x in others)
