@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bach_tf._basics.choices import choose
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import PAD, Codec, SatbCodec
 from bach_tf.composing.given_tokens import ANY, BEGINS, FREE, HOLDS, Constraints
 from bach_tf.formats.grid_csv import VOICES
@@ -69,7 +69,7 @@ class Given:
             if table.dtype.kind not in "iu" or table.min() < low or table.max() > high:
                 raise ValueError(
                     f"`{name}` must be whole numbers in {low}..{high}. "
-                    f"Received: {shorten(table[:1].tolist())}, ..."
+                    f"Received: {shortened(table[:1].tolist())}, ..."
                 )
         object.__setattr__(self, "cells", cells.astype(np.int16))
         object.__setattr__(self, "onsets", onsets.astype(np.int8))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bach_tf._basics.messages import shorten
+from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec
 from bach_tf.score import Score
 
@@ -61,7 +61,7 @@ class GivenTokens:
         if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu" or ids.min() < FREE:
             raise ValueError(
                 "Expected the ids of a piece in a row, "
-                f"{FREE} for those that are free. Received: {shorten(self.ids)}"
+                f"{FREE} for those that are free. Received: {shortened(self.ids)}"
             )
         object.__setattr__(self, "ids", ids.astype(np.int32))
 
