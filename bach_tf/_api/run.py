@@ -43,6 +43,8 @@ class Options(TypedDict, total=False):
     primer_length: int | None
     quantize: bool
     transpose: int | str
+    unfold: bool
+    tune: int | None
     tempo: float | None
     metre: str | None
     upbeat: float | None
@@ -98,6 +100,8 @@ class Run(runs.Run):
         primer_length: int | None = None,
         quantize: bool = False,
         transpose: int | str = 0,
+        unfold: bool = False,
+        tune: int | None = None,
         tempo: float | None = None,
         metre: str | None = None,
         upbeat: float | None = None,
@@ -124,6 +128,8 @@ class Run(runs.Run):
             quantize: move notes of the primer that begin between two steps of the run.
             transpose: the primer, by so many semitones; "auto" for those that bring it into the
                 range of the run.
+            unfold: play out the repeats of a primer's file.
+            tune: the number of the primer in a tune book; the first where it is `None`.
             tempo: quarter notes per minute; the primer's or the preset's when `None`.
             metre: of the primer, if it does not say it, or of a run whose pieces say theirs, such
                 as "3/4" for `folk`; when `None`, as the primer says, or as the model chooses.
@@ -154,6 +160,7 @@ class Run(runs.Run):
             "top_k": top_k,
             "top_p": top_p,
             "primer_length": primer_length,
+            "tune": tune,
             "tempo": tempo,
             "metre": metre,
             "upbeat": upbeat,
@@ -162,7 +169,7 @@ class Run(runs.Run):
         check_settings(OPTIONS, asked)
         make_rendition(self.preset.music, tempo, program)
         options = resolve_options(self.preset.music, self.codec, asked)
-        fit = Fit(quantize, transpose)
+        fit = Fit(quantize, transpose, unfold=unfold, tune=tune)
         beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
         prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
         sampler = self._sampler(tuple(options["rules"]))

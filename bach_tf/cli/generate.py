@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from bach_tf.cli.options import add_output_options
+from bach_tf.cli.options import add_output_options, add_reading
 from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.cli.pieces import Pieces
 from bach_tf.cli.plan import DEFAULT_FORMAT, plan
@@ -104,6 +104,7 @@ def make_parser(program: str) -> Parser:
         "--transpose", type=transposition, default=0, metavar="N",
         help="a primer by N semitones, or: auto",
     )  # fmt: skip
+    add_reading(parser, "a primer's file")
     add("--strict", action="store_true", help="refuse a primer's file if it has faults")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--rules", metavar="LIST", help=f"keep to rules of: {', '.join(RULES)}; or: none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bach_tf.cli.parser import Parser, real, whole
+from bach_tf.composing.options import MOST_TUNES
 from bach_tf.corpora.music import HOTTEST
 from bach_tf.recipes import SETTINGS
 from bach_tf.recipes.tables import SEEDS
@@ -26,6 +27,18 @@ def add_output_options(
     how.add_argument("--json", action="store_true", help="print only one JSON object")
     if uses_tensorflow:
         parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages")
+
+
+def add_reading(parser: Parser, whose: str) -> None:
+    """Add the options of files that hold repeats or several tunes.
+
+    Args:
+        parser: of a program that reads pieces.
+        whose: of which pieces, for the help.
+    """
+    add = parser.add_argument
+    add("--unfold", action="store_true", help=f"play out the repeats of {whose}")
+    add("--tune", type=whole(0, MOST_TUNES), metavar="N", help="number of the tune in a tune book")
 
 
 def add_run(parser: Parser) -> None:

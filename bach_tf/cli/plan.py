@@ -70,7 +70,7 @@ def _beginning(args: Namespace, codec: Codec) -> Beginning | None:
     """Return what pieces begin with; `None` where the corpus gives it."""
     if args.primer == FROM_CORPUS:
         return None
-    fit = Fit(args.quantize, args.transpose, args.strict)
+    fit = Fit(args.quantize, args.transpose, args.strict, args.unfold, args.tune)
     beginning = read_beginning(codec, args.primer, args.primer_length, fit)
     return as_wished(codec, beginning, Wish(args.metre, args.upbeat))
 

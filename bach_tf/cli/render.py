@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bach_tf._basics.choices import choose
 from bach_tf.cli.inputs import files_at
-from bach_tf.cli.options import add_output_options
+from bach_tf.cli.options import add_output_options, add_reading
 from bach_tf.cli.parser import USER_MISTAKE, Parser, real
 from bach_tf.cli.talk import Talk, complain
 from bach_tf.formats import READERS, WRITERS, check_formats, read, write
@@ -36,7 +36,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
     Raises:
         ValueError: an argument that is wrong; nothing is written.
     """
-    endings = check_formats(args.format)
+    endings = _endings(args)
     rendition = _rendition(args)
     grid = choose(GRIDS, args.grid, "grid")
     plan = _plan(args, endings)
@@ -83,13 +83,33 @@ def _check_tempo(score: Score, rendition: Rendition) -> None:
         ) from None
 
 
+def _names_a_file(output: Path | None) -> bool:
+    """Return whether `--output` is the name of a file instead of a folder's."""
+    return output is not None and output.suffix.lower() in WRITERS and not output.is_dir()
+
+
+def _endings(args: argparse.Namespace) -> list[str]:
+    """Return the endings of the new files: those of `--format`, after that of `--output`."""
+    named = [args.output.suffix] if _names_a_file(args.output) else []
+    asked = [] if args.format is None else [args.format]
+    if not named and not asked:
+        raise ValueError(
+            "No format. Choose some with --format, such as --format wav,pdf, or name the new file "
+            "with --output, such as --output piece.wav."
+        )
+    return check_formats(",".join([*named, *asked]))
+
+
 def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]]:
     """Return what is to be written of each file; none of it may be one of the files."""
     files = [file for path in args.files for file in files_at(path)]
     plan = {}
     for file in files:
-        folder = file.parent if args.output is None else args.output
-        plan[file] = [folder / f"{file.stem}{ending}" for ending in endings]
+        if _names_a_file(args.output):
+            stem = args.output.with_suffix("")
+        else:
+            stem = (file.parent if args.output is None else args.output) / file.stem
+        plan[file] = [stem.with_name(f"{stem.name}{ending}") for ending in endings]
     paths = [path for paths in plan.values() for path in paths]
     for path, times in Counter(paths).items():
         if path.exists() and any(file.exists() and path.samefile(file) for file in files):
@@ -108,7 +128,7 @@ def make_parser(program: str) -> Parser:
     """Return the parser of the command line."""
     parser = Parser(
         prog=program,
-        usage="%(prog)s FILE [FILE ...] --format LIST [options]",
+        usage="%(prog)s FILE [FILE ...] [--format LIST] [--output PATH] [options]",
         description="Write pieces, such as MIDI or MusicXML files, in other formats.",
         epilog=EXAMPLES,
     )
@@ -116,8 +136,9 @@ def make_parser(program: str) -> Parser:
     files = f"{', '.join(READERS)} files, or a folder of them"
     add("files", type=Path, nargs="+", metavar="FILE", help=files)
     formats = ", ".join(ending.removeprefix(".") for ending in WRITERS)
-    add("--format", required=True, metavar="LIST", help=f"of: {formats}")
-    add("--output", type=Path, metavar="FOLDER", help="default: the file's folder")
+    add("--format", metavar="LIST", help=f"of: {formats}")
+    about = "a folder (default: the file's own), or the new file, such as piece.wav"
+    add("--output", type=Path, metavar="PATH", help=about)
     tempo = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add(
         "--tempo",
@@ -134,8 +155,7 @@ def make_parser(program: str) -> Parser:
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
     grids = f"of notes: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
-    add("--unfold", action="store_true", help="play out the repeats of notated pieces")
-    add("--tune", type=int, metavar="N", help="of a tune book: the number of the tune")
+    add_reading(parser, "notated pieces")
     add("--strict", action="store_true", help="refuse files with faults, read over otherwise")
     add_output_options(parser, quiet="print only the names of the new files", uses_tensorflow=False)
     return parser
@@ -144,5 +164,6 @@ def make_parser(program: str) -> Parser:
 EXAMPLES = """\
 examples:
   %(prog)s piece.mid --format wav,pdf
+  %(prog)s tune.abc --output tune.mid
   %(prog)s folder --format ogg --tuning werckmeister3
 """

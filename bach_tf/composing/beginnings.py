@@ -82,11 +82,13 @@ def read_beginning(
         fit: how the music of a file may be changed so that it fits.
 
     Raises:
-        ValueError: as `read_prompt`.
+        ValueError: as `read_prompt`; the number of a tune without a file.
     """
+    path = None if primer is None else find_primer(primer)
+    if path is None and fit.tune is not None:
+        raise ValueError(f"There is no file with a tune {fit.tune}. Give one as the primer.")
     if primer is None:
         return Beginning(np.array([codec.START], np.int32))
-    path = find_primer(primer)
     if path is None:
         return Beginning(read_prompt(codec, primer, length))
     return beginning_of(codec, read_for(codec, path, fit), length)

@@ -24,13 +24,15 @@ OCTAVE, FARTHEST = 12, 48  # semitones
 
 @dataclass(frozen=True)
 class Fit:
-    """How far music may be changed so that it fits a run.
+    """How a piece is read from a file, and how far it may be changed so that it fits a run.
 
     Args:
         quantize: move notes that begin between two steps of the run's grid to the nearest.
         transpose: by so many semitones, or "auto" for those that bring the music into the range of
             the run: none where it is there, else octaves where they do.
         strict: refuse a file with faults, which are read over otherwise.
+        unfold: play out the repeats of a notated piece.
+        tune: the number of one in a tune book; the first where it is `None`.
 
     Raises:
         ValueError: semitones that are no whole number.
@@ -39,6 +41,8 @@ class Fit:
     quantize: bool = False
     transpose: int | str = 0
     strict: bool = False
+    unfold: bool = False
+    tune: int | None = None
 
     def __post_init__(self):
         if self.transpose != AUTO and not is_whole(self.transpose):
@@ -65,7 +69,8 @@ def read_for(codec: Codec, path: Path, fit: Fit = AS_IT_IS) -> Score:
     """
     grid = Grid(codec.steps_per_quarter, codec.timing)
     rounded = codec.timing == SECONDS or fit.quantize
-    score = read(path, grid if rounded else None, fit.strict).score
+    grid_of_file = grid if rounded else None
+    score = read(path, grid_of_file, fit.strict, unfold=fit.unfold, tune=fit.tune).score
     try:
         return fitted(codec, score, fit)
     except ValueError as error:

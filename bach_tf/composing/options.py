@@ -27,6 +27,7 @@ LONGEST_RULES = 255  # characters
 NO_RULES = "none"
 LONGEST_METRE = 255  # characters; which there are, the codec says
 LONGEST_UPBEAT = 64  # quarters
+MOST_TUNES = 1_000_000  # the highest number of a tune in a book
 MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
 
 # `None` stands for the preset's value, a fresh seed, or one piece.
@@ -40,6 +41,7 @@ OPTIONS: Settings = {
     "top_k": Whole(0, LARGEST_TOP_K),
     "top_p": Real(0, 1, above=True),
     "primer_length": Whole(1, MOST_STEPS, optional=True),
+    "tune": Whole(0, MOST_TUNES, optional=True),
     "tempo": Real(LOWEST_TEMPO, HIGHEST_TEMPO, optional=True),
     "metre": Text(LONGEST_METRE, optional=True),
     "upbeat": Real(0, LONGEST_UPBEAT, optional=True),

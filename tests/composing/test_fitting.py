@@ -3,6 +3,7 @@ from commands import command
 from midi_bytes import PHRASE, QUARTER, choir, part, save, set_up, struck
 
 from bach_tf.codecs import EventCodec, MelodyCodec, SatbCodec
+from bach_tf.composing.beginnings import read_beginning
 from bach_tf.composing.fitting import Fit, fitted, fitting_shift, read_for
 from bach_tf.formats.reading import ReadingWarning
 from bach_tf.score import Score
@@ -84,7 +85,10 @@ def test_where_no_octave_fits_it_is_the_fewest_semitones():
 def test_a_free_performance_has_no_beats_unless_it_is_quantized(path):
     starts = [0, 137, 411, 702, 933, 1178, 1502, 1777, 2013, 2411]
     save(path, struck([60] * 10, starts, [90] * 10))
-    with pytest.raises(ValueError, match=r"a performance, in seconds, has no beats.*--quantize"):
+    with (
+        pytest.warns(ReadingWarning, match="it is read as a performance"),
+        pytest.raises(ValueError, match=r"a performance, in seconds, has no beats.*--quantize"),
+    ):
         read_for(TUNES, path)
     with pytest.warns(ReadingWarning):
         assert len(read_for(TUNES, path, Fit(quantize=True))) == 10
@@ -102,6 +106,22 @@ def test_semitones_are_whole(transpose):
         ValueError, match=r"`transpose` must be a whole number of semitones, or 'auto'"
     ):
         Fit(transpose=transpose)
+
+
+BOOK = "X:1\nL:1/4\nK:C\nC D E F|\n\nX:2\nL:1/4\nK:C\n|:G A B c:|\n"
+
+
+def test_a_tune_of_a_book_is_chosen_and_unfolded(path):
+    path = path.with_suffix(".abc")
+    path.write_text(BOOK)
+    assert read_for(TUNES, path, Fit(tune=2)).pitch.tolist() == [67, 69, 71, 72]
+    assert read_for(TUNES, path, Fit(tune=2, unfold=True)).pitch.tolist() == [67, 69, 71, 72] * 2
+
+
+def test_a_tune_is_chosen_of_a_file_alone():
+    for primer in (None, "60 62"):
+        with pytest.raises(ValueError, match="There is no file with a tune 3"):
+            read_beginning(TUNES, primer, fit=Fit(tune=3))
 
 
 # The command.
@@ -144,3 +164,19 @@ def test_the_command_says_what_would_fit(path, capsys, voices, octaves, said):
     save(path, set_up(), *tracks)
     assert generate(["--run", "pretrained", "--primer", path]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("a.abc", ["--tune", "3"], "a.abc has no tune 3. Choose from: 1, 2."),
+        ("a.mid", ["--tune", "2"], "holds one piece: there is no tune 2 to choose"),
+        ("a.abc", ["--tune", "2", "--unfold"], "expected 4 voices, got a melody"),
+    ],
+)
+def test_the_command_chooses_a_tune(path, capsys, name, options, said):
+    save(path, set_up(), *choir())
+    path.with_suffix(".abc").write_text(BOOK)
+    primer = str(path.with_name(name))
+    assert generate(["--run", "pretrained", "--primer", primer, *options]) == 2
+    assert said.casefold() in capsys.readouterr().err.casefold()

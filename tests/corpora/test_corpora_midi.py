@@ -40,9 +40,9 @@ BROKEN = {
     "text": (b"this is not music\n", "expected a MIDI file, got: one that begins with b'this is '"),
     "empty": (b"", "expected a MIDI file, got: an empty file"),
     "truncated": (None, "expected a MIDI file, got: one without a track"),  # see `broken`
-    "smpte": (
-        b"MThd" + struct.pack(">LHHH", 6, 1, 0, 0xE728),
-        "that counts in beats, got type 1 with 25 frames a second",
+    "no_unit": (
+        b"MThd" + struct.pack(">LHHH", 6, 1, 0, 0xE700),
+        "expected a MIDI file, got: one of an unknown unit of time, 0xE700",
     ),
     "no_notes": (
         b"MThd" + struct.pack(">LHHH", 6, 1, 0, 480) + b"MTrk\0\0\0\4\0\xff\x2f\0",

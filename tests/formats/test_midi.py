@@ -448,18 +448,25 @@ def test_a_file_that_is_not_there(tmp_path):
         read_midi(tmp_path)
 
 
+@pytest.mark.parametrize("division", [0, 0xE700, 0xE628])  # no ticks; no ticks; 26 frames a second
+def test_an_unknown_unit_of_time(read, division):
+    what = f"one of an unknown unit of time, 0x{division:04X}"
+    with pytest.raises(ValueError, match=f"piece\\.mid: expected a MIDI file, got: {what}"):
+        read(file_bytes(NOTE, division=division))
+
+
 @pytest.mark.parametrize(
-    ("kind", "division", "message"),
-    [
-        (1, 0xE728, "counts in beats, got type 1 with 25 frames a second"),  # 25 frames a second
-        (1, 0, "counts in beats, got type 1 with 0 ticks a quarter"),
-        (2, 480, "of type 0 or 1 .*, got type 2"),
-        (3, 480, "of type 0 or 1 .*, got type 3"),
-    ],
+    ("division", "per_second"),
+    [(0xE728, 1000), (0xE250, 2400), (0xE808, 192), (0xE364, 2997)],  # 25, 30, 24, 29.97 frames
 )
-def test_files_that_do_not_count_in_beats(read, kind, division, message):
-    with pytest.raises(ValueError, match=rf"piece\.mid: expected a MIDI file .*{message}"):
-        read(file_bytes("00 903c50 8360 803c40", kind=kind, division=division))
+def test_a_file_that_counts_seconds_has_no_beats(read, division, per_second):
+    ticks = 2 * per_second  # two seconds, in two bytes of seven bits
+    length = f"{0x80 | ticks >> 7:02x}{ticks & 0x7F:02x}"
+    content = file_bytes(f"00 ff5103 0f4240 00 903c50 {length} 803c40", division=division)
+    score = read(content, read_midi_seconds)
+    assert (score.timing, score.duration.tolist()) == (SECONDS, [250])  # whatever the tempo
+    with pytest.raises(ValueError, match=r"piece\.mid: expected a file that counts in beats"):
+        read(content)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bach_tf.formats.midi.pieces import read_midi_piece
 from bach_tf.formats.reading import GRIDS
 from bach_tf.formats.rendition import CHURCH_ORGAN, Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, TAIL_SECONDS, synthesise
-from bach_tf.score import Part
+from bach_tf.score import Part, Score
 
 CHOIR = [list(pitches) for pitches in PHRASE.values()]
 
@@ -106,6 +106,11 @@ def test_a_short_first_bar_is_an_upbeat(path):
         ([(0, 3, 4), (3, 4, 4), (7, 6, 8)], 0),
         ([(0, 4, 4), (4, 3, 4)], 0),
         ([(0, 1, 4), (4, 4, 4)], 0),  # four bars of it
+        ([(0, 4, 4), (1, 4, 4)], 4),  # a first bar cut short by the same metre
+        ([(0, 6, 8), (0.5, 6, 8), (6.5, 3, 4)], 2),
+        ([(0, 4, 4), (1, 3, 4)], 4),
+        ([(0, 4, 4), (3, 3, 4)], 0),  # a bar of 3/4, whatever is said of it
+        ([(0, 4, 4), (4, 4, 4)], 0),
     ],
 )
 def test_which_first_bars_are_upbeats(path, metres, upbeat):
@@ -116,6 +121,49 @@ def test_which_first_bars_are_upbeats(path, metres, upbeat):
     score = read_midi_piece(save(path, said, *choir())).score
     assert score.upbeat == upbeat
     assert len(score.metres) == len(metres) - (upbeat > 0)
+
+
+def test_bars_that_are_restated_are_written_and_read_again(path):
+    score = replace(Score.from_grid([[60]] * 36), metres=((0, 4, 4), (4, 4, 4)))
+    write(score, path)
+    again = read_midi_piece(path).score
+    assert (again.upbeat, again.metres) == (0, score.metres)
+
+
+@pytest.mark.parametrize(
+    ("metre", "steps"), [((7, 64), 16), ((3, 64), 16), ((5, 16), 4), ((3, 32), 8), ((1, 64), 16)]
+)
+def test_the_grid_is_fine_enough_for_the_bars(path, metre, steps):
+    piece = read_midi_piece(save(path, set_up(metre=metre), *choir()))
+    assert (piece.score.steps_per_quarter, piece.score.metres) == (steps, ((0, *metre),))
+    assert (voices(piece.score), piece.warnings) == (CHOIR, ())
+
+
+@pytest.mark.parametrize(
+    ("metre", "said"), [((7, 64), "and were shortened"), ((1, 64), "and were left out")]
+)
+def test_bars_that_a_grid_cannot_hold_are_reported(path, metre, said):
+    piece = read_midi_piece(save(path, set_up(metre=metre), *choir()), GRIDS["sixteenths"])
+    (warning,) = piece.warnings
+    assert f"bars of {metre[0]}/64 are no whole number of steps, {said}" in warning
+    assert len(piece.score.metres) == (metre[0] == 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "name"),
+    [
+        ("set_tempo", [{"tempo": 10**6}, {"tempo": 2 * 10**6}], "tempo"),
+        ("time_signature", [{"numerator": 3}, {"numerator": 2}], "metre"),
+        ("key_signature", [{"key": "D"}, {"key": "F"}], "key"),
+    ],
+)
+def test_changes_between_two_steps_are_reported(path, kind, about, name):
+    changes = [beginning(kind, t, **what) for t, what in zip((4 * QUARTER, 2410), about)]
+    (said,) = read_midi_piece(save(path, set_up(*changes), *choir())).warnings
+    place = "bar 3, beat 1.02" if name == "metre" else "bar 2, beat 2.02"
+    assert said == f"a.mid: {place}: 1 of 2 changes of {name} were moved to the nearest step"
+    on_steps = beginning(kind, 2280, **about[1])
+    assert read_midi_piece(save(path, set_up(changes[0], on_steps), *choir())).warnings == ()
 
 
 def test_metres_are_kept(path):
@@ -216,6 +264,28 @@ def test_instruments_volume_and_pan_of_each_part(path):
     assert read_midi_piece(path).score == on_organs(score)
 
 
+def test_a_change_of_instrument_is_reported(path):
+    changes = [(t, mido.Message("program_change", program=p)) for t, p in ((0, 40), (960, 73))]
+    piece = read_midi_piece(save(path, part("Soprano", *changes)))
+    assert piece.score.parts[0].program == 40
+    said = "a part has one instrument: 40 is kept, changes to 73 are left out"
+    assert piece.warnings == (f"a.mid: track 1, channel 1: {said}",)
+    # Not one before the notes, one to the same, or one with no notes behind it.
+    changes = [(t, mido.Message("program_change", program=p)) for t, p in ((0, 7), (4000, 73))]
+    assert read_midi_piece(save(path, part("Soprano", *changes, changes[0]))).warnings == ()
+
+
+def test_a_performance_of_several_instruments_has_the_first(path):
+    tracks = [
+        part(name, (0, mido.Message("program_change", channel=n, program=n)), channel=n)
+        for n, name in enumerate(PHRASE)
+    ]
+    piece = read_midi_piece(save(path, *tracks), GRIDS["seconds"])
+    assert [part.program for part in piece.score.parts] == [0]
+    said = "a.mid: 4 instruments play one voice of a performance: the first one is kept"
+    assert piece.warnings == (said,)
+
+
 def test_programs_in_a_set_up_track_make_no_voice(path):
     programs = (73, 68, 71, 42)
     chosen = [
@@ -247,8 +317,12 @@ def test_what_people_have_played_to_a_beat_is_on_it(path, seed, off):
 def test_what_is_played_freely_is_a_performance(path):
     draw = np.random.default_rng(0)
     starts = np.cumsum(draw.integers(100, 900, 64)).tolist()
-    score = read_midi_piece(save(path, struck([60, 62] * 32, starts, [90] * 64))).score
-    assert score.timing == "seconds"
+    piece = read_midi_piece(save(path, struck([60, 62] * 32, starts, [90] * 64)))
+    assert piece.score.timing == "seconds"
+    assert piece.warnings == (
+        "a.mid: the notes fit no grid of beats: it is read as a performance, in seconds and in "
+        "one voice",
+    )
 
 
 def test_thirty_seconds_among_quarters_are_read_exactly(path):

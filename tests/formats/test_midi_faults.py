@@ -31,6 +31,7 @@ def lenient(path):
     return read_bytes
 
 
+STATUS = "a status is missing after a meta or system exclusive event: the last one is taken"
 LEFT = ": the rest of the track is left out"
 FAULTS = {
     "tempo of two bytes": ("00 ff51020f42", 0, "a tempo that cannot be is left out"),
@@ -45,7 +46,18 @@ FAULTS = {
     "pitch 200": ("00 90c850", 1, "messages of a pitch or number above 127 are left out"),
     "volume 255": ("00 b007ff", 2, "values above 127 are read as 127"),
     "timing clock": ("00 f8", 1, "messages that have no place in a file are left out"),
-    "data first": ("00 f001f7 00 3c50", 4, f"data without a status{LEFT}"),
+    "no status after sysex": ("00 f001f7 00 3c50", 4, STATUS),
+    "no status after a text": ("00 ff010178 00 3c50", 5, STATUS),
+    "not released": (
+        "00 904050",
+        None,
+        "a note that is never released lasts to the end of its track",
+    ),
+    "two not released": (
+        "00 904050 00 914050",
+        None,
+        "a note that is never released lasts to the end of its track (2 times)",
+    ),
     "long number": ("8180808000 903c50", -1, f"a number of more than 4 bytes{LEFT}"),
     "long length": ("00 ff03 8180808000", 2, f"a number of more than 4 bytes{LEFT}"),
     "a million": ("ff" * 1_000_000 + "7f 903c50", -1, f"a number of more than 4 bytes{LEFT}"),
@@ -57,9 +69,52 @@ def test_a_fault_is_read_over_and_its_place_said(lenient, path, events, at, said
     content = file_bytes(f"{NOTE} {events}")
     pitches, warnings = lenient(content)
     assert 60 in pitches
-    assert warnings == (f"a.mid: track 1, byte {AFTER_NOTE + 1 + at}: {said}",)
-    with pytest.raises(ValueError, match=f"^a.mid: track 1, byte {AFTER_NOTE + 1 + at}: {said}$"):
+    place = "track 1" if at is None else f"track 1, byte {AFTER_NOTE + 1 + at}"
+    assert warnings == (f"a.mid: {place}: {said}",)
+    with pytest.raises(ValueError, match=f"^a.mid: {place}: {said.partition(' (')[0]}$"):
         read(path, strict=True)
+
+
+def test_a_track_that_begins_without_a_status(lenient):
+    said = f"a.mid: track 1, byte {DATA_BEGIN + 1}: data without a status{LEFT}"
+    assert lenient(file_bytes("00 3c50", NOTE)) == ([60], (said,))
+
+
+@pytest.mark.parametrize("between", ["f0 03 0102f7", "ff01 01 78", "f8"])
+def test_messages_go_on_after_another_event_without_a_status_of_their_own(lenient, between):
+    content = file_bytes(f"00 903c50 00 {between} 8360 3c00 00 4050 8360 4000")
+    pitches, (said,) = lenient(content)
+    assert pitches == [60, 64]
+    assert said.startswith("a.mid: track 1, byte ")
+
+
+def test_drums_need_no_release(lenient):
+    assert lenient(file_bytes(f"{NOTE} 00 992450"))[1] == (
+        "a.mid: drums are left out: track 1, 1 stroke",
+    )
+
+
+def test_of_several_pieces_the_first_is_read(lenient, path):
+    content = file_bytes("00 ff5103 0f4240", NOTE, NOTE.replace("3c", "40"), kind=2)
+    pitches, (said,) = lenient(content)
+    assert pitches == [60]
+    assert said.startswith("a.mid: the first of 2 pieces is read")
+    assert lenient(file_bytes(NOTE, kind=2)) == ([60], ())
+
+
+def test_an_unknown_type_is_read_as_type_1(lenient, path):
+    said = "a.mid: the unknown type 3 is read as type 1"
+    assert lenient(file_bytes(NOTE, NOTE.replace("3c", "40"), kind=3)) == ([64, 60], (said,))
+    with pytest.raises(ValueError, match=said):
+        read(path, strict=True)
+
+
+def test_a_file_that_counts_seconds_is_a_performance(lenient, path):
+    pitches, (said,) = lenient(file_bytes("00 903c50 8768 803c40", division=0xE728))
+    assert (pitches, read_midi_piece(path).score.duration.tolist()) == ([60], [125])
+    assert said == (
+        "a.mid: its ticks are of seconds: it is read as a performance, in seconds and in one voice"
+    )
 
 
 def test_a_fault_of_a_kind_is_said_once(lenient):

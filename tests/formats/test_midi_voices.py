@@ -37,6 +37,19 @@ def voices(score):
         ("1. Soprano", "2. Alto", "3. Tenor", "4. Bass"),
         ("Choir Soprano", "Choir Alto", "Choir Tenor", "Choir Bass"),
         ("Soprano sax", "Alto sax", "Tenor sax", "Baritone sax (low)"),
+        ("Dessus", "Haute-contre", "Taille", "Basse"),
+        ("D.", "H.-C.", "T.", "B."),
+        ("1er Dessus", "2e Dessus", "Taille", "Basse-contre"),
+        ("Dessus", "Bas-dessus", "Basse-taille", "Basses"),
+        ("Tiple", "Contralto", "Tenor", "Bajo"),
+        ("Tiple 1º", "Tiple 2º", "Tenor", "Barítono"),
+        ("Sopr.", "Contr.", "Ten.", "Bar."),
+        ("Soprano", "Contralto", "Tenor", "Baixo"),
+        ("Superius", "Contratenor", "Tenor", "Bassus"),
+        ("Discantus", "Altus", "Tenor", "Bassus"),
+        ("C", "A", "T", "B"),  # Cantus
+        ("S", "C", "T", "B"),  # Contralto
+        ("Sup.", "Ct.", "Ten.", "Bas."),
     ],
 )
 def test_voices_have_their_place_by_name(tmp_path, names):
@@ -56,6 +69,9 @@ def test_one_name_of_another_kind_leaves_it_to_the_pitches():
     assert order_of(["Bass", "Guitar"], [40, 50]) == [1, 0]
     assert rank_of("Bass and tenor") is None
     assert rank_of("A flute") is None
+    # Letters that name parts, and words that are no voices where others stand beside them.
+    assert order_of(["A", "B", "C", "D"], [40, 50, 60, 70]) == [3, 2, 1, 0]
+    assert [rank_of(name) for name in ("Ten horns", "Choeur des anges", "Bar chimes")] == [None] * 3
 
 
 def test_voices_on_one_channel_are_told_apart(tmp_path):
@@ -95,9 +111,20 @@ def test_a_held_note_keeps_its_voice():
 def test_a_hand_of_a_pianist_stays_one_voice(tmp_path):
     melody = struck(PHRASE["Soprano"])
     chord = struck((60, 64, 55), [0, 0, 0])
-    score = read_midi_piece(save(tmp_path / "a.mid", [*melody, *chord])).score
-    assert score.voices == 1
-    assert len(score) == 11
+    piece = read_midi_piece(save(tmp_path / "a.mid", [*melody, *chord]))
+    assert piece.score.voices == 1
+    assert len(piece.score) == 11
+    said = "a.mid: chords of up to 4 notes in track 1, channel 1 stay in one voice"
+    assert piece.warnings == (said,)
+
+
+def test_a_last_chord_of_a_melody_is_reported(tmp_path):
+    notes = (*PHRASE["Soprano"], 67, 64, 60)
+    melody = struck(notes, [QUARTER * n for n in (*range(8), 8, 8, 8)])
+    piece = read_midi_piece(save(tmp_path / "a.mid", melody))
+    assert piece.score.voices == 1
+    said = "a.mid: chords of up to 3 notes in track 1, channel 1 stay in one voice"
+    assert piece.warnings == (said,)
 
 
 def test_a_melody_played_legato_is_one_voice_and_ends_at_the_next_note(tmp_path):

@@ -17,6 +17,7 @@ from bach_tf.formats import WRITERS, Writer, read, write
 from bach_tf.formats.chorale_csv import write_chorale_csv
 from bach_tf.formats.grid_csv import read_grid_csv, write_grid_csv
 from bach_tf.formats.midi import read_midi, write_midi
+from bach_tf.formats.reading import ReadingWarning
 from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE
 from bach_tf.formats.sound.writing import write_wav
@@ -56,6 +57,38 @@ def test_another_folder_tempo_and_instrument(chorale, tmp_path):
     assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [500_000]
     assert [m.program for m in file.tracks[1] if m.type == "program_change"] == [19]
     assert seconds_of(tmp_path / "new" / "a.wav") == 1 + 1
+
+
+@pytest.mark.parametrize("name", ["new.mid", "deep/er/x.wav", "X.MIDI"])
+def test_the_name_of_the_new_file(chorale, tmp_path, capsys, name):
+    path = tmp_path / name
+    assert main([str(chorale), "--output", str(path)]) == 0
+    path = path.with_suffix(path.suffix.lower())
+    assert capsys.readouterr() == (f"{path}\n", "")
+    assert path.is_file()
+
+
+def test_a_named_file_and_further_formats(chorale, tmp_path):
+    options = ["--output", str(tmp_path / "b.mid"), "--format", "svg,mid"]
+    assert main([str(chorale), *options]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mid", "b.mid", "b.svg"]
+
+
+def test_a_folder_named_like_a_file(chorale, tmp_path):
+    (tmp_path / "old.mid").mkdir()
+    options = ["--output", str(tmp_path / "old.mid")]
+    assert main([str(chorale), *options, "--format", "csv"]) == 0
+    assert (tmp_path / "old.mid" / "a.csv").is_file()
+    assert main([str(chorale), *options]) == 2
+
+
+def test_several_pieces_do_not_go_into_one_file(chorale, tmp_path, capsys):
+    other = chorale.with_name("other.mid")
+    shutil.copy(chorale, other)
+    assert main([str(chorale), str(other), "--output", str(tmp_path / "new.mid")]) == 2
+    assert "2 pieces would be written to " in capsys.readouterr().err
+    assert main([str(chorale), "--output", str(chorale)]) == 2
+    assert "a.mid is the piece itself" in capsys.readouterr().err
 
 
 def test_tempo_and_instrument_are_those_of_the_file(chorale, tmp_path):
@@ -177,13 +210,24 @@ def midi_of(path, steps_per_quarter, onsets):
         (16, [0, 1, 3, 5], 16),
         (20, [0, 4, 8, 12, 16], 20),  # five in a quarter
         (48, [0, 1, 2, 4], 48),
-        (160, [0, 13, 47, 51, 66, 78, 99, 141, 163], 100),  # of no grid: a performance
+        (48, [0, 48, 96, 99, 144, 145, 192, 216], 48),
     ],
 )
 def test_the_coarsest_grid_that_fits_is_taken(tmp_path, steps_per_quarter, onsets, grid):
     piece = read(midi_of(tmp_path / "a.mid", steps_per_quarter, onsets))
+    _check_times(piece, steps_per_quarter, onsets, grid)
+
+
+def test_what_is_on_no_grid_is_a_performance(tmp_path):
+    onsets = [0, 13, 47, 51, 66, 78, 99, 141, 163]
+    with pytest.warns(ReadingWarning, match="it is read as a performance"):
+        piece = read(midi_of(tmp_path / "a.mid", 160, onsets))
+    assert piece.score.timing == "seconds"
+    _check_times(piece, 160, onsets, 100)
+
+
+def _check_times(piece, steps_per_quarter, onsets, grid):
     assert piece.score.steps_per_quarter == grid
-    assert piece.score.timing == ("seconds" if grid == 100 else "beats")
     assert piece.rendition.tempo_of(piece.score) == 75
     seconds = piece.score.onset / grid * 60 / 75
     expected = np.array(onsets) / steps_per_quarter * 60 / 75
@@ -214,6 +258,8 @@ def test_a_file_without_notes(tmp_path, capsys):
             "Unknown kind of piece '.sib'. Choose from: ",
         ),
         (["bad.mid", "--format", "wav"], "bad.mid: expected a MIDI file, got"),
+        (["a.mid"], "No format. Choose some with --format, such as --format wav,pdf, or name"),
+        (["a.mid", "--output", "new"], "No format. Choose some with --format"),
         (["a.mid", "--format", "doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["a.mid", "--format", "mid"], "a.mid is the piece itself. Choose another --format, or"),
         (["a.mid", "--format", "wav", "--program", "kazoo"], "No single General MIDI program"),
@@ -226,7 +272,7 @@ def test_a_file_without_notes(tmp_path, capsys):
         (["nowhere", "--format", "wav"], "nowhere does not exist. Expected a .csv, .mid, "),
         (["empty", "--format", "wav"], "empty: expected a folder with .csv, .mid, "),
         (["a.mid", "--format", "wav", "--grid", "bars"], "Unknown grid 'bars'. Choose from: auto"),
-        (["a.mid", "--format", "wav", "--output", "bad.mid"], "bad.mid"),
+        (["a.mid", "--format", "wav", "--output", "a.sib"], "a.sib"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, message, chorale, tmp_path, monkeypatch, capsys):

@@ -99,6 +99,16 @@ def has_voices(notes: Sequence[Note]) -> bool:
     return 1 < most <= MOST_VOICES and often >= USUAL * total
 
 
+def most_at_once(notes: Sequence[Note]) -> int:
+    """Return how many notes sound together at most.
+
+    Example:
+        >>> most_at_once([Note(0, 4, 67, 80), Note(0, 4, 60, 80), Note(4, 8, 59, 80)])
+        2
+    """
+    return max((len(sounding) for sounding, _ in _timed_slices(notes)), default=0)
+
+
 def separate(notes: Sequence[Note]) -> list[list[Note]]:
     """Return the voices of notes, the highest first; in each sounds one note at a time.
 

@@ -1,7 +1,7 @@
-"""What MIDI files hold: the events of their tracks, read as far as they can be understood.
+"""The events of a MIDI file, read as far as they can be understood.
 
-Of a track only what matters to a score is kept. What a file should not have is read over, and the
-`Notices` are told where.
+Only events that matter to a score are kept. Faults are read over and reported to the `Notices`
+with their place.
 
 Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"
 """
@@ -9,7 +9,8 @@ Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bach_tf._basics.files import read_limited
-from bach_tf.formats.midi.chunks import find_tracks, read_header
-from bach_tf.formats.midi.metas import META_READERS
+from bach_tf.formats.midi.chunks import Header, find_tracks, read_header
+from bach_tf.formats.midi.metas import META_READERS, TEMPO
 from bach_tf.formats.reading import Notices
 
-SMPTE = 0x8000  # a division with this bit set counts film frames, not beats
+SMPTE = 0x8000  # a division with this bit set counts fractions of a second, not of a beat
+# Frames per second by the byte that stands for them; 29 is the television rate, 30 less 0.1 %.
+FRAME_RATES = {24: Fraction(24), 25: Fraction(25), 29: Fraction(30_000, 1001), 30: Fraction(30)}
+PERCUSSION = 9  # the channel, counted from 0
 # Of a file: the largest of pianists and orchestras have less than half of it.
 MOST_BYTES = 2_000_000
 LONGEST_NUMBER = 4  # bytes of a time or a length
@@ -73,10 +77,19 @@ class Track:
     events: list[Event]
     ticks: int
 
-    @cached_property
+    @property
     def notes(self) -> dict[int, list[TickNote]]:
         """The notes of each channel."""
-        return _notes_by_channel(self)
+        return self._heard[0]
+
+    @property
+    def unreleased(self) -> int:
+        """How many notes, drums left out, are never released."""
+        return self._heard[1]
+
+    @cached_property
+    def _heard(self) -> tuple[dict[int, list[TickNote]], int]:
+        return _notes_and_unreleased(self)
 
 
 @dataclass(frozen=True)
@@ -85,13 +98,15 @@ class File:
 
     Args:
         kind: 0 or 1, as the standard calls its types.
-        ticks_per_quarter: the division.
+        ticks_per_quarter: the division; of a file in seconds, the ticks in half a second.
         tracks: in the order of the file.
+        has_beats: `False` where ticks are fractions of a second: no tempo, no bars.
     """
 
     kind: int
-    ticks_per_quarter: int
+    ticks_per_quarter: int | Fraction
     tracks: list[Track]
+    has_beats: bool = True
 
     @cached_property
     def events(self) -> list[Event]:
@@ -106,14 +121,17 @@ class File:
         return max((track.ticks for track in self.tracks), default=0)
 
 
-def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
-    """Return the notes of each channel: start and end in ticks, pitch, velocity.
+def _notes_and_unreleased(track: Track) -> tuple[dict[int, list[TickNote]], int]:
+    """Return the notes of each channel, and how many of them, drums left out, have no release.
 
-    A pitch that is struck again while it sounds waits for two releases. The first is taken for
-    the earlier note's, and the second ends the later one; in files that release a pitch more
-    seldom than they strike it, the first does if there is no second before the next strike. One
-    that is struck twice at a tick is two notes of a length, a unison. A note that is never released
+    A pitch that is struck again while it sounds waits for two releases. The first is attributed to
+    the earlier note and the second to the later one; in files with fewer releases than strikes,
+    the first ends the later note if no second one comes before the next strike. A pitch struck
+    twice at the same tick is two notes of equal length, a unison. A note that is never released
     ends with its track.
+
+    Returns:
+        start and end in ticks, pitch and velocity of each note, by channel; and a number.
     """
     notes: dict[int, list[TickNote]] = defaultdict(list)
     # {(channel, pitch): [start, end or None, velocity of each]}, the latest
@@ -145,7 +163,8 @@ def _notes_by_channel(track: Track) -> dict[int, list[TickNote]]:
             unreleased[key] -= 1
     for key in struck:
         end(key, track.ticks)
-    return notes
+    hanging = [key for key, note in struck.items() if note[1] is None and key[0] != PERCUSSION]
+    return notes, len(hanging)
 
 
 def _missing_releases(track: Track) -> Counter[tuple[int, int]]:
@@ -165,22 +184,16 @@ def open_midi(path: Path, notices: Notices | None = None) -> File:
         notices: are told of what was read over; it is read over in silence when `None`.
 
     Raises:
-        ValueError: no MIDI file, or one that does not count in beats.
+        ValueError: no MIDI file, or one whose unit of time is unknown.
     """
     path = Path(path)
     notices = Notices(path) if notices is None else notices
     content = read_limited(path, MOST_BYTES)
     try:
         header = read_header(content, notices)
+        unit, has_beats = _unit_of(header)
     except ValueError as error:
         raise ValueError(f"{path.name}: expected a MIDI file, got: {error}") from None
-    if not 0 < header.division < SMPTE or header.kind not in (0, 1):
-        frames = f"{256 - (header.division >> 8)} frames a second"
-        counts = frames if header.division >= SMPTE else f"{header.division} ticks a quarter"
-        raise ValueError(
-            f"{path.name}: expected a MIDI file of type 0 or 1 that counts in beats, got type "
-            f"{header.kind} with {counts}"
-        )
     content = content[: header.limit]
     tracks = [
         _TrackReader(content, number, notices).read(start, end)
@@ -188,7 +201,43 @@ def open_midi(path: Path, notices: Notices | None = None) -> File:
     ]
     if not tracks:
         raise ValueError(f"{path.name}: expected a MIDI file, got: one without a track")
-    return File(header.kind, header.division, tracks)
+    tracks = tracks if has_beats else [_without_tempi(track) for track in tracks]
+    return _as_one_piece(File(header.kind, unit, tracks, has_beats), notices)
+
+
+def _unit_of(header: Header) -> tuple[int | Fraction, bool]:
+    """Return the ticks of a quarter, or of half a second; and whether ticks divide the beat.
+
+    Raises:
+        ValueError: a division that is neither.
+    """
+    if 0 < header.division < SMPTE:
+        return header.division, True
+    frames, ticks = FRAME_RATES.get(256 - (header.division >> 8)), header.division & 0xFF
+    if frames is None or not ticks:
+        raise ValueError(f"one of an unknown unit of time, 0x{header.division:04X}")
+    half_second = frames * ticks / 2
+    return int(half_second) if half_second.denominator == 1 else half_second, False
+
+
+def _without_tempi(track: Track) -> Track:
+    return replace(track, events=[event for event in track.events if event.kind != TEMPO])
+
+
+def _as_one_piece(file: File, notices: Notices) -> File:
+    """Return a file as of type 0 or 1: of a type 2, the first track that has notes."""
+    if file.kind > 2:
+        notices.fault(f"the unknown type {file.kind} is read as type 1")
+        return replace(file, kind=1)
+    if file.kind < 2:
+        return file
+    sounding = [track for track in file.tracks if track.notes]
+    if len(sounding) > 1:
+        notices.remark(
+            f"the first of {len(sounding)} pieces is read: in a file of type 2 each track is a "
+            "piece of its own"
+        )
+    return replace(file, kind=0, tracks=[*sounding, *file.tracks][:1])
 
 
 class _EarlyEndError(Exception):
@@ -211,20 +260,25 @@ class _TrackReader:
         self.at = self.end = self.tick = 0
         self.events: list[Event] = []
         self.ended = False
+        self.running: int | None = None  # the status of messages without one of their own
+        self.interrupted = False  # whether it has lapsed, by the standard
 
     def read(self, start: int, end: int) -> Track:
         """Return the track whose data are between two bytes."""
         self.at, self.end = start, end
-        running = None
         try:
             while self.at < self.end and not self.ended:
                 self.tick += self._number()
-                running = self._event(running)
+                self._event()
             if not self.ended:
                 raise _EarlyEndError("a track has no end")
         except _EarlyEndError as why:
             self._say(str(why))
-        return Track(self.number, self.events, self.tick)
+        track = Track(self.number, self.events, self.tick)
+        for _ in range(track.unreleased * self.ended):  # else an early end has been reported
+            what = "a note that is never released lasts to the end of its track"
+            self.notices.fault(what, f"track {self.number}")
+        return track
 
     def _say(self, why: str) -> None:
         """Say why a track is not read to its end."""
@@ -254,26 +308,33 @@ class _TrackReader:
         self.at -= LONGEST_NUMBER
         raise _EarlyEndError(f"a number of more than {LONGEST_NUMBER} bytes")
 
-    def _event(self, running: int | None) -> int | None:
-        """Read an event; return the status that holds for the next one without its own."""
+    def _event(self) -> None:
+        """Read an event."""
         status = self._byte()
         if status == META:
             self._meta()
-            return running
-        if status in SYSEX:
+            self.interrupted = True
+        elif status in SYSEX:
             self._skip(self._number())
-            return None
+            self.interrupted = True
+        elif status > SYSEX[0]:
+            self._skip(DATA_BYTES[status])
+            self.fault("messages that have no place in a file are left out", self.at)
+        else:
+            self._message(status)
+
+    def _message(self, status: int) -> None:
+        """Read a channel message; one without a status of its own has that of the last one."""
         if status < 0x80:
             self.at -= 1
-            if running is None:
+            if self.running is None:
                 raise _EarlyEndError("data without a status")
-            status = running
-        data = [self._byte() for _ in range(DATA_BYTES[status])]
-        if status > SYSEX[0]:
-            self.fault("messages that have no place in a file are left out", self.at)
-            return None
-        self._channel_event(status, data)
-        return status
+            if self.interrupted:
+                what = "a status is missing after a meta or system exclusive event"
+                self.fault(f"{what}: the last one is taken", self.at)
+            status = self.running
+        self.running, self.interrupted = status, False
+        self._channel_event(status, [self._byte() for _ in range(DATA_BYTES[status])])
 
     def _channel_event(self, status: int, data: list[int]) -> None:
         kind, channel = KINDS.get(status & 0xF0), status & 0x0F

@@ -1,4 +1,4 @@
-"""The order of voices: by what they are called, else by how high they are."""
+"""The order of voices: by their names, else by their mean pitch."""
 
 from __future__ import annotations
 
@@ -6,28 +6,45 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-# What voices are called, from the highest to the lowest, without accents and in small letters.
+# Names of voices from the highest to the lowest, in lower case, without accents, spaces and
+# hyphens: English, German, Italian, French, Spanish, Portuguese, Latin, Russian, Chinese, Japanese
+# and Korean, with the usual abbreviations.
 RANGES = (
-    "s sop soprano sopran sopranos soprani soprane cantus canto discantus diskant discant treble "
-    "superius сопрано дискант 女高音 ソプラノ 소프라노",
-    "ms mezzo mezzosoprano mezzosopran mezzosopranos меццосопрано 女中音 メゾソプラノ",
-    "a alt alto altos alti altus alte contralto contraltos контральто альт 女低音 アルト 알토",
-    "ct haute countertenor kontratenor контратенор 假声男高音",
-    "t ten tenor tenore tenors tenori tenores taille тенор 男高音 テノール 테너",
-    "bar barytone baritone bariton baritono baryton баритон 男中音 バリトン",
-    "b bs bas bass basse basso bassi basses bassus bajo baixo basbariton бас 男低音 バス 베이스",  # noqa: RUF001
+    "s so sop sopr soprano sopran sopranos soprani soprane canto cant can cantus discantus "
+    "discanto diskant discant disc treble trebles tr trbl superius sup dessus ds "
+    "premierdessus tiple tiples tpl triplex сопрано дискант 女高音 ソプラノ 소프라노",
+    "ms mz mez mezz mezzo mezzos mezzosoprano mezzosopran mezzosopranos mezosoprano basdessus "
+    "seconddessus меццосопрано 女中音 メゾソプラノ",
+    "a al alt alto altos alti altus alte contralto contraltos contralti contralt contr "
+    "контральто альт 女低音 アルト 알토",
+    "ct cten ctr haute hautecontre hautescontre hc countertenor kontratenor contratenor "
+    "contratenores contratenoraltus contratenoralto контратенор 假声男高音",
+    "t te ten tenor tenore tenors tenori tenores tenors taille tailles hautetaille tai "
+    "тенор 男高音 テノール 테너",
+    "bar bari barit baryt barytone baritone bariton barytons baritono baritoni baritonos baryton "
+    "bassetaille bassestailles brt баритон 男中音 バリトン",
+    "b bs bss bas bass basse basso bassi basses bassus bassos bajo bajos baixo baixos baj baix bx "
+    "bassecontre contratenorbassus basbariton бас 男低音 バス 베이스",  # noqa: RUF001
 )
+# Letters that name a voice only beside a tenor: Cantus, or Contralto; Dessus, or Discantus.
+BESIDE_TENOR = {"c": (0, 2), "d": (0, 0)}
+TENOR = 4
 ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
-# "Soprano 1", "Tenor II", "S."
-NUMBERED = re.compile(r"(.*?)[\s._-]*(\d{1,4}|\b(?:i{1,3}|iv))?\W*")
+# "Soprano 1", "Tenor II", "S.", "2a Tiple", "1er Dessus"; an ordinal ends as in French or Spanish.
+ORDINAL = r"(?:a|o|er|ere|re|e|eme|do|da|nd|st|de)?"
+NUMBERED = re.compile(
+    rf"(?:(\d{{1,4}}){ORDINAL}\b)?(.*?)[\s._-]*(\d{{1,4}}{ORDINAL}|\b(?:i{{1,3}}|iv))?\W*"
+)
 WORD = re.compile(r"[^\W\d_]{3,}")  # shorter ones stand alone
+ALONE = {"can", "cant", "disc", "sup", "ten", "tai", "bar", "bari", "baj"}  # other words, too
+ACCENTED_ENDS = str.maketrans({"ª": "a", "º": "o"})
 
 
 def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
     """Return the voices from the highest to the lowest.
 
-    Where all of them are called after voices, the names decide, in any of a dozen languages or
-    abbreviated; else their mean pitches do.
+    If every name is that of a voice, in any of a dozen languages or abbreviated, the names decide;
+    otherwise the mean pitches do.
 
     Args:
         names: of the voices.
@@ -39,7 +56,7 @@ def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
         >>> order_of(["Cello", "Flute"], [50, 70])
         [1, 0]
     """
-    ranks = [rank_of(name) for name in names]
+    ranks = _ranks_of(names)
     numbers = range(len(names))
     if None in ranks:
         return sorted(numbers, key=lambda number: -pitches[number])
@@ -49,28 +66,55 @@ def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
 def rank_of(name: str) -> tuple[int, int] | None:
     """Return how low a voice is by its name, and its number; `None` for another name.
 
-    Abbreviations stand alone, or before a number; a whole word may stand among others.
+    Abbreviations must stand alone or before a number; a whole word may stand among others.
 
     Example:
         >>> rank_of("Alto II"), rank_of("Baß"), rank_of("Choir: tenor"), rank_of("Flute")
         ((2, 2), (6, 0), (4, 0), None)
     """
-    plain = _plain(name.strip())
-    match = NUMBERED.fullmatch(plain)
-    if match is None:
-        return None
-    number = match[2] or "0"
-    whole = RANK.get(re.sub(r"[\W_]", "", match[1]))
-    words = {RANK[word] for word in WORD.findall(match[1]) if word in RANK}
-    rank = whole if whole is not None or len(words) != 1 else words.pop()
+    before, words, after = _parts_of(name)
+    whole = RANK.get(_letters_of(words))
+    named = (word for word in WORD.findall(words) if word not in ALONE)
+    found = {RANK[word] for word in named if word in RANK}
+    rank = whole if whole is not None or len(found) != 1 else found.pop()
     if rank is None:
         return None
-    return rank, int(number) if number.isdecimal() else ROMAN[number]
+    return rank, _number_of(after or before)
+
+
+def _ranks_of(names: Sequence[str]) -> list[tuple[int, int] | None]:
+    """Return `rank_of` each name; single letters that stand for several voices by the others."""
+    ranks = [rank_of(name) for name in names]
+    known = {rank[0] for rank in ranks if rank is not None}
+    if TENOR not in known:
+        return ranks
+    for place, name in enumerate(names):
+        before, words, after = _parts_of(name)
+        choices = BESIDE_TENOR.get(_letters_of(words))
+        if choices and ranks[place] is None:
+            ranks[place] = choices[0 in known], _number_of(after or before)
+    return ranks
+
+
+def _parts_of(name: str) -> tuple[str, str, str]:
+    """Return the number before a name, the words of it, and the number behind; "" for none."""
+    plain = _plain(name.strip())
+    match = NUMBERED.fullmatch(plain)
+    return ("", plain, "") if match is None else (match[1] or "", match[2], match[3] or "")
+
+
+def _letters_of(words: str) -> str:
+    return re.sub(r"[\W_]", "", words)
+
+
+def _number_of(text: str) -> int:
+    digits = re.match(r"\d+", text)
+    return int(digits[0]) if digits else ROMAN.get(text, 0)
 
 
 def _plain(text: str) -> str:
-    """Return a text without accents, in small letters."""
-    letters = unicodedata.normalize("NFKD", text)
+    """Return a text without accents, in lower case."""
+    letters = unicodedata.normalize("NFKD", text.translate(ACCENTED_ENDS))
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 

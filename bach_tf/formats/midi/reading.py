@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bach_tf.formats.midi.contigs import Note
 from bach_tf.formats.midi.events import File, open_midi
+from bach_tf.formats.midi.grids import NoteGrid
 from bach_tf.formats.midi.timeline import (
     clock_of,
     key_signatures,
@@ -77,20 +78,29 @@ def to_score(
     path: Path,
     steps_per_quarter: int = STEPS_PER_QUARTER,
     notices: Notices | None = None,
+    note_grid: NoteGrid | None = None,
 ) -> Score:
-    """Return the score of an open file, as `read_midi` does."""
+    """Return the score of an open file, as `read_midi` does; notes on a grid of their own."""
     notices = Notices(path) if notices is None else notices
+    if not file.has_beats:
+        raise ValueError(
+            f"{path.name}: expected a file that counts in beats, got one that counts seconds. It "
+            "can be read as a performance, on the grid `seconds`"
+        )
     check_length(file, path)
     _check_notes(file, path, notices)
+    grid = NoteGrid(steps_per_quarter) if note_grid is None else note_grid
+    quarter = file.ticks_per_quarter
 
     def to_step(tick: float) -> int:
-        return round(tick * steps_per_quarter / file.ticks_per_quarter)
+        return round(tick * steps_per_quarter / quarter)
 
-    voices = voices_of(file, to_step, notices)
+    voices = voices_of(file, lambda tick: grid.nearest(tick, quarter), notices)
     if len(voices) > MOST_VOICES:
         raise ValueError(f"{path.name}: expected at most {MOST_VOICES} voices, got {len(voices)}")
     key, changes = key_signatures(file)
-    metres, upbeat = metres_and_upbeat(file, steps_per_quarter)
+    metres, upbeat = metres_and_upbeat(file)
+    metres = [metre for metre in metres if 4 * steps_per_quarter * metre[1] >= metre[2]]
     score = _score(
         [voice.notes for voice in voices],
         to_step(file.ticks),
@@ -179,7 +189,8 @@ def to_performance(
         raise ValueError(
             f"`steps_per_second` must be a positive multiple of 5. Received: {steps_per_second}"
         )
-    _check_notes(file, path, Notices(path) if notices is None else notices)
+    notices = Notices(path) if notices is None else notices
+    _check_notes(file, path, notices)
     to_step = _to_step(file, path, steps_per_second)
     pedal = pedal_spans(file)
     notes = [
@@ -189,8 +200,14 @@ def to_performance(
     ]
     last = max((note.end for note in notes), default=0)
     length = max(last, min(to_step(file.ticks), last + LAST_SILENCE_SECONDS * steps_per_second))
-    first = sounding(file)[0]
-    program = part_of(file, *first[:2], first[2][0][0]).program
+    programs = [
+        part_of(file, track, channel, notes[0][0]).program
+        for track, channel, notes in sounding(file)
+    ]
+    if len(set(programs)) > 1:
+        what = f"{len(set(programs))} instruments play one voice of a performance"
+        notices.remark(f"{what}: the first one is kept")
+    program = programs[0]
     return _score(
         [without_overlaps(notes)],
         length,

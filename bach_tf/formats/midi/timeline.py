@@ -1,6 +1,6 @@
-"""What holds at which tick of a MIDI file: tempo, metre, key, pedal, instrument.
+"""Tempo, metre, key, pedal and instrument of a MIDI file at each tick.
 
-Of several events at one tick the last one holds.
+Of several events of a kind at the same tick, the last one holds.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ UPBEAT = "upbeat"  # begins the text in which our files say how long it is, in w
 
 
 def clock_of(file: File) -> Callable[[int], int]:
-    """Return what gives the time at a tick, in microseconds times the ticks of a quarter.
+    """Return the clock: tick to time, in microseconds times the ticks of a quarter.
 
-    These are whole numbers, so that a long file does not drift.
+    Times are whole numbers, so that long files do not drift.
     """
     starts, times, tempi = [0], [0], [FIRST_TEMPO]
     for tick, tempo in _last_at(file.events, TEMPO):
@@ -48,7 +48,7 @@ def _last_at(events: Iterable[Event], kind: str) -> list[tuple]:
 
 
 def tempi(file: File) -> list[tuple[int, float]]:
-    """Return tick and quarter notes per minute of each tempo, at tick 0 that of MIDI if none is."""
+    """Return tick and quarter notes per minute of each tempo; MIDI's default if none is at 0."""
     found = _last_at(file.events, TEMPO)
     if not found or found[0][0] > 0:
         found.insert(0, (0, FIRST_TEMPO))
@@ -56,22 +56,16 @@ def tempi(file: File) -> list[tuple[int, float]]:
     return [(tick, round(MICROSECONDS / tempo, 3)) for tick, tempo in found]
 
 
-def metres_and_upbeat(
-    file: File, steps_per_quarter: int
-) -> tuple[list[tuple[int, int, int]], Fraction]:
-    """Return the metres whose bars are at least a step long, and the upbeat.
+def metres_and_upbeat(file: File) -> tuple[list[tuple[int, int, int]], Fraction]:
+    """Return the metres and the upbeat.
 
-    A short first bar after which another metre begins is an upbeat: notation programs write it
-    so; see `begins_with_upbeat`. Our own files say their upbeat where that would be wrong.
+    A short first bar is an upbeat: notation programs write it so; see `begins_with_upbeat`. Files
+    written by bach_tf state the upbeat where that rule would get it wrong.
 
     Returns:
         tick, beats and note value of each metre; and the upbeat in ticks.
     """
-    found = [
-        (tick, beats, value)
-        for tick, (beats, value) in _last_at(file.events, METRE)
-        if 4 * steps_per_quarter * beats >= value
-    ]
+    found = [(tick, *metre) for tick, metre in _last_at(file.events, METRE)]
     said = _said_upbeat(file)
     upbeat = Fraction(0) if said is None else 4 * file.ticks_per_quarter * said
     if said is None:
@@ -84,30 +78,34 @@ def metres_and_upbeat(
     return [(0, *metre), *others], Fraction(place)
 
 
-def begins_with_upbeat(metres: Sequence[tuple[int, int, int]], quarter: int) -> bool:
-    """Return whether the first bar is an upbeat: shorter than the others, and of another metre.
+def begins_with_upbeat(metres: Sequence[tuple[int, int, int]], quarter: int | Fraction) -> bool:
+    """Return whether the first bar is an upbeat.
 
-    Where the metre changes again later, the first may be one of its own: then it is an upbeat if
-    it is of one beat, or of at most a third of the next bar.
+    It is shorter than those that follow: by its own metre, or because the second metre begins
+    before its end. Where the metre changes again later, a first bar of another metre is an upbeat
+    only if it has one beat or at most a third of the next bar.
 
     Args:
         metres: place, beats and note value of each.
-        quarter: how long it is, as the places are counted.
+        quarter: its length, in the unit of the places.
 
     Example:
         >>> begins_with_upbeat([(0, 3, 4), (12, 4, 4)], quarter=4)
+        True
+        >>> begins_with_upbeat([(0, 4, 4), (4, 4, 4)], quarter=4)
         True
         >>> begins_with_upbeat([(0, 3, 4), (12, 4, 4), (28, 6, 8)], quarter=4)
         False
     """
     if len(metres) < 2 or metres[0][0] != 0:
         return False
-    (_, beats, value), (place, *metre), *others = metres
-    bar = Fraction(4 * quarter * beats, value)
-    following = Fraction(4 * quarter * metre[0], metre[1])
-    changes = any(other != metre for _, *other in others)
-    is_short = beats == 1 or 3 * bar <= following if changes else True
-    return place == bar and bar < following and is_short
+    (_, *first), (place, *second), *others = metres
+    bar, following = (Fraction(4 * quarter * beats, value) for beats, value in (first, second))
+    if place > bar or place >= following:
+        return False
+    if first == second or all(other == second for _, *other in others):
+        return True
+    return first[0] == 1 or 3 * place <= following
 
 
 def _said_upbeat(file: File) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""The voices of a MIDI file: its channels that sound, told apart where one has several."""
+"""The voices of a MIDI file: its sounding channels, separated where one holds several voices."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from statistics import fmean
 
-from bach_tf.formats.midi.contigs import Note, cut_at_next, has_voices, is_line, separate
-from bach_tf.formats.midi.events import PROGRAM, Event, File, TickNote, Track
+from bach_tf.formats.midi.contigs import (
+    Note,
+    cut_at_next,
+    has_voices,
+    is_line,
+    most_at_once,
+    separate,
+)
+from bach_tf.formats.midi.events import PERCUSSION, PROGRAM, Event, File, TickNote, Track
 from bach_tf.formats.midi.metas import NAME, TEXT
 from bach_tf.formats.midi.names import order_of
 from bach_tf.formats.midi.timeline import choices
 from bach_tf.formats.reading import Notices
 from bach_tf.score import Part
 
-PERCUSSION = 9  # the channel, counted from 0
 AS_WRITTEN = "voices as written"  # in our files: each further track is a voice, in this order
 
 # What programs write where nobody has named a piece or a track.
@@ -79,29 +85,55 @@ def _drums_of(track: Track) -> str:
 def voices_of(file: File, to_step: Callable[[int], int], notices: Notices) -> list[Voice]:
     """Return the voices of a file, the highest first.
 
-    A channel of a track is a voice, and several where as many notes sound together for much of the
-    time: then they are told apart by `contigs.separate`, and the `notices` are told how many were
-    found. Of a melody played legato each note ends where the next begins. What our own files say
-    of their voices holds.
+    Each channel of a track is a voice. Where several notes sound together for most of the time, it
+    is separated into voices by `contigs.separate`; other polyphony stays as chords of one voice.
+    The `notices` report both, with the number of voices, and changes of instrument, which a voice
+    cannot have. In a melody played legato each note ends where the next begins. Files written by
+    bach_tf may state that their tracks are the voices.
 
     Args:
         file: what is read.
         to_step: gives the step nearest to a tick.
-        notices: are told of voices that were separated.
+        notices: of the file.
     """
     if is_as_written(file):
         return [_voice_as_written(file, track, to_step) for track in file.tracks[1:]]
     voices: list[Voice] = []
     for track, channel, notes in sounding(file):
+        where = f"track {track.number}, channel {channel + 1}"
         part = part_of(file, track, channel, min(note[0] for note in notes))
         lines = _lines([Note(to_step(s), to_step(e), *rest) for s, e, *rest in notes])
-        if len(lines) > 1:
-            where = f"track {track.number}, channel {channel + 1}"
-            notices.remark(f"{len(lines)} voices of {where} were separated by contig mapping")
+        _tell_of_polyphony(lines, where, notices)
+        _tell_of_other_instruments(file, channel, notes, part, where, notices)
         parts = _numbered(part, len(lines))
         voices += [Voice(part, channel, line) for part, line in zip(parts, lines)]
     means = [fmean(note.pitch for note in voice.notes) for voice in voices]
     return [voices[number] for number in order_of([voice.part.name for voice in voices], means)]
+
+
+def _tell_of_polyphony(lines: Sequence[Sequence[Note]], where: str, notices: Notices) -> None:
+    """Report voices that were separated, and chords that were not."""
+    if len(lines) > 1:
+        notices.remark(f"{len(lines)} voices of {where} were separated by contig mapping")
+    elif (most := most_at_once(lines[0])) > 1:
+        notices.remark(f"chords of up to {most} notes in {where} stay in one voice")
+
+
+def _tell_of_other_instruments(
+    file: File, channel: int, notes: Sequence[TickNote], part: Part, where: str, notices: Notices
+) -> None:
+    """Report instruments that a channel changes to while it has notes to come."""
+    first, last = min(note[0] for note in notes), max(note[0] for note in notes)
+    others = [
+        event.value[0]
+        for event in file.events
+        if event.kind == PROGRAM and event.channel == channel and first < event.tick <= last
+    ]
+    others = [program for program in dict.fromkeys(others) if program != part.program]
+    if others:
+        named = ", ".join(map(str, others))
+        what = f"a part has one instrument: {part.program} is kept, changes to {named} are left out"
+        notices.remark(what, where)
 
 
 def is_as_written(file: File) -> bool:

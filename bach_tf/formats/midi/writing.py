@@ -10,7 +10,7 @@ from pathlib import Path
 import mido
 
 from bach_tf.formats.midi.contigs import Note
-from bach_tf.formats.midi.events import HIGHEST
+from bach_tf.formats.midi.events import HIGHEST, PERCUSSION
 from bach_tf.formats.midi.metas import SHORTEST_BEAT
 from bach_tf.formats.midi.timeline import (
     PART_CONTROLLERS,
@@ -18,7 +18,7 @@ from bach_tf.formats.midi.timeline import (
     UPBEAT,
     begins_with_upbeat,
 )
-from bach_tf.formats.midi.voices import AS_WRITTEN, PERCUSSION, reads_as_written
+from bach_tf.formats.midi.voices import AS_WRITTEN, reads_as_written
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Metre, Part, Score, Tempo
 
