@@ -17,7 +17,7 @@ from bach_tf.corpora.preparation.prepared import cache_dir
 from bach_tf.models.memory_index import Index
 
 FOLDER = "indexes"
-VERSION = 1  # to be raised whenever an index of the same notes would be another
+VERSION = 2  # to be raised whenever an index of the same notes would be another
 LARGE = 10_000  # steps; of fewer an index is made faster than read
 ARRAYS = ("starts", "checks", "answers", "width")
 

@@ -1,8 +1,8 @@
 """What other pieces did in the same place: a memory of the training split.
 
 An index knows for each context that occurs in the memory (`contexts`) what most pieces do next. A
-piece of the training split must not find itself: for training what is found is counted once, each
-piece's own places left out.
+piece of the training split must find neither itself nor a copy of itself in another key: for
+training, what is found is counted once, without the places of the piece and its copies.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bach_tf.codecs import SatbCodec
 from bach_tf.codecs.base import PAD, START
 from bach_tf.models.contexts import (
     ALONE,
@@ -56,6 +57,9 @@ class Contexts:
 class Rows:
     """The steps of pieces, one behind each piece too, in one row.
 
+    Copies, in whatever key, count as one piece: a piece that looked itself up in its copy would
+    find its own continuation.
+
     Args:
         pieces: int32 `(T, 4)` each, ids.
     """
@@ -67,7 +71,7 @@ class Rows:
         self.chords = np.full((rows, VOICES), PAD, np.int32)  # (R, 4)
         for end, piece in zip(self.ends, pieces):
             self.chords[end - 1 - len(piece) : end - 1] = piece
-        self.piece = np.repeat(np.arange(len(pieces)), lengths)
+        self.piece = np.repeat(originals(pieces), lengths)
         self.start = np.repeat(self.ends - lengths, lengths)  # the row where its piece begins
         self.first = self.start == np.arange(rows)
         self.inside = np.ones(rows, bool)  # but for the steps behind
@@ -167,6 +171,38 @@ class Rows:
     @cached_property
     def _down(self):
         return _powers(INVERSES.view(np.uint32), len(self.first))
+
+
+def originals(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """Return for each piece the number of the first one with the same music, in whatever key.
+
+    Silence before and after the music does not count.
+
+    Args:
+        pieces: int `(T, 4)` each, ids.
+
+    Returns:
+        int `(P,)`.
+
+    Example:
+        >>> air = np.array([[40, 35, 32, 20], [42, 35, 30, 23]])
+        >>> originals([air, air[::-1], air + 2]).tolist()
+        [0, 1, 0]
+    """
+    first: dict[bytes, int] = {}
+    numbers = [first.setdefault(_music(piece), at) for at, piece in enumerate(pieces)]
+    return np.array(numbers, np.intp)
+
+
+def _music(piece):
+    """Return the ids of a piece from its first note to its last, the lowest of which is 0."""
+    sounds = piece > SatbCodec.SILENT
+    places = np.flatnonzero(sounds.any(axis=1))
+    if not len(places):
+        return b""
+    music, sounds = (x[places[0] : places[-1] + 1] for x in (piece, sounds))
+    lowest = music[sounds].min()
+    return np.where(sounds, music - lowest, -1).astype(np.int32).tobytes()
 
 
 def _powers(bases, count):

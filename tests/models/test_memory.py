@@ -161,6 +161,31 @@ def test_a_piece_does_not_find_itself(seed):
         np.testing.assert_array_equal(found[number], look_up(others, piece))
 
 
+@settings(max_examples=3, deadline=None)
+@given(seeds)
+def test_a_piece_finds_no_copy_of_itself_in_any_key(seed):
+    numbers = np.random.default_rng(seed)
+    one, two, three = (piece_of(numbers, steps) for steps in (20, 13, 30))
+    higher = np.where(one > SILENT, one + 5, one)
+    silence = np.full((4, 4), SILENT, np.int32)
+    later = np.concatenate([silence, higher, silence])
+    found = Memory([one, two, higher, three, later, one]).in_other_pieces()
+    for number in (0, 2, 4, 5):
+        pieces = [one, two, higher, three, later, one]
+        expected = look_up(Memory([two, three]), pieces[number])
+        np.testing.assert_array_equal(found[number], expected)
+    # To others, all copies are one piece.
+    others = Memory([one, two, one, three, one]).in_other_pieces()
+    np.testing.assert_array_equal(others[1], look_up(Memory([one, three]), two))
+
+
+def test_copies_count_once_in_the_index():
+    numbers = np.random.default_rng(1)
+    one, two, asking = (piece_of(numbers, lowest=SILENT + 1) for _ in range(3))
+    with_copies = Memory([one, two, one + 3, one])
+    np.testing.assert_array_equal(look_up(with_copies, asking), look_up(Memory([one, two]), asking))
+
+
 @settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_a_graph_names_and_finds_what_whole_pieces_do(seed):
