@@ -142,6 +142,15 @@ def test_tuplets_are_read_exactly(path, division):
     assert score.onset.tolist() == list(range(0, 8 * division, 4))
 
 
+def test_a_few_notes_between_the_steps_leave_the_grid_to_the_others(path):
+    written = onsets_of(*[[0, 0.125, 0.25], TRIPLETS] * 40, [n / 5 for n in range(3)])
+    starts = np.rint(written * QUARTER).astype(int).tolist()
+    piece = read_midi_piece(save(path, struck([60, 62, 64] * 81, starts, [50] * 243)))
+    assert piece.score.steps_per_quarter == 24
+    assert "2 of 243 notes were moved to the nearest of 24 steps" in piece.warnings[-1]
+    assert np.allclose(piece.score.onset[:-2] / 24, written[:-2])
+
+
 def test_a_grid_that_is_asked_for_is_taken(path):
     onsets, _ = PLAYED["triplets"]
     save(path, set_up(), melody(played(onsets, 10), 0.3))

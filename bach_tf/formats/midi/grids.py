@@ -28,6 +28,7 @@ EXACT = tuple(range(4, 49, 4))
 DIVISIONS = frozenset((*range(1, 13), 16, 24, 32))
 ENDS = DIVISIONS - {24}  # a note that ends so little before the next one is articulated
 ODD = 0.25  # share of such places in music that is written; in music that is played they prevail
+NEARLY_ALL = 0.99  # share of the onsets that make the grid of written music
 LATEST = Fraction(1, 16)  # of a quarter, by which all notes of a file may be late or early
 SHIFTED = (1, 2, 4, 8, 3, 6, 12)  # parts of a quarter on which such notes lie
 FEWEST_SHIFTED = 3  # onsets that show it
@@ -146,10 +147,18 @@ def grid_of_notes(notes: Sequence[tuple[int, ...]], quarter: int) -> NoteGrid | 
 
 
 def _exact_grid(onsets: Sequence[int], ends: Sequence[int], quarter: int) -> NoteGrid | None:
-    """Return the coarsest grid on which all notes begin, and end if they do so at usual places."""
+    """Return the coarsest grid on which all notes begin, and end if they do so at usual places.
+
+    Where a few notes fit no grid beside the others, as fives beside thirty-seconds, it is the
+    coarsest for nearly all.
+    """
     usual = all(_is_written(tick, quarter, ENDS) for tick in ends)
     both = [*onsets, *ends] if usual else onsets
     steps = _exact(both, quarter, WRITTEN) or _exact(onsets, quarter, EXACT)
+    if steps is None:
+        fitting = {s: sum(is_exact(tick, s, quarter) for tick in onsets) for s in WRITTEN}
+        enough = NEARLY_ALL * len(onsets)
+        steps = next((s for s, number in fitting.items() if number >= enough), None)
     return None if steps is None else NoteGrid(steps)
 
 
