@@ -266,7 +266,7 @@ def test_what_is_no_melody():
     with pytest.raises(ValueError, match="expected a melody of one voice, got 4 voices"):
         kinds.melody(hymn())
     both = replace(hymn(), voice=np.zeros(len(hymn()), int))
-    with pytest.raises(ValueError, match="sounds one note at a time"):
+    with pytest.raises(ValueError, match="one note at a time"):
         kinds.melody(both)
 
 
