@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from commands import command
 
-from bach_tf._basics.messages import WIDEST
+from bach_tf._basics.messages import LONGEST_LINE
 from bach_tf.corpora.folder import prepare
 from bach_tf.corpora.validation import (
     ensure_valid,
@@ -200,7 +200,7 @@ def test_where_tfdv_has_wheels(monkeypatch, python, system, machine, libc, wheel
     assert measures.has_wheels() is wheels
     absent = measures.why_missing(ModuleNotFoundError(name=TFDV))
     assert ("pip install '.[tfdv]' in the checkout of bach_tf" in absent) is wheels
-    assert len(absent) < WIDEST
+    assert len(absent) < LONGEST_LINE
     broken = measures.why_missing(ImportError("libfoo.so is missing", name="tfx_bsl"))
     assert "cannot be imported (libfoo.so is missing)" in broken
 
