@@ -25,6 +25,7 @@ from bach_tf._basics.process import (
 )
 from bach_tf.cli.parser import USER_MISTAKE, short_name
 from bach_tf.formats.reading import ReadingWarning
+from bach_tf.formats.rendition import WritingWarning
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -223,17 +224,18 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
 
 @contextmanager
 def saying_warnings(name: str) -> Iterator[None]:
-    """Print what readers warn of in the block, a line each; other warnings are left alone.
+    """Print what readers and writers warn of in the block, a line each, and no other warnings.
 
     Args:
         name: of the program.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ReadingWarning)
+        for kind in (ReadingWarning, WritingWarning):
+            warnings.simplefilter("always", kind)
         show = warnings.showwarning
 
         def say(message, category, *where, **more):
-            if issubclass(category, ReadingWarning):
+            if issubclass(category, (ReadingWarning, WritingWarning)):
                 complain(name, str(message))
             else:
                 show(message, category, *where, **more)

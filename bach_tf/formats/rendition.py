@@ -17,6 +17,10 @@ AUTO, SOUNDFONT, ADDITIVE = SYNTHESISERS = ("auto", "soundfont", "additive")
 PARTS, CLOSED = LAYOUTS = ("parts", "closed")
 
 
+class WritingWarning(UserWarning):
+    """A piece was written, and something in it had to be changed for the format."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
     """How a piece is to be written; each format takes of it what it can hold.

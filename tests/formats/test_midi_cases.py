@@ -345,7 +345,7 @@ RIGHT = {
     "02_utf8_names.mid": {"names": ["Flöte", "Ténor", "Контральто", "钢琴"]},
     "03_type0_one_channel.mid": {"names": [""] * 4, "said": ["4 voices"]},
     "05_two_staves.mid": {"said": ["2 voices", "2 voices"]},
-    "06_bass_first.mid": {"names": list(PHRASE)},
+    "06_bass_first.mid": {"names": list(PHRASE), "said": ["the parts were reordered"]},
     "07_tempo_changes.mid": {"tempi": ((0, 120), (16, 60), (24, 30))},
     "08_pickup_ts.mid": {
         "upbeat": 4,

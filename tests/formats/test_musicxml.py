@@ -13,11 +13,13 @@ from bach_tf.corpora import CORPORA, read_prepared
 from bach_tf.formats.midi import read_midi_seconds, write_midi
 from bach_tf.formats.musicxml import to_musicxml, write_musicxml
 from bach_tf.formats.musicxml.parts import on_grid
-from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter, split, symbols_of
-from bach_tf.formats.rendition import LAYOUTS, Rendition
-from bach_tf.score import Part, Score
+from bach_tf.formats.musicxml.rhythm import QUARTER, Event, Meter, split, symbols_of
+from bach_tf.formats.rendition import LAYOUTS, Rendition, WritingWarning
+from bach_tf.score import SECONDS, Part, Score
 
 SIXTEENTH = QUARTER // 4
+# Steps a quarter; the last ones of tuplets within tuplets.
+GRIDS = (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 20, 24, 28, 36, 48, 60, 64, 84, 256, 420)
 CHORD_OF_FOUR = [72, 67, 64, 48]
 
 
@@ -194,6 +196,71 @@ def test_triplets(tmp_path):
     assert texts(score, "actual-notes") == ["3"] * 5
 
 
+@pytest.mark.parametrize(
+    ("durations", "steps", "metre", "tuplet", "kinds"),
+    [
+        ([1] * 5, 5, (4, 4), (5, 4), ["16th"] * 5),
+        ([2] * 5, 5, (4, 4), (5, 4), ["eighth"] * 5),  # in the time of a half
+        ([4] * 5, 5, (4, 4), (5, 4), ["quarter"] * 5),  # in that of a whole
+        ([3, 2], 5, (4, 4), (5, 4), ["eighth", "eighth"]),  # dotted
+        ([1] * 7, 7, (4, 4), (7, 4), ["16th"] * 7),
+        ([2] * 7, 7, (2, 4), (7, 4), ["eighth"] * 7),
+        ([1] * 11, 11, (3, 4), (11, 8), ["32nd"] * 11),
+        ([4] * 3, 6, (4, 4), (3, 2), ["quarter"] * 3),  # quarters of a triplet
+        ([3] * 5, 10, (6, 8), (5, 3), ["eighth"] * 5),  # in the time of a dotted quarter
+        ([1] * 9, 9, (4, 4), (9, 8), ["32nd"] * 9),
+    ],
+)
+def test_tuplets(tmp_path, durations, steps, metre, tuplet, kinds):
+    pitches = [60 + number for number in range(len(durations))]
+    grid = np.repeat([*pitches, 59], [*durations, 6 * steps])[:, None]
+    score = Score.from_grid(grid, steps_per_quarter=steps, metres=[(0, *metre)])
+    notes, _ = read_back(written(score, tmp_path), steps_per_quarter=steps)
+    assert notes == notes_of(score)
+    inside = len(durations)
+    assert texts(score, "type")[:inside] == kinds
+    assert texts(score, "actual-notes") == [str(tuplet[0])] * inside
+    assert texts(score, "normal-notes") == [str(tuplet[1])] * inside
+    assert [element.get("type") for element in elements(score, "tuplet")] == ["start", "stop"]
+
+
+def test_what_no_tuplet_can_say_is_moved_with_a_warning(tmp_path):
+    score = Score.from_grid(np.repeat([60, 62, 64], [5, 7, 5])[:, None], steps_per_quarter=17)
+    expected = r"^bar 1, beat 1: 3 of 3 notes were moved to the nearest of 48 steps of a quarter"
+    with pytest.warns(WritingWarning, match=expected):
+        path = written(score, tmp_path)
+    notes, _ = read_back(path, steps_per_quarter=48)
+    assert notes == [(0, 14, 60, 0), (14, 20, 62, 0), (34, 14, 64, 0)]
+    fine = replace(score, steps_per_quarter=1920)  # 2048ths and triplets of them
+    with pytest.warns(WritingWarning, match=r"notes were moved"):
+        to_musicxml(fine)
+
+
+def test_times_that_a_finer_grid_has_and_note_values_too_stay(tmp_path):
+    # Of 17 steps a quarter, and yet all in eighths.
+    score = Score.from_grid(np.repeat([60, 62], [17, 17])[:, None], steps_per_quarter=34)
+    notes, _ = read_back(written(score, tmp_path), steps_per_quarter=2)
+    assert notes == [(0, 1, 60, 0), (1, 1, 62, 0)]
+
+
+def test_a_metre_that_cannot_be_written_is_warned_of():
+    with pytest.warns(WritingWarning, match=r"^bars of 4/4 are written, and none of 3/7$"):
+        to_musicxml(Score.from_grid([[60]] * 9, metres=[(0, 3, 7)]))
+    with pytest.warns(WritingWarning, match=r"none of 1/1024: there would be 50000 of them"):
+        to_musicxml(Score.from_grid([[60]] * 900, metres=[(0, 1, 1024)]))
+
+
+def test_a_key_signature_within_a_bar_stands_where_it_begins(tmp_path):
+    rows = [[65]] * 6 + [[66]] * 2 + [[65]] * 8
+    score = Score.from_grid(rows, key_signature=0, key_changes=[(10, 1)], metres=[(0, 4, 4)])
+    notes, stream = read_back(written(score, tmp_path))
+    assert notes == notes_of(score)
+    keys = stream.recurse().getElementsByClass("KeySignature")
+    assert [(key.getOffsetInHierarchy(stream), key.sharps) for key in keys] == [(0, 0), (2.5, 1)]
+    # The third F is tied over the change: it is natural in both, which the second has to say.
+    assert texts(score, "accidental") == ["sharp", "natural"]
+
+
 def test_a_note_into_a_triplet_is_tied(tmp_path):
     # From the second half of a beat to the first third of the next.
     score = Score.from_grid(np.repeat([60, 62, 64], [6, 10, 8])[:, None], steps_per_quarter=12)
@@ -285,6 +352,9 @@ def test_a_performance_is_moved_to_sixteenths(tmp_path):
         velocity=[80, 70, 90, 60],
         length=135,
         steps_per_quarter=100,
+        timing=SECONDS,
+        key_changes=[(120, 2)],
+        pedals=[(0, 130, 0)],
     )
     moved = on_grid(score)
     assert moved.steps_per_quarter == 4
@@ -310,6 +380,7 @@ def test_notes_that_are_moved_do_not_overlap(notes):
         velocity=np.full(len(notes), 80),
         length=1200,
         steps_per_quarter=100,
+        timing=SECONDS,
     )
     moved = on_grid(score)
     assert moved.length == 48

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import re
 import zipfile
 from dataclasses import replace
 
@@ -10,13 +11,12 @@ from hypothesis import strategies as st
 
 from bach_tf.formats import read
 from bach_tf.formats.musicxml import container, read_musicxml, safe_xml, to_musicxml
-from bach_tf.formats.musicxml.parts import bars_of
-from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER
 from bach_tf.formats.reading import MILLISECONDS, Grid, ReadingWarning
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Part, Score
 
-METRES = [(4, 4), (3, 4), (6, 8), (2, 2), (5, 8), (1, 4), (12, 16)]
+METRES = [(4, 4), (3, 4), (6, 8), (2, 2), (5, 8), (1, 4), (12, 16), (1, 64), (7, 32)]
+GRIDS = (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 16, 20, 24, 28, 48, 64, 84, 420)
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
 
 
@@ -30,23 +30,21 @@ def notes_of(score):
 
 @st.composite
 def metres_and_upbeats(draw, steps_per_quarter, length):
-    """Draw metres that begin with the piece, none of which changes nothing, and an upbeat."""
+    """Draw metres, of which the first may be unknown, and an upbeat."""
     metres = []
-    for step in sorted({0, *draw(st.sets(st.integers(0, length - 1), max_size=2))}):
+    for step in sorted(draw(st.sets(st.integers(0, length - 1), max_size=3))):
         metre = draw(st.sampled_from(METRES))
-        bar = 4 * steps_per_quarter * metre[0] / metre[1]
-        if bar % 1 == 0 and (not metres or metre != metres[-1][1:]):
+        if 4 * steps_per_quarter * metre[0] % metre[1] == 0:
             metres.append((step, *metre))
-    if not metres or metres[0][0]:
-        metres = [(0, 4, 4)]
-    bar = 4 * steps_per_quarter * metres[0][1] // metres[0][2]
-    longest = min(bar - 1, length, *(step for step, *_ in metres[1:]))
+    first = metres[0][1:] if metres and metres[0][0] == 0 else (4, 4)
+    bar = 4 * steps_per_quarter * first[0] // first[1]
+    longest = min(bar - 1, length, *(step for step, *_ in metres if step))
     return metres, draw(st.integers(0, max(longest, 0)))
 
 
 @st.composite
 def scores(draw):
-    """Draw scores that say all that they can, on a grid that note values can say."""
+    """Draw scores of all that there can be, known or unknown."""
     steps_per_quarter = draw(st.sampled_from(GRIDS))
     length = draw(st.integers(1, 12 * steps_per_quarter))
     notes, free = [], {}
@@ -63,11 +61,9 @@ def scores(draw):
     onset, duration, pitch, voice, velocity = np.array(notes).T
     metres, upbeat = draw(metres_and_upbeats(steps_per_quarter, length))
     numbers = st.none() | st.integers(0, 127)
-    parts = st.builds(Part, NAMES, st.integers(0, 127), numbers, numbers)
-    qpm = st.floats(4, 1000) | st.integers(4, 1000)
-    later = draw(st.dictionaries(st.integers(1, length), qpm, max_size=2))
-    tempi = {0: draw(qpm)} | {step: tempo for step, tempo in sorted(later.items()) if step < length}
-    score = Score(
+    parts = st.builds(Part, st.just("") | NAMES, numbers, numbers, numbers)
+    tempi = draw(places(length, st.floats(4, 1000) | st.integers(4, 1000), first=0))
+    return Score(
         onset=onset,
         duration=duration,
         pitch=pitch,
@@ -76,36 +72,20 @@ def scores(draw):
         length=length,
         steps_per_quarter=steps_per_quarter,
         title=draw(NAMES),
-        key_signature=draw(st.integers(-7, 7)),
-        tempi=without_repeats(tempi),
+        key_signature=draw(st.none() | st.integers(-7, 7)),
+        key_changes=draw(places(length, st.integers(-7, 7))),
+        tempi=tempi,
         metres=metres,
         upbeat=upbeat,
         fermatas=sorted(draw(st.sets(st.sampled_from(onset.tolist()), max_size=3))),
-        parts=draw(st.lists(parts, min_size=int(voice.max()) + 1, max_size=int(voice.max()) + 1)),
+        parts=draw(st.lists(parts, max_size=int(voice.max()) + 1)),
     )
-    return replace(score, key_changes=draw(key_changes(score)))
 
 
-@st.composite
-def key_changes(draw, score):
-    """Draw key signatures that begin with bars, each of them another than the one before."""
-    starts = [bar.start * score.steps_per_quarter // QUARTER for bar in bars_of(score)[1:]]
-    changes, before = [], score.key_signature
-    for step in starts[:6]:
-        sharps = draw(st.sampled_from([before, before, -3, 4]))
-        if sharps != before:
-            changes.append((step, sharps))
-            before = sharps
-    return changes
-
-
-def without_repeats(tempi):
-    """Return tempi, of which none is that of the one before."""
-    kept = []
-    for step, qpm in tempi.items():
-        if not kept or kept[-1][1] != qpm:
-            kept.append((step, qpm))
-    return kept
+def places(length, what, first=1):
+    """Draw places of a piece, in order, and what begins at each."""
+    chosen = st.dictionaries(st.integers(first, length), what, max_size=3)
+    return chosen.map(lambda found: [each for each in sorted(found.items()) if each[0] < length])
 
 
 @given(scores())
@@ -139,10 +119,28 @@ def test_a_file_that_another_program_has_changed_is_read_as_its_own(tmp_path, re
     assert read_text(text).score.upbeat == 4
 
 
-def test_what_a_score_does_not_say_is_read_as_it_was_written(tmp_path):
-    score = read_back(tmp_path, Score.from_grid([[67]] * 4 + [[69]] * 8)).score
-    assert (score.metres, score.tempi, score.key_signature) == (((0, 4, 4),), ((0, 90),), 2)
-    assert score.parts == (Part("voice 1", 19),)
+def test_what_a_score_does_not_say_is_unknown_when_it_is_read_back(tmp_path):
+    score = Score.from_grid([[67, 60]] * 4 + [[69, 60]] * 8, title="a", parts=[Part("Solo")])
+    assert read_back(tmp_path, score).score == score
+    assert read_back(tmp_path, score, layout="closed").score == score
+    text = to_musicxml(score)
+    assert '<miscellaneous-field name="guessed">key metre tempo parts-from:2 program:1</' in text
+
+
+def test_what_was_asked_for_in_writing_is_known_when_it_is_read_back(tmp_path):
+    score = Score.from_grid([[67, 60]] * 4, title="a", key_signature=0)
+    found = read_back(tmp_path, score, tempo_qpm=66, program=52).score
+    assert found.tempi == ((0, 66),)
+    assert found.parts == (Part("voice 1", 52), Part("voice 2", 52))
+
+
+def test_a_file_says_in_vain_that_it_guessed_what_it_does_not_have(tmp_path, read_text):
+    score = Score.from_grid([[67]] * 4, title="a", parts=[Part("Solo", 1)], key_signature=0)
+    text = to_musicxml(score).replace(
+        ">metre tempo</", ">metre tempo program:9 x key:² parts-from</"
+    )
+    assert "program:9" in text
+    assert read_text(text).score == replace(score, key_signature=None)
 
 
 # What other programs write.
@@ -201,12 +199,16 @@ def test_ties_chords_rests_and_backups(read_text):
         + note("G", 2, TIE["start"]),
         note("G", 2, TIE["stop"]) + note("G", 6)
         + "<backup><duration>4</duration></backup>" + note("C", 4, octave=3, voice=2),
+        note("G", 8),
     ]  # fmt: skip
-    score = read_text(xml(measures)).score
+    stay = r"^a\.musicxml: voice 1 \(Oboe\), measure 1, beat 1: notes that sound together now and "
+    with pytest.warns(ReadingWarning, match=stay):
+        score = read_text(xml(measures)).score
     assert notes_of(score) == [
-        (0, 8, 60, 0), (0, 8, 64, 0), (12, 8, 67, 0), (20, 12, 67, 0), (24, 8, 48, 0)
+        (0, 8, 60, 0), (0, 8, 64, 0), (12, 8, 67, 0), (20, 12, 67, 0), (24, 8, 48, 0),
+        (32, 16, 67, 0),
     ]  # fmt: skip
-    assert (score.length, score.parts) == (32, (Part("Oboe", 68),))
+    assert (score.length, score.parts) == (48, (Part("Oboe", 68),))
 
 
 def test_an_upbeat_that_is_counted_as_bar_1(read_text):
@@ -218,6 +220,98 @@ def test_an_upbeat_that_is_counted_as_bar_1(read_text):
 def test_a_bar_in_two_halves_with_a_repeat_between_them_is_one_bar(read_text):
     measures = [attributes() + note("C", 8), note("D", 6), note("E", 2), note("F", 8), note("G", 8)]
     assert read_text(xml(measures)).score.metres == ((0, 4, 4),)
+
+
+def time(beats, value):
+    inside = f"<beats>{beats}</beats><beat-type>{value}</beat-type>"
+    return f"<attributes><time>{inside}</time></attributes>"
+
+
+@pytest.mark.parametrize(
+    ("bars", "metres"),
+    [
+        # Within a bar, and at the end of one, as a warning before the next line.
+        ([note("C", 4) + time(2, 4) + note("D", 4), note("E", 4)], ((0, 4, 4), (8, 2, 4))),
+        ([note("C", 8) + time(3, 4), note("D", 6), note("E", 6)], ((0, 4, 4), (16, 3, 4))),
+        ([note("C", 8), time(1, 64) + note("D", 1) * 2], ((0, 4, 4), (16, 1, 64))),
+    ],
+)
+def test_metres_are_kept_where_they_begin(read_text, bars, metres):
+    score = read_text(xml([attributes() + bars[0], *bars[1:]])).score
+    assert tuple((4 * step // score.steps_per_quarter, *m) for step, *m in score.metres) == metres
+
+
+@pytest.mark.parametrize(
+    ("time_signature", "said", "metres"),
+    [
+        (time("3+2", 8), "time signatures of groups, such as 3\\+2/8, are read", ((0, 5, 8),)),
+        (
+            time(3, 8).replace("</time>", "<beats>1</beats><beat-type>4</beat-type></time>"),
+            "time signatures of groups",
+            ((0, 5, 8),),
+        ),
+        (
+            "<attributes><time><senza-misura/></time></attributes>",
+            "music without a metre is written in bars",
+            (),
+        ),
+        (time(3, 7), "'3/7': time signatures that cannot be are left out", ()),
+        ("<attributes><time/></attributes>", "time signatures that cannot be are left out", ()),
+    ],
+)
+def test_unusual_metres_are_said(read_text, time_signature, said, metres):
+    divisions = "<attributes><divisions>2</divisions></attributes>"
+    with pytest.warns(ReadingWarning, match=said):
+        score = read_text(xml([divisions + time_signature + note("C", 5), note("D", 5)])).score
+    assert score.metres == metres
+
+
+def test_key_signatures_and_tempi_between_the_notes_are_kept(read_text):
+    key = "<attributes><key><fifths>-2</fifths></key></attributes>"
+    tempo = "<direction><sound tempo='50'/><offset>3</offset></direction>"
+    score = read_text(xml([attributes(10) + tempo + note("C", 20) + key + note("D", 20)])).score
+    assert (score.steps_per_quarter, score.tempi) == (20, ((0, 50.0),))
+    later = tempo.replace("50", "40").replace("3", "13")
+    text = xml(
+        [attributes(10) + "<sound tempo='60'/>" + later + note("C", 20) + key + note("D", 20)]
+    )
+    score = read_text(text).score
+    assert (score.tempi, score.key_changes) == (((0, 60), (26, 40)), ((40, -2),))
+    where = r"measure 1, beat 2\.3: tempi, keys and metres were moved to the nearest of 4 steps"
+    with pytest.warns(ReadingWarning, match=where):
+        assert read_text(text, grid=Grid(4)).score.tempi == ((0, 60), (5, 40))
+    with pytest.warns(ReadingWarning, match=r"metres were left out whose bars are shorter"):
+        read_text(xml([attributes(16, 1, 64) + note("C", 16)]), grid=Grid(4))
+
+
+def tuplet(actual, normal, kind):
+    return (
+        f"<time-modification><actual-notes>{actual}</actual-notes>"
+        f"<normal-notes>{normal}</normal-notes></time-modification><type>{kind}</type>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("divisions", "durations", "of", "steps"),
+    [
+        (480, [69, 68, 69, 68, 69, 68, 69], (7, 4, "16th"), 28),
+        (480, [53, 53, 53, 53, 54, 53, 54, 53, 54], (9, 8, "32nd"), 36),
+        (256, [85, 85, 86], (3, 2, "eighth"), 12),
+        (480, [44] * 4 + [43] * 4 + [44] * 3, (11, 8, "32nd"), 44),
+        (420, [60] * 7, (7, 4, "16th"), 28),
+    ],
+)
+def test_tuplets_are_exact_where_their_divisions_are_rounded(
+    read_text, divisions, durations, of, steps
+):
+    music = "".join(note("C", duration, tuplet(*of)) for duration in durations)
+    back = f"<backup><duration>{sum(durations)}</duration></backup>"
+    music += back + note("C", divisions, voice=2, octave=3) + note("D", 3 * divisions)
+    with pytest.warns(ReadingWarning):  # of the second line
+        score = read_text(xml([attributes(divisions) + music])).score
+    assert score.steps_per_quarter == steps
+    fast = score.onset[score.pitch == 60].tolist()
+    assert fast == [number * steps // len(durations) for number in range(len(durations))]
 
 
 def test_bar_lines_begin_anew_after_a_bar_that_is_too_short(read_text):
@@ -286,7 +380,11 @@ def test_two_singers_on_a_staff_and_two_hands_are_voices(read_text):
     assert notes_of(score)[:2] == [(0, 16, 67, 0), (0, 16, 60, 1)]
     hands = attributes() + note("G", 8, STAFF[0]) + back + note("C", 8, STAFF[1], voice=5)
     names = "<score-part id='P1'><part-name>Piano</part-name></score-part>"
-    score = read_text(xml([hands, hands], parts=names)).score
+    through = (
+        r"^a\.musicxml: part 1 \(Piano\): 2 voices run through one part, and are read as such$"
+    )
+    with pytest.warns(ReadingWarning, match=through):
+        score = read_text(xml([hands, hands], parts=names)).score
     assert [part.name for part in score.parts] == ["Piano 1", "Piano 2"]
 
 
@@ -297,23 +395,78 @@ def test_two_singers_on_a_staff_in_chords_are_voices_if_the_part_is_named_so(rea
     assert [part.name for part in score.parts] == ["Soprano", "Alto"]
     assert notes_of(score) == [(0, 8, 67, 0), (0, 8, 60, 1), (8, 8, 65, 0), (8, 8, 65, 1)]
     names = names.replace("Soprano/Alto", "Flute/Oboe")
-    score = read_text(xml([music], parts=names)).score
-    assert notes_of(score) == [(0, 8, 60, 0), (0, 8, 67, 0), (8, 8, 65, 0)]
+    with pytest.warns(ReadingWarning, match=r"beat 1: 2 voices were separated by contig mapping$"):
+        score = read_text(xml([music], parts=names)).score
+    assert [part.name for part in score.parts] == ["Flute", "Oboe"]
+    assert notes_of(score) == [(0, 8, 67, 0), (0, 8, 60, 1), (8, 8, 65, 0)]
 
 
-def test_a_choir_stands_from_the_soprano_down(read_text):
-    names = ("Bass", "Tenor", "Alto", "Soprano")
-    parts = "".join(f"<score-part id='{n}'><part-name>{n}</part-name></score-part>" for n in names)
-    music = "".join(
-        f"<part id='{name}'><measure>{attributes()}{note('C', 8, octave=octave)}</measure></part>"
-        for name, octave in zip(names, (3, 4, 4, 5))
+def choir(names, octaves):
+    """Return a file of parts that have a whole note each."""
+    ids = range(len(names))
+    parts = [f"<score-part id='P{n}'><part-name>{names[n]}</part-name></score-part>" for n in ids]
+    music = [
+        f"<part id='P{n}'><measure>{attributes()}{note('C', 8, octave=octaves[n])}</measure></part>"
+        for n in ids
+    ]
+    return (
+        f"<score-partwise><part-list>{''.join(parts)}</part-list>{''.join(music)}</score-partwise>"
     )
-    text = f"<score-partwise><part-list>{parts}</part-list>{music}</score-partwise>"
-    score = read_text(text).score
-    assert [part.name for part in score.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
-    assert score.pitch.tolist() == [72, 60, 60, 48]
-    score = read_text(text.replace(">Tenor<", ">Oboe<")).score
-    assert [part.name for part in score.parts] == ["Bass", "Oboe", "Alto", "Soprano"]
+
+
+REORDERED = r"^a\.musicxml: the parts were reordered, from the highest to the lowest$"
+
+
+@pytest.mark.parametrize(
+    ("names", "octaves", "order"),
+    [
+        (("Bass", "Tenor", "Alto", "Soprano"), (3, 4, 4, 5), "3210"),
+        (("Baritone", "Soprano"), (5, 4), "10"),  # by name, whatever they sing
+        (("Bass", "Oboe", "Alto", "Soprano"), (3, 4, 4, 5), "3120"),
+        (("", "", "", ""), (2, 3, 4, 5), "3210"),
+        (("Part 1", "Part 2", "Part 3", "Part 4"), (5, 2, 4, 3), "0231"),
+        (("Cello", "Violin I", "Violin II", "Viola"), (3, 5, 5, 4), "1230"),
+    ],
+)
+def test_parts_that_are_upside_down_are_reordered(read_text, names, octaves, order):
+    with pytest.warns(ReadingWarning, match=REORDERED):
+        score = read_text(choir(names, octaves)).score
+    assert [part.name for part in score.parts] == [names[int(number)] for number in order]
+    expected = [12 * octaves[int(number)] + 12 for number in order]
+    assert [score.pitch[score.voice == n].tolist() for n in range(len(names))] == [
+        [pitch] for pitch in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "octaves"),
+    [
+        (
+            ("Soprano", "Alto", "Tenor", "Bass", "Soprano", "Alto", "Tenor", "Bass"),
+            (5, 4, 4, 3) * 2,
+        ),
+        (("Flute", "Bassoon", "Violin", "Viola", "Cello"), (6, 3, 5, 4, 3)),
+        (("Voice", "Piano 1", "Piano 2"), (4, 5, 3)),
+        (("Violin 1", "Violin 2"), (5, 5)),
+    ],
+)
+def test_a_score_in_families_stands_as_it_does(read_text, names, octaves):
+    score = read_text(choir(names, octaves)).score
+    assert [part.name for part in score.parts] == list(names)
+
+
+def test_a_choir_on_one_staff_in_chords_is_separated(read_text):
+    chords = [(octave, step) for step in "CDEF" for octave in (5, 4, 3)]
+    music = "".join(
+        note(step, 2, *(["<chord/>"] if number % 3 else []), octave=octave)
+        for number, (octave, step) in enumerate(chords)
+    )
+    with pytest.warns(ReadingWarning, match=r"3 voices were separated by contig mapping"):
+        score = read_text(xml([attributes() + music])).score
+    assert [part.name for part in score.parts] == ["Oboe 1", "Oboe 2", "Oboe 3"]
+    assert score.to_grid()[::4].tolist() == [
+        [72, 60, 48], [74, 62, 50], [76, 64, 52], [77, 65, 53]
+    ]  # fmt: skip
 
 
 def test_what_opens_for_a_bar_is_the_same_voice(read_text):
@@ -323,7 +476,8 @@ def test_what_opens_for_a_bar_is_the_same_voice(read_text):
         note("G", 8),
         note("G", 8) + back + note("C", 8, voice=2),
     ]
-    assert read_text(xml(measures)).score.voices == 1
+    with pytest.warns(ReadingWarning, match=r"measure 3, beat 1: notes that sound together now"):
+        assert read_text(xml(measures)).score.voices == 1
 
 
 def test_instruments_of_the_part_list(read_text):
@@ -377,8 +531,9 @@ def test_grace_notes_and_drums_are_left_out_with_a_warning(read_text):
 )  # fmt: skip
 def test_faults_are_read_over_or_refused_with_their_place(read_text, bad, fault):
     text = xml([attributes() + note("C", 2) + bad + note("D", 2)])
-    with pytest.warns(ReadingWarning, match=f"measure 1, beat .*{fault}"):
+    with pytest.warns(ReadingWarning) as said:
         assert 60 in read_text(text).score.pitch
+    assert re.search(f"measure 1, beat .*{fault}", str(said[0].message))
     with pytest.raises(ValueError, match=rf"^a\.musicxml: .*measure 1, beat .*{fault}"):
         read_text(text, strict=True)
 
@@ -546,6 +701,15 @@ def test_a_file_that_stops_in_the_middle_is_read_as_far_as_it_goes(read_text):
             read_text(text, strict=True)
 
 
+def test_a_file_that_is_damaged_in_the_middle_is_read_up_to_there(read_text):
+    text = xml([attributes() + note("C", 8), note("D", 8), note("E", 8)]).replace("E</step>", "E<")
+    sentence = r"a\.musicxml: line 1: the file is damaged \(not well-formed \(invalid token\)\)"
+    with pytest.warns(ReadingWarning, match=sentence):
+        assert read_text(text).score.pitch.tolist() == [60, 62]
+    with pytest.raises(ValueError, match=sentence):
+        read_text(text, strict=True)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
 def test_encodings(read_text, encoding):
     name = encoding.removesuffix("-sig")
@@ -590,12 +754,8 @@ def test_an_uncompressed_score_under_the_name_of_a_compressed_one(read_text):
     ("content", "message"),
     [
         (zipped({"a.txt": GOOD}), r"expected a score in the archive, got none"),
-        (zipped({"a.xml": GOOD})[:-40], r"expected compressed MusicXML, got: "),
+        (zipped({"a.xml": GOOD})[:30], r"expected compressed MusicXML, got: .* Export the score"),
         (zipped({"a.xml": GOOD}).replace(b"score", b"scare"), None),
-        (
-            zipped({"META-INF/container.xml": "<a>", "a.xml": GOOD}),
-            r"expected compressed MusicXML, got: line 1",
-        ),
     ],
 )  # fmt: skip
 def test_archives_that_hold_no_score(read_text, content, message):
@@ -604,6 +764,36 @@ def test_archives_that_hold_no_score(read_text, content, message):
         return
     with pytest.raises(ValueError, match=rf"^a\.mxl: {message}"):
         read_text(content, "a.mxl")
+
+
+LONG = xml([attributes() + note("C", 8), *[note("D", 8)] * 99])
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        (zipped({"META-INF/container.xml": ROOTFILE.format("a.xml"), "a.xml": LONG})[:-40], 100),
+        (zipped({"META-INF/container.xml": "<a>", "a.xml": LONG}), 100),
+        (zipped({"a.xml": LONG})[:420], None),
+        (zipped({"a.xml": LONG})[:300] + b"\xff" * 300, None),
+    ],
+)
+def test_an_archive_that_stops_in_the_middle_is_read_as_far_as_it_goes(read_text, content, notes):
+    sentence = "a.mxl: the archive is damaged or stops in the middle: what can be unpacked is read"
+    with pytest.warns(ReadingWarning) as said:
+        score = read_text(content, "a.mxl").score
+    assert str(said[0].message) == sentence
+    assert set(score.pitch.tolist()[1:]) <= {62}
+    assert len(score) == notes or 0 < len(score) < 100
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        read_text(content, "a.mxl", strict=True)
+
+
+def test_a_damaged_archive_that_unpacks_to_far_more_is_refused(read_text, monkeypatch):
+    monkeypatch.setattr(container, "MOST_BYTES", 100_000)
+    bomb = zipped({"a.xml": GOOD + " " * 2_000_000})[:-40]
+    with pytest.raises(ValueError, match=r"^a\.mxl: expected compressed MusicXML"):
+        read_text(bomb, "a.mxl")
 
 
 def test_an_archive_that_unpacks_to_far_more_is_refused(read_text, monkeypatch):

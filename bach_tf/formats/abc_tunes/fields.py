@@ -8,7 +8,8 @@ import unicodedata
 from fractions import Fraction
 from typing import NamedTuple
 
-from bach_tf.formats.notation.text import MOST_BEATS, SHARPS_ORDER, read_meter
+from bach_tf.formats.notation.sheet import MOST_BARS
+from bach_tf.formats.notation.text import SHARPS_ORDER, read_meter
 
 SHARPS_OF_MAJOR = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1}
 SHARPS_OF_MODE = {
@@ -25,8 +26,8 @@ ALTERED_NOTE = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
 SETTING = re.compile(r"""(?:^|\s)([A-Za-z]+)=("[^"]*"|\S*)""")
 CLEF = re.compile(r"(?:^|\s)(?:treble|alto|tenor|bass|perc|none)\d?([+-]8)?(?=\s|$)")
 NAMED_METRES = {"C": (4, 4), "C|": (2, 2)}
-SUM = re.compile(r"\(?(\d{1,3}(?:\+\d{1,3})+)\)?/(\d{1,3})")
 NOTE_VALUES = re.compile(r"(\d{1,3})/(\d{1,3})")
+PLAYED = re.compile(r"[A-Za-z]|[0-9]{1,2}|[()]")
 PER_MINUTE = re.compile(r"(?:=|^)\s*(\d{1,4}(?:\.\d{1,6})?)\s*$")
 OCTAVE = 12
 # How ABC writes accents, before the letter, and Unicode, behind it.
@@ -130,12 +131,7 @@ def read_metre_field(text: str) -> tuple[int, int] | None:
         >>> read_metre_field("C|"), read_metre_field("2+3/8"), read_metre_field("none")
         ((2, 2), (5, 8), None)
     """
-    text = text.strip()
-    added = SUM.fullmatch(text)
-    if added:
-        beats = sum(map(int, added[1].split("+")))
-        text = f"{min(beats, MOST_BEATS + 1)}/{added[2]}"
-    return NAMED_METRES.get(text) or read_meter(text)
+    return NAMED_METRES.get(text.strip()) or read_meter(text)
 
 
 def read_unit(text: str) -> Fraction:
@@ -182,3 +178,27 @@ def voice_settings(text: str) -> tuple[str, dict[str, str]]:
     """
     name, _, rest = text.strip().partition(" ")
     return name, {key.lower(): value.strip('"') for key, value in SETTING.findall(rest)}
+
+
+def parts_in_order(text: str) -> list[str]:
+    """Return the parts that the `P:` of a header plays, one after the other.
+
+    Example:
+        >>> "".join(parts_in_order("A2.(AB)2C"))
+        'AAABABC'
+    """
+    groups: list[list[list[str]]] = [[]]  # those that are open; each has what can be repeated
+    for token in PLAYED.findall(text):
+        if token == "(":
+            groups.append([])
+        elif token == ")" and len(groups) > 1:
+            group = groups.pop()
+            groups[-1].append([part for each in group for part in each])
+        elif token.isdigit() and groups[-1]:
+            last = groups[-1][-1]
+            times = min(int(token), MOST_BARS // max(1, len(last)))
+            groups[-1][-1] = last * times
+        elif token.isalpha():
+            groups[-1].append([token])
+    played = [part for group in groups for each in group for part in each]
+    return played[:MOST_BARS]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.abc_tunes.fields import (
+    parts_in_order,
     read_key,
     read_metre_field,
     read_tempo,
@@ -18,8 +22,18 @@ from bach_tf.formats.abc_tunes.fields import (
 )
 from bach_tf.formats.abc_tunes.tokens import tokens
 from bach_tf.formats.abc_tunes.voice import Common, Voice
-from bach_tf.formats.notation import Sheet
-from bach_tf.formats.notation.sheet import MOST_QUARTERS, with_metres
+from bach_tf.formats.notation import Bar, Sheet
+from bach_tf.formats.notation.playing import order_of_play
+from bach_tf.formats.notation.sheet import (
+    MOST_BARS,
+    MOST_QUARTERS,
+    KeyAt,
+    cut_at,
+    part_in_words,
+    with_metres,
+)
+from bach_tf.formats.notation.text import SUMMED, UNMEASURED
+from bach_tf.formats.notation.voices import names_of_voices, tell_of_voices, voices_of_lines
 from bach_tf.formats.reading import Notices
 from bach_tf.formats.tunes import check_bars, tune_of
 from bach_tf.score import HIGHEST_NUMBER, MOST_VOICES, Part, Score
@@ -28,6 +42,7 @@ FIELD = re.compile(r"([A-Za-z+]):(.*)")
 LETTERS_OF_NOTES = "ABCDFGabcdefg"  # behind the header "C:|" is a note and a bar line
 PROGRAM = re.compile(r"%%MIDI\s+program\s+(?:\d{1,2}\s+)?(\d{1,3})")
 LONGEST_LINE = 4_000  # characters
+FREE = ("none", "frei", "free")  # German collections write the second
 KEYNOTE = re.compile(r"[CGDAEBF]|[DAEBG]b")
 
 
@@ -80,13 +95,15 @@ class _Reader:
         self.common = Common()
         self.in_header = True
         self.metres: list[tuple[Fraction, tuple[int, int] | None]] = []
-        self.keys: list[tuple[Fraction, int]] = []
+        self.keys: list[KeyAt] = []
         self.tempo = ""  # of the header: it may be in unit lengths, which follow
         self.tempi: dict[Fraction, float] = {}
         self.voices: dict[str, Voice] = {}
         self.settings: dict[str, dict[str, str]] = {}  # of the voices
         self.programs: dict[str, int] = {}
         self.name = ""  # of the voice that is being read
+        self.playing: list[str] = []  # the parts of the tune in the order in which they are played
+        self.sections: dict[str, Fraction] = {}  # where each of them begins
 
     @property
     def voice(self) -> Voice:
@@ -153,6 +170,10 @@ class _Reader:
 
     def read_metre(self, text: str) -> None:
         metre = read_metre_field(text)
+        if metre is None:
+            self.tell_of_no_metre(text)
+        elif "+" in text:
+            self.notices.remark(SUMMED, self.place())
         if self.in_header:
             self.common.metre = metre
             self.metres = [(Fraction(0), metre)]
@@ -160,6 +181,14 @@ class _Reader:
         self.voice.metre = metre
         if self.voice is next(iter(self.voices.values())):
             self.metres.append((self.voice.now, metre))
+
+    def tell_of_no_metre(self, text: str) -> None:
+        """Tell of a metre that is none, unless the tune has none from the beginning on."""
+        free = not text or text.lower().startswith(FREE)
+        if not free:
+            self.notices.remark("expected a metre such as M:3/4: left out", self.place())
+        elif not self.in_header and self.metres:
+            self.notices.remark(UNMEASURED, self.place())
 
     def read_unit_field(self, text: str) -> None:
         unit = read_unit(text)
@@ -218,6 +247,13 @@ class _Reader:
         if self.voice.now > MOST_QUARTERS:
             raise ValueError(f"row {self.row}: expected at most {MOST_QUARTERS} quarters, got more")
 
+    def read_part(self, text: str) -> None:
+        """Read the order of the parts, in the header, or where one of them begins."""
+        if self.in_header:
+            self.playing = parts_in_order(text)
+        elif len(text) == 1 and (not self.voices or self.voice is next(iter(self.voices.values()))):
+            self.sections.setdefault(text, self.voice.now)
+
     def sheet(self) -> Sheet:
         sounding = {name: voice for name, voice in self.voices.items() if voice.heads}
         sheet = Sheet(title=self.title, keys=self.keys, tempi=sorted(self.tempi.items()))
@@ -226,14 +262,46 @@ class _Reader:
         for voice in sounding.values():
             voice.end()
         first = max(sounding.values(), key=lambda voice: len(voice.bars))
-        sheet.bars = with_metres(first.bars, self.metres, first.had_bar_lines)
-        for number, (name, voice) in enumerate(sounding.items()):
-            sheet.heads += [head._replace(voice=number) for head in voice.heads]
+        bars = cut_at(first.bars, self.sections.values())
+        sheet.bars = with_metres(bars, self.metres, first.had_bar_lines)
+        sheet.order = self.bars_in_order(sheet.bars)
+        for number, name in enumerate(sounding):
             settings = self.settings.get(name, {})
             said = settings.get("name", settings.get("nm", name if len(sounding) > 1 else ""))
             program = self.programs.get(name, self.programs.get(""))
-            sheet.parts.append(Part(said.replace("\\n", " "), program))
+            self.add_voice(sheet, sounding[name], Part(said.replace("\\n", " "), program), number)
         return sheet
+
+    def add_voice(self, sheet: Sheet, voice: Voice, part: Part, number: int) -> None:
+        """Give the notes of a voice to one part, or to several where overlays run through it."""
+        begins = [bar.start for bar in sheet.bars]
+        bars: dict[int, set[int]] = {line: set() for line in sorted({h.voice for h in voice.heads})}
+        for head in voice.heads:
+            bars[head.voice].add(bisect_right(begins, head.start))
+        lines = voices_of_lines(bars, dict.fromkeys(bars, 0))
+        first = len(sheet.parts)
+        sheet.heads += [head._replace(voice=first + lines[head.voice]) for head in voice.heads]
+        names = names_of_voices(part.name, max(lines.values()) + 1)
+        sheet.parts += [replace(part, name=name) for name in names]
+        place = part_in_words(number, part.name, "voice")
+        tell_of_voices(names, part.name, place, self.notices)
+
+    def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
+        """Return the bars as the header's `P:` plays them; `None` where there is nothing to it."""
+        missing = [part for part in self.playing if part not in self.sections]
+        if missing or not self.playing:
+            if missing:
+                self.notices.remark(f"no part begins with P:{missing[0]}: P: of the header is left")
+            return None
+        begins = [bar.start for bar in bars]
+        starts = [bisect_left(begins, time) for time in self.sections.values()]
+        spans = dict(zip(self.sections, pairwise([*starts, len(bars)])))
+        order = list(range(min(starts)))  # what stands before the first part
+        for part in self.playing:
+            first, end = spans[part]
+            if len(order) <= MOST_BARS:
+                order += [first + number for number in order_of_play(bars[first:end])]
+        return order
 
 
 FIELDS = {
@@ -243,4 +311,5 @@ FIELDS = {
     "K": _Reader.read_key_field,
     "Q": _Reader.read_tempo_field,
     "V": _Reader.read_voice,
+    "P": _Reader.read_part,
 }

@@ -16,6 +16,7 @@ from bach_tf.formats.abc_tunes.tokens import (
     written_pitch,
 )
 from bach_tf.formats.notation.sheet import Bar, Head, Signs, in_ticks
+from bach_tf.score import MOST_VOICES
 
 COMPOUND = ((6, 8), (9, 8), (12, 8))
 FERMATAS = ("H", "fermata", "invertedfermata")
@@ -70,6 +71,8 @@ class Voice:
         self.broken = Fraction(1)  # of the next event
         self.fermata = False
         self.overlaid = Fraction(0)  # when the line above an overlay ends
+        self.line = 0  # of the bar: each overlay begins another
+        self.ties_of_lines: dict[int, dict[str, int]] = {}  # those that are not read now
 
     def read(self, token: re.Match) -> None:
         """Read a token of music.
@@ -112,6 +115,7 @@ class Voice:
                     self.now,
                     self.now + length,
                     pitch + self.offset + self.key.offset,
+                    voice=self.line,
                     from_tie=pitch in ties.values(),
                     fermata=self.fermata,
                 )
@@ -186,7 +190,13 @@ class Voice:
     def _read_overlay(self, token: re.Match) -> None:
         self.overlaid = max(self.overlaid, self.now)
         self.now = self.bar_begun
-        self.ties, self.last = {}, None
+        self._go_to_line(min(self.line + 1, MOST_VOICES - 1))
+        self.last = None
+
+    def _go_to_line(self, line: int) -> None:
+        """Go on in another line of the bar, with the ties that lead into it."""
+        self.ties_of_lines[self.line] = self.ties
+        self.ties, self.line = self.ties_of_lines.pop(line, {}), line
 
     def _read_decoration(self, token: re.Match) -> None:
         name = token["decoration"].strip("!+")
@@ -217,6 +227,7 @@ class Voice:
         """Append the bar that ends here, if anything was in it, with the signs of its end."""
         self.now, self.overlaid = max(self.now, self.overlaid), Fraction(0)
         self.in_bar = {}
+        self._go_to_line(0)
         if self.now > self.bar_begun:
             bar = Bar(self.bar_begun, self.now, signs=Signs(**self.signs | closing))
             self.bars.append(bar)

@@ -19,15 +19,23 @@ from bach_tf.formats.kern.spines import KERN, begin, follow
 from bach_tf.formats.kern.spines import Path as Column
 from bach_tf.formats.kern.tokens import KEY_SIGNATURE, PROGRAMS, is_grace, read_tokens, sharps_of
 from bach_tf.formats.notation import Bar, Head, Sheet, Signs, piece_of
-from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, with_metres
-from bach_tf.formats.notation.text import decode, read_meter
-from bach_tf.formats.notation.voices import names_of_voices, voices_of_lines
+from bach_tf.formats.notation.sheet import (
+    MOST_BARS,
+    MOST_QUARTERS,
+    KeyAt,
+    cut_at,
+    part_in_words,
+    with_metres,
+)
+from bach_tf.formats.notation.text import SUMMED, UNMEASURED, decode, read_meter
+from bach_tf.formats.notation.voices import names_of_voices, tell_of_voices, voices_of_lines
 from bach_tf.formats.reading import Grid, Notices, Piece
 from bach_tf.formats.tunes import tune_of
 from bach_tf.score import Part, Score
 
 MOST_BYTES = 5_000_000
 TITLE = re.compile(r"!!!OTL[^:]*:(.*)")
+METRE, UNMETRED = re.compile(r"\*M[\d(XZ?]"), ("X", "Z", "?")
 TEMPO = re.compile(r"\*MM(\d{1,4}(\.\d{1,6})?)")
 NAME, CODE = re.compile(r'\*I"(.+)'), re.compile(r"\*I([a-z]+)")
 SECTION, SECTIONS = re.compile(r"\*>([^\[]+)"), re.compile(r"\*>\[(.*)\]")
@@ -121,7 +129,7 @@ class _Reader:
         self.number = ""
         self.forward = False  # whether a repeat begins with the bar that has begun
         self.metres: list[tuple[Fraction, tuple[int, int]]] = []
-        self.keys: list[tuple[Fraction, int]] = []
+        self.keys: list[KeyAt] = []
         self.tempi: dict[Fraction, float] = {}
         self.names: dict[int, str] = {}
         self.programs: dict[int, int] = {}
@@ -182,9 +190,8 @@ class _Reader:
     def read_interpretation(self, column: Column, field: str) -> None:
         key, tempo, section = (form.match(field) for form in (KEY_SIGNATURE, TEMPO, SECTION))
         name, code, order = (form.match(field) for form in (NAME, CODE, SECTIONS))
-        metre = read_meter(field[2:]) if re.match(r"\*M\d", field) else None
-        if metre and (not self.metres or self.metres[-1] != (self.now(), metre)):
-            self.metres.append((self.now(), metre))
+        if METRE.match(field):
+            self.read_metre(column, field[2:])
         elif key:
             sharps = sharps_of(key[1])
             self.keys += [] if sharps is None else [(self.now(), sharps)]
@@ -198,6 +205,18 @@ class _Reader:
             self.order = [label.strip() for label in order[1].split(",")]
         elif section:
             self.sections[section[1], self.now()] = None
+
+    def read_metre(self, column: Column, text: str) -> None:
+        metre = read_meter(text)
+        if metre is None:
+            free = text.startswith(UNMETRED)
+            what = UNMEASURED if free else "expected a metre such as *M3/4: left out"
+            self.notices.remark(what, self.place(column))
+            return
+        if "+" in text:
+            self.notices.remark(SUMMED, self.place(column))
+        if not self.metres or self.metres[-1] != (self.now(), metre):
+            self.metres.append((self.now(), metre))
 
     def read_bar_line(self, field: str) -> None:
         self.end_bar(self.now(), repeats=":|" in field)
@@ -219,10 +238,8 @@ class _Reader:
 
     def read_data(self, fields: list[str]) -> None:
         notes = []
-        counts: Counter[int] = Counter()  # of the paths of each spine
         for column, field in zip(self.columns, fields):
-            line = column.spine, counts[column.spine]
-            counts[column.spine] += 1
+            line = column.spine, column.line
             if not column.is_kern or field in (".", ""):
                 continue
             if is_grace(field):
@@ -261,7 +278,8 @@ class _Reader:
         last = max([self.bar_begun, *ends, *(column.now for column in self.columns)])
         had_bar_lines = bool(self.bars)
         self.end_bar(last)
-        bars = with_metres(self.split_at_sections(), self.metres, had_bar_lines)
+        sections = [time for _, time in self.sections]
+        bars = with_metres(cut_at(self.bars, sections), self.metres, had_bar_lines)
         sheet = Sheet(
             bars=bars,
             title=self.title,
@@ -271,20 +289,6 @@ class _Reader:
         )
         self.add_voices(sheet)
         return sheet
-
-    def split_at_sections(self) -> list[Bar]:
-        """Return the bars, cut where a section begins within one."""
-        bars = []
-        times = sorted({time for _, time in self.sections})
-        for bar in self.bars:
-            inside = times[bisect_right(times, bar.start) : bisect_left(times, bar.end)]
-            for start, end in zip([bar.start, *inside], [*inside, bar.end]):
-                signs = Signs(
-                    forward=bar.signs.forward and start == bar.start,
-                    backward=bar.signs.backward if end == bar.end else 0,
-                )
-                bars.append(bar._replace(start=start, end=end, signs=signs))
-        return bars
 
     def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
         """Return the bars as the file's list of sections plays them; `None` without one."""
@@ -318,5 +322,7 @@ class _Reader:
             sheet.heads += [
                 head._replace(voice=first + voices[line]) for line, head in by_spine[spine]
             ]
-            names = names_of_voices(self.names.get(spine, ""), max(voices.values()) + 1)
+            part = self.names.get(spine, "")
+            names = names_of_voices(part, max(voices.values()) + 1)
+            tell_of_voices(names, part, part_in_words(spine, part, "spine"), self.notices)
             sheet.parts += [Part(name, self.programs.get(spine)) for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 
 MOST_SPINES = 256
 KERN = "**kern"
@@ -19,11 +20,14 @@ class Path:
         spine: of the file, counted from 0.
         kind: of what is in it, such as "**kern".
         now: when its last note ends, in quarters.
+        line: which of the paths of its spine it is, counted from 0. One that splits keeps its
+            number, and the new one has the lowest that is free.
     """
 
     spine: int
     kind: str
     now: Fraction = Fraction(0)
+    line: int = 0
 
     @property
     def is_kern(self) -> bool:
@@ -73,7 +77,10 @@ def follow(paths: list[Path], fields: Sequence[str], spines: int) -> list[Path]:
             continue
         joining = []
         if field == SPLIT:
-            following += [path, Path(path.spine, path.kind, path.now)]
+            others = [*paths, *following]
+            taken = {each.line for each in others if each.spine == path.spine}
+            free = next(line for line in count() if line not in taken)
+            following += [path, Path(path.spine, path.kind, path.now, free)]
         elif field == ADD:
             following += [path, Path(spines, "", path.now)]
         elif field.startswith("**"):

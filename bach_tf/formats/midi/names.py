@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import combinations, pairwise
 
 # Names of voices from the highest to the lowest, in lower case, without accents, spaces and
 # hyphens: English, German, Italian, French, Spanish, Portuguese, Latin, Russian, Chinese, Japanese
@@ -38,13 +39,17 @@ NUMBERED = re.compile(
 WORD = re.compile(r"[^\W\d_]{3,}")  # shorter ones stand alone
 ALONE = {"can", "cant", "disc", "sup", "ten", "tai", "bar", "bari", "baj"}  # other words, too
 ACCENTED_ENDS = str.maketrans({"ª": "a", "º": "o"})
+REORDERED = "the parts were reordered, from the highest to the lowest"
+CLEARLY = 3  # semitones by which the mean pitch of a part lies above that of the one above it
 
 
 def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
     """Return the voices from the highest to the lowest.
 
-    If every name is that of a voice, in any of a dozen languages or abbreviated, the names decide;
-    otherwise the mean pitches do.
+    If every name is that of a voice, in any of a dozen languages or abbreviated, the names decide.
+    Otherwise the order of the file is kept, since a score stands from the top down, unless the mean
+    pitches contradict it: at least half of the pairs of parts are upside down, or one pair of parts
+    of the same name. Then the mean pitches decide.
 
     Args:
         names: of the voices.
@@ -53,14 +58,35 @@ def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
     Example:
         >>> order_of(["Bass", "Ténor", "A.", "Soprano 1"], [50, 57, 62, 60])
         [3, 2, 1, 0]
-        >>> order_of(["Cello", "Flute"], [50, 70])
-        [1, 0]
+        >>> order_of(["Cello", "Flute"], [50, 70]), order_of(["Violin 1", "Violin 2"], [70, 71])
+        ([1, 0], [0, 1])
     """
-    ranks = _ranks_of(names)
-    numbers = range(len(names))
-    if None in ranks:
+    numbers = list(range(len(names)))
+    ranks = [rank for rank in _ranks_of(names) if rank is not None]
+    if len(ranks) < len(names):
+        if not _is_upside_down(names, pitches):
+            return numbers
         return sorted(numbers, key=lambda number: -pitches[number])
+    if _are_choirs(ranks):
+        return numbers
     return sorted(numbers, key=lambda number: (ranks[number], -pitches[number]))
+
+
+def _are_choirs(ranks: Sequence[tuple[int, int]]) -> bool:
+    """Return whether voices are those of several choirs, one below the other, each sorted."""
+    begins = [n for n in range(1, len(ranks)) if ranks[n] < ranks[n - 1]]
+    choirs = [ranks[start:end] for start, end in pairwise([0, *begins, len(ranks)])]
+    same_top = len({choir[0][0] for choir in choirs if choir}) == 1
+    return len(choirs) > 1 and same_top and all(len(choir) > 1 for choir in choirs)
+
+
+def _is_upside_down(names: Sequence[str], pitches: Sequence[float]) -> bool:
+    """Return whether the order of parts contradicts their mean pitches."""
+    pairs = list(combinations(range(len(pitches)), 2))
+    crossed = sum(pitches[lower] >= pitches[upper] + CLEARLY for upper, lower in pairs)
+    # In a score of several kinds of instruments each family begins with its own highest part.
+    alike = len({_parts_of(name)[1] for name in names}) == 1
+    return crossed > 0 and (alike or 2 * crossed >= len(pairs))
 
 
 def rank_of(name: str) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from bach_tf.formats.midi.contigs import (
 )
 from bach_tf.formats.midi.events import PERCUSSION, PROGRAM, Event, File, TickNote, Track
 from bach_tf.formats.midi.metas import NAME, TEXT
-from bach_tf.formats.midi.names import order_of
+from bach_tf.formats.midi.names import REORDERED, order_of
 from bach_tf.formats.midi.timeline import choices
 from bach_tf.formats.reading import Notices
 from bach_tf.score import Part
@@ -108,7 +108,10 @@ def voices_of(file: File, to_step: Callable[[int], int], notices: Notices) -> li
         parts = _numbered(part, len(lines))
         voices += [Voice(part, channel, line) for part, line in zip(parts, lines)]
     means = [fmean(note.pitch for note in voice.notes) for voice in voices]
-    return [voices[number] for number in order_of([voice.part.name for voice in voices], means)]
+    order = order_of([voice.part.name for voice in voices], means)
+    if order != sorted(order):
+        notices.remark(REORDERED)
+    return [voices[number] for number in order]
 
 
 def _tell_of_polyphony(lines: Sequence[Sequence[Note]], where: str, notices: Notices) -> None:

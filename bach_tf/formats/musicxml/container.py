@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import lzma
+import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from bach_tf._basics.messages import shortened
@@ -17,6 +19,9 @@ from bach_tf.formats.musicxml.safe_xml import parse_xml
 MOST_BYTES = 50_000_000  # of a score as text
 MOST_MEMBERS = 1_000
 MAGIC = b"PK\x03\x04"
+LOCAL = struct.Struct("<4s5H3I2H")  # the header of a member
+ENCRYPTED = 1  # of its flags
+CHUNK = 256  # bytes that are unpacked at a time: what stands before damage is kept
 CONTAINER = "META-INF/container.xml"
 MOST_CONTAINER_BYTES = 100_000
 ENDINGS = (".musicxml", ".xml")
@@ -27,11 +32,13 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def score_in(content: bytes) -> bytes:
+def score_in(content: bytes, if_cut: Callable[[], None] | None = None) -> bytes:
     """Return the score in a file: its content, or that of the score in a zip archive.
 
     Args:
         content: of the file, compressed or not, whatever its ending says.
+        if_cut: is called where an archive is damaged or stops in the middle, of which as much of
+            the score as can be unpacked is returned then; such a file is refused when `None`.
 
     Raises:
         ValueError: a damaged archive, one without a score, or more than there should be.
@@ -44,8 +51,53 @@ def score_in(content: bytes) -> bytes:
     except _RefusedError as error:
         raise ValueError(str(error)) from None
     except DAMAGE as error:
+        found = unpacked(content) if if_cut is not None else b""
+        if if_cut is not None and found:
+            if_cut()
+            return found
         got = shortened(str(error) or type(error).__name__)
-        raise ValueError(f"expected compressed MusicXML, got: {got}") from None
+        raise ValueError(
+            f"expected compressed MusicXML, got: {got}. Export the score again, or as .musicxml"
+        ) from None
+
+
+def unpacked(content: bytes) -> bytes:
+    """Return what can be unpacked of the score in a damaged archive; nothing where there is none.
+
+    Members follow one another, each behind a header of its own; the directory at the end, which a
+    file that was cut off lacks, only repeats them.
+
+    Source: PKWARE, "APPNOTE.TXT - .ZIP File Format Specification", 4.3.7
+    """
+    start = 0
+    for _ in range(MOST_MEMBERS):
+        start = content.find(MAGIC, start)
+        header = content[start : start + LOCAL.size]
+        if start < 0 or len(header) < LOCAL.size:
+            break
+        _, _, flags, method, _, _, _, packed, _, name_size, extra_size = LOCAL.unpack(header)
+        named = start + LOCAL.size
+        data = named + name_size + extra_size
+        name = content[named : named + name_size].decode("utf-8", "replace")
+        is_plain = method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not flags & ENCRYPTED
+        if is_plain and name and _may_be_a_score(PurePosixPath(name)):
+            whole = content[data : data + packed] if packed else content[data:]
+            return _inflated(whole) if method == zipfile.ZIP_DEFLATED else whole[:MOST_BYTES]
+        start = data
+    return b""
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Return packed bytes as far as they can be unpacked, within limits."""
+    inflate, found = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    for start in range(0, len(packed), CHUNK):
+        try:
+            found += inflate.decompress(packed[start : start + CHUNK], MOST_BYTES - len(found) + 1)
+        except zlib.error:
+            break
+        if len(found) > MOST_BYTES:
+            return b""  # far more than a score: nothing of it is to be trusted
+    return bytes(found)
 
 
 class _RefusedError(ValueError):

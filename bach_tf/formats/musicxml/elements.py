@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from bach_tf.formats.musicxml.parts import Bar, Line, Part, events_in
 from bach_tf.formats.musicxml.players import dynamics_of
-from bach_tf.formats.musicxml.rhythm import Event, Meter, Symbol, beams_of, symbols_of
+from bach_tf.formats.musicxml.rhythm import Event, Symbol, beams_of, symbols_of
 from bach_tf.theory.keys import LETTERS, spell
 
 ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 LINE_FEED, FIRST_PRINTED, SURROGATES = 0x0A, 0x20, range(0xD800, 0xE000)
-UNSURE = None  # of an alteration: after a tie from the bar before it is written anew
+UNSURE = None  # of an alteration: after a tie or a new key signature it is written anew
 
 
 @dataclass(frozen=True)
 class Page:
-    """What holds from the first bar of a piece to the last.
+    """What a bar is written with.
 
     Args:
-        sharps: of the key signature; flats are negative.
+        sharps: of the key signature with which it begins; flats are negative.
         division: ticks of one unit in which MusicXML counts durations.
+        changes: key signatures that begin within it: tick and sharps of each, in order.
     """
 
     sharps: int
     division: int
+    changes: tuple[tuple[int, int], ...] = ()
+
+    def sharps_at(self, tick: int) -> int:
+        """Return the sharps that hold at a tick of the piece."""
+        return next((sharps for at, sharps in reversed(self.changes) if at <= tick), self.sharps)
 
 
 def add(parent: Element, tag: str, text: object = None, **attributes: object) -> Element:
@@ -57,9 +65,12 @@ def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
         if not events and line.main and bar.end - bar.start < bar.meter.bar:
             # Readers take the rest of a bar for a whole one, also where the bar is short.
             events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
+        if not events and line.main and page.changes:
+            events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
         if events or line.main:
-            lines[number] = symbols_of(events, bar.meter)
-    signs = _accidentals(part, lines, page.sharps)
+            cuts = [tick - bar.start + bar.lacks for tick, _ in page.changes]
+            lines[number] = symbols_of(_cut(events, cuts), bar.meter)
+    signs = _accidentals(part, lines, bar, page)
     for place, (number, symbols) in enumerate(lines.items()):
         if place:
             add(add(measure, "backup"), "duration", duration)
@@ -72,6 +83,18 @@ def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
             add(silence, "duration", duration)
             where.add_voice(silence)
             where.add_staff(silence)
+
+
+def _cut(events: Sequence[Event], times: Sequence[int]) -> list[Event]:
+    """Return the events of a bar, cut at some times; what was one goes on with a tie."""
+    found = []
+    for event in events:
+        inside = [time for time in times if event.start < time < event.end]
+        for start, end in pairwise([event.start, *inside, event.end]):
+            begun = event.begun and start == event.start
+            ended = event.ended and end == event.end
+            found.append(Event(start, end, event.pitches, begun, ended))
+    return found
 
 
 @dataclass(frozen=True)
@@ -97,6 +120,18 @@ class _Where:
             add(element, "staff", self.line.staff + 1)
 
 
+class _Spelling(NamedTuple):
+    """How a note is named.
+
+    Args:
+        sharps: of the key signature.
+        sign: before the note; `None` for none.
+    """
+
+    sharps: int
+    sign: str | None
+
+
 def _add_line(
     measure: Element,
     where: _Where,
@@ -105,8 +140,12 @@ def _add_line(
     bar: Bar,
     page: Page,
 ) -> None:
-    beams, tuplets = beams_of(symbols, bar.meter), _tuplets(symbols, bar.meter)
+    beams, tuplets = beams_of(symbols, bar.meter), _tuplets(symbols)
+    first = where.number == 0
     for place, symbol in enumerate(symbols):
+        tick = bar.start - bar.lacks + symbol.start
+        for _, sharps in (change for change in page.changes if first and change[0] == tick):
+            add(add(add(measure, "attributes"), "key"), "fifths", sharps)
         if not symbol.pitches and not where.line.main:
             skipped = add(measure, "forward")
             add(skipped, "duration", symbol.ticks // page.division)
@@ -115,8 +154,8 @@ def _add_line(
             continue
         for number, pitch in enumerate(symbol.pitches or (None,)):
             sign = signs.get((where.number, place, pitch))
-            note = _add_note(measure, where, symbol, pitch, sign, page)
-            tick = bar.start - bar.lacks + symbol.start
+            spelling = _Spelling(page.sharps_at(tick), sign)
+            note = _add_note(measure, where, symbol, pitch, spelling, page.division)
             if not symbol.from_tie and (tick, pitch) in where.line.velocities:
                 note.set("dynamics", dynamics_of(where.line.velocities[tick, pitch]))
             if number:
@@ -134,25 +173,25 @@ def _add_note(
     where: _Where,
     symbol: Symbol,
     pitch: int | None,
-    sign: str | None,
-    page: Page,
+    spelling: _Spelling,
+    division: int,
 ) -> Element:
     """Append a note, or a rest without a pitch, in the order that MusicXML asks for."""
     note = add(measure, "note")
-    _add_pitch(note, pitch, page.sharps)
-    add(note, "duration", symbol.ticks // page.division)
+    _add_pitch(note, pitch, spelling.sharps)
+    add(note, "duration", symbol.ticks // division)
     _add_ties(note, symbol, "tie")
     where.add_player(note)
     where.add_voice(note)
     add(note, "type", symbol.kind)
     for _ in range(symbol.dots):
         add(note, "dot")
-    if sign:
-        add(note, "accidental", sign)
-    if symbol.triplet:
+    if spelling.sign:
+        add(note, "accidental", spelling.sign)
+    if symbol.tuplet:
         change = add(note, "time-modification")
-        add(change, "actual-notes", 3)
-        add(change, "normal-notes", 2)
+        add(change, "actual-notes", symbol.tuplet.actual)
+        add(change, "normal-notes", symbol.tuplet.normal)
     if symbol.pitches and where.line.stem:
         add(note, "stem", where.line.stem)
     where.add_staff(note)
@@ -192,20 +231,17 @@ def _add_notations(
         add(notations, "fermata", type="upright")
 
 
-def _tuplets(symbols: Sequence[Symbol], meter: Meter) -> list[list[str]]:
-    """Return at which symbols a triplet starts and stops."""
-    span = [s.start // meter.triplet_span if s.triplet else None for s in symbols]
+def _tuplets(symbols: Sequence[Symbol]) -> list[list[str]]:
+    """Return at which symbols a tuplet starts and stops."""
+    tuplets = [symbol.tuplet for symbol in symbols]
     return [
-        ["start"] * (place == 0 or span[place - 1] != here)
-        + ["stop"] * (place + 1 == len(span) or span[place + 1] != here)
-        if here is not None
-        else []
-        for place, here in enumerate(span)
+        ["start"] * (here != before) + ["stop"] * (here != after) if here else []
+        for before, here, after in zip([None, *tuplets], tuplets, [*tuplets[1:], None])
     ]
 
 
 def _accidentals(
-    part: Part, lines: dict[int, list[Symbol]], sharps: int
+    part: Part, lines: dict[int, list[Symbol]], bar: Bar, page: Page
 ) -> dict[tuple[int, int, int], str]:
     """Return the signs that a bar needs: `{(line, place of the symbol, pitch): sign}`."""
     in_time = sorted(
@@ -215,7 +251,11 @@ def _accidentals(
         for pitch in symbol.pitches
     )
     standing, signs = {}, {}
-    for _, number, place, pitch, from_tie in in_time:
+    before = page.sharps
+    for start, number, place, pitch, from_tie in in_time:
+        sharps = page.sharps_at(bar.start - bar.lacks + start)
+        if sharps != before:
+            standing, before = dict.fromkeys(standing, UNSURE), sharps
         letter, alteration, octave = spell(pitch, sharps)
         where = part.lines[number].staff, letter, octave
         known = standing.get(where, _of_signature(letter, sharps))

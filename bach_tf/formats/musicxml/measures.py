@@ -15,23 +15,32 @@ from bach_tf.formats.musicxml.signs import signs_of
 from bach_tf.formats.notation.sheet import (
     MOST_QUARTERS,
     PLAIN_BAR,
+    Metre,
     Signs,
     beat_in_words,
     in_ticks,
 )
-from bach_tf.formats.notation.text import MOST_BEATS, SEMITONES
+from bach_tf.formats.notation.text import (
+    MOST_BEATS,
+    SEMITONES,
+    SHORTEST_BEAT,
+    SUMMED,
+    UNMEASURED,
+)
 from bach_tf.formats.reading import Notices
 from bach_tf.score import VELOCITY
 
 NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
 SIGNED = re.compile(r"[+-]?\d{1,4}(\.\d{1,6})?")
+TUPLET = re.compile(r"[1-9]\d{0,2}")
 PER_MINUTE = re.compile(r"\d{1,4}(\.\d{1,17})?")
-# Quarters in the note values of a metronome mark.
+# Quarters in note values.
 VALUES = {
     name: Fraction(quarters)
     for name, quarters in {
         "breve": "8", "whole": "4", "half": "2", "quarter": "1",
-        "eighth": "1/2", "16th": "1/4", "32nd": "1/8", "64th": "1/16",
+        "eighth": "1/2", "16th": "1/4", "32nd": "1/8", "64th": "1/16", "128th": "1/32",
+        "256th": "1/64", "512th": "1/128", "1024th": "1/256",
     }.items()
 }  # fmt: skip
 NO_TIME = "senza-misura"
@@ -60,8 +69,9 @@ class Measure:
         upbeat: whether it is not counted.
         notes: in it.
         tempi: quarter notes a minute, with their times.
-        metre: that holds in it; `None` where none has been said.
+        metre: with which it begins; `None` where none has been said.
         says_metre: whether it is said here.
+        later: metres that begin within it, or with its end, with their times.
         end: when what is in it ends; 0 without anything.
         resting: how long its rest of a whole measure is said to be, whatever the measure.
         signs: of repeats.
@@ -71,8 +81,9 @@ class Measure:
     upbeat: bool = False
     notes: list[Placed] = field(default_factory=list)
     tempi: list[tuple[Fraction, float]] = field(default_factory=list)
-    metre: tuple[int, int] | None = None
+    metre: Metre | None = None
     says_metre: bool = False
+    later: list[tuple[Fraction, Metre]] = field(default_factory=list)
     end: Fraction = Fraction(0)
     resting: Fraction = Fraction(0)
     signs: Signs = PLAIN_BAR
@@ -90,7 +101,7 @@ class PartReader:
         self.name = name
         self.notices = notices
         self.divisions = Fraction(1)  # of a quarter
-        self.metre: tuple[int, int] | None = None
+        self.metre: Metre | None = None
         self.keys: list[tuple[int, Fraction, int]] = []  # measure, time in it, sharps that sound
         self.transposition = 0  # semitones from what is written to what sounds
         self.fifths = 0  # the same, in fifths
@@ -109,13 +120,12 @@ class PartReader:
         self.count = count
         number = element.get("number", "").strip() or str(count)
         uncounted = element.get("implicit") == "yes" or number == "0"
-        self.measure = Measure(number, upbeat=uncounted, signs=signs_of(element))
+        self.measure = Measure(number, uncounted, metre=self.metre, signs=signs_of(element))
         self.now = self.last = Fraction(0)
         for child in element:
             read = READ.get(child.tag)
             if read is not None:
                 read(self, child)
-        self.measure.metre = self.metre
         return self.measure
 
     def _place(self) -> str:
@@ -162,16 +172,25 @@ class PartReader:
 
     def _read_metre(self, time: Element) -> None:
         if time.find(NO_TIME) is not None:
-            self.notices.remark("music without a metre is written in bars", self._place())
+            self.notices.remark(UNMEASURED, self._place())
             return
-        pairs = zip(time.iterfind("beats"), time.iterfind("beat-type"))
-        metre = _sum_of([(_beats(beats.text), _beats(value.text)) for beats, value in pairs])
+        pairs = [
+            (text_of(beats, "."), text_of(value, "."))
+            for beats, value in zip(time.iterfind("beats"), time.iterfind("beat-type"))
+        ]
+        metre = _sum_of([(_beats(beats), _beats(value)) for beats, value in pairs])
         if metre is None:
-            said = "/".join(text_of(time, tag) for tag in ("beats", "beat-type"))
-            self._fault("time signatures that cannot be are left out", said)
+            self._fault(
+                "time signatures that cannot be are left out", "/".join(*pairs[:1] or [("", "")])
+            )
+            return
+        if len(pairs) > 1 or "+" in pairs[0][0]:
+            self.notices.remark(SUMMED, self._place())
+        self.metre = metre
+        if self.now:
+            self.measure.later.append((self.now, metre))
         else:
-            self.metre = metre
-            self.measure.says_metre = True
+            self.measure.metre, self.measure.says_metre = metre, True
 
     def _read_note(self, note: Element) -> None:
         if note.find("grace") is not None:
@@ -241,7 +260,12 @@ class PartReader:
             if text is None:
                 self._fault("notes without a duration are left out")
             return Fraction(0)
-        return in_ticks(duration / self.divisions)
+        quarters = duration / self.divisions
+        printed = _printed(element)
+        # Divisions that a tuplet does not go into are rounded: what is printed is exact.
+        if printed and abs(printed - quarters) * self.divisions < 1:
+            quarters = printed
+        return in_ticks(quarters)
 
     def _number_of(self, text: str, what: str) -> Fraction | None:
         """Return a number that is not negative; `None`, with a fault, where there is none."""
@@ -263,7 +287,7 @@ class PartReader:
 
     def _read_backup(self, element: Element) -> None:
         time = self.now - self._duration_of(element)
-        if time < 0:
+        if time * self.divisions <= -1:
             self._fault("a backup to before its measure goes to its beginning")
         self._move_to(max(time, Fraction(0)), is_there=False)
 
@@ -292,21 +316,34 @@ READ: dict[str, Callable[[PartReader, Element], None]] = {
 }
 
 
-def _beats(text: str | None) -> int | None:
+def _beats(text: str) -> int | None:
     """Return the sum of beats such as "4" and "3+2"; `None` for what is none."""
-    parts = [part.strip() for part in (text or "").split("+")]
-    if not all(part.isascii() and part.isdigit() and len(part) <= 3 for part in parts):
+    parts = [part.strip() for part in text.strip("() ").split("+")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
         return None
     return sum(map(int, parts))
 
 
-def _sum_of(pairs: list[tuple[int | None, int | None]]) -> tuple[int, int] | None:
+def _sum_of(pairs: list[tuple[int | None, int | None]]) -> Metre | None:
     """Return time signatures that stand side by side, such as 3/8 and 1/4, as one: 5/8."""
     if not pairs or not all(beats and value and value.bit_count() == 1 for beats, value in pairs):
         return None
     shortest = max(value for _, value in pairs if value)
     beats = sum(count * shortest // value for count, value in pairs if count and value)
-    return (beats, shortest) if beats <= MOST_BEATS else None
+    return (beats, shortest) if beats <= MOST_BEATS and shortest <= SHORTEST_BEAT else None
+
+
+def _printed(note: Element) -> Fraction | None:
+    """Return the quarters of a note of a tuplet by its note value; `None` of another."""
+    change = note.find("time-modification")
+    value = VALUES.get(text_of(note, "type"))
+    if change is None or value is None:
+        return None
+    numbers = [text_of(change, tag) for tag in ("normal-notes", "actual-notes")]
+    if not all(TUPLET.fullmatch(number) for number in numbers):
+        return None
+    dots = len(note.findall("dot"))
+    return value * (2 - Fraction(1, 2**dots)) * Fraction(int(numbers[0]), int(numbers[1]))
 
 
 def _velocity(dynamics: str) -> int:

@@ -6,6 +6,7 @@ A line holds one chord at a time: it is what MusicXML calls a voice. Times are i
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,17 +17,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bach_tf.formats.musicxml.rhythm import GRIDS, QUARTER, Event, Meter
-from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition
+from bach_tf.formats.musicxml.rhythm import QUARTER, Event, Meter
+from bach_tf.formats.notation.sheet import MOST_BARS
+from bach_tf.formats.notation.text import SHORTEST_BEAT
+from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition, WritingWarning
 from bach_tf.score import BEATS, STEPS_PER_QUARTER, VELOCITY, Score, move_places
 from bach_tf.score import Part as Player
+from bach_tf.theory.bars import place_of
 
 CLOSED_VOICES = 4
 MIDDLE_C = 60
 # A keyboard's part that goes below the first and above the second of these has two staves.
 TWO_STAVES = (48, 72)
 KEYBOARDS = frozenset((*range(9), *range(16, 22), 46))  # and the harp
-LONGEST_BEAT_VALUE = 64
+TUPLET_GRIDS = (48, 240, 336)  # steps a quarter that note values and tuplets can always say
 
 
 class Chord(NamedTuple):
@@ -102,17 +106,58 @@ class Part:
 
 
 def on_grid(score: Score) -> Score:
-    """Return the score on a grid that note values can say: its own, or sixteenths.
+    """Return the score on a grid whose steps are whole ticks.
 
-    Notes are moved to the nearest sixteenth, and last one at least. Of those of one pitch and
-    voice that then begin together the longest is left; one that is struck again ends there.
+    Scores in beats keep their times, where `QUARTER` can say them. A performance, in seconds, is
+    moved to sixteenths.
     """
-    if score.timing == BEATS and score.steps_per_quarter in GRIDS:
+    if score.timing != BEATS:
+        return moved(score, STEPS_PER_QUARTER)
+    if QUARTER % score.steps_per_quarter == 0:
         return score
+    places = [*score.onset, *(score.onset + score.duration), score.length, score.upbeat]
+    signs = (*score.tempi, *score.metres, *score.key_changes)
+    step = math.gcd(score.steps_per_quarter, *map(int, places), *(place for place, *_ in signs))
+    steps = score.steps_per_quarter // step
+    return rounded(score) if QUARTER % steps else moved(score, steps)
+
+
+def rounded(score: Score) -> Score:
+    """Return the score on a grid that tuplets can say; what had to be moved is warned of."""
+
+    def moved_on(steps: int) -> np.ndarray:
+        times = np.stack([score.onset, score.onset + score.duration]) * steps
+        return np.any(times % score.steps_per_quarter, axis=0)
+
+    steps = min(TUPLET_GRIDS, key=lambda steps: np.count_nonzero(moved_on(steps)))
+    notes = np.flatnonzero(moved_on(steps))
+    if notes.size:
+        place = place_of(score, int(score.onset[notes[0]]))
+        warnings.warn(
+            f"{place}: {notes.size} of {len(score)} notes were moved to the nearest of {steps} "
+            "steps of a quarter: no tuplet of MusicXML can say when they begin or end",
+            WritingWarning,
+            stacklevel=2,
+        )
+    return moved(score, steps)
+
+
+def moved(score: Score, steps_per_quarter: int) -> Score:
+    """Return the score with all that it has at the nearest step of another grid.
+
+    Notes last a step at least. Of those of one pitch and voice that then begin together the longest
+    is left; one that is struck again ends there.
+    """
+
+    def to_step(step: int) -> int:
+        """Return the step that is nearest to an old one."""
+        old = score.steps_per_quarter
+        return (2 * int(step) * steps_per_quarter + old) // (2 * old)
+
     columns = (score.onset, score.duration, score.pitch, score.voice, score.velocity)
     strikes = defaultdict(dict)  # {(pitch, voice): {start: (end, velocity)}}
     for onset, duration, pitch, voice, velocity in zip(*(column.tolist() for column in columns)):
-        start, end = _sixteenth(onset, score), _sixteenth(onset + duration, score)
+        start, end = to_step(onset), to_step(onset + duration)
         others = strikes[pitch, voice]
         others[start] = max((max(end, start + 1), velocity), others.get(start, (0, 0)))
     notes = []
@@ -122,7 +167,7 @@ def on_grid(score: Score) -> Score:
             end, velocity = by_start[start]
             notes.append((start, min(end, following) - start, pitch, voice, velocity))
     onset, duration, pitch, voice, velocity = np.array(notes, int).reshape(-1, 5).T
-    length = max(_sixteenth(score.length, score), int((onset + duration).max(initial=0)))
+    keys = move_places(score.key_changes, to_step)
     return replace(
         score,
         onset=onset,
@@ -130,32 +175,32 @@ def on_grid(score: Score) -> Score:
         pitch=pitch,
         voice=voice,
         velocity=velocity,
-        length=length,
-        steps_per_quarter=STEPS_PER_QUARTER,
-        tempi=move_places(score.tempi, lambda step: _sixteenth(step, score)),
-        metres=move_places(score.metres, lambda step: _sixteenth(step, score)),
-        upbeat=_sixteenth(score.upbeat, score),
-        fermatas=tuple(_sixteenth(step, score) for step in score.fermatas),
+        length=max(to_step(score.length), int((onset + duration).max(initial=0))),
+        steps_per_quarter=steps_per_quarter,
+        tempi=move_places(score.tempi, to_step),
+        metres=move_places(score.metres, to_step),
+        key_changes=tuple(place for place in keys if place[0] > 0),
+        upbeat=to_step(score.upbeat),
+        fermatas=tuple(to_step(step) for step in score.fermatas),
+        pedals=(),  # of which there are none in MusicXML here
     )
-
-
-def _sixteenth(step: int, score: Score) -> int:
-    """Return the sixteenth that is nearest to a step."""
-    return (2 * step * STEPS_PER_QUARTER + score.steps_per_quarter) // (2 * score.steps_per_quarter)
 
 
 def bars_of(score: Score) -> list[Bar]:
     """Return the bars: the upbeat and whole ones, and the last of each metre as long as it may be.
 
-    A metre is 4/4 where it is unknown or cannot be written.
+    A metre is 4/4 where it is unknown or cannot be written; the second is warned of.
     """
     tick = QUARTER // score.steps_per_quarter
-    metres = {0: Meter(4, 4)} | {step * tick: _meter(*metre) for step, *metre in score.metres}
+    metres = {0: Meter(4, 4)}
+    metres |= {step * tick: _meter(*metre) for step, *metre in score.metres}
     upbeat = score.upbeat * tick % metres[0].bar
     starts = sorted(start for start in metres if start < score.length * tick)
     bars: list[Bar] = []
     for start, end in zip_longest(starts, starts[1:], fillvalue=score.length * tick):
         meter, first = metres[start], start
+        if (end - start) // meter.bar > MOST_BARS:
+            meter = _without(f"{meter.beats}/{meter.value}: there would be {MOST_BARS} of them")
         if start == 0 and upbeat:
             bars.append(Bar(0, min(upbeat, end), meter.bar - upbeat, meter, True))
             first = upbeat
@@ -165,15 +210,23 @@ def bars_of(score: Score) -> list[Bar]:
 
 
 def _meter(beats: int, value: int) -> Meter:
-    writable = value <= LONGEST_BEAT_VALUE and value & (value - 1) == 0
-    return Meter(beats, value) if writable else Meter(4, 4)
+    if value <= SHORTEST_BEAT and value.bit_count() == 1:
+        return Meter(beats, value)
+    return _without(f"{beats}/{value}")
+
+
+def _without(what: str) -> Meter:
+    """Return the metre that takes the place of one that cannot be written, and warn of it."""
+    sentence = f"bars of 4/4 are written, and none of {what}"
+    warnings.warn(sentence, WritingWarning, stacklevel=2)
+    return Meter(4, 4)
 
 
 def parts_of(score: Score, rendition: Rendition) -> list[Part]:
     """Return the parts in which a score is written.
 
     Args:
-        score: on one of `GRIDS`.
+        score: whose steps are whole ticks.
         rendition: says the instruments, of which keyboards have two staves for a wide part, and
             the layout: "parts" for a part each; "closed" for soprano and alto on one staff, tenor
             and bass on another, if there are four voices of one note at a time.

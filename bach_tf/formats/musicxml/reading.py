@@ -20,16 +20,25 @@ from xml.etree.ElementTree import Element, SubElement
 from bach_tf._basics.files import read_limited
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.musicxml.container import MOST_BYTES, score_in
+from bach_tf.formats.musicxml.guesses import unsay
 from bach_tf.formats.musicxml.measures import Measure, PartReader, Placed
 from bach_tf.formats.musicxml.players import Listed, listed_parts, text_of
-from bach_tf.formats.musicxml.safe_xml import parse_xml
+from bach_tf.formats.musicxml.safe_xml import CUT, parse_xml
 from bach_tf.formats.notation import Bar, Head, Sheet, piece_of
-from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, part_in_words
+from bach_tf.formats.notation.sheet import (
+    MOST_BARS,
+    MOST_QUARTERS,
+    KeyAt,
+    Metre,
+    cut_at,
+    part_in_words,
+)
 from bach_tf.formats.notation.voices import (
     in_order,
     names_of_voices,
     singers_named,
     sung,
+    tell_of_voices,
     voices_of_lines,
 )
 from bach_tf.formats.reading import Grid, Notices, Piece
@@ -72,11 +81,8 @@ def read_musicxml(
     notices = Notices(path, strict)
     content = read_limited(path, MOST_BYTES)
 
-    def if_cut(line: int) -> None:
-        notices.fault("the file stops in the middle: what is there is read", f"line {line}")
-
     try:
-        root = parse_xml(score_in(content), SKIPPED, if_cut)
+        root = _root_in(content, notices)
         sheet = _Assembly(_partwise(root), notices).sheet()
         title = Path(sheet.title)  # which some programs make of the file's name
         sheet.title = (title.stem if title.suffix in FILES else sheet.title) or path.stem
@@ -84,6 +90,31 @@ def read_musicxml(
     except ValueError as error:
         said = str(error)
         raise ValueError(said if said.startswith(path.name) else f"{path.name}: {said}") from None
+
+
+def _root_in(content: bytes, notices: Notices) -> Element:
+    """Return the root of a score; of a file that is damaged or stops, as far as it goes."""
+    damaged: list[str] = []
+
+    def if_archive_is_damaged() -> None:
+        damaged.append(
+            "the archive is damaged or stops in the middle: what can be unpacked is read"
+        )
+        notices.fault(damaged[0])
+
+    def if_cut(line: int, what: str) -> None:
+        damaged.append(f"line {line}: expected XML, got: {what}")
+        if what in CUT and len(damaged) == 1:
+            notices.fault("the file stops in the middle: what is there is read", f"line {line}")
+        elif len(damaged) == 1:  # of an archive it has been said
+            notices.fault(
+                f"the file is damaged ({what}): what stands before is read", f"line {line}"
+            )
+
+    root = parse_xml(score_in(content, if_archive_is_damaged), SKIPPED, if_cut)
+    if damaged and next(root.iter("note"), None) is None:
+        raise ValueError(damaged[-1])
+    return root
 
 
 def _partwise(root: Element) -> Element:
@@ -146,7 +177,21 @@ class _Assembly:
         )
         for listed, measures in zip(self.listed, self.measures):
             self._add_part(sheet, listed, measures)
+        sheet.bars = self._cut_at_metres(bars)
+        if self.ours:
+            unsay(sheet, self.root)
         return sheet
+
+    def _cut_at_metres(self, bars: list[Bar]) -> list[Bar]:
+        """Return the bars, cut where metres begin within them."""
+        later: dict[Fraction, Metre] = {}
+        for measures in reversed(self.measures):  # the first part has the last word
+            for bar, measure in zip(bars, measures):
+                later |= {bar.start + time: metre for time, metre in measure.later}
+        return [
+            bar if bar.new else bar._replace(metre=later.get(bar.start, bar.metre))
+            for bar in cut_at(bars, later)
+        ]
 
     def _bars(self) -> list[Bar]:
         bars, now = [], Fraction(0)
@@ -178,7 +223,7 @@ class _Assembly:
                 found |= {bar.start + time: qpm for time, qpm in measure.tempi}
         return sorted(found.items())
 
-    def _keys(self, bars: Sequence[Bar]) -> list[tuple[Fraction, int]]:
+    def _keys(self, bars: Sequence[Bar]) -> list[KeyAt]:
         """Return the key signatures of the first part that begins as most of them do."""
         firsts = Counter(keys[0][2] for keys in self.keys)
         usual = next(iter(firsts.most_common(1)), (None,))[0]
@@ -223,6 +268,8 @@ class _Assembly:
         voices = {written: voice_of[line] for written, line in lines.items()}
         count = max(voices.values()) + 1
         names = names_of_voices(part.name, count) if count > 1 else singers_named(part.name)
+        place = part_in_words(self.listed.index(listed), part.name)
+        tell_of_voices(names, part.name, place, self.notices)
         return voices, [replace(part, name=name) for name in names]
 
 
@@ -244,21 +291,27 @@ def _lines(measures: Sequence[Measure]) -> dict[Line, Line]:
     """Return the line of each staff and voice: a voice that crosses over to a staff is one."""
     counts = Counter((note.staff, note.voice) for measure in measures for note in measure.notes)
     lines = {line: line for line in counts}
-    for voice in {voice for _, voice in counts} if len(counts) <= MOST_VOICES else ():
-        staves = [line for line in counts if line[1] == voice]
-        if len(staves) > 1 and not any(_is_at_once(measure, voice) for measure in measures):
-            lines |= dict.fromkeys(staves, max(staves, key=lambda line: counts[line]))
+    staves: dict[str, list[Line]] = defaultdict(list)
+    for line in counts:
+        staves[line[1]].append(line)
+    doubled = set().union(*map(_at_once, measures))
+    for voice, mine in staves.items():
+        if len(mine) > 1 and voice not in doubled:
+            lines |= dict.fromkeys(mine, max(mine, key=lambda line: counts[line]))
     return lines
 
 
-def _is_at_once(measure: Measure, voice: str) -> bool:
-    """Return whether a voice has notes on two staves that sound together and are no chord."""
-    mine = sorted(note for note in measure.notes if note.voice == voice)
-    return any(
-        following.start < note.end and following.staff != note.staff
-        for note, following in pairwise(mine)
-        if (note.start, note.end) != (following.start, following.end)
-    )
+def _at_once(measure: Measure) -> set[str]:
+    """Return the voices that have notes on two staves that sound together and are no chord."""
+    in_order = sorted(measure.notes, key=lambda note: (note.voice, note))
+    return {
+        note.voice
+        for note, following in pairwise(in_order)
+        if following.voice == note.voice
+        and following.start < note.end
+        and following.staff != note.staff
+        and (note.start, note.end) != (following.start, following.end)
+    }
 
 
 def _by_instrument(listed: Listed, measures: Sequence[Measure]) -> Voices | None:

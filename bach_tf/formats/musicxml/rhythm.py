@@ -1,22 +1,29 @@
-"""Stretches of time as the note values that are written for them: ties, dots, triplets, beams.
+"""Stretches of time as the note values that are written for them: ties, dots, tuplets, beams.
 
 Times are in ticks, `QUARTER` to a quarter, and are counted from where a whole bar begins.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-QUARTER = 192  # ticks: every grid below, and their triplets, are whole numbers of them
-# Steps a quarter that note values can say; other grids are moved to sixteenths.
-GRIDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
-KINDS = ("128th", "64th", "32nd", "16th", "eighth", "quarter", "half", "whole", "breve")
-SHORTEST = QUARTER // 32  # the 128th
+# Ticks: 1024ths and tuplets of 3, 5, 7, 9, 11, 13 and their products are whole numbers of them.
+QUARTER = 2**8 * 3**2 * 5 * 7 * 11 * 13
+KINDS = (
+    "1024th", "512th", "256th", "128th", "64th", "32nd", "16th", "eighth", "quarter", "half",
+    "whole", "breve",
+)  # fmt: skip
+SHORTEST = QUARTER // 256  # the 1024th
 PLAIN = {SHORTEST << power: kind for power, kind in enumerate(KINDS)}
-DOTTED = {ticks * 3 // 2: kind for ticks, kind in PLAIN.items()}
-STRAIGHT = QUARTER // 16  # no grid has other times than triplets between these
-BEAMS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4, "128th": 5}
+DOTTED = {ticks * 3 // 2: kind for ticks, kind in PLAIN.items() if ticks > SHORTEST}
+VALUES = sorted((*PLAIN, *DOTTED), reverse=True)
+BEAMS = {kind: number for number, kind in enumerate(reversed(KINDS[:8]), start=1)}
+
+
+class UnwritableError(ValueError):
+    """Times that lie between all that note values and tuplets can say."""
 
 
 class Event(NamedTuple):
@@ -29,6 +36,15 @@ class Event(NamedTuple):
     ended: bool = True
 
 
+class Tuplet(NamedTuple):
+    """So many notes in the time of so many."""
+
+    start: int
+    end: int
+    actual: int
+    normal: int
+
+
 class Symbol(NamedTuple):
     """One note, chord or rest as it is written."""
 
@@ -36,7 +52,7 @@ class Symbol(NamedTuple):
     ticks: int  # that it lasts
     kind: str
     dots: int
-    triplet: bool
+    tuplet: Tuplet | None
     pitches: tuple[int, ...]
     from_tie: bool  # goes on from the symbol before
     to_tie: bool
@@ -70,30 +86,34 @@ class Meter:
         return 12 * QUARTER // self.value if self.compound else QUARTER
 
     @property
-    def triplet_span(self) -> int:
-        """Ticks of the time within which a triplet is written."""
+    def span(self) -> int:
+        """Ticks of the shortest time within which a tuplet is written."""
         return self.beat // 3 if self.compound else QUARTER
 
     @property
     def levels(self) -> list[int]:
         """Ticks between the points at which a note is cut, the strongest points first."""
         above = [self.beat * n for n in (4, 2) if self.bar % (self.beat * n) == 0]
-        first = self.triplet_span
-        below = [first >> n for n in range(1, 8) if (first >> n) * 2**n == first]
+        first = self.span
+        below = [first >> n for n in range(1, 9) if (first >> n) * 2**n == first]
         return list(dict.fromkeys([*above, self.beat, first, *below]))
 
 
 def symbols_of(events: list[Event], meter: Meter) -> list[Symbol]:
-    """Return how the events of a bar, which follow one another, are written."""
-    spans = _triplet_spans(events, meter)
+    """Return how the events of a bar, which follow one another, are written.
+
+    Raises:
+        UnwritableError: no tuplet can say when one of them begins or ends.
+    """
+    tuplets = _tuplets_of(events, meter)
     symbols = []
     for event in events:
         pieces = [
             piece
-            for start, end in _cut_at_spans(event, spans, meter.triplet_span)
-            for piece in _values(start, end, start // meter.triplet_span in spans, meter, event)
+            for start, end in _cut_at(tuplets, event.start, event.end)
+            for piece in _values(start, end, _around(tuplets, start, end), meter, event)
         ]
-        for number, (start, ticks, written) in enumerate(pieces):
+        for number, (start, ticks, written, tuplet) in enumerate(pieces):
             kind = PLAIN.get(written) or DOTTED[written]
             symbols.append(
                 Symbol(
@@ -101,7 +121,7 @@ def symbols_of(events: list[Event], meter: Meter) -> list[Symbol]:
                     ticks,
                     kind,
                     dots=int(written not in PLAIN),
-                    triplet=written != ticks,
+                    tuplet=tuplet,
                     pitches=event.pitches,
                     from_tie=number > 0 or not event.begun,
                     to_tie=number < len(pieces) - 1 or not event.ended,
@@ -110,32 +130,95 @@ def symbols_of(events: list[Event], meter: Meter) -> list[Symbol]:
     return symbols
 
 
-def _triplet_spans(events: list[Event], meter: Meter) -> set[int]:
-    """Return the spans of the bar within which an event begins or ends on a triplet."""
-    times = {time for event in events for time in (event.start, event.end)}
-    return {time // meter.triplet_span for time in times if time % STRAIGHT}
+def _tuplets_of(events: list[Event], meter: Meter) -> list[Tuplet]:
+    """Return the tuplets of a bar: a beat long each, or longer where else notes would be tied."""
+    times = sorted({time for event in events for time in (event.start, event.end)})
+    tuplets: list[Tuplet] = []
+    for time in times:
+        if time % SHORTEST == 0 or _around(tuplets, time, time):
+            continue
+        tuplets.append(_tuplet_at(time, times, events, meter, tuplets))
+    return tuplets
 
 
-def _cut_at_spans(event: Event, spans: set[int], span: int) -> list[tuple[int, int]]:
-    """Return the event in pieces, none of which goes into or out of a triplet."""
-    edges = {edge * span for number in spans for edge in (number, number + 1)}
-    inside = sorted(edge for edge in edges if event.start < edge < event.end)
-    return list(zip([event.start, *inside], [*inside, event.end]))
+def _tuplet_at(
+    time: int, times: list[int], events: list[Event], meter: Meter, before: list[Tuplet]
+) -> Tuplet:
+    """Return the shortest tuplet around a time into or out of which no note goes unevenly."""
+    free_from = before[-1].end if before else 0
+    found = _tuplet(time // meter.span * meter.span, meter.span, times, meter)
+    for length in _lengths(meter):
+        start = time // length * length
+        tuplet = _tuplet(start, length, times, meter)
+        if tuplet is None or start < free_from or start + length > events[-1].end:
+            continue
+        if _is_closed(tuplet, events):
+            return tuplet
+    if found is None:
+        raise UnwritableError(f"no tuplet from {time // meter.span * meter.span} on")
+    return found
+
+
+def _lengths(meter: Meter) -> list[int]:
+    """Return how long tuplets may be, the shortest first."""
+    lengths = [meter.span, *(meter.beat * n for n in (1, 2, 4))]
+    return [length for length in dict.fromkeys(lengths) if length <= meter.bar]
+
+
+def _tuplet(start: int, length: int, times: list[int], meter: Meter) -> Tuplet | None:
+    """Return the tuplet of a stretch of time that holds all times in it; `None` where none does."""
+    inside = [time - start for time in times if start <= time <= start + length]
+    unit = math.gcd(length, *inside)
+    parts = length // unit
+    actual = parts // (parts & -parts)  # the odd part
+    # As many of them as of the next smaller power of two, of which the beat itself may have three.
+    threes = 3 if meter.compound and length % meter.beat == 0 else 1
+    normal = threes << max(0, (actual // threes).bit_length() - 1)
+    if normal > actual or unit * actual % normal or unit * actual // normal % SHORTEST:
+        return None
+    common = math.gcd(actual, normal)
+    return Tuplet(start, start + length, actual // common, normal // common)
+
+
+def _is_closed(tuplet: Tuplet, events: list[Event]) -> bool:
+    """Return whether each event in a tuplet is one note value, and none goes over its edges."""
+    for event in events:
+        if event.start >= tuplet.end or event.end <= tuplet.start:
+            continue
+        written = (event.end - event.start) * tuplet.actual / tuplet.normal
+        if event.start < tuplet.start or event.end > tuplet.end:
+            if event.start % SHORTEST or event.end % SHORTEST:
+                return False
+        elif written not in PLAIN and written not in DOTTED:
+            return False
+    return True
+
+
+def _around(tuplets: list[Tuplet], start: int, end: int) -> Tuplet | None:
+    """Return the tuplet in which a stretch of time lies."""
+    return next((t for t in tuplets if t.start <= start and end <= t.end), None)
+
+
+def _cut_at(tuplets: list[Tuplet], start: int, end: int) -> list[tuple[int, int]]:
+    """Return a stretch of time in pieces, none of which goes into or out of a tuplet."""
+    edges = {edge for tuplet in tuplets for edge in (tuplet.start, tuplet.end)}
+    inside = sorted(edge for edge in edges if start < edge < end)
+    return list(zip([start, *inside], [*inside, end]))
 
 
 def _values(
-    start: int, end: int, in_triplet: bool, meter: Meter, event: Event
-) -> list[tuple[int, int, int]]:
-    """Return where each symbol starts, how long it lasts, and as how long it is written."""
-    if not in_triplet:
+    start: int, end: int, tuplet: Tuplet | None, meter: Meter, event: Event
+) -> list[tuple[int, int, int, Tuplet | None]]:
+    """Return the symbols: start, ticks that it lasts, ticks as it is written, and its tuplet."""
+    if tuplet is None:
         lengths = split(start, end - start, meter, rest=not event.pitches)
-        return list(zip(_starts(start, lengths), lengths, lengths))
-    written, left = [], (end - start) * 3 // 2
+        return [(at, ticks, ticks, None) for at, ticks in zip(_starts(start, lengths), lengths)]
+    written, left = [], (end - start) * tuplet.actual // tuplet.normal
     while left:
-        written.append(max(value for value in (*PLAIN, *DOTTED) if value <= left))
+        written.append(next(value for value in VALUES if value <= left))
         left -= written[-1]
-    lengths = [value * 2 // 3 for value in written]
-    return list(zip(_starts(start, lengths), lengths, written))
+    lengths = [value * tuplet.normal // tuplet.actual for value in written]
+    return [(*each, tuplet) for each in zip(_starts(start, lengths), lengths, written)]
 
 
 def _starts(start: int, lengths: list[int]) -> list[int]:
@@ -207,7 +290,7 @@ def beams_of(symbols: list[Symbol], meter: Meter) -> list[list[str]]:
     beams = [[] for _ in symbols]
     group = []
     for number, symbol in enumerate(symbols):
-        joins = group and symbols[group[-1]].start // meter.beat == symbol.start // meter.beat
+        joins = group and _beat_of(symbols[group[-1]], meter) == _beat_of(symbol, meter)
         if not joins or not _has_beam(symbol):
             _join(group, symbols, beams)
             group = []
@@ -215,6 +298,11 @@ def beams_of(symbols: list[Symbol], meter: Meter) -> list[list[str]]:
             group.append(number)
     _join(group, symbols, beams)
     return beams
+
+
+def _beat_of(symbol: Symbol, meter: Meter) -> int:
+    """Return the beat in which a symbol stands, or in which its tuplet begins."""
+    return (symbol.tuplet.start if symbol.tuplet else symbol.start) // meter.beat
 
 
 def _has_beam(symbol: Symbol) -> bool:

@@ -17,15 +17,13 @@ from bach_tf._basics.messages import shortened
 MOST_ELEMENTS = 2_000_000
 DEEPEST = 64
 # How expat calls the end of a file that comes too early.
-CUT = {
-    expat.errors.codes[message]
-    for message in (
-        expat.errors.XML_ERROR_NO_ELEMENTS,
-        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
-        expat.errors.XML_ERROR_PARTIAL_CHAR,
-        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
-    )
-}
+CUT = frozenset((
+    expat.errors.XML_ERROR_NO_ELEMENTS,
+    expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+    expat.errors.XML_ERROR_PARTIAL_CHAR,
+    expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+))  # fmt: skip
+UNDIVIDED = frozenset(("measure", "part-list"))  # half of what is in them is nothing: half a note
 LONGEST_TEXT = 100_000  # characters of one element
 
 
@@ -36,15 +34,15 @@ class XmlError(ValueError):
 def parse_xml(
     content: bytes,
     skipped: frozenset[str] = frozenset(),
-    if_cut: Callable[[int], None] | None = None,
+    if_cut: Callable[[int, str], None] | None = None,
 ) -> Element:
     """Return the root of an XML file.
 
     Args:
         content: of the file.
         skipped: tags of elements that are left out with all that is in them.
-        if_cut: takes the line in which a file stops in the middle, of which what is there is
-            returned then; such a file is refused when `None`.
+        if_cut: takes the line in which a file stops or is damaged, and what expat says of it; what
+            stands before is returned then. Such a file is refused when `None`.
 
     Raises:
         XmlError: not XML, entities, or more than `MOST_ELEMENTS`, `DEEPEST` or `LONGEST_TEXT`; the
@@ -75,22 +73,34 @@ class _Parser:
         self.expat.EntityDeclHandler = self.refuse_entity
         self.expat.ExternalEntityRefHandler = self.refuse_reference
 
-    def parse(self, content: bytes, if_cut: Callable[[int], None] | None) -> Element:
+    def parse(self, content: bytes, if_cut: Callable[[int, str], None] | None) -> Element:
         try:
             self.expat.Parse(content, True)
         except expat.ExpatError as error:
-            if if_cut is not None and error.code in CUT and self.open:
-                if_cut(error.lineno)
-                while self.open:
-                    self.builder.end(self.open.pop())
-                return self.builder.close()
             what = expat.ErrorString(error.code)
+            if if_cut is not None and self.open:
+                if_cut(error.lineno, what)
+                return self.close_cut()
             raise XmlError(f"line {error.lineno}: expected XML, got: {what}") from None
         except (LookupError, UnicodeError, ValueError) as error:
             if isinstance(error, XmlError):
                 raise
             raise XmlError(f"expected XML, got: {shortened(str(error))}") from None
         return self.builder.close()
+
+    def close_cut(self) -> Element:
+        """Return the tree of a file that stops in the middle, without the part that it stops in."""
+        opened = self.open[:]
+        while self.open:
+            self.builder.end(self.open.pop())
+        root = above = self.builder.close()
+        for _ in opened[1:]:
+            inner = above[-1]
+            if above.tag in UNDIVIDED:
+                above.remove(inner)
+                break
+            above = inner
+        return root
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.depth += 1

@@ -9,9 +9,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
 from bach_tf.formats.musicxml.elements import Page, add, add_bar
-from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of
+from bach_tf.formats.musicxml.guesses import GUESSED, begins, guesses_of
+from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of, rounded
 from bach_tf.formats.musicxml.players import pan_in_degrees, volume_in_percent
-from bach_tf.formats.musicxml.rhythm import QUARTER
+from bach_tf.formats.musicxml.rhythm import QUARTER, UnwritableError
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import SECONDS, Score
 from bach_tf.score import Part as Player
@@ -34,8 +35,11 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
     their own. Without a key signature one is estimated, and notes are named by it; without metres
     there are bars of 4/4.
 
-    A grid that note values cannot say, such as the 100 steps per quarter of performances, is moved
-    to sixteenths, and its bars are those of 4/4 at the tempo of the file.
+    Times are exact, in ties and tuplets. What no tuplet can say is moved and warned of. A
+    performance, in seconds, is moved to sixteenths, in bars of 4/4 at the tempo of the file.
+
+    What is written in place of what the score does not say, such as a tempo, is named in the file,
+    so that reading it back does not take it for known.
 
     Args:
         score: the piece.
@@ -53,18 +57,33 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
 
 def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
     """Return the MusicXML of a score, as `write_musicxml` writes it."""
-    if rendition.tempo_qpm is not None or not score.tempi or score.timing == SECONDS:
-        score = replace(score, tempi=((0, rendition.tempo_of(score)),))
+    guesses = guesses_of(score, rendition)
+    first = (0, rendition.tempo_of(score))
+    if rendition.tempo_qpm is not None or score.timing == SECONDS:
+        score = replace(score, tempi=(first,))
+    elif not begins(score.tempi):
+        score = replace(score, tempi=(first, *score.tempi))
     score = on_grid(score)
+    try:
+        root = _root_of(score, rendition, guesses)
+    except UnwritableError:
+        root = _root_of(rounded(score), rendition, guesses)
+    indent(root)
+    return HEADER + tostring(root, encoding="unicode") + "\n"
+
+
+def _root_of(score: Score, rendition: Rendition, guesses: str) -> Element:
     parts = parts_of(score, rendition)
     root = Element("score-partwise", version="4.0")
     if score.title:
         add(add(root, "work"), "work-title", score.title)
-    add(add(add(root, "identification"), "encoding"), "software", "bach_tf")
+    identification = add(root, "identification")
+    add(add(identification, "encoding"), "software", "bach_tf")
+    if guesses:
+        add(add(identification, "miscellaneous"), "miscellaneous-field", guesses, name=GUESSED)
     _add_part_list(root, parts)
     _add_measures(root, score, parts)
-    indent(root)
-    return HEADER + tostring(root, encoding="unicode") + "\n"
+    return root
 
 
 def _add_part_list(root: Element, parts: Sequence[Part]) -> None:
@@ -99,7 +118,7 @@ def _add_sound(element: Element, player: Player) -> None:
 def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
     bars = bars_of(score)
     tick = QUARTER // score.steps_per_quarter
-    spans = {span for bar in bars for span in (bar.meter.bar, bar.meter.triplet_span)}
+    spans = {span for bar in bars for span in (bar.meter.bar, bar.meter.span)}
     division = math.gcd(tick, *spans)
     first_key = key_signature(score)
     keys = [(0, first_key), *((step * tick, sharps) for step, sharps in score.key_changes)]
@@ -111,8 +130,8 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
             measure = add(element, "measure", number=number)
             if number == 0:
                 measure.set("implicit", "yes")
-            page = Page(_key_in(bar, keys), division)
-            changes = number > first and page.sharps != _key_in(bars[number - first - 1], keys)
+            page = _page_of(bar, keys, division)
+            changes = any(tick == bar.start for tick, _ in keys[1:])
             if bar.says_meter or changes:
                 _add_attributes(measure, part, bar, page, changes)
             if part is parts[0]:
@@ -121,9 +140,14 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
         add(add(measure, "barline", location="right"), "bar-style", "light-heavy")
 
 
-def _key_in(bar: Bar, keys: Sequence[tuple[int, int]]) -> int:
-    """Return the sharps of a bar: those of the last key signature that begins before its end."""
-    return [sharps for tick, sharps in keys if tick < max(bar.end, 1)][-1]
+def _page_of(bar: Bar, keys: Sequence[tuple[int, int]], division: int) -> Page:
+    """Return what a bar is written with; a note over a change of key is written as two, tied."""
+    within = (key for key in keys if bar.start < key[0] < bar.end)
+    return Page(_key_at(bar.start, keys), division, tuple(within))
+
+
+def _key_at(tick: int, keys: Sequence[tuple[int, int]]) -> int:
+    return [sharps for at, sharps in keys if at <= tick][-1]
 
 
 def _add_attributes(

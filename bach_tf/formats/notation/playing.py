@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet, Signs
 
-Number = TypeVar("Number", int, float)
+Number = TypeVar("Number")
 
 
 def played_out(sheet: Sheet) -> Sheet:

@@ -13,17 +13,18 @@ from operator import itemgetter
 
 import numpy as np
 
-from bach_tf.formats.midi.names import rank_of
+from bach_tf.formats.notation.parting import from_the_highest, in_voices
 from bach_tf.formats.notation.performing import in_seconds
 from bach_tf.formats.notation.playing import played_out
-from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Sheet
-from bach_tf.formats.reading import FINE, Grid, Notices, Piece
+from bach_tf.formats.notation.sheet import MOST_BARS, MOST_QUARTERS, Bar, Head, Metre, Sheet
+from bach_tf.formats.reading import Grid, Notices, Piece
 from bach_tf.formats.rendition import TEMPO_QPM
 from bach_tf.score import MOST_VOICES, SECONDS, STEPS_PER_QUARTER, Score, move_places
 from bach_tf.theory.grids import regrid
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
 
-FINEST = 960  # steps a quarter: where notes need more, their file has rounded times
+FINEST = 5040  # steps a quarter: where notes need more, their file has rounded times
+FINE_GRIDS = (48, 240, 336, 480, 960, 1680, FINEST)
 
 
 def piece_of(
@@ -43,13 +44,16 @@ def piece_of(
     """
     sheet = played_out(sheet) if unfold else sheet
     _check_size(sheet)
-    sheet = sheet if sheet.as_written else _from_the_highest(sheet)
     notes = _apart(joined(sheet.heads))
+    if not sheet.as_written:
+        parts, notes = from_the_highest(in_voices(sheet, notes, notices), notices)
+        sheet = replace(sheet, parts=parts)
     score = _score(sheet, notes, _steps_for(sheet, notes, notices), notices)
     if grid is not None and grid.timing == SECONDS:
         score = in_seconds(score, grid.steps_per_quarter, TEMPO_QPM)
     elif grid is not None:
         _tell_of_moved(sheet, notes, grid.steps_per_quarter, notices)
+        _tell_of_moved_signs(sheet, grid.steps_per_quarter, notices)
         score = regrid(score, grid.steps_per_quarter, quantize=True)
     return Piece(score, warnings=notices.sentences)
 
@@ -62,25 +66,6 @@ def _check_size(sheet: Sheet) -> None:
     voices = max(head.voice for head in sheet.heads) + 1
     if voices > MOST_VOICES:
         raise ValueError(f"expected at most {MOST_VOICES} voices, got {voices}")
-
-
-def _from_the_highest(sheet: Sheet) -> Sheet:
-    """Return a choir's sheet with the soprano first, whichever way the file has it.
-
-    Scores stand from the highest part down, and other instruments, or two choirs, stay as they
-    are written.
-    """
-    ranks = [rank_of(part.name) for part in sheet.parts]
-    ranges = {rank[0] for rank in ranks if rank is not None}
-    if len(ranges) < len(ranks):
-        return sheet
-    order = sorted(range(len(ranks)), key=lambda voice: ranks[voice] or ())
-    to = {voice: place for place, voice in enumerate(order)}
-    return replace(
-        sheet,
-        heads=[head._replace(voice=to[head.voice]) for head in sheet.heads],
-        parts=[sheet.parts[voice] for voice in order],
-    )
 
 
 def joined(heads: Iterable[Head]) -> list[Head]:
@@ -121,14 +106,25 @@ def _apart(notes: Iterable[Head]) -> list[Head]:
 
 
 def _steps_for(sheet: Sheet, notes: list[Head], notices: Notices) -> int:
-    """Return the fewest steps a quarter, from sixteenths on, that hold all notes and bars."""
-    times = {time for note in notes for time in (note.start, note.end)}
-    times |= {bar.start for bar in sheet.bars} | {sheet.end}
-    steps = math.lcm(STEPS_PER_QUARTER, *{time.denominator for time in times})
-    if steps <= FINEST:
-        return steps
-    _tell_of_moved(sheet, notes, FINE.steps_per_quarter, notices)
-    return FINE.steps_per_quarter
+    """Return the fewest steps a quarter, from sixteenths on, that hold all notes, bars and signs.
+
+    Where they would be more than `FINEST`, those that hold the most notes.
+    """
+    steps = _common([time for note in notes for time in (note.start, note.end)])
+    steps = math.lcm(steps, _common([sheet.end, *(bar.start for bar in sheet.bars)]))
+    if steps > FINEST:
+        steps = min(FINE_GRIDS, key=lambda steps: len(_moved(notes, steps, ends=True)))
+        _tell_of_moved(sheet, notes, steps, notices, ends=True)
+    with_signs = math.lcm(steps, _common([time for time, _ in (*sheet.tempi, *sheet.keys)]))
+    if with_signs <= FINEST:
+        return with_signs
+    _tell_of_moved_signs(sheet, steps, notices)
+    return steps
+
+
+def _common(times: list[Fraction]) -> int:
+    """Return the fewest steps a quarter, from sixteenths on, that hold all times."""
+    return math.lcm(STEPS_PER_QUARTER, *{time.denominator for time in times})
 
 
 def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Score:
@@ -137,7 +133,7 @@ def _score(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> Sco
 
     rows = _once([_row(note, to_step) for note in notes])
     onset, duration, pitch, voice, velocity = np.array(rows, np.int64).T
-    metres = [(to_step(time), *metre) for time, metre in metres_of(sheet.bars)]
+    metres = [(to_step(time), *metre) for time, metre in _metres(sheet)]
     length = max(to_step(sheet.end), int((onset + duration).max()))
     tempi = [(to_step(time), qpm) for time, qpm in _tempi(sheet, notices)]
     return Score(
@@ -164,9 +160,20 @@ def _row(note: Head, to_step: Callable[[Fraction], int]) -> tuple[int, int, int,
     return start, max(end - start, 1), note.pitch, note.voice, note.velocity
 
 
-def _tell_of_moved(sheet: Sheet, notes: list[Head], steps: int, notices: Notices) -> None:
-    """Tell how many notes begin between the steps of a grid, and where the first does."""
-    moved = [note for note in notes if steps % note.start.denominator]
+def _moved(notes: list[Head], steps: int, ends: bool) -> list[Head]:
+    """Return the notes that begin, or end, between the steps of a grid."""
+    return [
+        note
+        for note in notes
+        if steps % note.start.denominator or (ends and steps % note.end.denominator)
+    ]
+
+
+def _tell_of_moved(
+    sheet: Sheet, notes: list[Head], steps: int, notices: Notices, ends: bool = False
+) -> None:
+    """Tell how many notes are moved to the steps of a grid, and where the first is."""
+    moved = _moved(notes, steps, ends)
     if moved:
         first = min(moved)
         what = (
@@ -174,6 +181,20 @@ def _tell_of_moved(sheet: Sheet, notes: list[Head], steps: int, notices: Notices
             "quarter"
         )
         notices.remark(what, sheet.place(first.start, first.voice))
+
+
+def _tell_of_moved_signs(sheet: Sheet, steps: int, notices: Notices) -> None:
+    """Tell of tempi, keys and metres between the steps of a grid, and of bars that are shorter."""
+    metres = metres_of(sheet.bars)
+    times = sorted(time for time, *_ in (*sheet.tempi, *sheet.keys, *metres))
+    between = [time for time in times if steps % time.denominator]
+    if between:
+        what = f"tempi, keys and metres were moved to the nearest of {steps} steps of a quarter"
+        notices.remark(what, sheet.place(between[0]))
+    for time, (beats, value) in metres:
+        if 4 * steps * beats < value:
+            what = "metres were left out whose bars are shorter than a step"
+            notices.remark(what, sheet.place(time))
 
 
 def _once(rows: list[tuple]) -> list[tuple]:
@@ -201,13 +222,16 @@ def _key_changes(
     before = sheet.key_signature
     for time, sharps in sheet.keys[1:]:
         step = to_step(time)
-        if sharps != before and 0 < step <= length:
+        changes_it = sharps != before or sheet.as_written
+        if sharps is not None and changes_it and 0 < step <= length:
             changes[step] = before = sharps
     return tuple(changes.items())
 
 
 def _tempi(sheet: Sheet, notices: Notices) -> list[tuple[Fraction, float]]:
     """Return the tempi that can be, without those that change nothing."""
+    if sheet.as_written:
+        return sheet.tempi
     kept: list[tuple[Fraction, float]] = []
     for time, qpm in sheet.tempi:
         if not LOWEST_TEMPO <= qpm <= HIGHEST_TEMPO:
@@ -221,13 +245,19 @@ def _tempi(sheet: Sheet, notices: Notices) -> list[tuple[Fraction, float]]:
     return kept
 
 
-def metres_of(bars: Iterable[Bar]) -> list[tuple[Fraction, tuple[int, int]]]:
+def _metres(sheet: Sheet) -> list[tuple[Fraction, Metre]]:
+    if sheet.as_written:
+        return [(bar.start, bar.metre) for bar in sheet.bars if bar.new and bar.metre]
+    return metres_of(sheet.bars)
+
+
+def metres_of(bars: Iterable[Bar]) -> list[tuple[Fraction, Metre]]:
     """Return when each metre begins: where it changes, and where bar lines begin to fall anew.
 
     The second is so after a bar that is too short or too long, unless the next makes up for it, as
     two halves of a bar with a repeat sign between them do.
     """
-    found: list[tuple[Fraction, tuple[int, int]]] = []
+    found: list[tuple[Fraction, Metre]] = []
     counted = Fraction(0)  # from where bars are counted
     for bar in bars:
         if bar.metre is None:

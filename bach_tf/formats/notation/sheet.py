@@ -5,16 +5,19 @@ Times are in quarters, as fractions, from the beginning of the piece as it is pr
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
 from bach_tf._basics.messages import shortened
 from bach_tf.score import VELOCITY, Part
 
+KeyAt = tuple[Fraction, int | None]  # a time, and the sharps from there on
+Metre = tuple[int, int]  # beats in a bar, and the note value of a beat
 MOST_QUARTERS = 25_000  # of a piece: hours; a damaged file can claim to last for years
 MOST_BARS = 50_000
 # Of a quarter: times are whole numbers of them. Notes of up to 1/1024 and tuplets of 3, 5, 7, 9,
@@ -104,7 +107,7 @@ class Bar(NamedTuple):
     start: Fraction
     end: Fraction
     number: str = ""
-    metre: tuple[int, int] | None = None
+    metre: Metre | None = None
     signs: Signs = PLAIN_BAR
     upbeat: bool = False
     new: bool = False
@@ -126,7 +129,7 @@ class Sheet:
         bars: in order, without gaps.
         parts: of the voices.
         tempi: quarter notes a minute from a time on, in order.
-        keys: sharps (positive) or flats from a time on, in order.
+        keys: sharps (positive) or flats from a time on, in order; `None` where unknown.
         title: "" where there is none.
         order: the bars in the order in which they are played, where the file lists it.
         as_written: whether the file is one of ours, of which each voice and fermata holds.
@@ -136,7 +139,7 @@ class Sheet:
     bars: list[Bar] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     tempi: list[tuple[Fraction, float]] = field(default_factory=list)
-    keys: list[tuple[Fraction, int]] = field(default_factory=list)
+    keys: list[KeyAt] = field(default_factory=list)
     title: str = ""
     order: list[int] | None = None
     as_written: bool = False
@@ -174,12 +177,47 @@ class Sheet:
         return self.parts[voice].name if voice < len(self.parts) else ""
 
 
+def cut_at(bars: Sequence[Bar], times: Iterable[Fraction]) -> list[Bar]:
+    """Return bars, cut where something begins within one, such as a section or a metre.
+
+    What stands at the beginning of a bar stays with its first part, what ends it with the last.
+
+    Args:
+        bars: in order, without gaps.
+        times: in any order.
+
+    Example:
+        >>> [bar.end for bar in cut_at([Bar(Fraction(0), Fraction(4))], [Fraction(3)])]
+        [Fraction(3, 1), Fraction(4, 1)]
+    """
+    cuts = sorted({*times})
+    found: list[Bar] = []
+    for bar in bars:
+        inside = cuts[bisect_right(cuts, bar.start) : bisect_left(cuts, bar.end)]
+        found += [_between(bar, *ends) for ends in pairwise([bar.start, *inside, bar.end])]
+    return found
+
+
+def _between(bar: Bar, start: Fraction, end: Fraction) -> Bar:
+    """Return a bar from one time in it to another."""
+    signs = bar.signs
+    if start > bar.start:
+        signs = signs._replace(forward=False, endings=frozenset(), segno="", coda="")
+        bar = bar._replace(start=start, upbeat=False, new=False)
+    if end < bar.end:
+        signs = signs._replace(backward=0, last_of_ending=False, to_coda="", dal_segno="")
+        return bar._replace(end=end, signs=signs._replace(da_capo=False, fine=False))
+    return bar._replace(signs=signs)
+
+
 def with_metres(
     bars: Sequence[Bar],
-    metres: Sequence[tuple[Fraction, tuple[int, int] | None]],
+    metres: Sequence[tuple[Fraction, Metre | None]],
     had_bar_lines: bool,
 ) -> list[Bar]:
     """Return bars with the metre in which each begins, counted, a short first one as an upbeat.
+
+    Where a metre begins within a bar, the bar is cut there.
 
     Args:
         bars: in order.
@@ -188,7 +226,7 @@ def with_metres(
     """
     found: list[Bar] = []
     begins = [time for time, _ in metres]
-    for bar in bars:
+    for bar in cut_at(bars, changes(metres)):
         place = bisect_right(begins, bar.start) - 1
         metre = metres[place][1] if place >= 0 else None
         bar = bar._replace(metre=metre, new=place >= 0 and begins[place] == bar.start)
@@ -196,6 +234,17 @@ def with_metres(
         counted = len(found) + (0 if upbeat or (found and found[0].upbeat) else 1)
         found.append(bar._replace(upbeat=upbeat, number=bar.number or str(counted)))
     return found
+
+
+def changes(metres: Sequence[tuple[Fraction, Metre | None]]) -> list[Fraction]:
+    """Return when another metre begins than the one before.
+
+    Example:
+        >>> changes([(Fraction(0), (3, 4)), (Fraction(3), (3, 4)), (Fraction(6), (2, 4))])
+        [Fraction(0, 1), Fraction(6, 1)]
+    """
+    before = [None, *(metre for _, metre in metres)]
+    return [time for (time, metre), former in zip(metres, before) if metre != former]
 
 
 def part_in_words(number: int, name: str, what: str = "part") -> str:
@@ -209,7 +258,7 @@ def part_in_words(number: int, name: str, what: str = "part") -> str:
     return f"{what} {number + 1}{said}"
 
 
-def beat_in_words(number: str, inside: Fraction, metre: tuple[int, int] | None) -> str:
+def beat_in_words(number: str, inside: Fraction, metre: Metre | None) -> str:
     """Return "measure 3, beat 2.5".
 
     Args:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
 from bach_tf.formats.midi.names import rank_of
 from bach_tf.formats.notation.sheet import Head
+from bach_tf.formats.reading import Notices
 
 LineKey = TypeVar("LineKey", bound=Hashable)
 OFTEN = 0.5  # of the bars in which a part plays: a line that is there more often is a voice
@@ -59,7 +60,21 @@ def names_of_voices(name: str, voices: int) -> list[str]:
     for names in _in_pieces(name):
         if len(names) == voices and all(names) and not any(each.isdigit() for each in names):
             return names
-    return [f"{' '.join(name.split()) or 'voice'} {number + 1}" for number in range(voices)]
+    plain = " ".join(name.split())
+    return [f"{plain} {number + 1}" if plain else "" for number in range(voices)]
+
+
+def tell_of_voices(names: Sequence[str], part: str, place: str, notices: Notices) -> None:
+    """Tell that a part was read as several voices, unless its own name says so.
+
+    Args:
+        names: of the voices.
+        part: its name.
+        place: which part it is, in words.
+        notices: are told.
+    """
+    if len(names) > 1 and not (part and all(name in part for name in names)):
+        notices.remark(f"{len(names)} voices run through one part, and are read as such", place)
 
 
 def _in_pieces(name: str) -> Iterator[list[str]]:
