@@ -135,7 +135,8 @@ class Run(runs.Run):
                 as "3/4" for `folk`; when `None`, as the primer says, or as the model chooses.
             upbeat: quarters before the first bar line of the primer, or of such pieces.
             rules: that pieces of four voices keep, of "parallels", "crossing", "spacing",
-                "dissonance", "motion", "focus" and "cadence", or "none"; the preset's when `None`.
+                "range", "dissonance", "motion", "focus", "cadence" and "quotation", or "none"; the
+                preset's when `None`.
             program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
                 parts, or the preset's.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from bach_tf.composing.beginnings import (
 )
 from bach_tf.composing.fitting import AS_IT_IS, Fit
 from bach_tf.composing.primers import FROM_CORPUS, check_room
+from bach_tf.composing.quotations import Quotations
 from bach_tf.composing.sampling import Sampler
 from bach_tf.corpora import read_split
 from bach_tf.learning.runs import Run
@@ -168,19 +170,36 @@ def generate_batches(
         raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
     at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // codec.tokens_in(length)))
     sampler = Sampler(run.model, codec, rules) if sampler is None else sampler
-    for first in range(0, num_outputs, at_once):
-        yield sampler.sample(
+    memory = getattr(run.model, "memory", None) if "quotation" in rules else None
+    quotations = None if memory is None or temperature == 0 else Quotations(memory.pieces)
+
+    def draw(first: int, count: int, seed: int) -> np.ndarray:
+        return sampler.sample(
             prompt,
             length=codec.tokens_in(length),
             temperature=temperature,
             seed=seed,
-            num_outputs=min(at_once, num_outputs - first),
+            num_outputs=count,
             first=first,
             min_length=codec.tokens_in(min_length),
             top_k=top_k,
             top_p=top_p,
             allowed=codec.may_write,
         )
+
+    for first in range(0, num_outputs, at_once):
+        batch = draw(first, min(at_once, num_outputs - first), seed)
+        if quotations is not None:
+            again = partial(_draw_one, draw, first)
+            batch = quotations.redrawn(batch, len(prompt) - 1, seed, again)
+        yield batch
+
+
+def _draw_one(
+    draw: Callable[[int, int, int], np.ndarray], first: int, number: int, seed: int
+) -> np.ndarray:
+    """Return one piece of the batch that begins with number `first`."""
+    return draw(first + number, 1, seed)
 
 
 def begin(

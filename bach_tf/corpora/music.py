@@ -32,6 +32,7 @@ RULES = {
     "motion": "a chord held for over two bars",
     "focus": "pitches that are as daring as the rhythm: they are drawn at a lower temperature",
     "cadence": "an end on another chord than a triad on the tonic of the piece, held for a quarter",
+    "quotation": "over two bars of a piece of the training split, if the run has a memory of it",
 }
 
 # What each setting may be, but for `encoding`, whose settings are those of the codec.
@@ -128,5 +129,5 @@ class Music:
 # Four-part chorales on a grid of sixteenths. A bar of four quarters is 64 tokens.
 CHORALES = Music(
     corpus="chorales", codec="satb", period=64, window=64, stride=64, min_length=64,
-    rules=["parallels", "dissonance", "motion", "focus", "cadence"],
+    rules=["parallels", "dissonance", "motion", "focus", "cadence", "quotation"],
 )  # fmt: skip
