@@ -198,6 +198,18 @@ def test_an_argument_of_another_type_is_refused_by_its_own_name(run, name, call)
         call(run)
 
 
+def test_a_primer_is_a_tune_of_a_book_with_its_repeats(tunes, tmp_path):
+    book = tmp_path / "book.abc"
+    book.write_text("X:1\nL:1/4\nM:4/4\nK:C\nC D E F|\n\nX:2\nL:1/4\nM:4/4\nK:C\n|:C D E C:|\n")
+    made = tunes.generate(primer=str(book), tune=2, unfold=True, length=40, seed=1)
+    assert made.rendition.primer_steps == 32
+    assert made.score.opening(32).pitch.tolist()[:8] == [60, 62, 64, 60] * 2
+    with pytest.raises(ValueError, match="`tune` must be a whole number in 0"):
+        tunes.generate(primer=str(book), tune=-1)
+    with pytest.raises(ValueError, match=r"book\.abc has no tune 3"):
+        tunes.generate(primer=str(book), tune=3)
+
+
 @pytest.mark.parametrize("how", ["tempo_qpm", "program", "primer_steps", "reference_hz"])
 def test_how_a_piece_is_saved_is_of_numbers(piece, tmp_path, how):
     with pytest.raises(ValueError, match=rf"`{how}` must be .*Received: '?x"):

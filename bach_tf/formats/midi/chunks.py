@@ -1,9 +1,9 @@
-"""The chunks of a MIDI file, found also where the file is not as the standard has it.
+"""The chunks of a MIDI file, located even in files that violate the standard.
 
-Why no library reads MIDI here: of 29 damaged or unusual files for which the reader was made, mido
-1.3.3 refuses seven and names no byte; symusic 0.6.0 refuses two, takes nine sharps for a key and
-half a time signature for a whole one, and says nothing of it. Who is to mend a file needs the track
-and the byte. mido writes.
+Why no library reads MIDI here: of the 29 damaged or unusual files this reader was written for, mido
+1.3.3 rejects seven without naming a byte; symusic 0.6.0 rejects two, and silently accepts a key of
+nine sharps and half a time signature. Repairing a file requires the track and the byte. Files are
+written with mido.
 
 Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"; RP-029, "Bundling
 SMF and DLS Data in an RMID File"
@@ -18,21 +18,21 @@ from bach_tf.formats.reading import Notices
 
 MAGIC, TRACK = b"MThd", b"MTrk"
 RIFF, RMID, DATA = b"RIFF", b"RMID", b"data"
-HEAD = 8  # bytes of what a chunk is, and of its length
+HEAD = 8  # bytes of a chunk's type and length
 SHORTEST_HEADER = 6
-JUNK = 4096  # bytes before the header that are looked through, as of a Mac's file or an e-mail
+JUNK = 4096  # bytes searched for the header, which may follow a MacBinary or e-mail header
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a MIDI file says of itself.
+    """The header of a MIDI file.
 
     Args:
-        kind: 0 for one track, 1 for several that are played together, 2 for several pieces.
-        tracks: how many it says that there are.
-        division: ticks of a quarter; above 0x7FFF it counts frames of film.
-        end: the byte behind it.
-        limit: the byte behind the MIDI file, which may lie in another file.
+        kind: 0 for a single track, 1 for simultaneous tracks, 2 for independent pieces.
+        tracks: number of tracks that it announces.
+        division: ticks per quarter; above 0x7FFF, frames per second and ticks per frame.
+        end: offset of the first byte after the header.
+        limit: offset of the first byte after the MIDI data, which may be embedded in another file.
     """
 
     kind: int
@@ -46,11 +46,11 @@ def read_header(content: bytes, notices: Notices) -> Header:
     """Return the header of a file.
 
     Args:
-        content: of the whole file, which may be RIFF.
-        notices: are told of what stands before it.
+        content: the whole file, which may be RIFF.
+        notices: receive a report of bytes before the header.
 
     Raises:
-        ValueError: there is none; the message says what is there instead.
+        ValueError: no header; the message says what was found instead.
     """
     start, limit = _start_and_limit(content, notices)
     end = start + HEAD + int.from_bytes(content[start + 4 : start + HEAD], "big")
@@ -62,7 +62,7 @@ def read_header(content: bytes, notices: Notices) -> Header:
 
 
 def _start_and_limit(content: bytes, notices: Notices) -> tuple[int, int]:
-    """Return the byte at which the header begins, and that behind the MIDI file."""
+    """Return the offsets of the header and of the end of the MIDI data."""
     if not content:
         raise ValueError("an empty file")
     if content.startswith(RIFF) and content[HEAD : HEAD + 4] == RMID:
@@ -76,24 +76,24 @@ def _start_and_limit(content: bytes, notices: Notices) -> tuple[int, int]:
 
 
 def _in_riff(content: bytes) -> tuple[int, int]:
-    """Return where the MIDI file in a RIFF file begins, and the byte behind it."""
+    """Return the offsets of the header and the end of the MIDI data in a RIFF file."""
     at = HEAD + 4
     while at + HEAD <= len(content):
         size = int.from_bytes(content[at + 4 : at + HEAD], "little")
         if content[at : at + 4] == DATA and content.startswith(MAGIC, at + HEAD):
             return at + HEAD, min(at + HEAD + size, len(content))
-        at += HEAD + size + size % 2  # chunks of RIFF are of even lengths
+        at += HEAD + size + size % 2  # RIFF pads chunks to even lengths
     raise ValueError("a RIFF file without a MIDI file in it")
 
 
 def find_tracks(content: bytes, header: Header, notices: Notices) -> Iterator[tuple[int, int]]:
-    """Yield where the data of each track begin and end; other chunks are skipped.
+    """Yield the offsets of the start and end of each track's data; other chunks are skipped.
 
     Args:
-        content: of the file up to its limit.
+        content: the file up to its limit.
         header: of the file.
-        notices: are told of other chunks, of what is no chunk, and of tracks that are missing or of
-            another length than they say.
+        notices: receive reports of other chunks, of bytes outside any chunk, and of tracks that are
+            missing or whose length is wrong.
     """
     at, found = header.end, 0
     while at + HEAD <= len(content):
@@ -125,15 +125,15 @@ def find_tracks(content: bytes, header: Header, notices: Notices) -> Iterator[tu
 
 
 def _is_chunk(content: bytes, at: int, end: int) -> bool:
-    """Return whether there is a chunk of a printable name that ends within the file."""
+    """Return whether a chunk with a printable name ends within the file."""
     name = content[at : at + 4]
     return all(0x20 <= byte < 0x7F for byte in name) and end <= len(content)
 
 
 def _ends_well(content: bytes, start: int, end: int) -> bool:
-    """Return whether a chunk, or nothing, begins where a track says that it ends.
+    """Return whether a track's stated length leads to another chunk or to the end of the file.
 
-    One that reaches over the end of the file was cut, unless it holds the next track.
+    A track that extends past the end of the file was truncated, unless it contains the next track.
     """
     if end > len(content):
         return content.find(TRACK, start) < 0

@@ -1,8 +1,8 @@
-"""Voices out of notes that sound together: contig mapping.
+"""Voice separation by contig mapping.
 
-A passage in which the same number of notes sounds throughout is a contig. Where all voices sound,
-they are taken from the highest to the lowest; from there outwards each contig is joined to the one
-before by the smallest leaps, and a note that is held keeps its voice.
+A contig is a passage with a constant number of sounding notes. Where all voices sound, notes are
+assigned from the highest voice to the lowest; from there outwards, each contig is connected to its
+neighbour by the smallest leaps, and a held note keeps its voice.
 
 Source: E. Chew, X. Wu: "Separating Voices in Polyphonic Music: A Contig Mapping Approach",
 CMMR 2004, LNCS 3310
@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-MOST_VOICES = 8  # that are told apart
-# Of the time in which anything sounds: for so much of it all voices sound, or all but one. In
-# chorales it is nine tenths; of a pianist's hand, with chords here and there, less than this.
+MOST_VOICES = 8  # that can be separated
+# Minimum share of the sounding time in which all voices sound, or all but one. In chorales it is
+# 0.9; in one hand of a piano part with occasional chords it is lower than this.
 USUAL = 0.5
-FARTHEST = 32  # contigs in which the nearest note of a voice is looked for
+FARTHEST = 32  # contigs searched for the nearest note of a voice
 
 
 class Note(NamedTuple):
@@ -26,7 +26,7 @@ class Note(NamedTuple):
 
     Args:
         onset: the step at which it begins.
-        end: the step at which it has ended.
+        end: the first step after it.
         pitch: MIDI number.
         velocity: 1..127.
     """
@@ -37,16 +37,16 @@ class Note(NamedTuple):
     velocity: int
 
 
-Slice = tuple[int, ...]  # the notes that sound between two changes, the highest first
+Slice = tuple[int, ...]  # the notes sounding between two changes, the highest first
 
 
 def is_line(notes: Sequence[Note]) -> bool:
-    """Return whether notes are one melody, played legato perhaps.
+    """Return whether notes form a melody, possibly played legato.
 
-    In a melody a note may be released after the next has begun, by less than half of either.
+    Consecutive notes may overlap by less than half of the shorter one.
 
     Args:
-        notes: in the order of their onsets.
+        notes: ordered by onset.
 
     Example:
         >>> is_line([Note(0, 5, 60, 80), Note(4, 9, 62, 80)])
@@ -63,9 +63,9 @@ def is_line(notes: Sequence[Note]) -> bool:
 
 
 def cut_at_next(notes: Sequence[Note]) -> list[Note]:
-    """Return the notes of a melody, each ended where the next one begins.
+    """Return the notes of a melody, each cut where the next one begins.
 
-    Where all of them overlap, the last is taken to be too long by as much.
+    If all of them overlap, the last note is shortened by the smallest overlap.
 
     Example:
         >>> legato = [Note(0, 5, 60, 80), Note(4, 9, 62, 80), Note(8, 13, 64, 80)]
@@ -73,7 +73,7 @@ def cut_at_next(notes: Sequence[Note]) -> list[Note]:
         [4, 8, 12]
     """
     overlaps = [note.end - following.onset for note, following in pairwise(notes)]
-    # A pitch that is repeated was ended by its next stroke.
+    # Repeated pitches were already cut at the next strike.
     others = [o for o, (note, after) in zip(overlaps, pairwise(notes)) if note.pitch != after.pitch]
     last = max(0, min(others, default=0))
     return [
@@ -83,7 +83,7 @@ def cut_at_next(notes: Sequence[Note]) -> list[Note]:
 
 
 def has_voices(notes: Sequence[Note]) -> bool:
-    """Return whether notes are of several voices: most sound together for much of the time.
+    """Return whether notes form several voices: the full number sounds for most of the time.
 
     Example:
         >>> duet = [Note(0, 4, 67, 80), Note(0, 4, 60, 80)]
@@ -110,10 +110,10 @@ def most_at_once(notes: Sequence[Note]) -> int:
 
 
 def separate(notes: Sequence[Note]) -> list[list[Note]]:
-    """Return the voices of notes, the highest first; in each sounds one note at a time.
+    """Separate notes into monophonic voices, the highest first.
 
     Args:
-        notes: of which no two of a pitch overlap.
+        notes: without overlaps of the same pitch.
 
     Example:
         >>> duet = [Note(0, 4, 67, 80), Note(0, 4, 60, 80), Note(4, 8, 59, 80)]
@@ -143,7 +143,7 @@ def separate(notes: Sequence[Note]) -> list[list[Note]]:
 
 
 def _timed_slices(notes: Sequence[Note]) -> Iterator[tuple[Slice, int]]:
-    """Yield what sounds between two changes, silences left out, and for how many steps."""
+    """Yield the sounding notes between two changes and the number of steps; silence is skipped."""
     begins: dict[int, list[int]] = {}
     for number, note in enumerate(notes):
         begins.setdefault(note.onset, []).append(number)
@@ -158,7 +158,7 @@ def _timed_slices(notes: Sequence[Note]) -> Iterator[tuple[Slice, int]]:
 
 
 def _contigs(slices: Sequence[Slice]) -> list[list[Slice]]:
-    """Return the slices in runs of as many notes each, in which no held note changes its place."""
+    """Group slices into contigs: equal numbers of notes, and no held note changes its rank."""
     contigs: list[list[Slice]] = []
     for sounding in slices:
         before = contigs[-1][-1] if contigs else ()
@@ -172,7 +172,7 @@ def _contigs(slices: Sequence[Slice]) -> list[list[Slice]]:
 
 
 def _outwards(full: Sequence[bool]) -> list[int]:
-    """Return the numbers of all contigs: those with all voices first, then by distance from them.
+    """Return the contigs in order of processing: full ones first, then by distance to these.
 
     Example:
         >>> _outwards([False, False, True, False])
@@ -187,12 +187,12 @@ def _outwards(full: Sequence[bool]) -> list[int]:
 
 
 def _nearest(contigs: Sequence[list[Slice]], side: int, voice_of: dict[int, int]) -> dict[int, int]:
-    """Return the note of each voice that is nearest in contigs whose notes have voices.
+    """Return the nearest note of each voice among contigs that have been assigned.
 
     Args:
         contigs: the nearest first.
-        side: of a contig that is nearest: 0 is its beginning, -1 its end.
-        voice_of: the voices so far; the first contig without ends the search.
+        side: of a contig to search: 0 for its beginning, -1 for its end.
+        voice_of: the voices so far; the first unassigned contig ends the search.
     """
     found: dict[int, int] = {}
     for contig in contigs:
@@ -209,13 +209,13 @@ def _choose(
     leaps: Callable[[int, int], int],
     voices: int,
 ) -> list[int]:
-    """Return the voices of a contig's notes, the highest first: those with the smallest leaps.
+    """Return the voices of a contig's notes, the highest first, minimising the leaps.
 
     Args:
         ends: the contig's first and last notes.
-        voice_of: the voices so far; a note that has one keeps it.
-        leaps: gives, for the place of a note and a voice, how far it is from that voice.
-        voices: how many there are.
+        voice_of: the voices so far; an assigned note keeps its own.
+        leaps: the distance in semitones from a note, by its rank, to a voice.
+        voices: number of voices.
     """
     ranks = range(len(ends[0]))
     held = {rank: voice_of[end[rank]] for end in ends for rank in ranks if end[rank] in voice_of}
@@ -233,7 +233,7 @@ def _choose(
 def _one_at_a_time(
     notes: Sequence[Note], voice_of: dict[int, int], voices: int
 ) -> list[list[Note]]:
-    """Return the notes of each voice; one that finds its voice busy goes to the nearest free."""
+    """Return the notes of each voice; if its voice is busy, a note goes to the nearest free one."""
     lines: list[list[Note]] = [[] for _ in range(voices)]
     for number in sorted(range(len(notes)), key=lambda number: notes[number].onset):
         note, wanted = notes[number], voice_of[number]

@@ -26,13 +26,13 @@ SMPTE = 0x8000  # a division with this bit set counts fractions of a second, not
 # Frames per second by the byte that stands for them; 29 is the television rate, 30 less 0.1 %.
 FRAME_RATES = {24: Fraction(24), 25: Fraction(25), 29: Fraction(30_000, 1001), 30: Fraction(30)}
 PERCUSSION = 9  # the channel, counted from 0
-# Of a file: the largest of pianists and orchestras have less than half of it.
+# Size limit of a file: the largest recordings and orchestral scores have less than half of it.
 MOST_BYTES = 2_000_000
-LONGEST_NUMBER = 4  # bytes of a time or a length
-HIGHEST = 127  # of what a byte of data can say
+LONGEST_NUMBER = 4  # bytes of a variable-length quantity
+HIGHEST = 127  # value of a data byte
 
 META, SYSEX, END_OF_TRACK = 0xFF, (0xF0, 0xF7), 0x2F
-# How many bytes of data follow a status byte. Those from 0xF1 on have no place in a file.
+# Number of data bytes after each status byte. Those from 0xF1 on do not belong in files.
 DATA_BYTES = {
     **dict.fromkeys(range(0x80, 0xC0), 2),
     **dict.fromkeys(range(0xC0, 0xE0), 1),
@@ -47,14 +47,14 @@ KINDS = {0x80: RELEASE, 0x90: STRIKE, 0xB0: CONTROL, 0xC0: PROGRAM}
 
 
 class Event(NamedTuple):
-    """Something that happens at a tick.
+    """An event at a tick.
 
     Args:
         tick: since the beginning.
-        kind: `STRIKE` with pitch and velocity, `RELEASE` with pitch and velocity, `CONTROL` with
-            number and value, `PROGRAM` with its number; or a name of `META_READERS`.
-        channel: 0..15; -1 for what is of no channel.
-        value: what there is to know of it.
+        kind: `STRIKE` or `RELEASE` with pitch and velocity, `CONTROL` with number and value,
+            `PROGRAM` with its number, or a name from `META_READERS`.
+        channel: 0..15; -1 for meta events.
+        value: the data of the event.
     """
 
     tick: int
@@ -69,8 +69,8 @@ class Track:
 
     Args:
         number: counted from 1.
-        events: in the order of their ticks.
-        ticks: at which it ends.
+        events: ordered by tick.
+        ticks: length.
     """
 
     number: int
@@ -110,14 +110,14 @@ class File:
 
     @cached_property
     def events(self) -> list[Event]:
-        """The events of all tracks, in the order in which they come."""
+        """The events of all tracks, ordered by tick."""
         return sorted(
             chain.from_iterable(track.events for track in self.tracks), key=attrgetter("tick")
         )
 
     @property
     def ticks(self) -> int:
-        """The tick at which the longest track ends."""
+        """Length of the longest track."""
         return max((track.ticks for track in self.tracks), default=0)
 
 
@@ -168,7 +168,7 @@ def _notes_and_unreleased(track: Track) -> tuple[dict[int, list[TickNote]], int]
 
 
 def _missing_releases(track: Track) -> Counter[tuple[int, int]]:
-    """Return by how many the strikes of each channel and pitch exceed its releases."""
+    """Return by how much strikes outnumber releases for each channel and pitch."""
     missing: Counter[tuple[int, int]] = Counter()
     for event in track.events:
         if event.kind in (STRIKE, RELEASE):
@@ -177,11 +177,11 @@ def _missing_releases(track: Track) -> Counter[tuple[int, int]]:
 
 
 def open_midi(path: Path, notices: Notices | None = None) -> File:
-    """Return what a file holds.
+    """Open a MIDI file.
 
     Args:
         path: of the file.
-        notices: are told of what was read over; it is read over in silence when `None`.
+        notices: receive a report of each fault; faults are ignored silently when `None`.
 
     Raises:
         ValueError: no MIDI file, or one whose unit of time is unknown.
@@ -241,16 +241,16 @@ def _as_one_piece(file: File, notices: Notices) -> File:
 
 
 class _EarlyEndError(Exception):
-    """What is left of a track cannot be understood."""
+    """The rest of a track cannot be parsed."""
 
 
 class _TrackReader:
     """Reads the events of a track.
 
     Args:
-        content: of the whole file.
+        content: the whole file.
         number: of the track, counted from 1.
-        notices: are told of faults.
+        notices: receive a report of each fault.
     """
 
     def __init__(self, content: bytes, number: int, notices: Notices):
@@ -264,7 +264,7 @@ class _TrackReader:
         self.interrupted = False  # whether it has lapsed, by the standard
 
     def read(self, start: int, end: int) -> Track:
-        """Return the track whose data are between two bytes."""
+        """Return the track with its data between two offsets."""
         self.at, self.end = start, end
         try:
             while self.at < self.end and not self.ended:
@@ -281,7 +281,7 @@ class _TrackReader:
         return track
 
     def _say(self, why: str) -> None:
-        """Say why a track is not read to its end."""
+        """Report why a track is not read to its end."""
         if self.at >= self.end == len(self.content):
             why = "the file ends in the middle of a track, which is read as far as it goes"
         elif self.at < self.end:
@@ -298,7 +298,7 @@ class _TrackReader:
         return self.content[self.at - 1]
 
     def _number(self) -> int:
-        """Return the number that begins here: one to four bytes, all but the last above 127."""
+        """Read a variable-length quantity: one to four bytes, all but the last above 127."""
         value = 0
         for _ in range(LONGEST_NUMBER):
             byte = self._byte()
@@ -353,7 +353,7 @@ class _TrackReader:
         self.events.append(Event(self.tick, kind, channel, (first, *second)))
 
     def _skip(self, length: int) -> int:
-        """Skip bytes; return where they begin."""
+        """Skip bytes; return the offset of the first one."""
         start = self.at
         if start + length > self.end:
             raise _EarlyEndError("a track ends within an event")

@@ -1,4 +1,4 @@
-"""What the meta events of a MIDI file say: names, tempi, metres, keys.
+"""Meta events of MIDI files: names, tempi, time signatures and key signatures.
 
 Source: The Complete MIDI 1.0 Detailed Specification, "Standard MIDI Files 1.0"
 """
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 TEXT, NAME, TEMPO, METRE, KEY = "text", "name", "tempo", "metre", "key"
-SHORTEST_BEAT = 6  # the power of 2 of a 64th; a damaged file can have the 255th
+SHORTEST_BEAT = 6  # 2 ** 6: a 64th note; damaged files contain powers up to 255
 TEMPO_BYTES, METRE_BYTES, KEY_BYTES = 3, 4, 2
 MOST_SHARPS = 7
-# Of names: NUL, line feeds, what rings a bell, and what Latin-1 makes of other encodings' quotes.
+# Control characters in names: NUL, line feeds, and the C1 range, which other encodings use.
 UNPRINTED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
 
 

@@ -48,23 +48,23 @@ LAST_SILENCE_SECONDS = 2  # of a performance; a longer one is cut
 def read_midi(
     path: Path, steps_per_quarter: int = STEPS_PER_QUARTER, notices: Notices | None = None
 ) -> Score:
-    """Read a score; notes are moved to the nearest step of the grid.
+    """Read a score, rounding notes to the nearest step of the grid.
 
-    Each channel of each track that has notes is a voice, and several where it has several; see
-    `voices.voices_of`. Voices stand from the highest to the lowest, by their names or else by
-    their mean pitch, and have their part's name, instrument, volume and pan. Drums are left out.
-    A note that is never released ends with its track, and one that is struck again in its voice
-    ends there. Tempi and metres are kept with their places, and a short first bar is an upbeat. Of
-    several events at one tick the last holds. A silence at the end is kept to the bar line.
+    Each channel of each track that has notes is a voice, or several; see `voices.voices_of`.
+    Voices are ordered from the highest to the lowest by name, else by mean pitch, and carry the
+    name, instrument, volume and pan of their part. Drums are left out. A note that is never
+    released ends with its track; one that is struck again in its voice ends there. Tempi and metres
+    are kept, and a short first bar is an upbeat. Of several events at the same tick the last one
+    holds. Trailing silence is kept up to the bar line.
 
     Args:
         path: of the file.
         steps_per_quarter: the grid.
-        notices: are told of what was read over, left out or chosen.
+        notices: receive a report of what was repaired, left out or chosen.
 
     Raises:
-        ValueError: no MIDI file, one that does not count in beats, one without notes, one longer
-            than `LONGEST_QUARTERS`, or one of more than `MOST_VOICES`.
+        ValueError: not a MIDI file, a file in seconds, without notes, longer than
+            `LONGEST_QUARTERS`, or with more than `MOST_VOICES` voices.
 
     Example:
         >>> score = read_midi(Path("prelude.mid"), steps_per_quarter=12)  # doctest: +SKIP
@@ -80,7 +80,15 @@ def to_score(
     notices: Notices | None = None,
     note_grid: NoteGrid | None = None,
 ) -> Score:
-    """Return the score of an open file, as `read_midi` does; notes on a grid of their own."""
+    """Return the score of an open file, as `read_midi` does.
+
+    Args:
+        file: the open file.
+        path: of the file.
+        steps_per_quarter: the grid.
+        notices: receive a report of what was repaired, left out or chosen.
+        note_grid: in the same steps, where notes may begin and end; every step when `None`.
+    """
     notices = Notices(path) if notices is None else notices
     if not file.has_beats:
         raise ValueError(
@@ -121,7 +129,7 @@ def to_score(
 def _pedals(
     file: File, to_step: Callable[[int], int], channels: Sequence[int]
 ) -> list[tuple[int, int, int]]:
-    """Return where the sustain pedal of each voice is down, in steps."""
+    """Return the spans in steps during which the sustain pedal of each voice is down."""
     spans = pedal_spans(file)
     placed = [
         (to_step(start), to_step(end), voice)
@@ -132,7 +140,7 @@ def _pedals(
 
 
 def check_length(file: File, path: Path) -> None:
-    """Check how long a file is.
+    """Check the length of a file.
 
     Raises:
         ValueError: longer than `LONGEST_QUARTERS`.
@@ -154,24 +162,23 @@ def _check_notes(file: File, path: Path, notices: Notices) -> None:
 def read_midi_seconds(
     path: Path, steps_per_second: int = STEPS_PER_SECOND, notices: Notices | None = None
 ) -> Score:
-    """Read a performance: notes are where they sound, in steps of 8 ms, whatever the beat.
+    """Read a performance: notes at their time in steps of 8 ms, independent of the beat.
 
-    All notes are of one voice, in which no two notes of a pitch overlap. A note that is
+    All notes form one voice, in which no two notes of the same pitch overlap. A note that is
     released while the sustain pedal of its channel is down lasts until the pedal is lifted or
     its pitch is struck again, as in Oore et al. 2018 (arXiv 1808.03715). Percussion is left out.
 
     Args:
         path: of the file.
         steps_per_second: a multiple of 5.
-        notices: are told of what was read over, left out or chosen.
+        notices: receive a report of what was repaired, left out or chosen.
 
     Returns:
-        A score that sounds as the file does at `PERFORMANCE_TEMPO_QPM`: with 100 steps a
-        quarter for 125 steps a second. It has the first instrument, and no tempi or metres.
+        A score that sounds like the file at `PERFORMANCE_TEMPO_QPM`: 100 steps per quarter for
+        125 steps per second. It has the first instrument, and neither tempi nor metres.
 
     Raises:
-        ValueError: no MIDI file, one that does not count in beats, one without notes, or one
-            longer than `LONGEST_SECONDS`.
+        ValueError: not a MIDI file, without notes, or longer than `LONGEST_SECONDS`.
 
     Example:
         >>> score = read_midi_seconds(Path("sonata.mid"))  # doctest: +SKIP
@@ -220,7 +227,7 @@ def to_performance(
 
 
 def _to_step(file: File, path: Path, steps_per_second: int) -> Callable[[int], int]:
-    """Return what gives the step nearest to a tick, by the clock.
+    """Return the conversion from ticks to the nearest step, by the clock.
 
     Raises:
         ValueError: longer than `LONGEST_SECONDS`.
@@ -240,7 +247,7 @@ def _score(voices: Sequence[Sequence[Note]], length: int, **about) -> Score:
 
     Args:
         voices: the notes of each.
-        length: steps, at least; a note may be longer.
+        length: minimum number of steps; notes may extend it.
         **about: `title` and the other fields of `Score`.
     """
     notes = [(*note, number) for number, voice in enumerate(voices) for note in voice]
@@ -257,6 +264,6 @@ def _score(voices: Sequence[Sequence[Note]], length: int, **about) -> Score:
 
 
 def _release(end: int, pedal: list[tuple[int, int]]) -> int:
-    """Return when a note is damped whose key is released at `end`."""
+    """Return the tick at which a note is damped if its key is released at `end`."""
     last = bisect_right(pedal, end, key=itemgetter(0)) - 1
     return max(end, pedal[last][1]) if last >= 0 else end

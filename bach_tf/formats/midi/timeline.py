@@ -14,14 +14,12 @@ from itertools import pairwise
 from bach_tf.formats.midi.events import CONTROL, PROGRAM, Event, File
 from bach_tf.formats.midi.metas import KEY, METRE, TEMPO, TEXT
 
-FIRST_TEMPO = (
-    500_000  # microseconds a quarter where the file says none: 120 quarter notes per minute
-)
+FIRST_TEMPO = 500_000  # microseconds per quarter unless stated: 120 quarter notes per minute
 MICROSECONDS = 60_000_000  # in a minute
 SUSTAIN_PEDAL = 64  # the controller
 PART_CONTROLLERS = {7: "volume", 10: "pan"}
-PEDAL_DOWN = 64  # the lowest value at which it holds the notes
-UPBEAT = "upbeat"  # begins the text in which our files say how long it is, in whole notes
+PEDAL_DOWN = 64  # the lowest value at which it sustains notes
+UPBEAT = "upbeat"  # prefix of the text that states its length in whole notes
 
 
 def clock_of(file: File) -> Callable[[int], int]:
@@ -43,7 +41,7 @@ def clock_of(file: File) -> Callable[[int], int]:
 
 
 def _last_at(events: Iterable[Event], kind: str) -> list[tuple]:
-    """Return tick and value of the events of a kind, of each tick the last."""
+    """Return tick and value of the last event of a kind at each tick."""
     return list({event.tick: event.value for event in events if event.kind == kind}.items())
 
 
@@ -52,7 +50,7 @@ def tempi(file: File) -> list[tuple[int, float]]:
     found = _last_at(file.events, TEMPO)
     if not found or found[0][0] > 0:
         found.insert(0, (0, FIRST_TEMPO))
-    # The microseconds of a file are whole: 90 quarter notes per minute come back as 89.99996.
+    # Files store whole microseconds: 90 quarter notes per minute come back as 89.99996.
     return [(tick, round(MICROSECONDS / tempo, 3)) for tick, tempo in found]
 
 
@@ -109,7 +107,7 @@ def begins_with_upbeat(metres: Sequence[tuple[int, int, int]], quarter: int | Fr
 
 
 def _said_upbeat(file: File) -> Fraction | None:
-    """Return the upbeat that one of our files says it has, in whole notes."""
+    """Return the upbeat that a file of bach_tf states, in whole notes."""
     for event in file.events:
         if event.kind == TEXT and event.value.startswith(f"{UPBEAT} "):
             try:
@@ -120,10 +118,10 @@ def _said_upbeat(file: File) -> Fraction | None:
 
 
 def key_signatures(file: File) -> tuple[int | None, list[tuple[int, int]]]:
-    """Return the sharps (flats are negative) of the first key signature, and those of others.
+    """Return the first key signature and its changes, in sharps; flats are negative.
 
     Returns:
-        The first; and tick and sharps of each that differs from the one before it.
+        The first; then tick and sharps of each that differs from its predecessor.
     """
     found = _last_at(file.events, KEY)
     if not found:
@@ -133,7 +131,7 @@ def key_signatures(file: File) -> tuple[int | None, list[tuple[int, int]]]:
 
 
 def pedal_spans(file: File) -> dict[int, list[tuple[int, int]]]:
-    """Return from where to where the sustain pedal of each channel is down, in ticks."""
+    """Return the spans in ticks during which the sustain pedal of each channel is down."""
     spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
     down: dict[int, int] = {}
     for event in file.events:
@@ -149,12 +147,12 @@ def pedal_spans(file: File) -> dict[int, list[tuple[int, int]]]:
 
 
 def choices(events: Iterable[Event], channel: int, tick: int) -> dict[str, int]:
-    """Return program, volume and pan of a channel when it first sounds: the fields of `Part`.
+    """Return program, volume and pan of a channel at its first note: fields of `Part`.
 
     Args:
-        events: in the order of their ticks.
+        events: ordered by tick.
         channel: 0..15.
-        tick: at which it first sounds; what is chosen only later holds where nothing was before.
+        tick: of the first note; a value set only later is used if none was set before.
     """
     chosen: dict[str, int] = {}
     for event in events:

@@ -24,9 +24,9 @@ from bach_tf.formats.midi.timeline import choices
 from bach_tf.formats.reading import Notices
 from bach_tf.score import Part
 
-AS_WRITTEN = "voices as written"  # in our files: each further track is a voice, in this order
+AS_WRITTEN = "voices as written"  # text in files of bach_tf: tracks after the first are the voices
 
-# What programs write where nobody has named a piece or a track.
+# Default names that programs give to pieces and tracks.
 NO_NAME = re.compile(
     r"|un(titled|named)( ?track)?|(new ?)?(midi ?)?(track|sequence)|cond(uctor)?( ?track)?"
     r"|(control|tempo|master|meta|seq)[ -]?track",
@@ -41,7 +41,7 @@ class Voice:
     Args:
         part: who plays it.
         channel: 0..15.
-        notes: on a grid, in the order of their onsets.
+        notes: on a grid, ordered by onset.
     """
 
     part: Part
@@ -50,7 +50,7 @@ class Voice:
 
 
 def sounding(file: File) -> list[tuple[Track, int, list[TickNote]]]:
-    """Return each channel of each track that has notes, drums left out, with its notes."""
+    """Return each channel of each track that has notes, without drums, and its notes."""
     return [
         (track, channel, notes)
         for track in file.tracks
@@ -60,10 +60,10 @@ def sounding(file: File) -> list[tuple[Track, int, list[TickNote]]]:
 
 
 def check_notes(file: File, notices: Notices) -> None:
-    """Check that a file has notes; drums are none, and named.
+    """Check that a file has notes; drums do not count and are reported.
 
     Raises:
-        ValueError: there are none; the message says what there is instead.
+        ValueError: no notes; the message names the drums, if any.
     """
     drums = ", ".join(filter(None, map(_drums_of, file.tracks)))
     if not sounding(file):
@@ -73,7 +73,7 @@ def check_notes(file: File, notices: Notices) -> None:
 
 
 def _drums_of(track: Track) -> str:
-    """Return in words what a track has of drums; "" for none."""
+    """Describe the drums of a track; "" if there are none."""
     notes = len(track.notes.get(PERCUSSION, []))
     if not notes:
         return ""
@@ -92,8 +92,8 @@ def voices_of(file: File, to_step: Callable[[int], int], notices: Notices) -> li
     bach_tf may state that their tracks are the voices.
 
     Args:
-        file: what is read.
-        to_step: gives the step nearest to a tick.
+        file: the open file.
+        to_step: converts a tick to the nearest step.
         notices: of the file.
     """
     if is_as_written(file):
@@ -140,7 +140,7 @@ def _tell_of_other_instruments(
 
 
 def is_as_written(file: File) -> bool:
-    """Return whether a file says that its tracks are its voices."""
+    """Return whether a file states that its tracks are its voices."""
     first = file.tracks[0].events
     return any(event.kind == TEXT and event.value == AS_WRITTEN for event in first)
 
@@ -166,12 +166,12 @@ def _lines(notes: Sequence[Note]) -> list[list[Note]]:
     if not unisons:
         return lines
     in_unison = separate(sorted([*apart, *unisons]))
-    # Notes that are doubled for their sound make no voice; a unison of two voices needs none more.
+    # Doublings of a sound are not a voice; a unison of two voices does not add one.
     return in_unison if len(in_unison) == len(lines) else lines
 
 
 def reads_as_written(voices: Sequence[Sequence[Note]], parts: Sequence[Part]) -> bool:
-    """Return whether `voices_of` finds voices as they are written, a track each.
+    """Return whether `voices_of` would recover voices that are written as a track each.
 
     Args:
         voices: the notes of each.
@@ -192,19 +192,19 @@ def _numbered(part: Part, voices: int) -> list[Part]:
 def part_of(file: File, track: Track, channel: int, tick: int) -> Part:
     """Return the part of a channel of a track.
 
-    What a track does not choose holds as another one chooses it for the channel; a channel
-    without an instrument has the first of the file.
+    Settings that the track does not make are taken from other tracks with the same channel; a
+    channel without an instrument has the first one of the file.
 
     Args:
-        file: what is read.
-        track: in which its notes are.
+        file: the open file.
+        track: that has its notes.
         channel: 0..15.
-        tick: at which it first sounds.
+        tick: of its first note.
     """
     first = next((e.value[0] for e in file.events if _is_instrument(e)), None)
     about = {"program": first} | choices(file.events, channel, tick)
     about |= choices(track.events, channel, tick)
-    # The name of the only track is that of the piece.
+    # The name of an only track is the title.
     shared = file.kind == 0 and len(track.notes) > 1
     return Part("" if shared else _name_of(track), **about)
 
@@ -216,20 +216,21 @@ def _is_instrument(event: Event) -> bool:
 def _name_of(track: Track) -> str:
     names = [event for event in track.events if event.kind == NAME]
     names = [event for event in names if not NO_NAME.fullmatch(event.value)]
-    # Of several at one tick the last holds, as of all events.
+    # Of several at the same tick the last one holds, as for all events.
     return next((event.value for event in reversed(names) if event.tick == names[0].tick), "")
 
 
 def title_of(file: File) -> str:
-    """Return the name of the piece: that of a first track that has no notes, or the only one."""
+    """Return the title: the name of the first track, if it has no notes or is the only one."""
     first = file.tracks[0]
     return "" if file.kind and first.notes else _name_of(first)
 
 
 def without_overlaps(notes: Iterable[Note]) -> list[Note]:
-    """Return the notes, each at least a step long and ended where its pitch is struck again.
+    """Return the notes, each at least one step long and cut where its pitch is struck again.
 
-    Of those that begin together one is left: as long as the longest, as loud as the loudest.
+    Notes of the same pitch and onset are merged into one with the longest duration and the highest
+    velocity.
     """
     strikes: dict[int, dict[int, Note]] = defaultdict(dict)  # {pitch: {onset: note}}
     for note in notes:

@@ -24,28 +24,28 @@ from bach_tf.score import Metre, Part, Score, Tempo
 
 # Major keys from seven flats to seven sharps: the names that mido has for key signatures.
 MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
-TICKS_PER_QUARTER = 480  # about: a whole number of ticks a step
-SLOWEST_TEMPO = 0xFFFFFF  # microseconds a quarter
+TICKS_PER_QUARTER = 480  # at most, and a whole number of ticks per step
+SLOWEST_TEMPO = 0xFFFFFF  # microseconds per quarter
 NOTE_VALUES, MOST_BEATS = [2**power for power in range(SHORTEST_BEAT + 1)], 255
-RELEASED = 64  # the velocity with which notes are released
+RELEASED = 64  # release velocity
 CHANNELS = [channel for channel in range(16) if channel != PERCUSSION]
 
 
 def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Write a score, each note held until its end: a track for the tempo, one for each voice.
+    """Write a score as MIDI of type 1: a conductor track, and one track per voice.
 
-    Tempi, metres, the key, pedals, and the names (in UTF-8), instruments, volumes and places of the
-    parts are written too. An upbeat is a short first bar, and said in a text, which `read_midi`
-    reads; so is that the tracks are the voices where it would take them for others. Fermatas have
-    no place in a MIDI file and are lost.
+    Notes keep their full duration. Tempi, metres, key signatures, pedals, and the names (in UTF-8),
+    instruments, volumes and pans of the parts are included. An upbeat is written as a short first
+    bar. Text events for `read_midi` state the upbeat, or that the tracks are the voices, wherever
+    it would infer something else. Fermatas are lost: MIDI does not have them.
 
     Args:
         score: at most 15 voices.
         path: of the file.
-        rendition: says the tempo and the instruments.
+        rendition: determines tempo and instruments.
 
     Raises:
-        ValueError: too many voices, or a tempo outside what MIDI can say.
+        ValueError: too many voices, or a tempo that MIDI cannot express.
 
     Example:
         >>> write_midi(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
@@ -80,7 +80,7 @@ def _conductor_track(
     track.append(mido.MetaMessage("track_name", name=score.title))
     metres = _metres(score)
     is_short = begins_with_upbeat(metres, score.steps_per_quarter)
-    if score.upbeat != (metres[1][0] if is_short else 0):  # where the bars do not say it
+    if score.upbeat != (metres[1][0] if is_short else 0):  # the bars do not imply it
         texts = [*texts, f"{UPBEAT} {_whole_notes(score)}"]
     track.extend(mido.MetaMessage("text", text=text) for text in texts)
     placed: list[tuple[int, mido.MetaMessage]] = [(step, _tempo(qpm)) for step, qpm in tempi]
@@ -99,12 +99,12 @@ def _conductor_track(
 
 
 def _whole_notes(score: Score) -> Fraction:
-    """Return how long the upbeat is."""
+    """Return the length of the upbeat in whole notes."""
     return Fraction(score.upbeat, 4 * score.steps_per_quarter)
 
 
 def _metres(score: Score) -> list[Metre]:
-    """Return the metres as a MIDI file has them: an upbeat is a bar of its own, if it can be."""
+    """Return the metres for a MIDI file: an upbeat becomes a bar of its own where possible."""
     metres = list(score.metres) or [(0, 4, 4)]
     upbeat = _whole_notes(score)
     value = max(upbeat.denominator, 4)
@@ -118,7 +118,7 @@ def _metres(score: Score) -> list[Metre]:
 
 
 def _tempo(qpm: float) -> mido.MetaMessage:
-    """Return a tempo, or the one nearest to it that a MIDI file can hold."""
+    """Return a tempo, clipped to the range of MIDI."""
     return mido.MetaMessage("set_tempo", tempo=min(max(1, mido.bpm2tempo(qpm)), SLOWEST_TEMPO))
 
 
@@ -142,10 +142,10 @@ def _voice_track(score: Score, voice: int, part: Part, ticks_per_step: int) -> m
 
 
 def _voice_events(score: Score, voice: int) -> list[tuple[int, tuple, str, dict[str, int]]]:
-    """Return what happens in a voice: step, what decides the order at one step, and the message.
+    """Return the events of a voice: step, order within the step, kind and data of the message.
 
-    At one step the pedal is lifted and pressed before notes are struck, and a note is released
-    before the next one is struck.
+    Within a step the pedal moves before notes are struck, and a note is released before the next
+    one is struck.
     """
     events: list[tuple[int, tuple, str, dict[str, int]]] = []
     for start, end, of in score.pedals:
