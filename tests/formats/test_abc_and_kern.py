@@ -104,7 +104,7 @@ def test_overlays_are_voices_where_they_run_through_a_tune(abc):
         [72, 60], [74, 60], [76, 60], [77, 60], [79, 64], [79, 64], [77, 62], [77, 62],
         [76, 60], [76, 60], [76, 60], [76, 60],
     ]  # fmt: skip
-    stay = r"measure 1, beat 1: notes that sound together now and then stay in one voice$"
+    stay = r"measure 1, beat 1: chords of up to 2 notes stay in one voice$"
     with pytest.warns(ReadingWarning, match=stay):
         score = abc("cdef & C4 | gfed | cdef | gfed").score
     assert (score.voices, len(score)) == (1, 17)
@@ -358,7 +358,7 @@ def test_abc_that_is_no_piece(abc, text, message):
 
 
 def test_spines_that_split_and_join(kern):
-    stay = r"^a\.krn: voice 2 \(Bass\), measure 2, beat 1: notes that sound together now and then"
+    stay = r"^a\.krn: voice 2 \(Bass\), measure 2, beat 1: chords of up to 2 notes stay"
     with pytest.warns(ReadingWarning, match=stay):
         score = kern(*SPLIT).score
     assert notes_of(score) == [

@@ -201,7 +201,7 @@ def test_ties_chords_rests_and_backups(read_text):
         + "<backup><duration>4</duration></backup>" + note("C", 4, octave=3, voice=2),
         note("G", 8),
     ]  # fmt: skip
-    stay = r"^a\.musicxml: voice 1 \(Oboe\), measure 1, beat 1: notes that sound together now and "
+    stay = r"^a\.musicxml: voice 1 \(Oboe\), measure 1, beat 1: chords of up to 2 notes stay in "
     with pytest.warns(ReadingWarning, match=stay):
         score = read_text(xml(measures)).score
     assert notes_of(score) == [
@@ -476,7 +476,7 @@ def test_what_opens_for_a_bar_is_the_same_voice(read_text):
         note("G", 8),
         note("G", 8) + back + note("C", 8, voice=2),
     ]
-    with pytest.warns(ReadingWarning, match=r"measure 3, beat 1: notes that sound together now"):
+    with pytest.warns(ReadingWarning, match=r"measure 3, beat 1: chords of up to 2 notes stay"):
         assert read_text(xml(measures)).score.voices == 1
 
 

@@ -40,6 +40,7 @@ WORD = re.compile(r"[^\W\d_]{3,}")  # shorter ones stand alone
 ALONE = {"can", "cant", "disc", "sup", "ten", "tai", "bar", "bari", "baj"}  # other words, too
 ACCENTED_ENDS = str.maketrans({"ª": "a", "º": "o"})
 REORDERED = "the parts were reordered, from the highest to the lowest"
+ONE_CHOIR = 4  # parts: more of them may be those of two
 CLEARLY = 3  # semitones by which the mean pitch of a part lies above that of the one above it
 
 
@@ -48,8 +49,8 @@ def order_of(names: Sequence[str], pitches: Sequence[float]) -> list[int]:
 
     If every name is that of a voice, in any of a dozen languages or abbreviated, the names decide.
     Otherwise the order of the file is kept, since a score stands from the top down, unless the mean
-    pitches contradict it: at least half of the pairs of parts are upside down, or one pair of parts
-    of the same name. Then the mean pitches decide.
+    pitches contradict it: at least half of the pairs of parts are upside down, or one pair of up to
+    four parts that have the same name. Then the mean pitches decide.
 
     Args:
         names: of the voices.
@@ -84,8 +85,8 @@ def _is_upside_down(names: Sequence[str], pitches: Sequence[float]) -> bool:
     """Return whether the order of parts contradicts their mean pitches."""
     pairs = list(combinations(range(len(pitches)), 2))
     crossed = sum(pitches[lower] >= pitches[upper] + CLEARLY for upper, lower in pairs)
-    # In a score of several kinds of instruments each family begins with its own highest part.
-    alike = len({_parts_of(name)[1] for name in names}) == 1
+    # In a score of several choirs or kinds of instruments each begins with its own highest part.
+    alike = len(names) <= ONE_CHOIR and len({_parts_of(name)[1] for name in names}) == 1
     return crossed > 0 and (alike or 2 * crossed >= len(pairs))
 
 

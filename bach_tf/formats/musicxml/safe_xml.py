@@ -23,7 +23,7 @@ CUT = frozenset((
     expat.errors.XML_ERROR_PARTIAL_CHAR,
     expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
 ))  # fmt: skip
-UNDIVIDED = frozenset(("measure", "part-list"))  # half of what is in them is nothing: half a note
+SEQUENCES = frozenset(("measure", "part-list"))  # of elements that can be read one by one
 LONGEST_TEXT = 100_000  # characters of one element
 
 
@@ -89,17 +89,16 @@ class _Parser:
         return self.builder.close()
 
     def close_cut(self) -> Element:
-        """Return the tree of a file that stops in the middle, without the part that it stops in."""
+        """Return the tree of a file that stops in the middle, without the element it stops in."""
         opened = self.open[:]
         while self.open:
             self.builder.end(self.open.pop())
         root = above = self.builder.close()
-        for _ in opened[1:]:
-            inner = above[-1]
-            if above.tag in UNDIVIDED:
-                above.remove(inner)
+        for depth in range(1, len(opened)):
+            if above.tag in SEQUENCES:
+                _drop_open(above, has_open_child=depth + 1 < len(opened))
                 break
-            above = inner
+            above = above[-1]
         return root
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -140,3 +139,12 @@ class _Parser:
 
     def refuse(self, expected: str) -> None:
         raise XmlError(f"line {self.expat.CurrentLineNumber}: expected {expected}")
+
+
+def _drop_open(sequence: Element, has_open_child: bool) -> None:
+    """Drop what is incomplete in the last element of a sequence, and a note without a duration."""
+    last = sequence[-1]
+    if has_open_child:
+        last.remove(last[-1])
+    if last.tag == "note" and last.find("duration") is None:
+        sequence.remove(last)

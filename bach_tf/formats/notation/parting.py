@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
-from bach_tf.formats.midi.contigs import Note, has_voices, separate
+from bach_tf.formats.midi.contigs import Note, has_voices, most_at_once, separate
 from bach_tf.formats.midi.names import REORDERED, order_of
 from bach_tf.formats.notation.sheet import TICKS, Head, Sheet
 from bach_tf.formats.notation.voices import names_of_voices
@@ -58,7 +58,8 @@ def _lines(sheet: Sheet, notes: list[Head], notices: Notices) -> list[list[Head]
     place = sheet.place(together.start, together.voice)
     ticked = {_ticked(note): note for note in notes}
     if not has_voices(list(ticked)):
-        notices.remark("notes that sound together now and then stay in one voice", place)
+        most = most_at_once(list(ticked))
+        notices.remark(f"chords of up to {most} notes stay in one voice", place)
         return [notes]
     lines = [[ticked[note] for note in line] for line in separate(list(ticked))]
     notices.remark(f"{len(lines)} voices were separated by contig mapping", place)
