@@ -99,8 +99,8 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
         >>> rules_of(PRESETS["chorale"].music, SatbCodec(36, 81), "parallels,crossing")
         ['parallels', 'crossing']
     """
-    if asked is None:
-        return list(music.rules)
+    if asked is None:  # a preset's own are dropped where they cannot apply
+        return list(music.rules) if isinstance(codec, SatbCodec) else []
     if asked.strip() == NO_RULES:
         return []
     names = [name.strip() for name in asked.split(",")]

@@ -41,6 +41,9 @@ class Sampler:
         codec: gives the ids that may follow at each position, and the end token.
         rules: names of the rules that new pieces keep, of a codec of four voices.
 
+    Raises:
+        ValueError: rules for another codec.
+
     Example:
         >>> ids = Sampler(model, codec).sample(  # doctest: +SKIP
         ...     [codec.START], length=256, temperature=1.0, seed=7
@@ -50,7 +53,7 @@ class Sampler:
     def __init__(self, model: NextTokenModel, codec: Codec, rules: Sequence[str] = ()):
         self.model = model
         self.codec = codec
-        self.rules = Rules(codec, rules) if rules and isinstance(codec, SatbCodec) else None
+        self.rules = _rules_of(codec, rules) if rules else None
         self._loops: dict[tuple[int, bool], Callable[..., tf.Tensor]] = {}  # compiled
 
     def sample(
@@ -269,6 +272,15 @@ class Sampler:
         loop = (tf.constant(0), first, ended, state, kept, pieces.write(0, first))
         pieces = tf.while_loop(go_on, step, loop)[-1]
         return tf.transpose(pieces.stack())  # (N, 1 + L)
+
+
+def _rules_of(codec: Codec, rules: Sequence[str]) -> Rules:
+    if not isinstance(codec, SatbCodec):
+        raise ValueError(
+            f"Expected a codec of four voices, for `rules` {', '.join(rules)}. Received: a "
+            f"{type(codec).__name__}"
+        )
+    return Rules(codec, rules)
 
 
 def draw(

@@ -157,5 +157,9 @@ def test_rules_that_are_none():
 def test_rules_for_one_voice():
     from bach_tf.codecs import MelodyCodec
 
+    folk, codec = PRESETS["folk"].music, MelodyCodec(60, 72)
     with pytest.raises(ValueError, match="Rules are those of four-part writing"):
-        rules_of(PRESETS["folk"].music, MelodyCodec(60, 72), "parallels")
+        rules_of(folk, codec, "parallels")
+    with pytest.raises(ValueError, match="Expected a codec of four voices, for `rules` motion"):
+        Sampler(Likes(np.zeros(codec.vocab_size)), codec, ["motion"])
+    assert rules_of(PRESETS["gru"].music, codec, None) == []  # a default, not a wish
