@@ -36,8 +36,9 @@ MINUTES = 20.0
 # A. Géron, "Hands-On Machine Learning", chapter 15: three GRUs of twice the vocabulary, dropout of
 # 0.3 on their inputs, Adam at 0.01, power scheduling over 40 epochs, and nothing besides.
 GERON = (
-    "model.units=None", "model.input_dropout=0.3", "model.dropout=0.0", "learning_rate=0.01",
-    "decay_epochs=40", "window=64", "stride=64", "batch_size=32", "transpose=(0, 0)",
+    "model.units=None", "model.input_dropout=0.3", "model.dropout=0.0", "model.period=1",
+    "model.rules=False", "learning_rate=0.01", "decay_epochs=40", "epochs=90", "window=64",
+    "stride=64", "batch_size=32", "transpose=(0, 0)",
 )  # fmt: skip
 
 

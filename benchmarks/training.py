@@ -64,11 +64,12 @@ class Case:
     model: dict = field(default_factory=dict)
 
 
-GRU = {"units": 118, "layers": 3, "input_dropout": 0.0, "dropout": 0.2}
+PLAIN = {"period": 1, "rules": False}  # as in PyTorch: without place and rules
+GRU = {"units": 118, "layers": 3, "input_dropout": 0.0, "dropout": 0.2, **PLAIN}
 CASES = (
     Case("gru", 64, 256, 1.5, GRU),
     Case("gru", 16, 256, 1.0, GRU),
-    Case("wavenet", 32, 128, 1.5),
+    Case("wavenet", 32, 128, 1.5, PLAIN),
     Case("folk", 64, 64, 0.8),
     Case("transformer", 8, 256, 1.0),
     Case("chorale", 4, 1024, 1.0),

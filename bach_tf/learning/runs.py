@@ -369,15 +369,16 @@ def build_model(preset: Preset, codec: Codec, memory: str = "") -> NextTokenMode
 
     Args:
         preset: its settings.
-        codec: says how many ids there are.
+        codec: says how many ids there are, and in which order voices are written.
         memory: the text of what the model looks things up in, where the preset wants that.
 
     Raises:
-        ValueError: an architecture that is not in `MODELS`, or more weights than memory can hold.
+        ValueError: an architecture that is not in `MODELS`, more weights than memory can hold, or
+            rules of four voices for a codec of something else.
     """
     check_size(preset.model.architecture, preset.model.settings, codec.vocab_size)
     kind = choose(MODELS, preset.model.architecture, "model").load()
-    settings = dict(preset.model.settings)
+    settings = preset.model.arguments(codec)
     if "memory" in settings:  # whether there is one; what it holds is no setting
         settings["memory"] = memory if settings["memory"] else None
     with weights_drawn_from(preset.training.seed):

@@ -39,6 +39,7 @@ class Dropout(Real):
 UNITS = Width(1, WIDEST)
 LAYERS = Depth(1, DEEPEST)
 DROPOUT = Dropout(0, 1, below=True)
+PERIOD = Whole(1, 65_536)
 CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
 
 
@@ -54,6 +55,8 @@ class Architecture:
         tokens_per_step: set where it reads steps of so many tokens, and so needs a codec whose
             steps they are.
         period: the setting that says after how many tokens positions are alike, if it has one.
+        voices: the flag, if it has one, that a codec of four voices is needed for: the class is
+            given their order in its place, or `None`.
         embedding: the attribute that holds the vectors of the ids, a Keras `Embedding`, if any.
 
     Example:
@@ -66,6 +69,7 @@ class Architecture:
     tiny: dict[str, Any] = field(default_factory=dict)
     tokens_per_step: int | None = None
     period: str | None = None
+    voices: str | None = None
     embedding: str | None = "embedding"
 
     def load(self) -> type[NextTokenModel]:
@@ -149,8 +153,12 @@ MODELS: dict[str, Architecture] = {
             "dropout": DROPOUT,
             "l2": Real(0, 1),
             "layer_norm": Flag(),
+            "period": PERIOD,
+            "rules": Flag(optional=True),
         },
         tiny={"units": 8, "layers": 1},
+        period="period",
+        voices="rules",
     ),
     "lstm": Architecture(
         home="bach_tf.models.recurrent:StackedLSTM",
@@ -172,12 +180,14 @@ MODELS: dict[str, Architecture] = {
             "heads": Whole(1, 256),
             "feed_forward": UNITS,
             "context": CONTEXT,
-            "period": Whole(1, 65_536),
+            "period": PERIOD,
             "dropout": DROPOUT,
             "attention_dropout": DROPOUT,
+            "rules": Flag(optional=True),
         },
         tiny={"layers": 2, "units": 8, "heads": 2, "feed_forward": 8},
         period="period",
+        voices="rules",
     ),
     "wavenet": Architecture(
         home="bach_tf.models.conv_lstm:ConvLSTM",
@@ -187,7 +197,11 @@ MODELS: dict[str, Architecture] = {
             "kernel_size": Kernel(1, 64),
             "units": UNITS,
             "dropout": DROPOUT,
+            "period": PERIOD,
+            "rules": Flag(optional=True),
         },
         tiny={"units": 8, "filters": [6, 8, 8]},
+        period="period",
+        voices="rules",
     ),
 }

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.codecs.base import PAD, START
 from bach_tf.models import contexts, repeats
 from bach_tf.models import memory as memories
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
-from bach_tf.models.intervals import IntervalScores
+from bach_tf.models.intervals import IntervalScores, check_order
 from bach_tf.models.layers import Dropout, MovedNotes
 from bach_tf.models.rules import RuleScores
+from bach_tf.models.steps import in_steps, step_before
 from bach_tf.models.transformer import Block
 from bach_tf.models.voice_writer import KINDS, NATURAL, VOICES, VoiceWriter
 
@@ -90,8 +90,7 @@ class Chorale(NextTokenModel):
         memory: str | None = None,
     ):
         super().__init__()
-        if sorted(order) != list(NATURAL):
-            raise ValueError(f"`order` must hold 0, 1, 2 and 3. Received: {order}")
+        check_order(order)
         if period % VOICES:
             raise ValueError(f"`period` must be a multiple of {VOICES}. Received: {period}")
         self.period = period // VOICES  # in steps
@@ -142,8 +141,8 @@ class Chorale(NextTokenModel):
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         ids, found = ids if isinstance(ids, (tuple, list)) else (ids, None)
         length = ops.shape(ids)[1]
-        chords = self._chords(ids[:, 1:])  # (B, N, 4), the last note unknown
-        last = ops.concatenate([_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
+        chords = in_steps(ids[:, 1:])  # (B, N, 4), the last note unknown
+        last = ops.concatenate([step_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
         held = repeats.behind(repeats.held_lengths(chords), 1)
         earlier = repeats.lagged(chords, self.lags)  # (B, N, D, 4)
         runs = repeats.run_lengths(repeats.matches(chords, earlier))
@@ -266,7 +265,7 @@ class Chorale(NextTokenModel):
         runs = ops.where(begun, same * (steps["runs"] + 1), 0)
         again = (finished == steps["last"]) & (position > VOICES)
         held = ops.where(begun, ops.where(again, steps["held"], 0) + 1, 0)
-        last = ops.where(begun, finished, _before(ids))
+        last = ops.where(begun, finished, step_before(ids))
         held = ops.minimum(held, repeats.LONGEST)
         pushed = ops.concatenate([history[:, 1:], finished[:, None]], axis=1)
         step = position // VOICES
@@ -304,15 +303,6 @@ class Chorale(NextTokenModel):
             "found": self.memory.index.look_up(*contexts.own_names(found)),
         }
 
-    def _chords(self, tokens):
-        """Return the steps `(B, N, 4)` of the tokens `(B, T - 1)`, room for the next one behind."""
-        length = ops.shape(tokens)[1]
-        missing = VOICES - length % VOICES
-        if isinstance(length, int) and length < VOICES:
-            missing += VOICES  # Keras warns of attention to a single step
-        steps = ops.pad(tokens, ((0, 0), (0, missing)))
-        return ops.reshape(steps, (-1, (length + missing) // VOICES, VOICES))
-
     def _read(self, last, notes, held, places, training):
         """Return what the attention is given: `(B, N, U)`.
 
@@ -336,12 +326,3 @@ class Chorale(NextTokenModel):
         scores = [self.intervals, self.rules, self.writer.trust, self.writer.trust_lag]
         special = {id(w) for layer in scores if layer is not None for w in layer.weights}
         return [w for w in self.trainable_weights if id(w) in special or len(w.shape) < 2]
-
-
-def _before(first):
-    """Return the step before the first one of a window that begins with the ids `(B,)`.
-
-    That is the start, or a step of which the window shows the bass alone.
-    """
-    others = ops.where(ops.equal(first, START), START, PAD)
-    return ops.stack([others, others, others, first], axis=-1)

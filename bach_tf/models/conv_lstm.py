@@ -10,6 +10,7 @@ from keras import ops
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import CausalConv, Dropout
 from bach_tf.models.recurrence import LSTM
+from bach_tf.models.steps import TokenRules
 
 
 class ConvLSTM(NextTokenModel):
@@ -25,6 +26,13 @@ class ConvLSTM(NextTokenModel):
         kernel_size: taps of each convolution.
         units: of the LSTM.
         dropout: fraction of the LSTM's inputs and of its outputs left out.
+        period: number of tokens after which the place in a step or in a bar is the same; 1 for no
+            places. Each has a vector that is added in the first convolution, as WaveNet's is
+            conditioned. Training windows must begin at multiples of it.
+        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
+
+    Raises:
+        ValueError: an order of voices that is none.
 
     Example:
         >>> model = ConvLSTM(vocab_size=61, units=32)
@@ -41,8 +49,13 @@ class ConvLSTM(NextTokenModel):
         kernel_size: int = 2,
         units: int = 256,
         dropout: float = 0.0,
+        period: int = 1,
+        rules: Sequence[int] | None = None,
     ):
         super().__init__()
+        self.period = period
+        self.place = keras.layers.Embedding(period, filters[0]) if period > 1 else None
+        self.rules = None if rules is None else TokenRules(vocab_size, rules)
         self.embedding = keras.layers.Embedding(vocab_size, embedding)
         self.convolutions = [
             CausalConv(channels, kernel_size=kernel_size, dilation=2**number)
@@ -55,7 +68,9 @@ class ConvLSTM(NextTokenModel):
         self.logits = keras.layers.Dense(vocab_size)
 
     def build(self, ids_shape: Shape) -> None:  # noqa: D102
-        self.embedding.build(ids_shape)
+        for layer in (self.embedding, self.place, self.rules):
+            if layer is not None:
+                layer.build(ids_shape)
         width = self.embedding.output_dim
         for convolution, norm in zip(self.convolutions, self.norms):
             convolution.build((*ids_shape, width))
@@ -66,22 +81,41 @@ class ConvLSTM(NextTokenModel):
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         x = self.embedding(ids)  # (B, T, E)
-        for convolution, norm in zip(self.convolutions, self.norms):
-            x = norm(ops.relu(convolution(x)), training=training)  # (B, T, F)
+        positions = ops.arange(ops.shape(ids)[1], dtype="int32")
+        for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms)):
+            x = ops.relu(self._placed(number, convolution(x), positions))
+            x = norm(x, training=training)  # (B, T, F)
         x = self.recurrent(self.dropout_in(x, training=training))  # (B, T, U)
-        return self.logits(self.dropout_out(x, training=training))  # (B, T, V)
+        logits = self.logits(self.dropout_out(x, training=training))  # (B, T, V)
+        return logits if self.rules is None else logits + self.rules(ids)
 
     def initial_state(self, batch_size: int) -> State:  # noqa: D102
         inputs = tuple(layer.initial_state(batch_size) for layer in self.convolutions)
         zeros = ops.zeros((batch_size, self.recurrent.units))
-        return inputs, (zeros, zeros)
+        written = () if self.rules is None else self.rules.initial_state(batch_size)
+        return ops.zeros((batch_size,), "int32"), inputs, (zeros, zeros), written
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
-        inputs, hidden = state
+        position, inputs, hidden, written = state
         x, new_inputs = self.embedding(ids), []  # (B, E)
-        for convolution, norm, before in zip(self.convolutions, self.norms, inputs):
+        layers = zip(self.convolutions, self.norms, inputs)
+        for number, (convolution, norm, before) in enumerate(layers):
             x, after = convolution.step(x, before)
-            x = norm(ops.relu(x)[:, None], training=False)[:, 0]  # (B, F)
+            x = ops.relu(self._placed(number, x, position))
+            x = norm(x[:, None], training=False)[:, 0]  # (B, F)
             new_inputs.append(after)
         x, hidden = self.recurrent.cell(x, hidden)  # (B, U)
-        return self.logits(x), (tuple(new_inputs), tuple(hidden))
+        logits = self.logits(x)
+        if self.rules is not None:
+            scores, written = self.rules.step(ids, position[0], written)
+            logits = logits + scores
+        return logits, (position + 1, tuple(new_inputs), tuple(hidden), written)
+
+    def undecayed(self) -> list[keras.Variable]:  # noqa: D102
+        return [] if self.rules is None else self.rules.trainable_weights
+
+    def _placed(self, number: int, x, positions):
+        """Return what a convolution gives, with the vectors of the places added in the first."""
+        if number or self.place is None:
+            return x
+        return x + self.place(positions % self.period)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,6 +17,12 @@ UNKNOWN = CLASSES  # the interval of a rest
 # Each voice with those above it.
 UPPER, LOWER = np.triu_indices(VOICES, 1)
 ALL_PAIRS = np.arange(len(UPPER))
+
+
+def check_order(order: Sequence[int]) -> None:
+    """Raise `ValueError` for an order that does not name each of the four voices once."""
+    if sorted(order) != list(range(VOICES)):
+        raise ValueError(f"`order` must hold 0, 1, 2 and 3. Received: {order}")
 
 
 class IntervalScores(keras.layers.Layer):

@@ -10,6 +10,7 @@ from keras import ops
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import Dropout
 from bach_tf.models.recurrence import GRU, LSTM
+from bach_tf.models.steps import TokenRules
 
 
 class StackedGRU(NextTokenModel):
@@ -28,6 +29,12 @@ class StackedGRU(NextTokenModel):
         dropout: fraction of the last layer's outputs left out before the softmax layer.
         l2: weight of the squared kernels in the loss.
         layer_norm: whether to normalise between the layers.
+        period: number of tokens after which the place in a step or in a bar, of which each has a
+            vector, is the same; 1 for no places. Training windows must begin at multiples of it.
+        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
+
+    Raises:
+        ValueError: an order of voices that is none.
 
     Example:
         >>> model = StackedGRU(vocab_size=61, units=32)
@@ -46,14 +53,20 @@ class StackedGRU(NextTokenModel):
         dropout: float = 0.2,
         l2: float = 0.0,
         layer_norm: bool = False,
+        period: int = 1,
+        rules: Sequence[int] | None = None,
     ):
         super().__init__()
         units = units or 2 * vocab_size
         regularizer = keras.regularizers.L2(l2) if l2 else None
         # Unit variance, as the recurrent kernels expect: the default of 0.05 learns far slower.
-        self.embedding = keras.layers.Embedding(
-            vocab_size, units, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0)
-        )
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.embedding = keras.layers.Embedding(vocab_size, units, embeddings_initializer=normal)
+        self.period = period
+        self.place = None
+        if period > 1:
+            normal = keras.initializers.RandomNormal(stddev=1.0)
+            self.place = keras.layers.Embedding(period, units, embeddings_initializer=normal)
         self.recurrent = [
             GRU(
                 units,
@@ -68,30 +81,48 @@ class StackedGRU(NextTokenModel):
         self.norms = [keras.layers.LayerNormalization() for _ in range(layers if layer_norm else 0)]
         self.dropout = Dropout(dropout)
         self.logits = keras.layers.Dense(vocab_size, kernel_regularizer=regularizer)
+        self.rules = None if rules is None else TokenRules(vocab_size, rules)
 
     def build(self, ids_shape: Shape) -> None:  # noqa: D102
-        self.embedding.build(ids_shape)
+        for layer in (self.embedding, self.place, self.rules):
+            if layer is not None:
+                layer.build(ids_shape)
         outputs = (*ids_shape, self.embedding.output_dim)
         for layer in (*self.recurrent, *self.norms, self.logits):  # all of one width
             layer.build(outputs)
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
-        x = self.embedding(ids)  # (B, T, U)
+        x = self._read(ids, ops.arange(ops.shape(ids)[1], dtype="int32"))  # (B, T, U)
         for number, layer in enumerate(self.recurrent):
             x = self._norm(number, layer(x, training=training))
-        return self.logits(self.dropout(x, training=training))  # (B, T, V)
+        logits = self.logits(self.dropout(x, training=training))  # (B, T, V)
+        return logits if self.rules is None else logits + self.rules(ids)
 
     def initial_state(self, batch_size: int) -> State:  # noqa: D102
-        return tuple(ops.zeros((batch_size, layer.units)) for layer in self.recurrent)
+        before = tuple(ops.zeros((batch_size, layer.units)) for layer in self.recurrent)
+        written = () if self.rules is None else self.rules.initial_state(batch_size)
+        return ops.zeros((batch_size,), "int32"), before, written
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
-        x = self.embedding(ids)  # (B, U)
-        new_state = []
-        for number, (layer, hidden) in enumerate(zip(self.recurrent, state)):
+        position, before, written = state
+        x, after = self._read(ids, position), []  # (B, U)
+        for number, (layer, hidden) in enumerate(zip(self.recurrent, before)):
             hidden, _ = layer.cell(x, hidden)
-            new_state.append(hidden)
+            after.append(hidden)
             x = self._norm(number, hidden)
-        return self.logits(x), tuple(new_state)
+        logits = self.logits(x)
+        if self.rules is not None:
+            scores, written = self.rules.step(ids, position[0], written)
+            logits = logits + scores
+        return logits, (position + 1, tuple(after), written)
+
+    def undecayed(self) -> list[keras.Variable]:  # noqa: D102
+        return [] if self.rules is None else self.rules.trainable_weights
+
+    def _read(self, ids, positions):
+        """Return the vectors of ids `(..., U)` at some positions."""
+        x = self.embedding(ids)
+        return x if self.place is None else x + self.place(positions % self.period)
 
     def _norm(self, number: int, x):
         return self.norms[number](x) if self.norms else x

@@ -10,7 +10,7 @@ from keras import ops
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.models.base import Shape, Tensor
-from bach_tf.models.intervals import ALL_PAIRS, CLASSES, LOWER, UPPER, VOICES
+from bach_tf.models.intervals import ALL_PAIRS, CLASSES, LOWER, UPPER, VOICES, check_order
 
 FEATURES = (
     "parallel octave",
@@ -24,6 +24,36 @@ FIFTH = 7
 HASTE = 30.0  # times the rate of other weights: few notes tell anything of a rule
 
 
+def broken_rules(
+    was: Tensor, distance: Tensor, other_moves: Tensor, own_moves: Tensor, below: Tensor
+) -> tuple[Tensor, ...]:
+    """Return which of `FEATURES` hold of a pitch and another voice: bool of the common shape each.
+
+    Args:
+        was: int, semitones between the two voices in the step before, at least 0.
+        distance: int, semitones from the other voice up to the pitch.
+        other_moves: int, above 0 where the other voice rises, below 0 where it falls.
+        own_moves: the same of the voice that takes the pitch.
+        below: bool, whether that voice is the lower one.
+
+    Example:
+        >>> [bool(each) for each in broken_rules(7, -7, 2, 2, np.True_)]
+        [False, True, False, False, False, False]
+    """
+    was, would = was % CLASSES, abs(distance) % CLASSES
+    both = (other_moves != 0) & (own_moves != 0)
+    together = both & ((other_moves > 0) == (own_moves > 0))
+    octave, fifth = would == 0, would == FIFTH
+    return (
+        both & (was == 0) & octave,
+        both & (was == FIFTH) & fifth,
+        together & (was != 0) & octave,
+        together & (was != FIFTH) & fifth,
+        (below & (distance > 0)) | (~below & (distance < 0)),
+        distance == 0,
+    )
+
+
 class RuleScores(keras.layers.Layer):
     """A score for each pitch that a voice may take, out of six rules and the voices before it.
 
@@ -33,14 +63,18 @@ class RuleScores(keras.layers.Layer):
     Args:
         vocab_size: of a `SatbCodec`, in which pitches stand in order.
         order: which voice each token of a step is, 0 for the highest.
+
+    Raises:
+        ValueError: an order that is none.
     """
 
     def __init__(self, vocab_size: int, order: Sequence[int]):
         super().__init__()
+        check_order(order)
         self.pitches = np.arange(vocab_size, dtype=np.int32)
         self.first = SatbCodec.FIRST_PITCH
         ranks = np.asarray(order)
-        self.below = (ranks[LOWER] > ranks[UPPER])[:, None]  # (6, 1), of the two voices of a pair
+        self.below = ranks[:, None] > ranks  # (4, 4): which voice lies below which
 
     def build(self, last_shape: Shape) -> None:
         """Make the weights, which begin by saying nothing."""
@@ -57,7 +91,7 @@ class RuleScores(keras.layers.Layer):
             voices: which ones.
         """
         pairs = np.flatnonzero(np.isin(LOWER, voices))
-        weights = ops.take(self._scaled(), LOWER[pairs], axis=0)  # (pairs, the rules)
+        weights = ops.take(self.scaled(), LOWER[pairs], axis=0)  # (pairs, the rules)
         scores = 0.0
         for number, broken in enumerate(self.broken(last, chords, pairs)):
             weight = weights[:, number, None]
@@ -69,28 +103,23 @@ class RuleScores(keras.layers.Layer):
         self, last: Tensor, chords: Tensor, pairs: np.ndarray = ALL_PAIRS
     ) -> tuple[Tensor, ...]:
         """Return which pitch would break each rule, for each of `FEATURES`: bool `(B, N, 6, V)`."""
-        first, pitch, lower, upper = self.first, self.pitches, LOWER[pairs], UPPER[pairs]
-        before, other_before = (
-            ops.expand_dims(ops.take(last, at, axis=-1), -1) for at in (lower, upper)
+        lower, upper = LOWER[pairs], UPPER[pairs]
+        before, other_before, other = (
+            ops.expand_dims(ops.take(notes, at, axis=-1), -1)  # (B, N, pairs, 1)
+            for notes, at in ((last, lower), (last, upper), (chords, upper))
         )
-        other = ops.expand_dims(ops.take(chords, upper, axis=-1), -1)  # (B, N, pairs, 1)
+        first, pitch = self.first, self.pitches
         sounds = (pitch >= first) & (before >= first) & (other >= first) & (other_before >= first)
-        was = ops.abs(other_before - before) % CLASSES
-        would = ops.abs(other - pitch) % CLASSES  # (B, N, pairs, V)
-        both_move = sounds & (pitch != before) & (other != other_before)
-        together = both_move & ((other > other_before) == (pitch > before))
-        octave, fifth, below = would == 0, would == FIFTH, self.below[pairs]
-        crossed = (below & (pitch > other)) | (~below & (pitch < other))
-        return (
-            both_move & (was == 0) & octave,
-            both_move & (was == FIFTH) & fifth,
-            together & (was != 0) & octave,
-            together & (was != FIFTH) & fifth,
-            sounds & crossed,
-            sounds & (pitch == other),
+        rules = broken_rules(
+            ops.abs(other_before - before),
+            ops.subtract(pitch, other),
+            other - other_before,
+            ops.subtract(pitch, before),
+            self.below[lower, upper][:, None],
         )
+        return tuple(sounds & each for each in rules)
 
-    def _scaled(self):
+    def scaled(self) -> Tensor:
         """Return the weights, `HASTE` times what is stored: they move so many times as fast.
 
         The gradient is that of the weights themselves, so that its norm is what it would be.

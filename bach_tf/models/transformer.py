@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.layers import Dropout, RelativeAttention
+from bach_tf.models.steps import TokenRules
 
 
 class Transformer(NextTokenModel):
@@ -28,9 +31,10 @@ class Transformer(NextTokenModel):
             a step; 1 where positions mean nothing. Training windows must begin at multiples of it.
         dropout: fraction of the embeddings and of each part's outputs left out.
         attention_dropout: fraction of the attention left out.
+        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
 
     Raises:
-        ValueError: a width that the heads cannot share.
+        ValueError: a width that the heads cannot share, or an order of voices that is none.
 
     Example:
         >>> model = Transformer(vocab_size=61, layers=2, units=32, heads=4, feed_forward=64)
@@ -50,6 +54,7 @@ class Transformer(NextTokenModel):
         period: int = 1,
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
+        rules: Sequence[int] | None = None,
     ):
         super().__init__()
         self.period = period
@@ -61,31 +66,43 @@ class Transformer(NextTokenModel):
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
         self.logits = keras.layers.Dense(vocab_size)
+        self.rules = None if rules is None else TokenRules(vocab_size, rules)
 
     def build(self, ids_shape: Shape) -> None:  # noqa: D102
         self.embedding.build(ids_shape)
         self.place.build(ids_shape[1:])
         for layer in (*self.blocks, self.norm, self.logits):
             layer.build((*ids_shape, self.embedding.output_dim))
+        if self.rules is not None:
+            self.rules.build(ids_shape)
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         steps = ops.arange(ops.shape(ids)[1], dtype="int32") % self.period  # (T,)
         x = self.dropout(self.embedding(ids) + self.place(steps), training=training)  # (B, T, U)
         for block in self.blocks:
             x = block(x, training=training)
-        return self.logits(self.norm(x))  # (B, T, V)
+        logits = self.logits(self.norm(x))  # (B, T, V)
+        return logits if self.rules is None else logits + self.rules(ids)
 
     def initial_state(self, batch_size: int) -> State:  # noqa: D102
         caches = tuple(block.attention.initial_state(batch_size) for block in self.blocks)
-        return ops.zeros((batch_size,), "int32"), caches
+        written = () if self.rules is None else self.rules.initial_state(batch_size)
+        return ops.zeros((batch_size,), "int32"), caches, written
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
-        position, caches = state  # (B,)
+        position, caches, written = state
         x, new_caches = self.embedding(ids) + self.place(position % self.period), []  # (B, U)
         for block, cache in zip(self.blocks, caches):
             x, cache = block.step(x, position[0], cache)
             new_caches.append(cache)
-        return self.logits(self.norm(x)), (position + 1, tuple(new_caches))
+        logits = self.logits(self.norm(x))
+        if self.rules is not None:
+            scores, written = self.rules.step(ids, position[0], written)
+            logits = logits + scores
+        return logits, (position + 1, tuple(new_caches), written)
+
+    def undecayed(self) -> list[keras.Variable]:  # noqa: D102
+        return [] if self.rules is None else self.rules.trainable_weights
 
 
 class Block(keras.layers.Layer):

@@ -10,7 +10,7 @@ from typing import Any
 from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Settings, Whole, kind_of
-from bach_tf.codecs import CODECS
+from bach_tf.codecs import CODECS, SatbCodec
 from bach_tf.corpora import CORPORA, Music, corpus_for
 from bach_tf.models import MODELS
 from bach_tf.recipes.preset import Model, Preset, Training
@@ -136,6 +136,7 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
     kind = model.settings.get(name)
     if isinstance(kind, Whole) and not music.period % kind.multiple_of:
         settings = {**settings, name: music.period}
+    settings = _settings_for(music.codec, preset.model.architecture, settings)
     return replace(preset, music=music, model=replace(preset.model, settings=settings))
 
 
@@ -156,7 +157,7 @@ def changed(preset: Preset, **settings: Any) -> Preset:
     """
     for name in set(settings) - set(GROUPS):
         kind_of(SETTINGS, name)
-    flat = {**preset.flat(), **settings}
+    flat = {**_for_codec(preset.flat(), settings), **settings}
     return Preset(
         recipe=flat["recipe"],
         music=Music(**{field.name: flat[field.name] for field in fields(Music)}),
@@ -202,12 +203,42 @@ def override(preset: Preset, assignments: Sequence[str]) -> Preset:
             kind = kind_of(SETTINGS, name)
             changes[name] = kind.check(name, kind.read(text))
             continue
+        flat = _for_codec(flat, changes)
         kind = kind_of(_kinds(group, {**flat, **changes}), setting, prefix=f"{group}.")
         settings = changes.get(group, flat[group])
         changes[group] = {**settings, setting: kind.check(name, kind.read(text))}
     if "architecture" in changes:
         _check_architecture(preset.model, changes)
     return changed(preset, **changes)
+
+
+def _for_codec(flat: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without what four voices alone can have, for changes to another codec.
+
+    Raises:
+        ValueError: rules are asked for that the codec cannot have.
+    """
+    codec = changes.get("codec", flat["codec"])
+    if not isinstance(codec, str) or codec not in CODECS or _has_four_voices(codec):
+        return flat
+    if rules := SETTINGS["rules"].check("rules", changes.get("rules", [])):
+        raise ValueError(
+            f"`rules` are those of four-part writing. Received: {', '.join(rules)} with the codec "
+            f"{codec!r}. Leave them out."
+        )
+    return {**flat, "rules": [], "model": _settings_for(codec, flat["architecture"], flat["model"])}
+
+
+def _settings_for(codec: str, architecture: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's settings with what needs four voices switched off where a codec has none."""
+    name = MODELS[architecture].voices
+    return (
+        {**settings, name: False} if name in settings and not _has_four_voices(codec) else settings
+    )
+
+
+def _has_four_voices(codec: str) -> bool:
+    return issubclass(CODECS[codec], SatbCodec)
 
 
 def _split(assignment: str) -> tuple[str, str]:

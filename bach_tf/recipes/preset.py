@@ -7,6 +7,7 @@ from typing import Any
 
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.settings import check_settings
+from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.corpora import Music
 from bach_tf.models import MODELS
 from bach_tf.recipes.tables import (
@@ -51,6 +52,31 @@ class Model:
         """The number of tokens after which positions are alike to the model; 1 for any."""
         name = MODELS[self.architecture].period
         return 1 if name is None else self.settings.get(name, 1)
+
+    def arguments(self, codec: Codec) -> dict[str, Any]:
+        """Return the settings as the architecture's class takes them.
+
+        Args:
+            codec: whose ids the model reads.
+
+        Raises:
+            ValueError: a setting that needs a codec of four voices, and another one.
+
+        Example:
+            >>> Model("gru", {"units": 8, "rules": True}).arguments(SatbCodec(36, 81))
+            {'units': 8, 'rules': [0, 1, 2, 3]}
+        """
+        name = MODELS[self.architecture].voices
+        if name not in self.settings:
+            return dict(self.settings)
+        if not self.settings[name]:
+            return {**self.settings, name: None}
+        if not isinstance(codec, SatbCodec):
+            raise ValueError(
+                f"`model.{name}` needs a codec of four voices. Received: one whose tokens are "
+                f"{codec.step_name}s. Train with --set model.{name}=False."
+            )
+        return {**self.settings, name: codec.order}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,8 @@ FORMATS = [name for name in export.FORMATS if name != "run"]
 SETTINGS = {name: settings for name, (settings, *_) in SMALL.items()}
 for shallow in ("gru", "transformer"):
     SETTINGS[shallow] = SETTINGS[shallow] | {"layers": 1}
+for placed in ("gru", "wavenet"):  # as in their presets
+    SETTINGS[placed] = SETTINGS[placed] | {"period": 16, "rules": True}
 
 
 def make_run(name, folder):

@@ -24,6 +24,7 @@ from bach_tf.learning.windows import (
     load_all,
     load_split,
     split_windows,
+    window_starts,
 )
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
@@ -375,3 +376,15 @@ def test_a_row_for_each_step_is_expected(pieces, arrays):
     beside = [np.zeros((len(ids) // 4, 4), np.int32) for ids in arrays]
     with pytest.raises(ValueError, match=r"Expected a row for each step of the training split"):
         TrainingBatches(pieces, CODEC, windowing(), seed=0, beside=beside)
+
+
+@pytest.mark.parametrize("name", ["gru", "wavenet", "transformer", "chorale"])
+def test_no_window_of_four_voices_begins_shortly_before_the_end_of_a_piece(name):
+    music = PRESETS[name].music
+    steps = np.arange(1, 6 * music.window, 5)
+    pieces = Pieces.from_arrays([np.ones(4 * length + 2, np.int32) for length in steps])
+    starts, piece = window_starts(pieces, 4 * music.window, 4 * music.stride)
+    inside = starts > pieces.starts[piece]
+    left = (pieces.ends[piece] - starts - 2) // 4  # steps to the end
+    assert inside.any()
+    assert left[inside].min() >= music.window - music.stride

@@ -25,7 +25,8 @@ RATE = inspection.FRAMES_PER_SECOND
 
 def small(name="gru", **changes):
     """Return a preset shrunk so that an epoch takes a moment."""
-    model = {**PRESETS["gru"].model.settings, "units": 8, "layers": 1}
+    four_voices = PRESETS[name].music.codec == "satb"
+    model = {**PRESETS["gru"].model.settings, "units": 8, "layers": 1, "rules": four_voices}
     shape = {"model": model, "window": 8, "stride": 8, "batch_size": 4, "epochs": 4}
     return changed(PRESETS[name], **{**shape, **changes})
 

@@ -13,14 +13,35 @@ from bach_tf.learning.runs import build_model
 from bach_tf.models import MODELS
 from bach_tf.models.architectures import Dropout, Width
 from bach_tf.models.memory import Memory
+from bach_tf.models.rules import HASTE
 from bach_tf.recipes import PRESETS, changed
 
 CODEC = SatbCodec(lowest=55, highest=70)  # a vocabulary of 20
 
 # Beside the tiny settings that every entry has: what an architecture offers, switched on.
 MORE = {
-    "gru": [{"units": 6, "layers": 2, "layer_norm": True, "l2": 1e-3, "recurrent_dropout": 0.1}],
-    "wavenet": [{"units": 8, "filters": [6, 8], "kernel_size": 3, "embedding": 4, "dropout": 0.3}],
+    "gru": [
+        {
+            "units": 6,
+            "layers": 2,
+            "layer_norm": True,
+            "l2": 1e-3,
+            "recurrent_dropout": 0.1,
+            "period": 8,
+            "rules": [0, 3, 1, 2],
+        },
+    ],
+    "wavenet": [
+        {
+            "units": 8,
+            "filters": [6, 8],
+            "kernel_size": 3,
+            "embedding": 4,
+            "dropout": 0.3,
+            "period": 16,
+            "rules": [0, 1, 2, 3],
+        },
+    ],
     "lstm": [
         {
             "embedding": 6,
@@ -59,6 +80,7 @@ MORE = {
             "context": 6,
             "period": 4,
             "attention_dropout": 0.1,
+            "rules": [3, 2, 1, 0],
         },
     ],
 }
@@ -81,9 +103,10 @@ def model(request):
     keras.utils.set_random_seed(1)
     model = MODELS[name].load()(CODEC.vocab_size, **settings)
     model(np.zeros((1, 2), np.int32))
-    # As after some training: what a layer has counted is not what it began with.
+    # As after some training: what a layer has counted is not what it began with, nor are rules.
     numbers = np.random.default_rng(2)
-    for variable in model.non_trainable_weights:
+    rules = [weight for weight in model.trainable_weights if weight.name == "rules"]
+    for variable in (*model.non_trainable_weights, *rules):
         variable.assign(variable + numbers.uniform(0, 0.5, variable.shape))
     return model
 
@@ -167,6 +190,48 @@ def test_the_wavenet_recipe_has_the_weights_it_reports():
     model = MODELS["wavenet"].load()(47)
     model(random_ids(1, 3) % 47)
     assert model.count_params() == 396_810
+
+
+@pytest.mark.parametrize("name", ["gru", "transformer", "wavenet"])
+def test_rules_score_the_notes_after_what_each_voice_has_written(name):
+    keras.utils.set_random_seed(1)
+    order = [0, 3, 1, 2]
+    with_rules, without = (
+        MODELS[name].load()(CODEC.vocab_size, **MODELS[name].tiny, rules=rules)
+        for rules in (order, None)
+    )
+    ids = random_ids(2, 21)
+    for model in (with_rules, without):
+        model(ids)
+    learned = [weight for weight in with_rules.weights if weight.name != "rules"]
+    for own, other in zip(without.weights, learned):
+        own.assign(other)
+    np.testing.assert_array_equal(logits(with_rules, ids), logits(without, ids))  # nothing yet
+    weights = np.random.default_rng(0).normal(size=(4, 6)) / HASTE
+    with_rules.rules.scores.weights_of_rules.assign(weights)
+    steps = ids[:, 1:].reshape(2, 5, 4)
+    last = np.concatenate([np.full((2, 1, 4), CODEC.START, np.int32), steps[:, :-1]], axis=1)
+    scores = ops.convert_to_numpy(with_rules.rules.scores(last, steps)).reshape(2, 20, -1)
+    found = logits(with_rules, ids) - logits(without, ids)
+    assert np.abs(scores).max() > 0.1
+    np.testing.assert_allclose(found[:, 4:20], scores[:, 4:], atol=1e-4)
+    np.testing.assert_allclose(stepped_logits(with_rules, ids), logits(with_rules, ids), atol=1e-4)
+    assert with_rules.undecayed() == [with_rules.rules.scores.weights_of_rules]
+    assert without.undecayed() == []
+
+
+@pytest.mark.parametrize("name", ["gru", "transformer", "wavenet"])
+def test_places_come_again_after_a_period(name):
+    keras.utils.set_random_seed(1)
+    model = MODELS[name].load()(CODEC.vocab_size, **MODELS[name].tiny, period=4)
+    ids = random_ids(1, 9)
+    before = logits(model, ids)[0]
+    assert model.place.embeddings.shape[0] == 4
+    moved = np.zeros(model.place.embeddings.shape)
+    moved[2] = np.random.default_rng(0).normal(size=moved.shape[1])  # the third token of a step
+    model.place.embeddings.assign_add(moved)
+    changed = np.abs(logits(model, ids)[0] - before).max(axis=1) > 1e-6
+    assert changed.tolist() == [False] * 2 + [True] * 7
 
 
 def test_l2_adds_to_the_loss():

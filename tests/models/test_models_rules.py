@@ -8,7 +8,9 @@ from keras import ops
 from bach_tf.codecs import SatbCodec
 from bach_tf.models.chorale import Chorale
 from bach_tf.models.layers import MovedNotes
+from bach_tf.models.recurrent import StackedGRU
 from bach_tf.models.rules import FEATURES, HASTE, RuleScores
+from bach_tf.models.steps import TokenRules
 
 C, D, E, G, A, R = 16, 18, 20, 23, 25, SatbCodec.SILENT
 SIZE = 50
@@ -115,6 +117,33 @@ def test_a_share_of_moved_notes_that_cannot_be(rate):
         MovedNotes(rate, lowest=4, vocab_size=9)
 
 
-def test_an_order_that_is_none():
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda order: Chorale(SIZE, order=order),
+        lambda order: RuleScores(SIZE, order),
+        lambda order: TokenRules(SIZE, order),
+        lambda order: StackedGRU(SIZE, rules=order),
+    ],
+)
+def test_an_order_that_is_none(make):
     with pytest.raises(ValueError, match="`order` must hold 0, 1, 2 and 3"):
-        Chorale(SIZE, order=[0, 1, 2, 2])
+        make([0, 1, 2, 2])
+
+
+def test_rules_token_by_token_are_those_of_steps():
+    numbers = np.random.default_rng(1)
+    layer = TokenRules(SIZE, [0, 3, 1, 2])
+    ids = numbers.integers(3, SIZE, (2, 18), np.int32)
+    ids[0, 0] = SatbCodec.START
+    assert not np.asarray(layer(ids)).any()  # as long as nothing is learned
+    layer.scores.weights_of_rules.assign(numbers.normal(size=(4, len(FEATURES))))
+    every = np.asarray(layer(ids))
+    assert every.shape == (2, 18, SIZE)
+    assert (np.abs(every).max(axis=(0, 2)) > 0).tolist() == [False] * 4 + [
+        number % 4 > 0 for number in range(4, 18)
+    ]  # the first voice of a step has nothing beside it, and the first step nothing before it
+    state = layer.initial_state(2)
+    for position, column in enumerate(ids.T):
+        scores, state = layer.step(column, ops.convert_to_tensor(position), state)
+        np.testing.assert_allclose(np.asarray(scores), every[:, position], atol=1e-5)

@@ -1,5 +1,6 @@
 import pytest
 
+from bach_tf.codecs import MelodyCodec, SatbCodec
 from bach_tf.corpora import CORPORA
 from bach_tf.recipes import PRESETS, Preset, changed, on_corpus, override
 
@@ -31,7 +32,7 @@ def test_override_leaves_the_preset_as_it_was():
         ("model=3", "Unknown setting 'model'"),
         ("window=wide", "`window` must be a whole number in 1..100000. Received: 'wide'"),
         ("window=2.5", "`window` must be a whole number"),
-        ("window=32", "`stride` must be at most `window`.* Received: stride=64, window=32"),
+        ("window=16", "`stride` must be at most `window`.* Received: stride=32, window=16"),
         ("model.layer_norm=1", "`model.layer_norm` must be True or False. Received: 1"),
         ("encoding.rhythms=1", "Unknown setting 'encoding.rhythms'"),
         ("split=bars", "Unknown split 'bars'. Choose from: pieces, windows."),
@@ -144,3 +145,47 @@ def test_the_transformers_places_fit_every_corpus(corpus):
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_preset_may_be_named_with_every_corpus(name, corpus):
     assert on_corpus(PRESETS[name], corpus).music.corpus == corpus
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: on_corpus(GRU, "folk"),
+        lambda: changed(GRU, codec="pitches"),
+        lambda: override(GRU, ["codec=events", "model.units=8"]),
+        lambda: override(GRU, ["model.units=8", "codec=events"]),
+    ],
+)
+def test_rules_of_four_voices_are_not_those_of_another_codec(make):
+    preset = make()
+    assert preset.music.rules == []
+    assert preset.model.settings["rules"] is False
+    assert GRU.music.rules
+    assert GRU.model.settings["rules"]
+
+
+@pytest.mark.parametrize("preset", [PRESETS["folk"], override(GRU, ["codec=melody"])])
+def test_rules_that_are_asked_for_need_four_voices(preset):
+    message = "`rules` are those of four-part writing. Received: .*motion.* the codec 'melody'"
+    with pytest.raises(ValueError, match=message):
+        override(preset, ["rules=['motion']"])
+    assert override(preset, ["rules=[]"]) == preset
+
+
+def test_a_model_is_given_the_order_of_the_voices_that_its_rules_compare():
+    order = [0, 3, 1, 2]
+    assert GRU.model.arguments(SatbCodec(36, 81, order=order))["rules"] == order
+    quiet = override(GRU, ["model.rules=False"]).model
+    assert quiet.arguments(SatbCodec(36, 81))["rules"] is None
+    folk = override(on_corpus(GRU, "folk"), ["model.rules=True"])
+    with pytest.raises(
+        ValueError, match=r"`model.rules` needs a codec of four voices. .*sixteenth"
+    ):
+        folk.model.arguments(MelodyCodec(60, 72))
+    assert PRESETS["folk"].model.arguments(MelodyCodec(60, 72)) == PRESETS["folk"].model.settings
+
+
+@pytest.mark.parametrize("name", ["gru", "wavenet", "transformer", "chorale"])
+def test_windows_of_four_voices_overlap(name):
+    music = PRESETS[name].music
+    assert music.stride < music.window
