@@ -104,7 +104,7 @@ def test_of_several_pieces_the_first_is_read(lenient, path):
 
 def test_an_unknown_type_is_read_as_type_1(lenient, path):
     said = "a.mid: the unknown type 3 is read as type 1"
-    assert lenient(file_bytes(NOTE, NOTE.replace("3c", "40"), kind=3)) == ([64, 60], (said,))
+    assert lenient(file_bytes(NOTE.replace("3c", "40"), NOTE, kind=3)) == ([64, 60], (said,))
     with pytest.raises(ValueError, match=said):
         read(path, strict=True)
 
@@ -180,7 +180,7 @@ def test_a_chunk_that_nobody_knows_is_skipped_as_the_standard_says(path):
 
 @pytest.mark.parametrize("size", [1, 8, 9, 200, 2**32 - 1])
 def test_a_track_of_another_length_than_it_says(lenient, size):
-    one, two = (chunk(bytes.fromhex(NOTE.replace("3c", p) + "00ff2f00")) for p in ("3c", "40"))
+    one, two = (chunk(bytes.fromhex(NOTE.replace("3c", p) + "00ff2f00")) for p in ("40", "3c"))
     wrong = b"MTrk" + struct.pack(">L", size) + one[8:]
     pitches, (said,) = lenient(header(2) + wrong + two)
     assert pitches == [64, 60]
