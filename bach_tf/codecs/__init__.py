@@ -1,46 +1,45 @@
-"""Scores as ids that a model can learn, and back.
+"""Codecs turn scores into integer tokens and back.
 
-A codec is a plain object with this interface; a test holds every entry of `CODECS` to it. A
-token is what an id stands for, and a step of a codec is one or several tokens: a sixteenth, a
-note, a chord, an event.
+A codec is a plain object with the following interface; contract tests run for every entry of
+`CODECS`. A step of a codec (a sixteenth, a note, a chord, an event) is one or several tokens.
 
-The vocabulary:
+Vocabulary:
 
-- Ids that all codecs share: `PAD` 0 fills a window behind the end of a piece, `START` 1,
-  `END` 2. `codec.unknown` is the id of what training has never seen: `UNKNOWN` 3, or `None`
-  for a codec that has none (satb).
-- `vocab_size`, and `tokens`: a readable name for each id, no two alike. `parse_tokens` reads
-  them.
-- `effects`: what each id does when a piece is played, as `base.Token` says. `has_hold`: whether
-  one of them lets its voice sound on.
-- `counted`: bool `(vocab_size,)`, the ids whose likelihood is measured: all but padding, the
-  start, the end and those of the opening.
-- `opening`: bool `(H, vocab_size)`: the ids that may stand at each position before the first step,
-  which say what is true of the whole piece and take no time; H is 0 for most codecs.
-- `may_follow`: bool `(period, vocab_size)`: the ids that may stand at position `t` of a written
-  piece (the start token has no position) are those in row `(t - H) % period`. Never padding, the
-  start or the unknown. The period is the number of tokens in a step of the codec.
-- `may_write`: the same of new pieces alone, which may be kept to less, such as a voice's range.
-- `voice_names`, and `voice_of(positions)`: which of them a token belongs to.
-- `metres`: those that a piece may open with, the commonest first; none for most codecs.
-- `part_names`: of the voices of decoded scores, where they have names.
-- `step_name`: what a step is. `steps_per_quarter`: the grid of the scores.
-  `steps_per_bar`: steps of the codec in a bar of four quarters, `None` where it is no time.
+- Ids shared by all codecs: `PAD` 0 fills a window beyond the end of a piece, `START` 1, `END` 2.
+  `codec.unknown` is the id for what the training split does not contain: `UNKNOWN` 3, or `None`
+  for a codec without one (satb).
+- `vocab_size`, and `tokens`: a unique, readable name for each id, understood by `parse_tokens`.
+- `effects`: what each id does in performance, see `base.Token`. `has_hold`: whether the
+  vocabulary has a token that sustains the current note.
+- `counted`: bool `(vocab_size,)`, the ids included in likelihoods: all but padding, start, end
+  and the ids of the opening.
+- `opening`: bool `(H, vocab_size)`: the ids allowed at each position before the first step. They
+  describe the whole piece and take no time; H is 0 for most codecs.
+- `may_follow`: bool `(period, vocab_size)`: row `(t - H) % period` has the ids allowed at position
+  `t` of a piece (not counting the start token). Padding, start and unknown never are. The period
+  is the number of tokens per step.
+- `may_write`: the same for generated pieces, which may be restricted further, such as to the
+  range of each voice.
+- `voice_names`, and `voice_of(positions)`: the index of a token's voice among them.
+- `metres`: those that can begin a piece, most frequent first; empty for most codecs.
+- `part_names`: names of the voices of decoded scores, if they have any.
+- `step_name`: what a step is. `steps_per_quarter`: resolution of the scores.
+  `steps_per_bar`: codec steps per bar of 4/4, `None` if steps have no fixed duration.
 
-Scores and ids:
+Encoding and decoding:
 
-- `encode(score) -> int32 (T,)`, from `START` to `END`. It raises `ValueError` for what the codec
-  cannot hold at all; what training merely has not seen becomes the unknown, never nothing.
-- `decode(ids) -> Score` takes any ids of the vocabulary in any order: padding, starts and
-  unknowns are skipped, and the first end ends the piece. Its scores have no two notes of one
-  voice and pitch at a time, so a MIDI file of them holds the same notes.
+- `encode(score) -> int32 (T,)`, from `START` to `END`. Raises `ValueError` for what the codec
+  cannot represent; what is merely absent from the training split becomes the unknown token.
+- `decode(ids) -> Score` accepts any ids in any order: padding, start and unknown tokens are
+  skipped, and the first end token ends the piece. Notes of one voice and pitch never overlap in
+  the result, so that a MIDI file of it has the same notes.
 - `transposition(shifts) -> int32 (shifts, vocab_size)`: what each id becomes; `PAD` where a
   shift leaves the vocabulary.
 
-How one is made:
+Construction:
 
-- `fit(scores, *, transpose=(0, 0), **settings)`: the vocabulary of the training split, made
-  wide enough for its transpositions by `transpose[0]` to `transpose[1]` semitones.
+- `fit(scores, *, transpose=(0, 0), **settings)`: builds the vocabulary of the training split,
+  extended to cover transpositions by `transpose[0]` to `transpose[1]` semitones.
 - `to_config() -> dict` of plain JSON data, and `from_config(dict)`.
 """
 

@@ -1,4 +1,4 @@
-"""The base of all codecs: ids, names of tokens, and how ids become a piece and back."""
+"""The base class of all codecs, and helpers they share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name, note_number
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
-VOICE = "voice"  # all that the voice of a token sounds
-EXAMPLES = 6  # of tokens, in a message
-MOST_TOKENS = 2**18  # of a vocabulary: every model has weights for each of them
+VOICE = "voice"  # in an effect: everything that the token's voice sounds
+EXAMPLES = 6  # number of tokens quoted in a message
+MOST_TOKENS = 2**18  # in a vocabulary; a model has weights for each of them
 PITCH = Whole(0, HIGHEST_NUMBER)
-GRID = Whole(1, 1024)  # steps in a quarter
-QUARTERS = Whole(1, 256)  # the longest note
+GRID = Whole(1, 1024)  # steps per quarter
+QUARTERS = Whole(1, 256)  # longest note
 TIMING = Choice(dict.fromkeys(TIMINGS))
 
 
@@ -28,11 +28,10 @@ class Token(NamedTuple):
     """What an id stands for.
 
     Args:
-        name: readable, and no other token's.
-        effect: what it does when a piece is played: the pitches that it lets `strike` and those it
-            lets `release`, or "voice" for all that its voice sounds; steps to `wait`; the
-            `duration` in steps and the `velocity` of notes; the `metre` and the `upbeat` in steps
-            of the whole piece. What is not named it does not do.
+        name: readable and unique.
+        effect: what the token does in performance: pitches to `strike` and to `release` (or
+            "voice" for all notes of its voice), steps to `wait`, `duration` in steps and `velocity`
+            of notes, `metre` and `upbeat` (in steps) of the piece.
 
     Example:
         >>> note(60)
@@ -44,7 +43,7 @@ class Token(NamedTuple):
 
 
 def note(*pitches: int, prefix: str = "") -> Token:
-    """Return the token that strikes a note or a chord. A note that is struck again ends."""
+    """Return the token that strikes a note or chord; a note already sounding is struck anew."""
     name = prefix + ".".join(map(note_name, pitches))
     return Token(name, {"strike": list(pitches), "release": list(pitches)})
 
@@ -54,19 +53,19 @@ REST = Token("r", {"release": VOICE})
 
 
 class Codec(ABC):
-    """The contract that `bach_tf.codecs` describes, as far as all codecs do it alike.
+    """Base class of the codecs; `bach_tf.codecs` describes the contract.
 
     Args:
-        tokens: those behind the special ones.
+        tokens: all tokens except the special ones.
 
     Raises:
-        ValueError: more tokens than any model could learn.
+        ValueError: if there are too many tokens.
     """
 
-    # What `fit` may be told beside the scores, and what makes a codec again: types and bounds.
+    # Settings of `fit` besides the scores, and arguments of the constructor, with their bounds.
     ENCODING: ClassVar[Settings] = {}
     ARGUMENTS: ClassVar[Settings]
-    NEEDED: ClassVar[tuple[str, ...]]  # arguments without a default
+    NEEDED: ClassVar[tuple[str, ...]]  # required arguments
 
     START, END = START, END
     unknown: int | None = UNKNOWN
@@ -86,19 +85,19 @@ class Codec(ABC):
         self.vocab_size = len(self.tokens)
         if self.vocab_size > MOST_TOKENS:
             raise ValueError(
-                f"A vocabulary may have {MOST_TOKENS} tokens. Received: {self.vocab_size}"
+                f"A vocabulary has at most {MOST_TOKENS} tokens. Received: {self.vocab_size}"
             )
         self.opening = np.zeros((0, self.vocab_size), bool)
         self.counted = np.arange(self.vocab_size) > END
         followers = np.arange(self.vocab_size) >= len(special)
         self.may_follow = np.tile(followers, (len(self.voice_names), 1))
-        self.may_follow[0, END] = True  # a piece ends between two steps
+        self.may_follow[0, END] = True  # pieces end between two steps
         self.may_write = self.may_follow
 
     @classmethod
     @abstractmethod
     def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> Codec:
-        """Return the codec of the training split."""
+        """Return a codec fitted to the training split."""
 
     @abstractmethod
     def encode(self, score: Score) -> np.ndarray:
@@ -110,33 +109,33 @@ class Codec(ABC):
 
     @abstractmethod
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again, as plain JSON data."""
+        """Return the constructor arguments as plain JSON data."""
 
     @classmethod
     def from_config(cls, config: dict) -> Codec:
-        """Return the codec of `to_config`.
+        """Rebuild a codec from `to_config`.
 
         Args:
-            config: of any content: a person may have edited it.
+            config: the arguments; checked, because users may edit them.
 
         Raises:
-            ValueError: an argument that is unknown or missing, of another type or out of bounds.
+            ValueError: if an argument is unknown, missing or invalid.
         """
         arguments = check_settings(cls.ARGUMENTS, config)
         missing = next((name for name in cls.NEEDED if name not in arguments), None)
         if missing:
-            raise ValueError(f"The setting `{missing}` of the codec is missing.")
+            raise ValueError(f"The codec's setting `{missing}` is missing.")
         return cls(**arguments)
 
     def tokens_in(self, steps: int) -> int:
-        """Return how many tokens the opening of a piece and so many steps are."""
+        """Return the number of tokens in the opening and the given number of steps."""
         return len(self.opening) + steps * len(self.may_follow)
 
     def voice_of(self, positions: np.typing.ArrayLike) -> np.ndarray:
-        """Return the index into `voice_names` of the tokens at `positions` of a piece.
+        """Return the index into `voice_names` of the tokens at the given positions of a piece.
 
         Args:
-            positions: those of the opening count as the first voice's.
+            positions: positions in the opening count as the first voice.
         """
         return np.maximum(np.asarray(positions) - len(self.opening), 0) % len(self.voice_names)
 
@@ -144,7 +143,7 @@ class Codec(ABC):
         """Return what each id becomes under each shift: int32 `(len(shifts), vocab_size)`.
 
         Args:
-            shifts: semitones. What would leave the vocabulary becomes padding.
+            shifts: in semitones. Ids that would leave the vocabulary become padding.
         """
         table = np.tile(np.arange(self.vocab_size, dtype=np.int32), (len(shifts), 1))
         for row, shift in zip(table, shifts):
@@ -153,17 +152,17 @@ class Codec(ABC):
 
     @abstractmethod
     def _move(self, row: np.ndarray, shift: int) -> None:
-        """Write into `row`, which holds each id itself, what the ids of pitches become."""
+        """Update `row`, which maps each id to itself, with the transposed ids of pitches."""
 
     def _piece(self, ids) -> np.ndarray:
-        """Return the ids of the music between start and end: int32 `(1 + T + 1,)`."""
+        """Add start and end tokens: int32 `(1 + T + 1,)`."""
         return np.concatenate([[START], ids, [END]]).astype(np.int32)
 
     def _music(self, ids) -> np.ndarray:
-        """Return the ids of a piece up to its end, without padding and starts: int64 `(T,)`.
+        """Return the ids up to the first end token, without padding and start: int64 `(T,)`.
 
         Raises:
-            ValueError: an id outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         ids = np.asarray(ids, np.int64).reshape(-1)
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
@@ -183,18 +182,17 @@ class Codec(ABC):
 
 
 def parse_tokens(codec: Codec, text: str) -> np.ndarray:
-    """Return the ids of tokens that a user has typed, the start token put before them.
+    """Return the ids of tokens typed by a user, preceded by the start token.
 
     Args:
-        codec: knows the names.
-        text: names with blanks between them. A note may also be a MIDI number, or be spelled
-            with a flat.
+        codec: the codec with these tokens.
+        text: token names separated by blanks. Notes may also be MIDI numbers or flats.
 
     Returns:
         int32 `(1 + T,)`.
 
     Raises:
-        ValueError: a name that is none of the codec's tokens.
+        ValueError: if a name is not a token of the codec.
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
@@ -216,7 +214,7 @@ def parse_tokens(codec: Codec, text: str) -> np.ndarray:
 
 
 def _respelled(name: str) -> str:
-    """Return the notes of a chord as `note_name` spells them; anything else as it is."""
+    """Return a note or chord with the spelling of `note_name`; anything else unchanged."""
     try:
         return ".".join(note_name(note_number(note)) for note in name.split("."))
     except ValueError:
@@ -224,17 +222,17 @@ def _respelled(name: str) -> str:
 
 
 def title_of(score: Score) -> str:
-    """Return what a message calls a score."""
+    """Return how messages refer to a score."""
     return score.title or "a score"
 
 
 def notes_of_range(
     lowest: int, highest: int, within: tuple[int, int] = (0, HIGHEST_NUMBER)
 ) -> list[Token]:
-    """Return the tokens of the pitches `lowest..highest`.
+    """Return the tokens of pitches `lowest..highest`.
 
     Raises:
-        ValueError: bounds outside `within`, or in the wrong order.
+        ValueError: if the bounds are outside `within`, or in the wrong order.
     """
     if not within[0] <= lowest <= highest <= within[1]:
         raise ValueError(
@@ -245,14 +243,14 @@ def notes_of_range(
 
 
 def pitch_range(pitches: Sequence[int] | np.ndarray, transpose: tuple[int, int]) -> tuple[int, int]:
-    """Return the lowest and the highest pitch of the training split, transposed or not.
+    """Return the lowest and highest pitch of the training split, extended by transposition.
 
     Args:
-        pitches: of all its notes.
-        transpose: the lowest and the highest shift, in semitones.
+        pitches: pitches of all notes.
+        transpose: lowest and highest shift, in semitones.
 
     Raises:
-        ValueError: no note.
+        ValueError: if there are no notes.
     """
     if not len(pitches):
         raise ValueError("Expected at least one note to fit a codec to. Received: none")
@@ -266,10 +264,10 @@ def pitches_of(scores: Sequence[Score]) -> np.ndarray:
 
 
 def common_grid(scores: Sequence[Score]) -> tuple[int, str]:
-    """Return the steps in a quarter and the timing that all scores have.
+    """Return the steps per quarter and the timing shared by all scores.
 
     Raises:
-        ValueError: no score, or scores on different grids.
+        ValueError: if there are no scores, or their grids or timings differ.
     """
     if not len(scores):
         raise ValueError("Expected at least one score to fit a codec to. Received: none")
@@ -290,40 +288,40 @@ def common_grid(scores: Sequence[Score]) -> tuple[int, str]:
 
 
 def move_block(row: np.ndarray, block: slice, shift: int) -> None:
-    """Move ids of neighbouring pitches by `shift`, those that leave their block to padding."""
+    """Shift the ids of consecutive pitches; those that leave the block become padding."""
     ids = np.arange(block.start, block.stop) + shift
     row[block] = np.where((ids >= block.start) & (ids < block.stop), ids, PAD)
 
 
 def cut_where_struck_again(notes: np.ndarray) -> np.ndarray:
-    """Return notes of which no two of one pitch sound at a time.
+    """Remove overlaps between notes of the same pitch.
 
-    A note ends where its pitch is struck again; of several that begin together the longest
-    stays.
+    A note ends where its pitch is struck again; of several simultaneous ones, the longest is
+    kept.
 
     Args:
         notes: int `(N, 4)`: onset, duration, pitch and velocity of each.
 
     Returns:
-        int `(M, 4)`, in the order of pitch, then onset.
+        int `(M, 4)`, sorted by pitch, then onset.
     """
     onset, duration, pitch, _ = notes.T
     notes = notes[np.lexsort((-duration, onset, pitch))]
     onset, pitch = notes[:, 0], notes[:, 2]
     notes = notes[(np.diff(onset, prepend=-1) != 0) | (np.diff(pitch, prepend=-1) != 0)]
-    onset, duration, pitch, _ = notes.T  # views: to cut them cuts the notes
+    onset, duration, pitch, _ = notes.T  # views: changing them changes `notes`
     again = np.flatnonzero(np.diff(pitch) == 0)
     duration[again] = np.minimum(duration[again], np.diff(onset)[again])
     return notes
 
 
 def one_voice(codec: Codec, notes: np.ndarray, *, length: int) -> Score:
-    """Return the score of notes in voice 0, on the grid of a codec.
+    """Return a score with all notes in voice 0, on the grid of a codec.
 
     Args:
-        codec: that has decoded them.
+        codec: the codec that decoded them.
         notes: int `(N, 4)`: onset, duration, pitch and velocity of each.
-        length: of the piece, in steps.
+        length: length of the piece in steps.
     """
     onset, duration, pitch, velocity = notes.T
     return Score(

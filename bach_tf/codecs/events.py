@@ -1,4 +1,4 @@
-"""A performance: keys struck and released, and the time between."""
+"""Performances as events: key presses, key releases and waiting."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from bach_tf.score import SECONDS, VELOCITY, Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name
 
 PITCHES = HIGHEST_NUMBER + 1
-LONGEST_WAIT = 125  # steps; longer waits are several events
+LONGEST_WAIT = 125  # steps; longer waits take several events
 VELOCITY_BINS = 32
 BIN_WIDTH = 4
-LONGEST_QUARTERS = 5  # 4 seconds of a performance; in the sonatas one note in 2,000 is longer
+LONGEST_QUARTERS = 5  # 4 seconds of a performance; 1 note in 2,000 of the sonatas is longer
 
 
 class EventCodec(Codec):
     """A performance as events: strike a key, release a key, wait, change the velocity.
 
-    At one time keys are released before others are struck, both from the lowest up. A velocity
-    holds for all notes after it, and comes only where it changes. A long wait is waits of 125
-    steps and one more. The 413 events are those of S. Oore et al., "This Time with Feeling"
-    (2018), arXiv 1808.03715, where a step is 8 ms: 100 steps per quarter at a tempo of 75.
+    Simultaneous releases precede simultaneous strikes, each sorted by pitch. A velocity applies to
+    all notes after it and is only written when it changes. A wait of more than 125 steps takes
+    several events. The 413 events are those of S. Oore et al., "This Time with Feeling" (2018),
+    arXiv 1808.03715, where a step is 8 ms: 100 steps per quarter at a tempo of 75.
 
         id               4..131  132..259  260..384     385..416
         token            on:C-1  off:C-1   wait:1, ...  velocity:2, velocity:6, ...
 
-    What comes back: every score in which no two notes of one pitch sound at a time and none is
-    longer than `longest_quarters`, rests at both ends included; the velocity becomes the middle of
-    its bin of four, and all notes are in voice 0. A note whose pitch is struck again while it
-    sounds ends there, and a longer one is cut: a model that forgets to release a key now and then
-    would else leave it sounding to the end.
+    Round trip: scores in which notes of one pitch do not overlap and none is longer than
+    `longest_quarters` are recovered, including rests at both ends. Velocities become the centre
+    of their bin of four, and all notes are in voice 0. A note whose pitch is struck again while
+    it sounds ends there, and longer notes are truncated: a model that occasionally forgets to
+    release a key would otherwise leave it sounding to the end.
 
     Args:
-        steps_per_quarter: the grid of the scores.
-        longest_quarters: of a note.
+        steps_per_quarter: resolution of the scores.
+        longest_quarters: maximum duration of a note, in quarters.
         timing: of the scores, "beats" or "seconds".
 
     Raises:
-        ValueError: a grid of less than one step, notes of no length, or an unknown timing.
+        ValueError: if an argument is out of bounds.
 
     Example:
         >>> codec = EventCodec(steps_per_quarter=100)
@@ -95,15 +95,15 @@ class EventCodec(Codec):
         transpose: tuple[int, int] = (0, 0),
         longest_quarters: int = LONGEST_QUARTERS,
     ) -> EventCodec:
-        """Return a codec for the grid of the training split; its events are always the same.
+        """Return a codec with the grid of the training split; its events are always the same.
 
         Args:
-            scores: of the training split.
-            transpose: all pitches have an event, so it changes nothing.
-            longest_quarters: of a note.
+            scores: the training split.
+            transpose: has no effect, because all pitches have events.
+            longest_quarters: maximum duration of a note, in quarters.
 
         Raises:
-            ValueError: no score, or scores on different grids or of different timing.
+            ValueError: if there are no scores, or their grids or timings differ.
         """
         steps_per_quarter, timing = common_grid(scores)
         return cls(steps_per_quarter, longest_quarters, timing)
@@ -112,7 +112,7 @@ class EventCodec(Codec):
         """Return the ids of a piece: int32 `(T,)`.
 
         Raises:
-            ValueError: another grid.
+            ValueError: if the score's grid differs.
         """
         self._check_grid(score)
         duration = np.minimum(score.duration, self._longest)
@@ -130,15 +130,15 @@ class EventCodec(Codec):
     def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids.
 
-        A release of what does not sound is skipped, a key struck again ends its note and begins
-        the next, what still sounds at the end of the piece ends there, and a note that lasts no
-        step is dropped.
+        Releases of pitches that do not sound are skipped, a key struck again ends its note and
+        begins another, notes still sounding at the end of the piece end there, and notes of zero
+        duration are dropped.
 
         Args:
             ids: ints `(T,)` in `0..vocab_size - 1`.
 
         Raises:
-            ValueError: an id outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         notes, sounding = [], {}  # {pitch: (onset, velocity)}
         now, velocity = 0, VELOCITY
@@ -164,7 +164,7 @@ class EventCodec(Codec):
         return one_voice(self, np.array(notes, int).reshape(-1, 4), length=now)
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         return {
             "steps_per_quarter": self.steps_per_quarter,
             "longest_quarters": self.longest_quarters,
@@ -186,18 +186,18 @@ class EventCodec(Codec):
 
 
 def middle_of_bin(number: int) -> int:
-    """Return the velocity that stands for bin 0..31."""
+    """Return the velocity that represents bin 0..31."""
     return BIN_WIDTH * number + BIN_WIDTH // 2
 
 
 def _changes(notes: np.ndarray) -> list[tuple[int, bool, int, int]]:
-    """Return when keys are struck and released: step, struck or not, pitch, velocity bin."""
+    """Return all key strokes and releases: step, struck or not, pitch, velocity bin."""
     onset, duration, pitch, velocity = notes.T.tolist()
     changes = []
     for begin, steps, key, loudness in zip(onset, duration, pitch, velocity):
         changes.append((begin, True, key, loudness // BIN_WIDTH))
         changes.append((begin + steps, False, key, 0))
-    return sorted(changes)  # at one step False, the release, comes first
+    return sorted(changes)  # at equal steps, releases (False) come first
 
 
 def _release(pitch: int) -> Token:

@@ -1,4 +1,4 @@
-"""One voice, a token each sixteenth."""
+"""Melodies with one token per sixteenth."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ MOST_STEPS = 100_000  # of an upbeat
 
 
 class MelodyCodec(Codec):
-    """A melody: at each sixteenth a note begins, a rest begins, or what sounds goes on.
+    """A melody: each sixteenth begins a note, begins a rest, or continues what sounds.
 
-    A piece of `T` steps is `1 + T + 1` tokens. With a header it is two more, behind the start:
-    the metre, and the upbeat in sixteenths. A hold then says at which sixteenth of a bar it stands:
-    a model that reads where it is need not count, and loses no bar line. Titles, keys and
-    velocities are lost, and all notes are in voice 0; all else comes back from the ids.
+    A piece of `T` steps has `1 + T + 1` tokens. A header adds two after the start token: the metre,
+    and the upbeat in sixteenths. Hold tokens then name their position in the bar, so that a model
+    need not count in order to keep track of bar lines. Titles, keys and velocities are lost and
+    all notes are in voice 0; everything else survives a round trip.
 
         id     0    1      2    3        4     5     6             then       then        then
         token  pad  start  end  unknown  hold  rest  lowest pitch  metres ... upbeats ... holds ...
 
     Args:
-        lowest: the lowest pitch with an id (MIDI number, 0..127); others are unknown.
-        highest: the highest.
-        metres: of the header, `(beats, value)` each, the commonest first; others are unknown. No
-            header when empty.
-        upbeats: of the header.
+        lowest: lowest pitch with an id (MIDI number, 0..127); pitches out of range are unknown.
+        highest: highest pitch with an id.
+        metres: `(beats, value)` of each metre in the header, most frequent first; others are
+            unknown. No header if empty.
+        upbeats: upbeats in the header, in sixteenths.
 
     Raises:
-        ValueError: pitches outside 0..127 or in the wrong order; a metre that cannot be written,
-            one of them twice, metres without upbeats, or upbeats without metres.
+        ValueError: if the pitches are outside 0..127 or in the wrong order, a metre is invalid or
+            repeated, or only one of metres and upbeats is given.
 
     Example:
         >>> tune = Score.from_grid([[60], [60], [0], [72]], metres=[(0, 3, 4)])
@@ -103,7 +103,7 @@ class MelodyCodec(Codec):
             self._keep_header()
 
     def _keep_header(self) -> None:
-        """Let the metre and the upbeat stand at the beginning, and nowhere else."""
+        """Allow metre and upbeat tokens in the opening only."""
         ids = np.arange(self.vocab_size)
         is_metre = (ids >= self.first_metre) & (ids < self.first_upbeat)
         is_upbeat = (ids >= self.first_upbeat) & (ids < self.first_hold)
@@ -120,15 +120,15 @@ class MelodyCodec(Codec):
         transpose: tuple[int, int] = (0, 0),
         header: bool = False,
     ) -> MelodyCodec:
-        """Return a codec for the range of the training split.
+        """Return a codec for the pitch range of the training split.
 
         Args:
-            scores: of the training split.
-            transpose: the lowest and the highest shift, in semitones.
-            header: whether pieces begin with their metre and upbeat, where any of them says its.
+            scores: the training split.
+            transpose: lowest and highest shift, in semitones.
+            header: whether pieces begin with metre and upbeat, if any of them has a metre.
 
         Raises:
-            ValueError: no note.
+            ValueError: if there are no notes.
         """
         pitches = pitch_range(pitches_of(scores), transpose)
         known = [score for score in scores if score.metres] if header else []
@@ -140,7 +140,7 @@ class MelodyCodec(Codec):
         """Return the ids of a piece: int32 `(1 + T + 1,)`, with a header `(1 + 2 + T + 1,)`.
 
         Raises:
-            ValueError: another grid, or two notes at a time.
+            ValueError: if the score's grid differs, or two notes overlap.
         """
         self._check_grid(score)
         ends = score.onset + score.duration
@@ -149,7 +149,7 @@ class MelodyCodec(Codec):
         ids[:1] = self.REST
         ids[ends[ends < score.length]] = self.REST
         inside = (score.pitch >= self.lowest) & (score.pitch <= self.highest)
-        # After the rests, so that a note which follows at once takes the place of one.
+        # After the rests, so that a note that follows immediately replaces one.
         ids[score.onset] = np.where(inside, score.pitch - self.lowest + self.FIRST_PITCH, UNKNOWN)
         header = self._header_of(score)
         if header and UNKNOWN not in header:
@@ -158,14 +158,14 @@ class MelodyCodec(Codec):
         return self._piece([*header, *ids])
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:
-        """Return the score of any sequence of ids; unknown notes are rests, to keep the time.
+        """Return the score of any sequence of ids; unknown notes become rests, to keep time.
 
         Args:
-            ids: ints `(T,)` in `0..vocab_size - 1`. A hold at the very beginning is a rest. Of a
-                header that is not whole, or not at the beginning, nothing is kept.
+            ids: ints `(T,)` in `0..vocab_size - 1`. A hold at the very beginning is a rest. A
+                header that is incomplete or misplaced is ignored.
 
         Raises:
-            ValueError: an id outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         music = self._music(ids)
         begun = self._is_header(music[: len(self.opening)])
@@ -180,7 +180,7 @@ class MelodyCodec(Codec):
         return self._with_header(score, *music[:2]) if begun else score
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         bounds = {"lowest": self.lowest, "highest": self.highest}
         if not self.metres:
             return bounds
@@ -188,7 +188,7 @@ class MelodyCodec(Codec):
         return {**bounds, "metres": metres, "upbeats": list(self.upbeats)}
 
     def _header_of(self, score: Score) -> list[int]:
-        """Return the ids of the header of a piece: none, or two."""
+        """Return the ids of a piece's header: none, or two."""
         if not self.metres:
             return []
         metre, upbeat = score.time_signature, _upbeat_of(score)
@@ -198,13 +198,13 @@ class MelodyCodec(Codec):
         ]
 
     def _is_header(self, ids: np.ndarray) -> bool:
-        """Return whether these ids, of as many as a header has, are one."""
+        """Return whether these ids form a header."""
         rows = np.arange(ids.size)
         right = self.opening[rows, ids] | (ids == UNKNOWN)
         return 0 < ids.size == len(self.opening) and bool(right.all())
 
     def _with_header(self, score: Score, metre: int, upbeat: int) -> Score:
-        """Return the score with what two ids say of it; nothing where the metre is unknown."""
+        """Apply a decoded header to a score; ignored if the metre is unknown."""
         if metre == UNKNOWN:
             return score
         signature = self.metres[metre - self.first_metre]
@@ -217,25 +217,25 @@ class MelodyCodec(Codec):
 
 
 def _bar_of(metre: tuple[int, int]) -> int:
-    """Return the steps in a bar."""
+    """Return the number of steps per bar."""
     beats, value = metre
     return max(1, 4 * STEPS_PER_QUARTER * beats // value)
 
 
 def _upbeat_of(score: Score) -> int:
-    """Return the steps before the first bar line, without whole bars."""
+    """Return the upbeat in steps, less than a bar."""
     return score.upbeat % score.steps_per_bar
 
 
 def _check_header(metres: Sequence, upbeats: Sequence) -> None:
     for name, values in (("metres", metres), ("upbeats", upbeats)):
         if len(set(values)) < len(values):
-            raise ValueError(f"`{name}` must be different ones. Received: {shortened(values)}")
+            raise ValueError(f"`{name}` must not repeat an entry. Received: {shortened(values)}")
     if any(value.bit_count() != 1 for _, value in metres):
-        raise ValueError(f"Note values are 1, 2, 4 and so on. Received: {shortened(metres)}")
+        raise ValueError(f"Note values must be powers of 2. Received: {shortened(metres)}")
     if bool(metres) != bool(upbeats):
         raise ValueError(
-            "A header has both metres and upbeats. Received: "
+            "A header needs both metres and upbeats. Received: "
             f"metres={shortened(metres)}, upbeats={shortened(upbeats)}"
         )
 
@@ -245,6 +245,6 @@ def _refuse_two_at_a_time(score: Score, ends: np.ndarray) -> None:
     if both.size:
         first, second = score.pitch[both[0]], score.pitch[both[0] + 1]
         raise ValueError(
-            f"A melody sounds one note at a time. Received: {note_name(second)} begins at step "
-            f"{score.onset[both[0] + 1]} while {note_name(first)} sounds ({title_of(score)})"
+            f"A melody has one note at a time. Received: {note_name(second)} begins at step "
+            f"{score.onset[both[0] + 1]} while {note_name(first)} still sounds ({title_of(score)})"
         )

@@ -1,4 +1,4 @@
-"""What the codecs of notes and of chords have in common: a piece as what is struck in turn."""
+"""The common part of the note and chord codecs: a piece as a sequence of strokes."""
 
 from __future__ import annotations
 
@@ -36,35 +36,34 @@ Struck = tuple[int, Chord, int]  # onset, chord, duration
 
 
 class NoteCodec(Codec):
-    """What a piece strikes, one thing after another: the common part of two codecs.
+    """A piece as a sequence of notes or chords: the common part of two codecs.
 
-    With rhythm a step is three tokens: the steps since the previous onset (`+0`, `+1`, ...; the
-    first counts from the beginning of the piece), the notes, and their duration (`:1`, `:2`,
-    ...). Without, it is the notes alone, and `decode` makes a rhythm up: the intervals between
-    onsets are drawn from those of the training split, by a generator whose seed is a checksum
-    of the ids, and each note lasts until the next later one, the last one a quarter.
+    With rhythm, a step has three tokens: the steps since the previous onset (`+0`, `+1`, ...; the
+    first one counts from the beginning of the piece), the notes, and their duration (`:1`, `:2`,
+    ...). Without rhythm a step is the notes alone, and `decode` samples a rhythm: inter-onset
+    intervals are drawn from those of the training split, with a checksum of the ids as seed;
+    each note lasts until the next later onset, the last one a quarter.
 
         id               0    1      2    3        4 ...  then       then
         token            pad  start  end  unknown  notes  +0 ... +N  :1 ... :N
 
-    What comes back from the ids with rhythm: every score of known notes in voice 0 with the
-    usual velocity, in which no two notes of one pitch sound at a time, no interval or duration
-    is longer than N steps, and the last note's end is the end of the piece. Longer ones are cut
-    to N, a note ends where its pitch is struck again, and of several notes of one pitch that
-    begin together the longest stays.
+    Round trip with rhythm: a score is recovered if its notes are in the vocabulary, in voice 0 and
+    of default velocity, notes of one pitch do not overlap, no interval or duration exceeds N steps,
+    and the piece ends with its last note. Longer ones are truncated to N, a note ends where its
+    pitch is struck again, and of several simultaneous notes of one pitch the longest is kept.
 
     Args:
-        chords: what has an id: pitches (MIDI numbers), the lowest first.
-        steps_per_quarter: the grid of the scores.
+        chords: the notes or chords of the vocabulary: MIDI numbers, lowest first.
+        steps_per_quarter: resolution of the scores.
         timing: of the scores, "beats" or "seconds".
         rhythm: whether intervals and durations have tokens.
         longest_quarters: N, the longest interval and duration, in quarters.
-        max_notes: a piece is cut after so many notes; `None` keeps it whole.
-        offsets: without rhythm, steps from one onset to the next and how often they came; a
-            quarter always when left out.
+        max_notes: pieces are truncated after this many notes; `None` for no limit.
+        offsets: without rhythm, inter-onset intervals in steps with their counts; always a quarter
+            if empty.
 
     Raises:
-        ValueError: a setting of another type or out of bounds.
+        ValueError: if a setting is out of bounds or of the wrong type.
     """
 
     ENCODING = {
@@ -76,7 +75,7 @@ class NoteCodec(Codec):
         **ENCODING,
         "steps_per_quarter": GRID,
         "timing": TIMING,
-        # How often what came: a piece is at most hours long.
+        # Counts: a piece lasts hours at most.
         "offsets": Several(Pair(Whole(0, 2**24), Whole(1, 2**31 - 1)), 0, MOST_TOKENS),
     }
 
@@ -134,17 +133,17 @@ class NoteCodec(Codec):
         longest_quarters: int,
         max_notes: int | None,
     ) -> Self:
-        """Return the codec of the training split; `vocabulary` gives its own arguments.
+        """Return a codec fitted to the training split; `vocabulary` gives the subclass's arguments.
 
         Raises:
-            ValueError: no note, scores on different grids, or a setting out of bounds.
+            ValueError: if there are no notes, grids differ, or a setting is out of bounds.
         """
         settings: dict[str, Any] = {
             "rhythm": rhythm,
             "longest_quarters": longest_quarters,
             "max_notes": max_notes,
         }
-        check_settings(cls.ENCODING, settings)  # before the pieces are read
+        check_settings(cls.ENCODING, settings)  # before the slow part
         steps_per_quarter, timing = common_grid(scores)
         pieces = [cls._group(notes_in_order(score, max_notes)) for score in scores]
         return cls(
@@ -159,7 +158,7 @@ class NoteCodec(Codec):
         """Return the ids of a piece: int32 `(1 + 3 N + 1,)`, without rhythm `(1 + N + 1,)`.
 
         Raises:
-            ValueError: another grid.
+            ValueError: if the score's grid differs.
         """
         self._check_grid(score)
         struck = self._group(notes_in_order(score, self.max_notes))
@@ -175,15 +174,15 @@ class NoteCodec(Codec):
     def decode(self, ids: np.typing.ArrayLike) -> Score:
         """Return the score of any sequence of ids.
 
-        With rhythm, each interval moves the next onset on, whatever it follows; a duration
+        With rhythm, each interval advances the next onset, wherever it stands; a duration
         belongs to the notes right before it, and notes without one last a quarter. Unknown
-        notes are silent, and what follows keeps its time.
+        notes are silent, but keep their time.
 
         Args:
             ids: ints `(T,)` in `0..vocab_size - 1`.
 
         Raises:
-            ValueError: an id outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         music = self._music(ids)
         sounds = (music != UNKNOWN) & (music < self.first_interval)
@@ -199,7 +198,7 @@ class NoteCodec(Codec):
         return one_voice(self, notes, length=int((notes[:, 0] + notes[:, 1]).max(initial=0)))
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         return {
             "steps_per_quarter": self.steps_per_quarter,
             "timing": self.timing,
@@ -212,17 +211,17 @@ class NoteCodec(Codec):
     @staticmethod
     @abstractmethod
     def _group(notes: list[Note]) -> list[Struck]:
-        """Return what is one token each, in the order of the tokens."""
+        """Group notes into strokes, one token each, in token order."""
 
     @classmethod
     def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
-        """Return the steps from each onset to the next, and how often they came."""
+        """Count the inter-onset intervals."""
         onsets = [[onset for onset, _, _ in piece] for piece in pieces]
         counts = Counter(step for piece in onsets for step in np.diff(piece).tolist())
         return sorted(counts.items())
 
     def _keep_turns(self) -> None:
-        """Let intervals, notes and durations follow each other in turn."""
+        """Enforce the order interval, notes, duration."""
         numbers = np.arange(self.vocab_size)
         is_interval = (numbers >= self.first_interval) & (numbers < self.first_duration)
         is_duration = numbers >= self.first_duration
@@ -231,14 +230,14 @@ class NoteCodec(Codec):
         self.may_follow[2] &= is_duration
 
     def _read_rhythm(self, music: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the onset and the duration that each id would have as notes: `(T,)` both."""
+        """Return onset and duration for each id, as if it were notes: `(T,)` each."""
         is_interval = (music >= self.first_interval) & (music < self.first_duration)
         onsets = np.where(is_interval, music - self.first_interval, 0).cumsum()
         following = np.append(music[1:], PAD)[: music.size] - self.first_duration + 1
         return onsets, np.where(following > 0, following, self.steps_per_quarter)
 
     def _draw_rhythm(self, music: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return an onset and a duration for each id, the same ones for the same ids."""
+        """Sample an onset and a duration for each id; deterministic for given ids."""
         generator = np.random.default_rng(zlib.crc32(music.astype("<i4").tobytes()))
         steps, counts = np.array(self.offsets or [(self.steps_per_quarter, 1)]).T
         drawn = generator.choice(steps, size=music.size, p=counts / counts.sum())
@@ -252,13 +251,13 @@ class NoteCodec(Codec):
 
 
 def notes_in_order(score: Score, max_notes: int | None) -> list[Note]:
-    """Return the notes of a score in the order of onset, then pitch; the first ones only."""
+    """Return the first notes of a score, sorted by onset, then pitch."""
     columns = (score.onset, score.pitch, score.duration, score.voice)
     return sorted(zip(*(column.tolist() for column in columns)))[:max_notes]
 
 
 def chord_name(chord: Chord) -> str:
-    """Return the name of a chord, as `G3.C4`."""
+    """Return the name of a chord, such as `G3.C4`."""
     return ".".join(note_name(pitch) for pitch in chord)
 
 

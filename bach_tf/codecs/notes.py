@@ -1,4 +1,4 @@
-"""Sequences of notes or of chords, with or without rhythm."""
+"""Sequences of notes or chords, with or without rhythm."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ FEWEST = Whole(1, 2**31 - 1)
 
 
 class PitchCodec(NoteCodec):
-    """One note after another, in the order of onset, then pitch. See `NoteCodec`.
+    """Single notes, sorted by onset, then pitch. See `NoteCodec`.
 
-    A chord is spelled from below, with intervals of 0. Without rhythm it is the plainest of
-    encodings: one pitch after another, and what is drawn never lets two begin together.
+    Chords are spelled from the lowest note up, with intervals of 0. Without rhythm this is the
+    simplest possible encoding, pitch after pitch; sampled rhythms then have no simultaneous notes.
 
     Args:
-        lowest: the lowest pitch with an id (MIDI number, 0..127); others are unknown.
-        highest: the highest.
+        lowest: lowest pitch with an id (MIDI number, 0..127); pitches out of range are unknown.
+        highest: highest pitch with an id.
         **settings: those of `NoteCodec`.
 
     Raises:
-        ValueError: bounds outside 0..127 or in the wrong order, or a setting out of bounds.
+        ValueError: if the bounds are outside 0..127 or in the wrong order, or a setting is invalid.
 
     Example:
         >>> codec = PitchCodec(lowest=60, highest=72, steps_per_quarter=4)
@@ -52,7 +52,7 @@ class PitchCodec(NoteCodec):
     step_name = "note"
 
     def __init__(self, lowest: int, highest: int, **settings: Any):
-        notes_of_range(lowest, highest)  # for its check
+        notes_of_range(lowest, highest)  # checks the bounds
         self.lowest = int(lowest)
         self.highest = int(highest)
         super().__init__([(pitch,) for pitch in range(lowest, highest + 1)], **settings)
@@ -67,17 +67,17 @@ class PitchCodec(NoteCodec):
         longest_quarters: int = LONGEST_QUARTERS,
         max_notes: int | None = None,
     ) -> PitchCodec:
-        """Return a codec for the range and the grid of the training split.
+        """Return a codec for the pitch range and the grid of the training split.
 
         Args:
-            scores: of the training split.
-            transpose: the lowest and the highest shift, in semitones.
+            scores: the training split.
+            transpose: lowest and highest shift, in semitones.
             rhythm: whether intervals and durations have tokens.
-            longest_quarters: the longest of them.
-            max_notes: each piece is cut after so many notes.
+            longest_quarters: the longest interval and duration.
+            max_notes: pieces are truncated after this many notes.
 
         Raises:
-            ValueError: no note, scores on different grids, or a setting out of bounds.
+            ValueError: if there are no notes, grids differ, or a setting is out of bounds.
         """
 
         def vocabulary(pieces):
@@ -93,7 +93,7 @@ class PitchCodec(NoteCodec):
         )
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         return {"lowest": self.lowest, "highest": self.highest, **super().to_config()}
 
     @staticmethod
@@ -106,21 +106,21 @@ class PitchCodec(NoteCodec):
 
 
 class ChordCodec(NoteCodec):
-    """One chord after another, as `G3.C4`; a single note is a chord of one. See `NoteCodec`.
+    """Chords such as `G3.C4`; a single note is a chord of one. See `NoteCodec`.
 
-    A chord is the notes of one voice that begin and end together. The order is that of onset,
-    then of the pitches from the lowest up. All is decoded into one voice, so chords that begin
-    and end together are one chord if encoded again.
+    A chord is a set of notes of one voice with the same onset and duration. Chords are sorted by
+    onset, then by their pitches from the lowest up. Everything is decoded into one voice, so that
+    simultaneous chords of equal duration merge if encoded again.
 
-    Without rhythm two chords may be drawn to begin together, as two hands do: the piece stands
-    still as often as the training split did, and moves on as long as some of its intervals did.
+    Without rhythm, sampled chords may be simultaneous, as in music for two hands: intervals of 0
+    are as frequent as in the training split.
 
     Args:
         chords: their names.
         **settings: those of `NoteCodec`.
 
     Raises:
-        ValueError: a name that is no chord, or one twice, or a setting out of bounds.
+        ValueError: if a name is not a chord or is repeated, or a setting is invalid.
 
     Example:
         >>> codec = ChordCodec(["C4", "C4.E4"], steps_per_quarter=4, rhythm=False)
@@ -139,7 +139,7 @@ class ChordCodec(NoteCodec):
         pitches = [chord_pitches(name) for name in chords]
         if len(set(pitches)) < len(pitches):
             twice = next(chord for chord, times in Counter(pitches).items() if times > 1)
-            raise ValueError(f"Each chord has one id. Received twice: {chord_name(twice)}")
+            raise ValueError(f"Expected each chord once. Received twice: {chord_name(twice)}")
         super().__init__(pitches, **settings)
 
     @classmethod
@@ -155,20 +155,20 @@ class ChordCodec(NoteCodec):
     ) -> ChordCodec:
         """Return a codec for the chords and the grid of the training split.
 
-        The chords are those of the split and, for each shift of `transpose`, those moved by it,
-        so that each piece of the split may be moved by each shift.
+        The vocabulary has the chords of the split and, for each shift of `transpose`, their
+        transpositions, so that every piece of the split can be transposed by every shift.
 
         Args:
-            scores: of the training split.
-            transpose: the lowest and the highest shift, in semitones.
+            scores: the training split.
+            transpose: lowest and highest shift, in semitones.
             rhythm: whether intervals and durations have tokens.
-            longest_quarters: the longest of them.
-            max_notes: each piece is cut after so many notes, each note of a chord counted.
-            fewest: chords that come less often are unknown, in training as well, unless they
-                are a common one moved: so the model learns how likely an unknown one is.
+            longest_quarters: the longest interval and duration.
+            max_notes: pieces are truncated after this many notes; each note of a chord counts.
+            fewest: minimum count; rarer chords are unknown, in training too, unless they are
+                transpositions of a common one. The model thus learns how likely unknown chords are.
 
         Raises:
-            ValueError: no chord that often, scores on different grids, or a setting out of bounds.
+            ValueError: if no chord is frequent enough, grids differ, or a setting is out of bounds.
         """
         FEWEST.check("fewest", fewest)
 
@@ -177,8 +177,8 @@ class ChordCodec(NoteCodec):
             often = [chord for chord, count in counts.items() if count >= fewest]
             if not often:
                 raise ValueError(
-                    f"Expected a chord that comes at least {fewest} times (`fewest`). "
-                    f"Received: {len(counts)} chords, the commonest "
+                    f"Expected a chord that occurs at least {fewest} times (`fewest`). "
+                    f"Received: {len(counts)} chords, the most frequent one "
                     f"{max(counts.values(), default=0)} times"
                 )
             chords = sorted(closed(often, counts, transpose))
@@ -193,7 +193,7 @@ class ChordCodec(NoteCodec):
         )
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         return {"chords": [chord_name(chord) for chord in self.chords], **super().to_config()}
 
     @staticmethod
@@ -209,22 +209,22 @@ class ChordCodec(NoteCodec):
     @classmethod
     def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
         offsets = super()._count_offsets(pieces)
-        # Where all begins at once, nothing drawn would ever move on.
+        # If everything is simultaneous, sampling would never advance.
         return offsets if any(steps for steps, _ in offsets) else []
 
 
 def closed(
     often: Iterable[Chord], heard: Iterable[Chord], transpose: tuple[int, int]
 ) -> set[Chord]:
-    """Return chords and all that they become within `transpose`.
+    """Return chords together with their transpositions within `transpose`.
 
-    A rarer chord of the training split can be what a common one becomes. It has an id then, so
-    what it becomes itself must have one too, or its piece could not be transposed.
+    A transposition of a common chord may itself be a rare chord of the training split. As it
+    has an id then, its transpositions need ids too, or its piece could not be transposed.
 
     Args:
-        often: the chords that come often enough.
+        often: the chords that are frequent enough.
         heard: all chords of the training split.
-        transpose: the lowest and the highest shift, in semitones.
+        transpose: lowest and highest shift, in semitones.
     """
     shifts = (0, *range(transpose[0], transpose[1] + 1))
     known, rarer, new = set(), set(heard) - set(often), set(often)

@@ -1,4 +1,4 @@
-"""Four voices, a token for each of them at each sixteenth."""
+"""Four voices with one token each per sixteenth."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Part, Score
 
 NATURAL_ORDER = (0, 1, 2, 3)
-VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones lead
+VELOCITIES = (92, 74, 74, 84)  # of the four voices: the outer ones are louder
 PITCH = Whole(LOWEST_PITCH, HIGHEST_PITCH)
 ORDER = Several(Whole(0, 3), len(VOICES), len(VOICES))
 
 
 class SatbCodec(Codec):
-    """Four-part music: the voices of each step in turn, from the soprano down or in another order.
+    """Four-part music: the voices of each step in turn, by default from the soprano down.
 
-    A piece of `T` steps is `1 + 4 T + 1` tokens: start, the four voices of each step, end.
+    A piece of `T` steps has `1 + 4 T + 1` tokens: start, the four voices of each step, end.
 
         id               0    1      2    3        4 ...
         token            pad  start  end  silence  lowest pitch, and the next one, ...
 
     Args:
-        lowest: the lowest pitch with an id (MIDI number, 21..108).
-        highest: the highest.
-        ranges: lowest and highest pitch of each voice that a new piece may have, from the soprano
-            down; all when `None`.
-        order: which voice each token of a step is, 0 for the soprano.
+        lowest: lowest pitch with an id (MIDI number, 21..108).
+        highest: highest pitch with an id.
+        ranges: lowest and highest pitch of each voice in generated pieces, from the soprano
+            down; unrestricted if `None`.
+        order: the voice of each token of a step, 0 for the soprano.
 
     Raises:
-        ValueError: bounds outside 21..108, or in the wrong order; or an order that is none.
+        ValueError: if the bounds are outside 21..108 or in the wrong order, or `order` is not a
+            permutation.
 
     Example:
         >>> codec = SatbCodec(lowest=36, highest=81)
@@ -73,7 +74,7 @@ class SatbCodec(Codec):
         order: Sequence[int] = NATURAL_ORDER,
     ):
         if sorted(order) != list(NATURAL_ORDER):
-            raise ValueError(f"`order` must hold 0, 1, 2 and 3, each once. Received: {order}")
+            raise ValueError(f"`order` must be a permutation of 0, 1, 2 and 3. Received: {order}")
         self.order = [int(voice) for voice in order]
         self.voice_names = tuple(VOICES[voice] for voice in self.order)
         notes = notes_of_range(lowest, highest, (LOWEST_PITCH, HIGHEST_PITCH))
@@ -96,18 +97,18 @@ class SatbCodec(Codec):
         transpose: tuple[int, int] = (0, 0),
         order: Sequence[int] = NATURAL_ORDER,
     ) -> SatbCodec:
-        """Return a codec for the range of the training split, as far as 21..108 reaches.
+        """Return a codec for the pitch range of the training split, limited to 21..108.
 
-        New pieces keep to the range of each voice as it is before transposition: a model draws a
-        wrong note now and then, and one from another voice's range can put it out of step.
+        Generated pieces keep to the range that each voice has before transposition: models
+        occasionally sample a wrong note, and one from another voice's range can derail the piece.
 
         Args:
-            scores: of the training split.
-            transpose: the lowest and the highest shift, in semitones.
-            order: which voice each token of a step is.
+            scores: the training split.
+            transpose: lowest and highest shift, in semitones.
+            order: the voice of each token of a step.
 
         Raises:
-            ValueError: no note, or an order that is none.
+            ValueError: if there are no notes, or `order` is not a permutation.
         """
         codec = cls.for_range(*pitch_range(pitches_of(scores), transpose))
         voices = [
@@ -121,12 +122,12 @@ class SatbCodec(Codec):
 
     @classmethod
     def for_range(cls, lowest: int, highest: int) -> SatbCodec:
-        """Return a codec for pitches `lowest..highest`, cut to what the layout can hold."""
+        """Return a codec for pitches `lowest..highest`, clipped to what the layout can hold."""
         return cls(max(lowest, LOWEST_PITCH), min(highest, HIGHEST_PITCH))
 
     @property
     def pitch_ids(self) -> np.ndarray:
-        """The id of each MIDI pitch: int32 `(128,)`; `PAD` where it has none."""
+        """The id of each MIDI pitch: int32 `(128,)`; `PAD` for pitches without an id."""
         ids = np.full(128, PAD, np.int32)
         ids[self.lowest : self.highest + 1] = np.arange(self.FIRST_PITCH, self.vocab_size)
         ids[SILENCE] = self.SILENT
@@ -136,8 +137,8 @@ class SatbCodec(Codec):
         """Return the ids of a piece: int32 `(1 + 4 T + 1,)`.
 
         Raises:
-            ValueError: more than four voices, two notes of one voice at a time, another grid,
-                or a pitch that has no id.
+            ValueError: if there are more than four voices, notes of one voice overlap, the grid
+                differs, or a pitch has no id.
         """
         self._check_grid(score)
         grid = score.to_grid(len(VOICES))  # (T, 4)
@@ -145,23 +146,23 @@ class SatbCodec(Codec):
         if (ids == PAD).any():
             step, voice = np.argwhere(ids == PAD)[0]
             raise ValueError(
-                f"Pitches must be in {self.lowest}..{self.highest}, what this codec covers. "
+                f"Pitches must be in {self.lowest}..{self.highest}, the range of this codec. "
                 f"Received: {grid[step, voice]} ({VOICES[voice]}, step {step}"
                 f"{', ' + score.title if score.title else ''})"
             )
         return self._piece(ids[:, self.order].reshape(-1))
 
     def decode(self, ids: np.typing.ArrayLike) -> Score:
-        """Return the score of any sequence of ids that a model may emit.
+        """Return the score of any sequence of ids.
 
-        Padding and start are skipped, the end token ends the piece, and the voices that a
-        partial last step lacks are silent in it.
+        Padding and start tokens are skipped, the end token ends the piece, and voices missing
+        from an incomplete last step are silent in it.
 
         Args:
             ids: ints `(T,)` in `0..vocab_size - 1`.
 
         Raises:
-            ValueError: an id outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         music = self._music(ids)
         missing = np.full(-music.size % len(VOICES), self.SILENT)
@@ -172,7 +173,7 @@ class SatbCodec(Codec):
         return Score.from_grid(grid, velocity=VELOCITIES, parts=map(Part, self.part_names))
 
     def to_config(self) -> dict:
-        """Return the arguments that make this codec again."""
+        """Return the constructor arguments."""
         config = {"lowest": self.lowest, "highest": self.highest, "ranges": self.ranges}
         natural = self.order == list(NATURAL_ORDER)
         return config if natural else {**config, "order": self.order}

@@ -22,7 +22,7 @@ ALL_PAIRS = np.arange(len(UPPER))
 def check_order(order: Sequence[int]) -> None:
     """Raise `ValueError` for an order that does not name each of the four voices once."""
     if sorted(order) != list(range(VOICES)):
-        raise ValueError(f"`order` must hold 0, 1, 2 and 3. Received: {order}")
+        raise ValueError(f"`order` must be a permutation of 0, 1, 2 and 3. Received: {order}")
 
 
 class IntervalScores(keras.layers.Layer):

@@ -1,4 +1,4 @@
-"""What marks a strong beat: long notes, new harmonies, suspensions, falling fifths of the bass."""
+"""Features that mark strong beats: long notes, new harmonies, suspensions, falling bass fifths."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf.score import Score
+from bach_tf.theory.intervals import DISSONANT
 
 OCTAVE = 12
-DISSONANT = (1, 2, 5, 6, 10, 11)  # semitones above the bass: seconds, fourth, tritone, sevenths
 FIFTH_DOWN = 5  # semitones, modulo the octave
 LONG_PULSES = 2
-NOTHING = 128  # above any pitch: the bass where nothing sounds
+NOTHING = 128  # stands for the bass during silence; above any pitch
 ACCENTS = ("strikes", "long_top", "long_bass", "harmony", "suspension", "fifth", "run")
 
 
 def accents(score: Score, eighths: int) -> np.ndarray:
-    """Return how strongly each eighth of a piece is marked, in the ways of `ACCENTS`.
+    """Return how strongly each eighth of a piece is accented, by each of `ACCENTS`.
 
-    A note that is repeated at once counts as held, so that a piece and its grid are alike.
+    Immediately repeated notes count as held, so that a piece and its grid give the same result.
 
     Args:
-        score: in beats, with a note.
-        eighths: in a pulse, such as 2 for a quarter.
+        score: a score in beats with at least one note.
+        eighths: eighths per pulse, such as 2 for a quarter.
 
     Returns:
-        float64 `(7, T)`, 0..1 each. Of the notes that begin there: their share of the voices;
-        whether the highest, or the lowest, is at least two pulses long; the share of pitch classes
-        that did not sound a pulse ago; whether a held note is dissonant against the bass; whether
-        the bass falls by a fifth, or rises by a fourth; and how full of notes the pulse before is.
+        float64 `(7, T)` in 0..1: the fraction of voices with an onset; whether the highest, and
+        whether the lowest, of these notes lasts at least two pulses; the fraction of pitch
+        classes that did not sound one pulse earlier; whether a held note is dissonant with the
+        bass; whether the bass falls by a fifth or rises by a fourth; and the fraction of the
+        preceding pulse that has onsets.
 
     Example:
         >>> score = Score.from_grid([[67, 55]] * 4 + [[67, 48]] * 8)
@@ -62,7 +63,7 @@ def accents(score: Score, eighths: int) -> np.ndarray:
 
 
 class _Notes(NamedTuple):
-    """Notes `(N,)` and what they are counted in, steps of which an eighth has a whole number."""
+    """Notes `(N,)` on a grid where an eighth is a whole number of steps."""
 
     onset: np.ndarray
     end: np.ndarray
@@ -72,7 +73,7 @@ class _Notes(NamedTuple):
 
 
 def _held(score: Score) -> _Notes:
-    """Return the notes of a score, those that are repeated at once as one."""
+    """Return the notes of a score, with immediate repetitions merged."""
     finer = 1 + score.steps_per_quarter % 2
     order = np.lexsort((score.onset, score.pitch, score.voice))
     onset, pitch, voice = (each[order] for each in (score.onset, score.pitch, score.voice))
@@ -89,12 +90,12 @@ def _held(score: Score) -> _Notes:
 
 
 def _at(notes: _Notes, which: np.ndarray | slice = slice(None)) -> np.ndarray:
-    """Return how many notes begin at each step: int64 `(T,)`."""
+    """Return the number of onsets at each step: int64 `(T,)`."""
     return np.bincount(notes.onset[which], minlength=notes.length)
 
 
 def _outer(notes: _Notes) -> tuple[np.ndarray, np.ndarray]:
-    """Return the highest and the lowest pitch that sounds at each step: int64 `(T,)` both."""
+    """Return the highest and the lowest pitch at each step: int64 `(T,)` each."""
     top, bass = np.full(notes.length, -1), np.full(notes.length, NOTHING)
     for onset, end, pitch in zip(notes.onset, notes.end, notes.pitch, strict=True):
         np.maximum(top[onset:end], pitch, out=top[onset:end])
@@ -103,7 +104,7 @@ def _outer(notes: _Notes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pitch_classes(notes: _Notes) -> tuple[np.ndarray, np.ndarray]:
-    """Return which pitch classes sound at each step, and which begin: bool `(T, 12)` both."""
+    """Return which pitch classes sound, and which begin, at each step: bool `(T, 12)` each."""
     changes = np.zeros((notes.length + 1, OCTAVE), int)
     np.add.at(changes, (notes.onset, notes.pitch % OCTAVE), 1)
     np.add.at(changes, (notes.end, notes.pitch % OCTAVE), -1)
@@ -113,11 +114,11 @@ def _pitch_classes(notes: _Notes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _earlier(steps: np.ndarray, by: int) -> np.ndarray:
-    """Return what was so many steps ago; before the first step, what is there."""
+    """Return the values `by` steps earlier; the first value before the first step."""
     return steps[np.maximum(np.arange(len(steps)) - by, 0)]
 
 
 def _before(struck: np.ndarray, steps: int) -> np.ndarray:
-    """Return at how many of so many steps before each one something begins: int64 `(T,)`."""
+    """Return how many of the `steps` preceding steps have an onset: int64 `(T,)`."""
     counts = np.append(0, struck.cumsum())  # before each step
     return counts[:-1] - counts[np.maximum(np.arange(struck.size) - steps, 0)]

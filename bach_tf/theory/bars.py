@@ -1,4 +1,4 @@
-"""Where in a piece a step is, as musicians say it: bar and beat."""
+"""Bar and beat of a step."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bach_tf.score import Score
 
 
 def bar_and_beat(score: Score, step: float) -> tuple[int, Fraction]:
-    """Return the number of the bar, 0 for an upbeat, and the beat in it, counted from 1.
+    """Return the bar number (0 for an upbeat) and the beat within it, counted from 1.
 
-    Beats are those of the metre; four quarters where none is known.
+    Beats follow the metre; 4/4 is assumed where none is known.
 
     Args:
         score: the piece.
-        step: of it; between two steps, too.
+        step: a position in steps, which may be fractional.
 
     Example:
         >>> bar, beat = bar_and_beat(Score.from_grid([[60]] * 16, metres=[(0, 3, 4)]), 14)
@@ -24,10 +24,10 @@ def bar_and_beat(score: Score, step: float) -> tuple[int, Fraction]:
     places = list(score.metres) or [(0, 4, 4)]
     if places[0][0] > 0:
         places.insert(0, (0, 4, 4))
-    bars = 0 if score.upbeat else 1  # the number of the bar that begins where a metre does
+    bars = 0 if score.upbeat else 1  # number of the bar at which the metre begins
     for (begin, beats, value), following in zip(places, [*places[1:], None]):
         beat = Fraction(4 * score.steps_per_quarter, value)
-        # Before the first bar line is what an upbeat leaves of a bar.
+        # An upbeat is the end of an incomplete bar.
         lead = (score.upbeat - begin) % (beats * beat) if bars == 0 else Fraction(0)
         start = begin + lead - (beats * beat if lead else 0)
         if following is None or step < following[0]:
@@ -38,7 +38,7 @@ def bar_and_beat(score: Score, step: float) -> tuple[int, Fraction]:
 
 
 def place_of(score: Score, step: float) -> str:
-    """Return where a step is, in words.
+    """Return the position of a step in words.
 
     Example:
         >>> place_of(Score.from_grid([[60]] * 36, upbeat=4), 6)

@@ -1,4 +1,4 @@
-"""Scores on other grids: as fine as a codec counts, where the rhythm allows it."""
+"""Changing the grid of a score."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Note = tuple[int, int, int, int, int]  # onset, end, pitch, voice, velocity
 def regrid(score: Score, steps_per_quarter: int, *, quantize: bool = False) -> Score:
     """Return a score on another grid.
 
-    Ends of notes are moved to the nearest step: they are matters of articulation. Beginnings are
-    the rhythm, and moved only if that is asked for; then of the notes of a melody that fall on one
-    step the one that was nearest to it is kept.
+    Note ends are rounded to the nearest step, because they are a matter of articulation. Onsets
+    make up the rhythm and are only moved with `quantize`; if several notes of a monophonic voice
+    then share a step, the one that was closest to it is kept.
 
     Args:
-        score: in beats.
-        steps_per_quarter: of the other grid.
-        quantize: move notes that begin between two steps to the nearest.
+        score: a score in beats.
+        steps_per_quarter: resolution of the new grid.
+        quantize: whether to move onsets that lie between two steps.
 
     Raises:
-        ValueError: a score in seconds, or notes that begin between two steps; the message names
-            the bar and the beat of the first.
+        ValueError: if the score is in seconds, or onsets lie between two steps; the message gives
+            bar and beat of the first.
 
     Example:
         >>> regrid(Score.from_grid([[60], [62]]), 12).onset.tolist()
@@ -42,7 +42,7 @@ def regrid(score: Score, steps_per_quarter: int, *, quantize: bool = False) -> S
     if score.steps_per_quarter == steps_per_quarter:
         return score
     if score.timing == SECONDS:
-        raise ValueError("a performance, in seconds, has no beats")
+        raise ValueError("a performance in seconds has no beats")
     ratio = Fraction(steps_per_quarter, score.steps_per_quarter)
     if not quantize:
         _check_onsets(score, ratio, steps_per_quarter)
@@ -80,12 +80,12 @@ def _check_onsets(score: Score, ratio: Fraction, steps_per_quarter: int) -> None
 
 
 def _whole_bars(score: Score, steps_per_quarter: int) -> Iterable[tuple[int, int, int]]:
-    """Return the metres whose bars are at least a step of the other grid."""
+    """Return the metres whose bars last at least one step of the new grid."""
     return [place for place in score.metres if 4 * steps_per_quarter * place[1] >= place[2]]
 
 
 def _nearest(place: Fraction) -> int:
-    """Return the nearest step, of two the earlier: a pair of fast notes stays before the next."""
+    """Round to a step, halves down: a pair of fast notes stays before the next beat."""
     return math.ceil(place - Fraction(1, 2))
 
 
@@ -95,7 +95,7 @@ def _moved_pedals(score: Score, ratio: Fraction) -> tuple[tuple[int, int, int], 
 
 
 def _moved(score: Score, voice: int, ratio: Fraction) -> list[Note]:
-    """Return the notes of a voice on the other grid."""
+    """Return the notes of a voice on the new grid."""
     mine = score.voice == voice
     columns = (score.onset, score.onset + score.duration, score.pitch, score.velocity)
     notes = list(zip(*(column[mine].tolist() for column in columns)))
@@ -119,6 +119,6 @@ def _moved(score: Score, voice: int, ratio: Fraction) -> list[Note]:
 
 
 def _cut(notes: list[Note]) -> list[Note]:
-    """Return the notes of a melody, ended where the next begins."""
+    """Return the notes of a melody, each truncated where the next begins."""
     ends = [*(following[0] for following in notes[1:]), notes[-1][1]] if notes else []
     return [(note[0], min(note[1], end), *note[2:]) for note, end in zip(notes, ends)]

@@ -1,10 +1,10 @@
-"""The instruments of General MIDI, by name or number, and the tempi that a MIDI file can hold."""
+"""General MIDI instruments by name or number, and the range of tempi in MIDI files."""
 
 from __future__ import annotations
 
 from bach_tf._basics.messages import shortened
 
-LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes per minute; MIDI files begin at 3.58
+LOWEST_TEMPO, HIGHEST_TEMPO = 4, 1000  # quarter notes per minute; MIDI's minimum is 3.58
 # The 128 programs of the General MIDI 1 sound set, in order from 0.
 PROGRAMS = (
     # pianos, chromatic percussion
@@ -50,10 +50,10 @@ PROGRAMS = (
 
 
 def find_program(text: str) -> int:
-    """Return the program of a number 0..127, a name, or a part that only one name has.
+    """Return the program for a number in 0..127, a name, or an unambiguous part of a name.
 
     Raises:
-        ValueError: no such program, or several; the message lists those that come close.
+        ValueError: if nothing or more than one matches; the message lists the candidates.
 
     Example:
         >>> find_program("church organ"), find_program("harpsi"), find_program("0")
@@ -68,5 +68,5 @@ def find_program(text: str) -> int:
     close = [number for number, name in enumerate(names) if wanted and wanted in name]
     if len(close) == 1:
         return close[0]
-    choices = ", ".join(PROGRAMS[number] for number in close) or "a number 0..127 or a name"
-    raise ValueError(f"No single General MIDI program '{shortened(text)}'. Choose from: {choices}.")
+    choices = ", ".join(PROGRAMS[number] for number in close) or "a number in 0..127 or a name"
+    raise ValueError(f"Unknown General MIDI program '{shortened(text)}'. Choose from: {choices}.")

@@ -1,4 +1,4 @@
-"""Which intervals are dissonant."""
+"""Dissonant intervals."""
 
-# Above the lowest note, in semitones: the seconds, the fourth, the tritone and the sevenths.
+# In semitones above the lowest note: seconds, fourth, tritone and sevenths.
 DISSONANT = (1, 2, 5, 6, 10, 11)

@@ -1,4 +1,4 @@
-"""The key of a piece, and the names that its notes have in it."""
+"""The key of a piece, and spelling notes in it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from bach_tf.score import Score
 
 # How well each degree of the chromatic scale fits a key, from the tonic up: D. Temperley, "The
-# Cognition of Basic Musical Structures" (2001), page 180. By them the signatures of 86 % of the
-# embedded chorales and 97 % of the folk songs are found; by the ratings of listeners, which
-# Krumhansl used, 74 % and 72 %.
+# Cognition of Basic Musical Structures" (2001), page 180. With these profiles 86 % of the key
+# signatures of the embedded chorales and 97 % of those of the folk songs are found; with the
+# listeners' ratings used by Krumhansl, 74 % and 72 %.
 MAJOR = (5, 2, 3.5, 2, 4.5, 4, 2, 4.5, 2, 3.5, 1.5, 4)
 MINOR = (5, 2, 3.5, 4.5, 2, 4, 2, 4.5, 3.5, 2, 1.5, 4)
 PROFILES = {"major": MAJOR, "minor": MINOR}
 
-LETTERS = "FCGDAEB"  # a fifth apart
+LETTERS = "FCGDAEB"  # in fifths
 LETTER_PITCHES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 FIFTH = 7  # semitones
 FLATTEST = -3  # fifths below the tonic of the major key: the minor third
@@ -22,7 +22,7 @@ TO_RELATIVE_MAJOR = 3  # semitones up from the tonic of a minor key
 
 
 def estimate_key(score: Score) -> tuple[int, str] | None:
-    """Return the key whose profile comes closest to how long each pitch class sounds.
+    """Return the key whose profile correlates best with the durations of the pitch classes.
 
     The algorithm of C. L. Krumhansl and M. A. Schmuckler: C. L. Krumhansl, "Cognitive
     Foundations of Musical Pitch" (1990), chapter 4.
@@ -31,8 +31,8 @@ def estimate_key(score: Score) -> tuple[int, str] | None:
         score: the piece.
 
     Returns:
-        the pitch class of the tonic (0 is C), and "major" or "minor"; `None` where no key is
-        closer than the others: without notes, or when all twelve pitch classes sound alike.
+        the pitch class of the tonic (0 is C), and "major" or "minor"; `None` if there are no
+        notes, or all twelve pitch classes sound equally long.
 
     Example:
         >>> estimate_key(Score.from_grid([[60], [62], [64], [65], [67], [71], [72]]))
@@ -50,10 +50,10 @@ def estimate_key(score: Score) -> tuple[int, str] | None:
 
 
 def key_signature(score: Score) -> int:
-    """Return the sharps (flats are negative) that a piece is written with.
+    """Return the key signature in sharps, or flats as a negative number.
 
     Args:
-        score: the piece. Where it does not say, the key is estimated: -5..6.
+        score: the piece. If it has no key signature, one in -5..6 is estimated.
 
     Example:
         >>> key_signature(Score.from_grid([[67], [69], [71], [72], [74], [78], [79]]))
@@ -68,10 +68,10 @@ def key_signature(score: Score) -> int:
 
 
 def spell(pitch: int, sharps: int) -> tuple[str, int, int]:
-    """Return the name of a pitch in a key: letter, alteration, octave.
+    """Spell a pitch in a key: letter, alteration, octave.
 
-    The twelve names go from the minor third of the major key to its raised fifth, which is the
-    leading note of the relative minor: in C major and A minor from E flat to G sharp.
+    The twelve spellings run from the minor third of the major key to its raised fifth, which is
+    the leading note of the relative minor: from E flat to G sharp in C major and A minor.
 
     Args:
         pitch: MIDI number; 60 is C in octave 4.

@@ -1,9 +1,9 @@
-"""Where the bar lines of a piece stand whose source does not say: its metre and its upbeat.
+"""Finding metre and upbeat of a piece whose source does not give them.
 
-Each metre and upbeat is weighed by the accents that fall on its beats, `ACCENTS`, which are those
-that listeners go by: F. Lerdahl and R. Jackendoff, "A Generative Theory of Tonal Music" (1983),
-chapter 4. What an accent says of a beat was learned by a multinomial logistic regression from one
-half of the embedded chorales; `python -m benchmarks.metre` fits it and reads the other half.
+Every combination of metre and upbeat is scored by the accents on its beats, `ACCENTS`, the cues
+that listeners use: F. Lerdahl and R. Jackendoff, "A Generative Theory of Tonal Music" (1983),
+chapter 4. Their weights are those of a multinomial logistic regression on one half of the
+embedded chorales; `python -m benchmarks.metre` fits it and evaluates it on the other half.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from bach_tf.score import BEATS, Score
 from bach_tf.theory.accents import ACCENTS, accents
 
-FEWEST_ONSETS = 8  # fewer are nothing to go by
+FEWEST_ONSETS = 8  # too little evidence below
 
 
 class Kind(NamedTuple):
-    """A metre that may be found.
+    """A candidate metre.
 
     Args:
-        beats: in a bar.
+        beats: beats per bar.
         value: note value of a beat, 4 is a quarter.
-        pulses: in what is weighed: a bar, or two bars of 6/8.
-        eighths: in a pulse.
+        pulses: pulses per evaluated unit: one bar, or two bars of 6/8.
+        eighths: eighths per pulse.
     """
 
     beats: int
@@ -36,7 +36,7 @@ class Kind(NamedTuple):
 
 
 KINDS = (Kind(4, 4, 4, 2), Kind(3, 4, 3, 2), Kind(3, 2, 3, 4), Kind(6, 8, 4, 3))
-CANDIDATES = tuple(  # the metre, and how many eighths stand before the first bar line
+CANDIDATES = tuple(  # metre, and number of eighths before the first bar line
     (kind, upbeat) for kind in KINDS for upbeat in range(kind.pulses * kind.eighths)
 )
 
@@ -44,17 +44,17 @@ CANDIDATES = tuple(  # the metre, and how many eighths stand before the first ba
 def find_metre(
     score: Score, weights: np.ndarray | None = None
 ) -> tuple[tuple[int, int], int] | None:
-    """Return the time signature and the upbeat in which a piece is most likely written.
+    """Return the most likely time signature and upbeat of a piece.
 
-    4/4, 3/4, 3/2 and 6/8 are told apart; 2/2 and 2/4 are found as 4/4.
+    Distinguishes 4/4, 3/4, 3/2 and 6/8; 2/2 and 2/4 are reported as 4/4.
 
     Args:
-        score: the piece. What was learned was learned from four voices.
-        weights: of the evidence, float64 `(55,)`; those that were learned when `None`.
+        score: the piece. The weights were fitted to four-part music.
+        weights: float64 `(55,)`, weights of the evidence; the fitted ones by default.
 
     Returns:
-        beats in a bar with the note value of a beat, and steps before the first bar line; `None`
-        where there is nothing to go by: in seconds, or with fewer than 8 onsets.
+        the time signature as beats per bar and note value of a beat, and the steps before the
+        first bar line; `None` for scores in seconds or with fewer than 8 onsets.
 
     Example:
         >>> find_metre(Score.from_grid([[67, 48]] * 4 + ([[72, 52]] * 8 + [[71, 55]] * 4) * 8))
@@ -69,7 +69,7 @@ def find_metre(
 
 
 def with_metre(score: Score) -> Score:
-    """Return the score with the metre and the upbeat that are found, unless it has a metre."""
+    """Add the estimated metre and upbeat to a score that has no metre."""
     found = None if score.metres else find_metre(score)
     if found is None:
         return score
@@ -78,10 +78,10 @@ def with_metre(score: Score) -> Score:
 
 
 def evidence(score: Score) -> np.ndarray:
-    """Return what there is for each of `CANDIDATES`: float64 `(C, 55)`, see `WEIGHTS`.
+    """Return the features of each of `CANDIDATES`: float64 `(C, 55)`, see `WEIGHTS`.
 
     Args:
-        score: in beats, with a note.
+        score: a score in beats with at least one note.
     """
     marks = {eighths: accents(score, eighths) for eighths in {kind.eighths for kind in KINDS}}
     rows = [_evidence(marks[kind.eighths], kind, upbeat) for kind, upbeat in CANDIDATES]
@@ -89,9 +89,9 @@ def evidence(score: Score) -> np.ndarray:
 
 
 def _evidence(marks: np.ndarray, kind: Kind, upbeat: int) -> np.ndarray:
-    """Return what there is for one candidate, of the accents `(7, T)` of each eighth."""
+    """Return the features of one candidate from the accents `(7, T)` of each eighth."""
     bar = kind.pulses * kind.eighths
-    pulses = np.zeros((7, len(ACCENTS)))  # those of a bar of four, then those of a bar of three
+    pulses = np.zeros((7, len(ACCENTS)))  # those of a bar of four, then of a bar of three
     for pulse in range(kind.pulses):
         there = marks[:, (upbeat + pulse * kind.eighths) % bar :: bar]
         if there.size:
@@ -102,7 +102,7 @@ def _evidence(marks: np.ndarray, kind: Kind, upbeat: int) -> np.ndarray:
     return np.append(pulses, facts)
 
 
-# What an accent says for a pulse, times how much more of it is there than at any eighth.
+# Weights of each accent on each pulse, relative to its mean over all eighths.
 ON_PULSES = (  # strikes, long_top, long_bass, harmony, suspension, fifth, run
     (2.3, 7.3, 1.5, 0.2, 0.7, 3.4, 3.0),  # first of four
     (3.5, -6.6, -6.9, 3.8, -2.0, -1.2, 6.3),
@@ -112,6 +112,6 @@ ON_PULSES = (  # strikes, long_top, long_bass, harmony, suspension, fifth, run
     (0.1, -3.1, 7.6, 0.8, 1.8, -2.4, 1.4),
     (0.8, -4.2, -1.6, 3.1, -1.1, 3.3, 3.4),
 )
-# For 3/4, 3/2 and 6/8; for no upbeat, one of a pulse, and one of whole pulses.
+# For 3/4, 3/2 and 6/8; for no upbeat, an upbeat of one pulse, and one of whole pulses.
 OF_FACTS = (-1.1, 0.0, -0.3, 3.2, 3.8, 0.1)
 WEIGHTS = np.append(ON_PULSES, OF_FACTS)

@@ -1,4 +1,4 @@
-"""Names of pitches: C4 is middle C, MIDI number 60."""
+"""Pitch names: C4 is middle C, MIDI number 60."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ ACCIDENTALS = {"": 0, "#": 1, "b": -1}
 
 
 def note_name(pitch: int) -> str:
-    """Return the name of a pitch, black keys as sharps.
+    """Return the name of a pitch, with sharps for black keys.
 
     Args:
         pitch: MIDI number, 0..127.
 
     Raises:
-        ValueError: another number.
+        ValueError: if the number is out of range.
 
     Example:
         >>> note_name(60), note_name(61), note_name(0)
@@ -30,13 +30,13 @@ def note_name(pitch: int) -> str:
 
 
 def note_number(name: str) -> int:
-    """Return the MIDI number of a note, given by its name or as a number.
+    """Return the MIDI number of a note given by name or number.
 
     Args:
-        name: a letter A..G, `#` or `b` where it is altered, and the octave; or digits.
+        name: a letter A..G, an optional `#` or `b`, and the octave; or digits.
 
     Raises:
-        ValueError: not a note, or one outside 0..127.
+        ValueError: if it is not a note in 0..127.
 
     Example:
         >>> note_number("C4"), note_number("Bb3"), note_number("60")

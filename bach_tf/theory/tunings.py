@@ -1,4 +1,4 @@
-"""The tunings of the twelve pitch classes, and the frequencies of all pitches."""
+"""Tunings of the twelve pitch classes, and the frequencies of all pitches."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ = 300, 600
 REFERENCE_PITCH = 69  # the A above middle C
 OCTAVE_CENTS = 1200.0
 PURE_FIFTH = OCTAVE_CENTS * math.log2(3 / 2)  # cents
-COMMA = 12 * PURE_FIFTH - 7 * OCTAVE_CENTS  # by which twelve pure fifths pass seven octaves
+COMMA = 12 * PURE_FIFTH - 7 * OCTAVE_CENTS  # the Pythagorean comma
 
 
 def equal_temperament() -> np.ndarray:
-    """Return the cents of the twelve pitch classes above C, a hundred each: float `(12,)`."""
+    """Return the cents of the twelve pitch classes above C, 100 each: float `(12,)`."""
     return np.arange(12) * 100.0
 
 
 def werckmeister3() -> np.ndarray:
-    """Return the cents above C of the tuning that is called Werckmeister III: float `(12,)`.
+    """Return the cents above C of the tuning known as Werckmeister III: float `(12,)`.
 
-    Four fifths, C-G, G-D, D-A and B-F sharp, are a quarter of the Pythagorean comma narrow; the
-    others are pure. All keys can be played, and each has its own colour.
+    Four fifths (C-G, G-D, D-A and B-F sharp) are narrow by a quarter of the Pythagorean comma;
+    the others are pure. All keys can be played, and each has a character of its own.
 
     From A. Werckmeister, "Musicalische Temperatur" (Quedlinburg 1691): the first of his own
     temperaments, number III among the tunings there.
@@ -36,7 +36,7 @@ def werckmeister3() -> np.ndarray:
         >>> werckmeister3().round().astype(int).tolist()
         [0, 90, 192, 294, 390, 498, 588, 696, 792, 888, 996, 1092]
     """
-    narrow = {0, 7, 2, 11}  # the pitch classes on which the tempered fifths stand
+    narrow = {0, 7, 2, 11}  # pitch classes at the bottom of the tempered fifths
     cents = np.zeros(12)
     for step in range(11):
         below = step * 7 % 12
@@ -53,10 +53,10 @@ def frequencies(tuning: str = EQUAL, reference_hz: float = CONCERT_PITCH_HZ) -> 
 
     Args:
         tuning: one of `TUNINGS`.
-        reference_hz: of the A above middle C: 440 today, 415 as baroque ensembles tune.
+        reference_hz: frequency of the A above middle C: 440 today, 415 for baroque ensembles.
 
     Raises:
-        ValueError: an unknown tuning, or a reference outside 300..600 Hz.
+        ValueError: if the tuning is unknown, or the reference is outside 300..600 Hz.
 
     Example:
         >>> frequencies()[[57, 69]].tolist()

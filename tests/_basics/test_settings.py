@@ -254,5 +254,5 @@ def test_a_chord_has_one_id():
 
 
 def test_a_vocabulary_has_an_end():
-    with pytest.raises(ValueError, match=r"A vocabulary may have 262144 tokens\. Received: 52"):
+    with pytest.raises(ValueError, match=r"A vocabulary has at most 262144 tokens\. Received: 52"):
         PitchCodec(60, 60, steps_per_quarter=1024, longest_quarters=256)

@@ -300,7 +300,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
         (["--primer-length", "0"], "--primer-length: expected a whole number in 1..100000"),
         (["--top-p", "inf"], "--top-p: expected a number above 0 and at most 1, got: inf"),
         (["--min-bars", "3", "--bars", "2"], "a piece of at least 3 bars"),
-        (["--program", "guitar"], "No single General MIDI program 'guitar'"),
+        (["--program", "guitar"], "Unknown General MIDI program 'guitar'"),
         (
             ["--primer", "a.wav"],
             "a.wav does not exist. Expected a primer: a file (.csv, ",

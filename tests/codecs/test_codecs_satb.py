@@ -170,5 +170,5 @@ def test_voices_may_stand_in_another_order():
 
 
 def test_an_order_of_voices_that_is_none():
-    with pytest.raises(ValueError, match="`order` must hold 0, 1, 2 and 3, each once"):
+    with pytest.raises(ValueError, match="`order` must be a permutation of 0, 1, 2 and 3"):
         SatbCodec(lowest=36, highest=81, order=[0, 1, 2])

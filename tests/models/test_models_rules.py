@@ -127,7 +127,7 @@ def test_a_share_of_moved_notes_that_cannot_be(rate):
     ],
 )
 def test_an_order_that_is_none(make):
-    with pytest.raises(ValueError, match="`order` must hold 0, 1, 2 and 3"):
+    with pytest.raises(ValueError, match="`order` must be a permutation of 0, 1, 2 and 3"):
         make([0, 1, 2, 2])
 
 

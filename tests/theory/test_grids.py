@@ -82,5 +82,5 @@ def test_quantized_triplets_and_thirty_seconds():
 
 def test_seconds_have_no_beats():
     score = Score.from_grid([[60]], steps_per_quarter=100, timing="seconds")
-    with pytest.raises(ValueError, match="a performance, in seconds, has no beats"):
+    with pytest.raises(ValueError, match="a performance in seconds has no beats"):
         regrid(score, 4)
