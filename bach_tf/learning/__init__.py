@@ -1,7 +1,7 @@
 """From a corpus to a trained run: the pipeline, fitting, checkpoints and run folders.
 
-Training code is imported when it is first used: a program that only opens a run, such as
-generation, imports `bach_tf.learning.runs` and nothing that fits a model.
+Training code is imported lazily: programs that only open a run, such as generation, import
+`bach_tf.learning.runs` and nothing that fits a model.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _HOMES = {
     "train": "fitting",
     "rate_of_epoch": "rates",
 }
-# What stands in `on_jax` too, for programs without TensorFlow.
+# Also defined in `on_jax`, for programs without TensorFlow.
 _WITH_JAX = {"resume_run", "start_from", "start_run", "train"}
 
 
 def uses_jax() -> bool:
-    """Return whether runs are trained with JAX: with `KERAS_BACKEND=jax` in the environment."""
+    """Return whether runs are trained with JAX, as chosen by `KERAS_BACKEND=jax`."""
     return os.environ.get("KERAS_BACKEND") == "jax"
 
 
@@ -47,11 +47,11 @@ def __getattr__(name: str) -> Any:
 
 
 def _check_jax() -> None:
-    """Raise `ValueError` where there is no JAX: Keras would end with a traceback."""
+    """Raise `ValueError` if JAX is missing: Keras would fail with a traceback."""
     if find_spec("jax") is None:
         raise ValueError(
-            "KERAS_BACKEND=jax trains with JAX, which is not installed: pip install jax, or for "
-            "an NVIDIA GPU pip install 'jax[cuda13]'. Leave out KERAS_BACKEND to train with "
+            "KERAS_BACKEND=jax trains with JAX, which is not installed: pip install jax, or "
+            "pip install 'jax[cuda13]' for an NVIDIA GPU. Unset KERAS_BACKEND to train with "
             "TensorFlow."
         )
 

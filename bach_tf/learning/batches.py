@@ -1,4 +1,4 @@
-"""What a preset is trained on and measured with, as batches of tf.data."""
+"""Batches for training and evaluation, as tf.data pipelines."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def make_batches(
     keep: np.ndarray | None = None,
     beside: Sequence[np.ndarray] | None = None,
 ) -> TrainingBatches:
-    """Return the training batches that a preset asks for, of all windows or of some.
+    """Return a preset's training batches, of all windows or those in `keep`.
 
     Raises:
-        ValueError: no piece, or as `make_windowing`.
+        ValueError: if there are no pieces, or as for `make_windowing`.
     """
     return TrainingBatches(
         pieces, codec, make_windowing(preset), seed=preset.training.seed, keep=keep, beside=beside
@@ -33,10 +33,10 @@ def make_batches(
 
 
 def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> tf.data.Dataset:
-    """Return what a run is measured with: pieces of a split, or windows where those are split.
+    """Return the evaluation batches of a split: whole pieces, or windows if windows were split.
 
     Raises:
-        ValueError: nothing to measure, or a piece that the codec cannot hold.
+        ValueError: if the split is empty, or the codec cannot encode a piece.
     """
     if preset.training.split == "windows":
         pieces, windowing = load_all(corpus, codec), make_windowing(preset)
@@ -53,18 +53,18 @@ def training_batches(
 ) -> TrainingBatches:
     """Return the batches of the training split of a prepared corpus.
 
-    With the text of a memory they come with what it holds for them: if it is of these pieces, of
-    all others.
+    With a memory, the batches include what it retrieves for each step; pieces that are part of
+    the memory are excluded from their own retrieval.
 
     Raises:
-        ValueError: as `make_batches`, or a piece that the codec cannot hold.
+        ValueError: as for `make_batches`, or if the codec cannot encode a piece.
     """
     if preset.training.split == "windows":
         pieces = load_all(corpus, codec)
         windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)
         return make_batches(preset, pieces, codec, windows["train"])
     pieces = load_split(corpus, "train", codec)
-    if memory and memory != make_memory(preset, codec, corpus):  # of the run that it started from
+    if memory and memory != make_memory(preset, codec, corpus):  # that of the initial run
         beside = in_this_memory(memory, pieces, len(codec.may_follow))
     else:
         beside = in_other_pieces(memory)

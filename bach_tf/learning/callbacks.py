@@ -1,4 +1,4 @@
-"""Callbacks of an epoch: timing, seeds of dropout, precision, stopping at NaN."""
+"""Training callbacks: timing, dropout seeds, precision, stopping at NaN."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Stopwatch(keras.callbacks.Callback):
         self.began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         logs["seconds"] = time.monotonic() - self.began
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """End the training at once when the loss is no longer a finite number."""
+    """Stop training as soon as the loss is not finite."""
 
     def on_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         if not np.isfinite(logs["loss"]):
             self.model.stop_training = True
 
 
 class ReseedDropout(keras.callbacks.Callback):
-    """Seed dropout from the seed and the epoch, so that a resumed run repeats it."""
+    """Seed dropout from seed and epoch, so that resumed runs are reproducible."""
 
     def __init__(self, seed: int):
         super().__init__()
@@ -53,10 +53,10 @@ class ReseedDropout(keras.callbacks.Callback):
 
 
 class Bfloat16(keras.callbacks.Callback):
-    """Multiply matrices in bfloat16 while a model trains; the weights and all else stay float32.
+    """Compute matrix products in bfloat16 during training; weights and the rest stay float32.
 
-    Where the processor has instructions for it, an epoch of the chorale model takes three
-    quarters of the time. Validation runs in float32.
+    With hardware support, an epoch of the chorale model takes three quarters of the time.
+    Validation runs in float32.
     """
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
@@ -73,7 +73,7 @@ class Bfloat16(keras.callbacks.Callback):
 
 
 def precision_callbacks(preset: Preset) -> list[keras.callbacks.Callback]:
-    """Return the bfloat16 callbacks where the preset asks and the processor can."""
+    """Return the bfloat16 callback if the preset enables it and the processor supports it."""
     return [Bfloat16()] if preset.training.bfloat16 and has_bfloat16() else []
 
 
@@ -82,7 +82,7 @@ def _multiply_in_bfloat16(on: bool) -> None:
 
 
 def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether the processor multiplies bfloat16 natively."""
+    """Return whether the processor has bfloat16 matrix instructions."""
     try:
         text = cpuinfo.read_text(encoding="utf-8")
     except OSError:

@@ -1,12 +1,12 @@
-"""The state of a training after each epoch, from which it resumes exactly.
+"""The state of a training run after each epoch, from which it resumes exactly.
 
 RUN/checkpoint/
-  epoch_0007.weights.h5   the weights and the optimiser after the last finished epoch
-  state.json              which these are, and the counters of what waits for a better validation
-  epoch_0006.weights.h5   the same of the epoch before, in case those are damaged
+  epoch_0007.weights.h5   weights and optimiser after the last finished epoch
+  state.json              the name of that file, and the callbacks' counters
+  epoch_0006.weights.h5   the same for the epoch before, in case the last one is damaged
   previous.json
-  checksums.json          of both files of weights
-  lock                    held by the process that trains
+  checksums.json          of both weight files
+  lock                    held by the training process
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ EXPECTED = {"epoch": int, "best": (int, float), "stopped": bool, "counters": dic
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keep the best weights, and the state of the whole training after each epoch.
+    """Keep the best weights, and the state of the whole training run after each epoch.
 
-    The state is the weights, the optimiser, and the counters of the callbacks that wait for
-    validation to get better. A training killed at any moment can go on from it.
+    The state has the weights, the optimiser and the counters of early stopping and of the
+    plateau schedule. Training can be killed at any moment and continues from it.
 
     Args:
-        run: to be trained.
+        run: the run to train.
     """
 
     def __init__(self, run: Run):
@@ -46,27 +46,27 @@ class Checkpoint(keras.callbacks.Callback):
         self.state = {
             "epoch": 0, "best": float("inf"), "best_epoch": None, "stopped": False, "counters": {},
         }  # fmt: skip
-        self.former = None  # the state that was last on the disk, and whole
+        self.former = None  # the last intact state on disk
         self.plateau = Plateau(run.preset)
         self.early_stopping = keras.callbacks.EarlyStopping(
             monitor=MONITOR, mode="min", patience=run.preset.training.patience
         )
-        # Swaps in the averaged weights during validation.
+        # Uses the averaged weights during validation.
         self.averages = [keras.callbacks.SwapEMAWeights()] if run.preset.training.average else []
 
     @property
     def stopped(self) -> bool:
-        """Whether the training ended before the last epoch."""
+        """Whether training stopped before the last epoch."""
         return self.state["stopped"]
 
     def restore(self) -> int:
-        """Load the state if there is one; return the number of finished epochs.
+        """Load the state, if any; return the number of finished epochs.
 
-        Where the last checkpoint is damaged, the one before is taken. Where the best weights are
-        damaged, those of the checkpoint replace them. Both are reported on stderr.
+        If the last checkpoint is damaged, the one before is used. Damaged best weights are
+        replaced by those of the checkpoint. Both are reported on stderr.
 
         Raises:
-            ValueError: no checkpoint is whole, or there is none beside trained weights.
+            ValueError: if no checkpoint is intact, or it is missing beside trained weights.
         """
         if not any((self.folder / name).exists() for name in (STATE, PREVIOUS)):
             self._refuse_trained_weights()
@@ -80,8 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
         return self.state["epoch"]
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        self.began = True  # and with it, as the last one, all other callbacks
-        # Keras resets the counters when training begins: they are set behind it.
+        self.began = True  # this callback is the last one, so all others have begun too
+        # Keras resets the counters when training begins, so they are restored afterwards.
         for name, counters in self.state["counters"].items():
             vars(getattr(self, name)).update(counters)
         if self.state["epoch"] == 0:
@@ -97,14 +97,14 @@ class Checkpoint(keras.callbacks.Callback):
             "stopped": bool(self.model.stop_training),
             "counters": counters,
         }
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         if logs[MONITOR] < self.state["best"]:
             self.state |= {"best": float(logs[MONITOR]), "best_epoch": epoch + 1}
             self._keep()
         self.write()
 
     def _keep(self) -> None:
-        """Write the weights that were measured into the run's folder."""
+        """Write the evaluated weights into the run folder."""
         for average in self.averages:
             average.on_test_begin()
         try:
@@ -114,7 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
                 average.on_test_end()
 
     def write(self) -> None:
-        """Write the weights under the epoch's name, then the state that refers to them."""
+        """Write the weights in a file named after the epoch, then the state that refers to it."""
         self.folder.mkdir(exist_ok=True)
         self.state["weights"] = f"epoch_{self.state['epoch']:04d}.weights.h5"
         write_weights(self.run.model, self.folder / self.state["weights"])
@@ -150,20 +150,20 @@ class Checkpoint(keras.callbacks.Callback):
         )
 
     def _refuse_trained_weights(self) -> None:
-        """Raise `ValueError` where a trained run has lost its checkpoint."""
+        """Raise `ValueError` if a trained run has lost its checkpoint."""
         if (self.run.folder / WEIGHTS).exists():
             raise ValueError(
-                f"{self.run.folder} has trained weights and no checkpoint ({self.folder / STATE}): "
+                f"{self.run.folder} has trained weights but no checkpoint ({self.folder / STATE}): "
                 "training cannot continue. Train a new run with another name."
             )
 
     def _infer_factor(self) -> None:
-        """Derive the plateau factor of an older version, which lowered the rate itself."""
+        """Derive the plateau factor for a checkpoint of an older version, which lacks it."""
         preset, epoch = self.run.preset, self.state["epoch"]
         factor = 1.0
         if (
             preset.training.schedule != "cosine" and epoch
-        ):  # which may have had another number of epochs
+        ):  # a cosine schedule may have had another number of epochs
             rate = current_rate(self.run.model) / preset.training.learning_rate
             factor = min(1.0, rate / rate_of_epoch(preset, epoch))
         self.plateau.factor = factor
@@ -195,11 +195,11 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def read_state(path: Path) -> dict:
-    """Return the state of a training as it was written.
+    """Read the state of a training run.
 
     Raises:
-        ValueError: the file is damaged; the message names it.
-        FileNotFoundError: there is none.
+        ValueError: if the file is damaged; the message names it.
+        FileNotFoundError: if it does not exist.
     """
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
@@ -208,13 +208,13 @@ def read_state(path: Path) -> dict:
             raise ValueError("something else")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: expected the state of a training, got: {type(error).__name__}: {error}."
+            f"{path}: expected the state of a training run, got: {type(error).__name__}: {error}."
         ) from None
     return state
 
 
 def _counters(callback: keras.callbacks.Callback, *names: str) -> dict[str, float | None]:
-    """Return attributes of a callback as plain numbers, for JSON."""
+    """Return attributes of a callback as plain numbers for JSON."""
     values = {name: getattr(callback, name) for name in names}
     return {name: None if value is None else float(value) for name, value in values.items()}
 

@@ -1,4 +1,4 @@
-"""The hash of a run's corpus, kept in its folder so that a resumed run uses the same one."""
+"""The hash of a run's corpus, stored in its folder so that training resumes on the same one."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from bach_tf._basics.replacing import replace_json
 from bach_tf.corpora.preparation.prepared import corpus_hash, read_manifest
 
 CORPUS = "corpus.json"
-FEW = 3  # pieces that a message names
-SHORT = 16  # hexadecimal digits of a piece's hash: it is looked at where the whole hash differs
+FEW = 3  # pieces named in a message
+SHORT = 16  # hexadecimal digits of a piece's hash, used to tell which pieces differ
 
 
 def keep_corpus(run: Path, corpus: Path) -> None:
-    """Write the hashes of a prepared corpus into a run folder.
+    """Store the hashes of a prepared corpus in a run folder.
 
     Args:
         run: the run folder.
         corpus: the prepared folder.
 
     Raises:
-        ValueError: not a prepared corpus.
+        ValueError: if `corpus` is not a prepared corpus.
     """
     replace_json(run / CORPUS, _record(corpus))
 
 
 def check_corpus(run: Path, corpus: Path) -> None:
-    """Raise `ValueError` unless the corpus is the one that the run began with.
+    """Check that the corpus is the one that the run was trained on so far.
 
-    A run of an older version has no record; it adopts this corpus.
+    Runs of older versions have no record; they adopt this corpus.
 
     Args:
         run: the run folder.
         corpus: the prepared folder.
 
     Raises:
-        ValueError: another corpus, or a record that cannot be read.
+        ValueError: if the corpus differs, or the record cannot be read.
     """
     kept = _read(run / CORPUS)
     if kept is None:
@@ -46,8 +46,8 @@ def check_corpus(run: Path, corpus: Path) -> None:
     if now["sha256"] != kept["sha256"]:
         raise ValueError(
             f"The corpus of {run} has changed since its training began: "
-            f"{_difference(kept['pieces'], now['pieces'])}. Restore the former files to continue, "
-            "or train a new run on the corpus as it is now."
+            f"{_difference(kept['pieces'], now['pieces'])}. Restore the original files to continue "
+            "or train a new run on the changed corpus."
         )
 
 
@@ -57,7 +57,7 @@ def _record(corpus: Path) -> dict:
 
 
 def _read(path: Path) -> dict | None:
-    """Return what a run has kept of its corpus, if anything."""
+    """Return the record of a run's corpus, if there is one."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if not (isinstance(kept["sha256"], str) and isinstance(kept["pieces"], dict)):
@@ -82,7 +82,7 @@ def _difference(then: dict[str, str], now: dict[str, str]) -> str:
     words = [
         f"{kind} pieces: {len(names)} ({_few(names)})" for kind, names in kinds.items() if names
     ]
-    # The same notes: then the grid, or what the manifest says of a piece.
+    # With equal notes, the grid or the metadata in the manifest differ.
     return "; ".join(words) or "keys, metres or the grid of its pieces"
 
 

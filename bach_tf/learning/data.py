@@ -1,4 +1,4 @@
-"""What a preset makes of its corpus: the codec, the memory and the windows."""
+"""From a preset and its corpus to codec, memory and windows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bach_tf.recipes import Preset
 
 
 def prepare_corpus(preset: Preset) -> Path:
-    """Return the prepared folder of a preset's corpus; a user's own is validated first.
+    """Return the prepared folder of a preset's corpus; a user's own corpus is validated first.
 
     Raises:
-        ValueError: an unknown corpus, or one that cannot be read or is not sound.
+        ValueError: if the corpus is unknown, unreadable or invalid.
     """
     corpus = choose(CORPORA, preset.music.corpus, "corpus")
     data_dir = None if preset.music.data_dir is None else Path(preset.music.data_dir)
@@ -32,7 +32,7 @@ def make_codec(preset: Preset, corpus: Path) -> Codec:
     """Return the preset's codec, fitted to the training split and its transpositions.
 
     Raises:
-        ValueError: an unknown codec, or pieces that it cannot hold.
+        ValueError: if the codec is unknown or cannot encode the pieces.
     """
     splits = SPLITS if preset.training.split == "windows" else ["train"]
     scores = [score for split in splits for score in read_split(corpus, split)]
@@ -41,17 +41,17 @@ def make_codec(preset: Preset, corpus: Path) -> Codec:
 
 
 def make_memory(preset: Preset, codec: Codec, corpus: Path) -> str:
-    """Return the training split as the text of a memory; "" where the preset wants none.
+    """Return the training split as a serialised memory; "" if the preset has none.
 
     Raises:
-        ValueError: windows are split, so that what is held out would be remembered.
+        ValueError: if windows are split, because held-out windows would leak into the memory.
     """
     if not preset.model.settings.get("memory"):
         return ""
     if preset.training.split != "pieces":
         raise ValueError(
-            "A memory of the training split needs split=pieces: windows that are held out would "
-            f"stand in it. Received: split={preset.training.split}"
+            "A memory of the training split needs split=pieces, because held-out windows would "
+            f"be part of it. Received: split={preset.training.split}"
         )
     from bach_tf.models.memory import Memory
 
@@ -60,13 +60,14 @@ def make_memory(preset: Preset, codec: Codec, corpus: Path) -> str:
 
 
 def in_other_pieces(memory: str) -> list[np.ndarray] | None:
-    """Return what a memory of the training split holds for each of its steps, itself left out.
+    """Return what a memory of the training split retrieves for its own steps, piece by piece.
 
     Args:
-        memory: the text of a `Memory`; "" for none.
+        memory: a serialised `Memory`; "" for none.
 
     Returns:
-        of each piece, int32 `(T + 1, 4, 3)`, as `Memory.in_other_pieces` does; `None` for none.
+        for each piece, int32 `(T + 1, 4, 3)` retrieved from the other pieces, see
+        `Memory.in_other_pieces`; `None` without a memory.
     """
     if not memory:
         return None
@@ -76,15 +77,15 @@ def in_other_pieces(memory: str) -> list[np.ndarray] | None:
 
 
 def in_this_memory(memory: str, pieces: Pieces, tokens_per_step: int) -> list[np.ndarray] | None:
-    """Return what a memory holds for each step of pieces that are not in it.
+    """Return what a memory retrieves for each step of pieces that are not part of it.
 
     Args:
-        memory: the text of a `Memory`; "" for none.
-        pieces: of another split.
-        tokens_per_step: of the codec.
+        memory: a serialised `Memory`; "" for none.
+        pieces: the pieces.
+        tokens_per_step: tokens per step of the codec.
 
     Returns:
-        of each piece, int32 `(T + 1, 4, 3)`; `None` without a memory.
+        for each piece, int32 `(T + 1, 4, 3)`; `None` without a memory.
     """
     if not memory:
         return None
@@ -96,10 +97,10 @@ def in_this_memory(memory: str, pieces: Pieces, tokens_per_step: int) -> list[np
 
 
 def make_windowing(preset: Preset) -> Windowing:
-    """Return how a preset's training pieces become batches.
+    """Return a preset's windowing.
 
     Raises:
-        ValueError: a window, stride, batch or transposition that cannot be.
+        ValueError: if window, stride, batch size or transposition is invalid.
     """
     return Windowing(
         window=preset.music.window,
@@ -110,28 +111,28 @@ def make_windowing(preset: Preset) -> Windowing:
 
 
 def check_model(preset: Preset, codec: Codec) -> None:
-    """Raise `ValueError` where a model does not fit the codec's steps or the stride.
+    """Raise `ValueError` if the model does not fit the codec's steps or the stride.
 
-    A window must begin where the position embedding is that of the beginning of a piece.
+    Each window must start at a multiple of the position embedding's period.
     """
     tokens = len(codec.may_follow)
     wanted = choose(MODELS, preset.model.architecture, "model").tokens_per_step
     if wanted not in (None, tokens):
         raise ValueError(
-            f"The model {preset.model.architecture!r} reads steps of {wanted} tokens, those of "
-            f"four voices. Received: the codec {preset.music.codec!r}, whose steps have {tokens}. "
-            "Choose another --model or another --corpus."
+            f"The model {preset.model.architecture!r} expects {wanted} tokens per step, one per "
+            f"voice. Received: the codec {preset.music.codec!r} with {tokens} tokens per step. "
+            "Choose another --model or --corpus."
         )
     order = preset.model.settings.get("order")
     if order is not None and list(order) != list(getattr(codec, "order", ())):
         raise ValueError(
-            "`model.order` must be the order of the codec's voices, `encoding.order`. Received: "
+            "`model.order` must equal the codec's order of voices, `encoding.order`. Received: "
             f"{list(order)} and {getattr(codec, 'order', None)}"
         )
     stride, period = preset.music.stride * tokens, preset.model.period
     if stride % period:
         raise ValueError(
-            "`stride` must be a multiple of `model.period` in tokens. Received: "
-            f"stride={preset.music.stride}, which are {stride} tokens, and model.period={period}. "
+            "`stride` in tokens must be a multiple of `model.period`. Received: "
+            f"stride={preset.music.stride} ({stride} tokens) and model.period={period}. "
             "Choose another stride, or a period that divides it."
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-# h5py and TensorFlow say it in words only.
+# h5py and TensorFlow only report it as text.
 FULL = {
     errno.ENOSPC: "No space left on device",
     errno.EDQUOT: "Disk quota exceeded",
@@ -19,13 +19,13 @@ FULL = {
 
 @contextmanager
 def full_disk_named(run: Path) -> Iterator[None]:
-    """Raise an error that names the folder and the next command when the disk is full.
+    """Turn the errors of a full disk into one that names the folder and the next command.
 
     Args:
         run: the run folder.
 
     Raises:
-        OSError: no space is left; other errors pass through.
+        OSError: if the disk is full; other errors pass through.
     """
     try:
         yield
@@ -33,13 +33,13 @@ def full_disk_named(run: Path) -> Iterator[None]:
         if (reason := _why_full(error)) is None:
             raise
         raise OSError(
-            f"{run} cannot be written: {reason}. The last finished epoch is kept. Make room, then "
+            f"{run} cannot be written: {reason}. The last finished epoch is safe. Free space, then "
             f"continue with: bach-tf train --resume {run}"
         ) from error
 
 
 def _why_full(error: BaseException | None) -> str | None:
-    """Return what a system says of a full disk, if that is what an error came of."""
+    """Return the system's message for a full disk, if that caused an error."""
     while error is not None:
         for number, words in FULL.items():
             if getattr(error, "errno", None) == number or words in str(error):

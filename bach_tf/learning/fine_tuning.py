@@ -1,4 +1,4 @@
-"""Start a run from the weights of another one, on a corpus that its codec knows."""
+"""Start a run from the weights of another one, with the same codec, on another corpus."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from bach_tf.learning.weight_files import read_weights
 from bach_tf.recipes import Preset
 from bach_tf.score import Score
 
-MOST_UNKNOWN = 0.05  # of the tokens of a training split: rare ones are learned as unknown
-FEW = 6  # tokens or pieces that a message names
+MOST_UNKNOWN = 0.05  # maximum fraction of unknown tokens in the corpus
+FEW = 6  # tokens or pieces named in a message
 
 
 def start_from(origin: Path, preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     """Create a run with the weights of another; return it and the prepared folder of its corpus.
 
-    It has the codec of the other run, and its memory if it has one.
+    The new run has the codec of the other one, and its memory if it has one.
 
     Args:
         origin: the folder of the other run.
-        preset: the settings, as `bach_tf.recipes.continued_preset` makes them.
-        name: of the new run folder; the recipe and the time when `None`.
+        preset: the settings, see `bach_tf.recipes.continued_preset`.
+        name: name of the new run folder; by default the recipe and the time.
 
     Raises:
-        ValueError: a run without weights, a corpus that cannot be read or whose music the codec
-            does not know, other sizes of the model, or an existing run of that name.
+        ValueError: if the other run has no weights or another model size, the corpus cannot be
+            read or encoded, or a run of that name exists.
     """
     make_windowing(preset)
     rate_of_epoch(preset, 0)
@@ -61,7 +61,7 @@ def start_from(origin: Path, preset: Preset, name: str | None = None) -> tuple[R
     check_vocabulary(preset, codec, corpus, run_name(origin))
     run = replace(create_run(preset, codec, name, memory=memory), model=model)
     keep_corpus(run.folder, corpus)
-    # Before the first epoch: a training that is stopped in it begins there again.
+    # Before the first epoch, so that training interrupted in it restarts there.
     compile_model(model, preset)
     with locked(run.folder / CHECKPOINT):
         Checkpoint(run).write()
@@ -73,23 +73,23 @@ def _read_weights(model, origin: Path) -> None:
         read_weights(model, origin / WEIGHTS)
     except ValueError as error:
         raise ValueError(
-            f"{error} A run that starts from another keeps the sizes of its model: leave out "
+            f"{error} Runs started with --from keep the model's size: leave out "
             "settings such as model.units."
         ) from None
 
 
 def check_vocabulary(preset: Preset, codec: Codec, corpus: Path, origin: str) -> None:
-    """Check that a run's codec knows the tokens of a corpus; say how many rare ones it does not.
+    """Check that a run's codec knows the tokens of a corpus; report rare unknown ones on stderr.
 
     Args:
-        preset: says how the corpus is encoded.
-        codec: of the run.
+        preset: how the corpus is encoded.
+        codec: the run's codec.
         corpus: the prepared folder.
-        origin: what the run is called, for the message.
+        origin: how messages refer to the run.
 
     Raises:
-        ValueError: pieces that the codec cannot hold, or too many tokens that it does not know;
-            the message names them.
+        ValueError: if the codec cannot encode a piece, or too many tokens are unknown; the
+            message names them.
     """
     pieces = {
         path.stem: score
@@ -110,14 +110,14 @@ def check_vocabulary(preset: Preset, codec: Codec, corpus: Path, origin: str) ->
     )
     if codec.unknown is None or fraction > MOST_UNKNOWN:
         raise ValueError(
-            f"Found {said}. Transpose these pieces or take them out, choose another run, or "
+            f"Found {said}. Transpose or remove these pieces, choose another run, or "
             "train a new one, without --from."
         )
     print(f"{100 * fraction:.2g} % of the tokens are unknown: {said}.", file=sys.stderr)
 
 
 def _unknown_in(codec: Codec, score: Score) -> float:
-    """Return the fraction of a piece's tokens that a codec does not know; 1 for all it refuses."""
+    """Return the fraction of a piece's tokens unknown to a codec; 1 if it cannot be encoded."""
     try:
         ids = codec.encode(score)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Start or resume a run, and fit its model."""
+"""Resume a run, and fit its model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from bach_tf.learning.runs import (
 from bach_tf.recipes import Preset, changed
 from bach_tf.recipes.tables import OPTIMIZERS
 
-HISTOGRAM_EPOCHS = 5  # histograms of all weights in every epoch fill a disk and slow it down
+HISTOGRAM_EPOCHS = 5  # interval between weight histograms: each epoch would be slow and large
 
 
 def resume_run(
@@ -53,14 +53,14 @@ def resume_run(
     """Open a run to resume it; return it and the prepared folder of its corpus.
 
     Args:
-        folder: of the run.
-        epochs: another last epoch than the run's own. The rates of the epochs to come are those
-            of a training that was asked for so many at first: a cosine is stretched.
-        data_dir: where the same corpus is read from now; as before when `None`.
+        folder: the run folder.
+        epochs: new total number of epochs. The learning rates of the remaining epochs are those
+            of a run planned with this number from the start: a cosine schedule is stretched.
+        data_dir: new location of the same corpus; unchanged by default.
 
     Raises:
-        ValueError: not a run folder, one that another process trains, or a corpus that has changed
-            or cannot be read any more.
+        ValueError: if this is not a run folder, another process is training it, or its corpus
+            has changed or cannot be read.
     """
     preset, codec = load_settings(folder)
     if data_dir is not None:
@@ -69,7 +69,7 @@ def resume_run(
     with full_disk_named(folder), locked(folder / CHECKPOINT):
         corpus = prepare_corpus(preset)
         check_corpus(folder, corpus)
-        # The checkpoint has the weights; without one they are drawn again from the seed.
+        # The checkpoint has the weights; without one they are initialised from the seed.
         memory = load_memory(folder, preset)
         run = Run(folder, preset, codec, build_model(preset, codec, memory), memory)
         return replace(run, preset=longer), corpus
@@ -85,7 +85,7 @@ def train(
     """Fit a run's model to a prepared corpus; see `fit`.
 
     Raises:
-        ValueError: another corpus than the run began with, or as `fit`.
+        ValueError: if the corpus differs from the one the run began with, or as for `fit`.
     """
     check_corpus(run.folder, corpus)
     batches = training_batches(run.preset, run.codec, corpus, run.memory)
@@ -103,30 +103,30 @@ def fit(
 ) -> Outcome:
     """Train until the last epoch or until validation stops improving.
 
-    Goes on from the checkpoint in the run's folder if there is one: the same epochs follow
-    as if the training had never stopped. At the end `run.model` has the best weights.
+    Continues from the checkpoint in the run folder, if any, exactly as if training had never
+    been interrupted. At the end `run.model` has the best weights.
 
     Args:
-        run: a fresh one or one to resume.
-        batches: of the training split.
-        validation: inputs, targets and weights to measure each epoch with.
-        verbose: 0 is silent, 1 a progress bar, 2 a line for each epoch.
-        callbacks: more of them, which see what an epoch has come to and change nothing in it.
+        run: a new run, or one to resume.
+        batches: the training batches.
+        validation: inputs, targets and weights evaluated after each epoch.
+        verbose: 0 is silent, 1 a progress bar, 2 one line per epoch.
+        callbacks: additional callbacks; they may read the logs but must not change them.
 
     Raises:
-        ValueError: a loss that is NaN in the first epoch, another training of the same run, or a
-            checkpoint that is damaged.
-        OSError: the run's folder cannot be written.
+        ValueError: if the loss is NaN in the first epoch, another process is training the run,
+            or the checkpoint is damaged.
+        OSError: if the run folder cannot be written.
     """
     with full_disk_named(run.folder), locked(run.folder / CHECKPOINT):
-        replace_preset(run, run.preset)  # a resumed run may have another last epoch
+        replace_preset(run, run.preset)  # resumed runs may have another number of epochs
         _fit(run, batches, validation, verbose, callbacks)
     load_weights(run)
     return read_outcome(run)
 
 
 def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
-    """Train, from the checkpoint if there is one; the best weights end up in the folder."""
+    """Train, from the checkpoint if any, and leave the best weights in the run folder."""
     preset = run.preset
     compile_model(run.model, preset)
     checkpoint = Checkpoint(run)
@@ -141,7 +141,7 @@ def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
                 epochs=preset.training.epochs,
                 validation_data=validation,
                 callbacks=callbacks,
-                shuffle=False,  # the batches are shuffled already
+                shuffle=False,  # the batches are already shuffled
                 verbose=verbose,
             )
         except BaseException:
@@ -155,7 +155,7 @@ def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
 
 
 def compile_model(model: keras.Model, preset: Preset) -> None:
-    """Give the model its optimiser, loss and metrics; padding counts in none of them."""
+    """Compile the model with its optimiser, loss and metrics; padding has weight 0."""
     model.compile(
         optimizer=load(OPTIMIZERS[preset.training.optimizer])(
             preset.training.learning_rate * rate_of_epoch(preset, 0),
@@ -168,44 +168,44 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
             from_logits=True, reduction="mean_with_sample_weight"
         ),
         weighted_metrics=[
-            # Unlike the loss: without regularisers, and the mean over tokens, not batches.
+            # Unlike the loss: without regularisers, and averaged over tokens, not batches.
             TokenMean(nats, "nll"),
             TokenMean(hits, "accuracy"),
         ],
     )
     model.optimizer.exclude_from_weight_decay(var_list=model.undecayed())
-    # At once, not in the first batch: a checkpoint holds its variables from the start.
+    # Now rather than in the first batch: checkpoints have its variables from the start.
     model.optimizer.build(model.trainable_variables)
 
 
 def _callbacks(
     run: Run, checkpoint: Checkpoint, more: Sequence[keras.callbacks.Callback]
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks in the order in which they must see the end of an epoch."""
+    """Return the callbacks in the order in which they must handle the end of an epoch."""
     preset = run.preset
     return [
         ReseedDropout(preset.training.seed),
         Stopwatch(),  # before those that write the logs
-        RateSchedule(preset, checkpoint.plateau),  # before the plateau of this epoch is found
+        RateSchedule(preset, checkpoint.plateau),  # before this epoch updates the plateau
         StopOnNaN(),
         checkpoint.plateau,
         checkpoint.early_stopping,
-        *more,  # at the end of validation the averages are still in the model's place
+        *more,  # these run while the averaged weights are still in place
         *checkpoint.averages,
         *precision_callbacks(preset),
         keras.callbacks.TensorBoard(
             run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
         ),
         HistoryFile(run.folder / HISTORY),
-        checkpoint,  # after all that it keeps the state of
+        checkpoint,  # after all callbacks whose state it stores
     ]
 
 
 def _close(callbacks: list[keras.callbacks.Callback]) -> None:
-    """Close the files of callbacks after an interrupted training, which Keras leaves open."""
+    """Close files that callbacks leave open when training is interrupted."""
     if not callbacks[-1].began:
         return
     for callback in callbacks:
-        # On a full disk, what they still hold cannot be written either.
+        # If the disk is full, buffered output cannot be written either.
         with contextlib.suppress(OSError, tf.errors.OpError):
             callback.on_train_end()

@@ -1,4 +1,4 @@
-"""The history of a training: a CSV file with a row for each epoch, kept as text."""
+"""The training history: a CSV file with one row per epoch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import keras
 from bach_tf._basics.replacing import replace_text
 from bach_tf.learning.rates import MONITOR
 
-NO_VALUE = "NA"  # in a column that an epoch has nothing for
+NO_VALUE = "NA"  # for a column without a value in this epoch
 
 
 class HistoryFile(keras.callbacks.Callback):
     """Add a row to the history after each epoch, atomically.
 
     Args:
-        path: of the CSV file.
+        path: the CSV file.
     """
 
     def __init__(self, path: Path):
@@ -27,17 +27,17 @@ class HistoryFile(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         append_row(self.path, epoch, logs)
 
 
 def append_row(path: Path, epoch: int, values: dict[str, float]) -> None:
-    """Add the row of an epoch to a history; the file is replaced as a whole.
+    """Add the row of an epoch to the history; the file is replaced atomically.
 
     Args:
-        path: of the CSV file; made where there is none.
+        path: the CSV file, created if necessary.
         epoch: counted from 0.
-        values: what the epoch has come to, by name.
+        values: metrics of the epoch, by name.
     """
     lines = _lines(path) or [_as_csv(["epoch", *sorted(values)])]
     row = {"epoch": epoch, **values}
@@ -46,10 +46,10 @@ def append_row(path: Path, epoch: int, values: dict[str, float]) -> None:
 
 
 def drop_later_rows(path: Path, epochs: int) -> None:
-    """Remove the rows that were written after the checkpoint.
+    """Remove rows written after the last checkpoint.
 
     Args:
-        path: of the CSV file, which need not exist.
+        path: the CSV file, which need not exist.
         epochs: number of rows to keep.
     """
     lines = _lines(path)
@@ -59,10 +59,10 @@ def drop_later_rows(path: Path, epochs: int) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a history; NaN where a cell is no number.
+    """Return the rows of a history, with NaN for cells that are not numbers.
 
     Raises:
-        ValueError: no rows, or no column for validation; the message names the file.
+        ValueError: if there are no rows or no validation column; the message names the file.
     """
     rows = [
         {name: _number(cell) for name, cell in row.items() if name is not None}
@@ -70,13 +70,13 @@ def read_history(path: Path) -> list[dict[str, float]]:
     ]
     if not rows or not {"epoch", MONITOR} <= set(rows[0]):
         raise ValueError(
-            f"{path}: expected a row for each epoch, with the columns epoch and {MONITOR}."
+            f"{path}: expected a row for each epoch, with columns epoch and {MONITOR}."
         )
     return rows
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file without their ends; none where there is no file."""
+    """Return the lines of a file; none if it does not exist."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -94,7 +94,7 @@ def _as_csv(cells: list) -> str:
 
 
 def _epoch_of(line: str) -> int:
-    """Return the epoch of a row, counted from 0; -1 where a power cut left half a row."""
+    """Return the epoch of a row, counted from 0; -1 for a row truncated by a power cut."""
     cell = line.split(",")[0]
     return int(cell) if cell.isascii() and cell.isdigit() else -1
 

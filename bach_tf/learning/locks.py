@@ -1,4 +1,4 @@
-"""A lock that one process holds at a time and that is released when it ends."""
+"""A lock held by one process at a time and released when the process ends."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the training lock of a run while the block runs.
+    """Hold a run's training lock within the block.
 
-    The system releases the lock when the process ends, however it ends. Reading a run needs no
-    lock.
+    The operating system releases the lock when the process ends for any reason. Reading a run
+    needs no lock.
 
     Args:
-        folder: the run's folder of checkpoints, made if absent.
+        folder: the run's checkpoint folder, created if necessary.
 
     Raises:
-        ValueError: the run is being trained, by this process or another.
-        OSError: the folder cannot be written.
+        ValueError: if the run is already being trained, by this process or another.
+        OSError: if the folder cannot be written.
     """
     folder.mkdir(exist_ok=True)
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _take(handle, folder.parent)
-        with contextlib.suppress(OSError):  # a full disk: the name of the owner is a courtesy
+        with contextlib.suppress(OSError):  # a full disk: naming the owner is a courtesy
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
@@ -56,14 +56,14 @@ def _take(handle: int, run: Path) -> None:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
     except OSError as error:
         if error.errno not in TAKEN:
-            # A disk without locks, as some of networks are: better unlocked than not at all.
+            # Some network file systems have no locks: training unlocked is better than not at all.
             warnings.warn(
-                f"{run} cannot be locked: {error}. Train it once at a time.", stacklevel=4
+                f"{run} cannot be locked: {error}. Do not train it twice at a time.", stacklevel=4
             )
             return
         raise ValueError(
-            f"{run} is being trained by {_owner(handle)}. Wait until it has ended, "
-            "or train another run, with --run-name."
+            f"{run} is being trained by {_owner(handle)}. Wait until that ends, "
+            "or train another run with --run-name."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The file in a run folder that holds what its model looks things up in: the training split."""
+"""The file in a run folder with the memory of its model: the training split."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 
 from bach_tf._basics.replacing import replaced
 
-MEMORY, NOTES = "memory.npz", "notes"  # the file, and the array in it
+MEMORY, NOTES = "memory.npz", "notes"  # the file, and its array
 
 
 def write_memory(path: Path, memory: str) -> None:
-    """Write the text of a memory as notes, atomically.
+    """Write a serialised memory to a file, atomically.
 
     Args:
-        path: of the file.
-        memory: the text of a `Memory`.
+        path: the file.
+        memory: a serialised `Memory`.
     """
     from bach_tf.models.memory import Memory
 
@@ -30,18 +30,18 @@ def write_memory(path: Path, memory: str) -> None:
 
 
 def read_memory(path: Path) -> str:
-    """Return the text of a memory.
+    """Read a serialised memory from a file.
 
     Args:
-        path: of a file of `write_memory`. Nothing in it is executed.
+        path: a file written by `write_memory`. Nothing in it is executed.
 
     Raises:
-        ValueError: there is none, or it holds something else than notes.
+        ValueError: if it is missing or has other content.
     """
     from bach_tf.models.memory import Memory
 
     try:
-        # NumPy leaves a damaged file open that it has opened itself.
+        # NumPy does not close a damaged file that it has opened itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             notes = arrays[NOTES]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:

@@ -1,7 +1,7 @@
-"""The metrics of an epoch, as means over all counted tokens.
+"""Training metrics, averaged over all counted tokens.
 
-Keras' own metrics take the mean of each row first. A batch of long pieces then counts for no more
-than one of short ones, and what stands in the history is not what the evaluation measures.
+Keras' own metrics average over each row first, so that batches of long pieces would weigh no
+more than those of short ones, and the history would disagree with the evaluation.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from bach_tf.models.base import Tensor
 
 
 class TokenMean(keras.metrics.Mean):
-    """The mean of a measure over the tokens of all batches, weighted by their weights.
+    """The weighted mean of a measure over the tokens of all batches.
 
     Args:
-        measure: of targets `(B, T)` and logits `(B, T, V)`; returns `(B, T)`.
-        name: in the history.
+        measure: maps targets `(B, T)` and logits `(B, T, V)` to `(B, T)`.
+        name: its name in the history.
     """
 
     def __init__(self, measure: Callable[[Tensor, Tensor], Tensor], name: str):
@@ -29,7 +29,7 @@ class TokenMean(keras.metrics.Mean):
     def update_state(
         self, targets: Tensor, logits: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        """Add a batch: targets `(B, T)`, logits `(B, T, V)` and weights `(B, T)`."""
+        """Accumulate a batch: targets `(B, T)`, logits `(B, T, V)` and weights `(B, T)`."""
         values = ops.ravel(self.measure(targets, logits))
         weights = None if sample_weight is None else ops.ravel(sample_weight)
         super().update_state(values, weights)

@@ -1,7 +1,7 @@
-"""Training with JAX instead of TensorFlow: an epoch is one compiled call, as a GPU likes it.
+"""Training with JAX instead of TensorFlow: each epoch is one compiled call, which suits GPUs.
 
-With the environment variable `KERAS_BACKEND=jax`. The run folder is the same as that of a training
-with TensorFlow and is read by the same commands, but for a checkpoint: such a training begins anew.
+Used with `KERAS_BACKEND=jax` in the environment. The run folder has the same format as with
+TensorFlow and is read by the same commands, but has no checkpoint, so training cannot be resumed.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ Parameters: TypeAlias = "list[jax.Array]"
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """All windows of a split, which fit into the memory of a device.
+    """All windows of a split, small enough for the device's memory.
 
     Args:
         ids: int32 `(W, T + 1)`, padded.
-        piece: int64 `(W,)`, of which piece each is.
-        beside: int32 `(W, N, ...)`, what the model is given beside the ids; `None` for nothing.
+        piece: int64 `(W,)`, the index of each window's piece.
+        beside: int32 `(W, N, ...)`, additional model inputs; `None` for none.
     """
 
     ids: np.ndarray
@@ -67,13 +67,13 @@ class Windows:
     def cut(
         cls, pieces: Pieces, beside: list[np.ndarray] | None, windowing: Windowing, codec: Codec
     ) -> Windows:
-        """Return the windows of pieces.
+        """Cut pieces into windows.
 
         Args:
-            pieces: of a split.
-            beside: of each piece a row for each step, and one behind it.
-            windowing: sizes of windows, and from one to the next.
-            codec: says how many tokens a step has.
+            pieces: the pieces of a split.
+            beside: for each piece, additional inputs: one row per step and one after the last.
+            windowing: length and stride of the windows.
+            codec: determines the tokens per step.
         """
         tokens = len(codec.may_follow)
         length, stride = in_tokens(windowing, codec)
@@ -87,7 +87,7 @@ class Windows:
 
 
 def _rows_from(values: np.ndarray, starts, ends, length: int) -> np.ndarray:
-    """Return `length` values from each start, zeros from each end on: `(W, length, ...)`."""
+    """Return `length` values from each start, zeros after each end: `(W, length, ...)`."""
     positions = starts[:, None] + np.arange(length)
     inside = positions < ends[:, None]
     cut = values[np.where(inside, positions, 0)]
@@ -98,53 +98,53 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     """Create a run folder; return the run and the prepared folder of its corpus.
 
     Args:
-        preset: all settings. `bfloat16`, `patience` and `plateau_patience` mean nothing here.
-        name: of the run folder; the recipe and the time when `None`.
+        preset: all settings. `bfloat16`, `patience` and `plateau_patience` have no effect here.
+        name: name of the run folder; by default the recipe and the time.
 
     Raises:
-        ValueError: windows that are split at random, an unknown corpus, codec or model, a corpus
-            that cannot be read, or an existing run of that name.
+        ValueError: if windows are split at random, the corpus, codec or model is unknown, the
+            corpus cannot be read, or a run of that name exists.
     """
     if preset.training.split == "windows":
         raise ValueError(
-            f"The recipe {preset.recipe} holds windows of its training pieces out "
+            f"The recipe {preset.recipe} holds out windows of its training pieces "
             f"(split=windows), which {WITH_TENSORFLOW}"
         )
     return starting.start_run(preset, name)
 
 
 def resume_run(*_: Any) -> NoReturn:
-    """Say that a training with JAX cannot be resumed.
+    """Refuse to resume: training with JAX has no checkpoints.
 
     Raises:
         ValueError: always.
     """
-    raise ValueError(f"--resume goes on from a checkpoint, which {WITH_TENSORFLOW}")
+    raise ValueError(f"--resume continues from a checkpoint, which {WITH_TENSORFLOW}")
 
 
 def start_from(*_: Any) -> NoReturn:
-    """Say that a training with JAX begins with fresh weights.
+    """Refuse to fine-tune: training with JAX starts from fresh weights.
 
     Raises:
         ValueError: always.
     """
-    raise ValueError(f"--from begins with the weights of another run, which {WITH_TENSORFLOW}")
+    raise ValueError(f"--from starts from the weights of another run, which {WITH_TENSORFLOW}")
 
 
 def train(run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] = ()) -> Outcome:
-    """Train a fresh run for all its epochs; its weights are then those of the best one.
+    """Train a new run for all its epochs, then load the best weights.
 
     Args:
-        run: of `start_run`.
+        run: a run created by `start_run`.
         corpus: the prepared folder.
-        verbose: 0 is silent; with more there is a line for each epoch.
-        callbacks: of Keras; none can be called here.
+        verbose: 0 is silent; otherwise one line per epoch.
+        callbacks: must be empty, because Keras callbacks cannot be called here.
 
     Raises:
-        ValueError: a loss that is NaN in the first epoch, or callbacks.
+        ValueError: if the loss is NaN in the first epoch, or there are callbacks.
     """
     if callbacks:
-        raise ValueError("Callbacks are called once a batch by Keras, not by a training with JAX.")
+        raise ValueError("Training with JAX cannot call Keras callbacks.")
     pieces = load_split(corpus, "train", run.codec)
     beside = in_other_pieces(run.memory)
     windows = Windows.cut(pieces, beside, make_windowing(run.preset), run.codec)
@@ -154,7 +154,7 @@ def train(run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] 
 
 
 def _held_out(run: Run, corpus: Path) -> Windows:
-    """Return the validation split, each piece as one window."""
+    """Return the validation split with one window per piece."""
     pieces = load_split(corpus, "valid", run.codec)
     tokens = len(run.codec.may_follow)
     steps = int((pieces.ends - pieces.starts - 1).max()) // tokens + 1
@@ -163,14 +163,14 @@ def _held_out(run: Run, corpus: Path) -> Windows:
 
 
 class Fit:
-    """A training in progress.
+    """A training run in progress.
 
     Args:
-        run: a fresh one.
-        pieces: of the training split.
-        windows: of them.
-        held_out: what is measured.
-        talk: is given a line for each epoch.
+        run: a new run.
+        pieces: the training split.
+        windows: its windows.
+        held_out: the validation split.
+        talk: called with one line per epoch.
     """
 
     def __init__(
@@ -193,11 +193,11 @@ class Fit:
         )
         self.optimizer.exclude_from_weight_decay(var_list=run.model.undecayed())
         self.optimizer.build(run.model.trainable_variables)
-        rate = self.optimizer._learning_rate  # where its value stands among the variables
+        rate = self.optimizer._learning_rate  # its index among the variables is needed below
         self.rate_at = next(n for n, v in enumerate(self.optimizer.variables) if v is rate)
 
     def run_epochs(self) -> None:
-        """Train for all epochs; the run has the weights of the best one, in its folder too."""
+        """Train for all epochs, leaving the best weights in the run folder and the model."""
         epoch, measure = jax.jit(self._epoch, donate_argnums=0), jax.jit(self._measure)
         device = jax.device_put(self._data(self.windows))
         held_out = jax.device_put(self._in_batches(self._data(self.held_out)))
@@ -233,7 +233,7 @@ class Fit:
 
     def _first_state(self) -> tuple:
         model = self.run.model
-        # Copies: what a compiled call is given it may overwrite.
+        # Copies, because the compiled call donates its arguments.
         weights, fixed, optimizer, averages = (
             [jnp.array(variable.value) for variable in variables]
             for variables in (
@@ -250,24 +250,24 @@ class Fit:
         return (windows.ids,) if windows.beside is None else (windows.ids, windows.beside)
 
     def _in_batches(self, data: tuple) -> tuple:
-        """Return pieces `(P, ...)` as batches `(N, B, ...)`, the last one filled with padding."""
+        """Group pieces `(P, ...)` into batches `(N, B, ...)`, padding the last one."""
         size = self.preset.training.evaluation_batch
         missing = -len(data[0]) % size
         filled = [np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for part in data]
         return tuple(part.reshape(-1, size, *part.shape[1:]) for part in filled)
 
     def _order(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return an epoch's windows, `(updates, B)`, and the row of shifts of each: the same."""
+        """Return the windows of an epoch, and the transposition of each: `(updates, B)` each."""
         draws = np.random.default_rng([self.preset.training.seed, number])
         order = draws.permutation(len(self.windows.piece))
         size = self.preset.training.batch_size
-        order = np.resize(order, -(-len(order) // size) * size)  # the last batch is filled up
+        order = np.resize(order, -(-len(order) // size) * size)  # fills the last batch
         shift = np.where(self.allowed, draws.random(self.allowed.shape), -1).argmax(axis=1)
         rows = shift[self.windows.piece[order]]
         return order.reshape(-1, size), rows.reshape(-1, size)
 
     def _epoch(self, state: tuple, data: tuple, order, shifts, rate) -> tuple[tuple, Any]:
-        """Return the state after an epoch, and its mean loss."""
+        """Run one epoch; return the new state and the mean loss."""
         table = jnp.asarray(self.table)
         rate_at = self.rate_at
 
@@ -291,7 +291,7 @@ class Fit:
     def _loss(self, weights, fixed, ids, beside):
         logits, fixed, others = self._logits(weights, fixed, ids, beside, training=True)
         counts = (ids[:, 1:] != PAD).astype(jnp.float32)
-        # The others are those of regularisers.
+        # The other losses are those of regularisers.
         return (_nats(logits, ids[:, 1:]) * counts).sum() / counts.sum() + sum(others), fixed
 
     def _logits(self, weights, fixed, ids, beside, training: bool):
@@ -300,7 +300,7 @@ class Fit:
         return model.stateless_call(weights, fixed, inputs, training=training, return_losses=True)
 
     def _measure(self, weights, fixed, data: tuple):
-        """Return nats and counts `(2, tokens of a step)` over the pieces held out."""
+        """Return sums of nats and counts over the held-out pieces: `(2, tokens per step)`."""
         counted = jnp.asarray(self.run.codec.counted, jnp.float32)
         tokens = len(self.run.codec.may_follow)
 

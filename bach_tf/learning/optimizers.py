@@ -1,4 +1,4 @@
-"""The optimisers that a preset can name."""
+"""Optimizers that presets can name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam, with one operation for each weight instead of a dozen: the same numbers.
+    """Keras' Adam with one fused operation per variable instead of a dozen; results are equal.
 
-    Each operation of TensorFlow reads and writes whole tensors; one that does all of it goes once
-    through the memory.
+    Each TensorFlow operation reads and writes whole tensors; a fused one needs a single pass
+    over memory.
 
     Source: D. Kingma and J. Ba 2015 (arXiv 1412.6980).
 
@@ -22,7 +22,7 @@ class Adam(keras.optimizers.Adam):
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
-        """Update a variable, and the averages of its gradients, for a gradient of its shape."""
+        """Update a variable and its moment estimates with a gradient of the same shape."""
         number = self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(

@@ -1,4 +1,4 @@
-"""What a training has come to."""
+"""The result of a training run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a training.
+    """The result of a training run.
 
     Args:
-        epochs: finished in all.
-        best_epoch: the one whose weights were kept, counted from 1.
-        best_nll: its validation, in nats per token.
-        seconds: of all epochs.
-        stopped: why there were no more of them: `"finished"`, the last epoch was reached;
-            `"patience"`, validation no longer got better; `"NaN in epoch N"`, counted from 1; or
+        epochs: number of finished epochs.
+        best_epoch: the epoch whose weights were kept, counted from 1.
+        best_nll: its validation loss, in nats per token.
+        seconds: total time of all epochs.
+        stopped: why training stopped: `"finished"` (all epochs are done), `"patience"`
+            (validation stopped improving), `"NaN in epoch N"` (counted from 1), or
             `"interrupted"`.
     """
 
@@ -35,15 +35,15 @@ class Outcome:
 
 
 def read_outcome(run: Run) -> Outcome:
-    """Return the result of a run's training, read from its folder.
+    """Read the result of a run's training from its folder.
 
     Raises:
-        ValueError: a history or a checkpoint that cannot be read.
+        ValueError: if the history or the checkpoint cannot be read.
     """
     rows = read_history(run.folder / HISTORY)
     state = _checkpoint_of(run)
     best = min(rows, key=lambda row: row[MONITOR] if np.isfinite(row[MONITOR]) else np.inf)
-    # Not the lowest loss where the weights of that epoch were lost.
+    # Not necessarily the lowest loss: the weights of that epoch may be lost.
     kept = state.get("best_epoch") or best["epoch"] + 1
     best = next((row for row in rows if row["epoch"] + 1 == kept), best)
     return Outcome(
@@ -56,7 +56,7 @@ def read_outcome(run: Run) -> Outcome:
 
 
 def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
-    """Return why a training stopped; see `Outcome`."""
+    """Return why training stopped; see `Outcome`."""
     if not np.isfinite(rows[-1].get("loss", 0.0)):
         return f"NaN in epoch {int(rows[-1]['epoch']) + 1}"
     if len(rows) >= epochs:
@@ -65,10 +65,10 @@ def _why_stopped(rows: list[dict[str, float]], epochs: int, early: bool) -> str:
 
 
 def _checkpoint_of(run: Run) -> dict:
-    """Return the state of a run's checkpoint; nothing where it has none, as with JAX."""
+    """Return the state of a run's checkpoint; empty if it has none, as with JAX."""
     if not (run.folder / CHECKPOINT).exists():
         return {}
-    from bach_tf.learning.checkpoints import STATE, read_state  # import TensorFlow
+    from bach_tf.learning.checkpoints import STATE, read_state  # imports TensorFlow
 
     path = run.folder / CHECKPOINT / STATE
     return read_state(path) if path.exists() else {}

@@ -1,8 +1,8 @@
 """From pieces to batches with tf.data: encode, transpose, window, batch.
 
-Pieces are encoded once, by their codec, and kept as one flat array of ids. An epoch is then a
-function of the seed and the epoch's number alone: the order of the windows and the shift of
-each piece are drawn from them, so that a training which resumes sees what it would have seen.
+Pieces are encoded once and kept as one flat array of ids. An epoch depends only on the seed and
+its number: they determine the order of the windows and the transposition of each piece, so that
+a resumed run sees the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ AHEAD = 2  # batches prepared ahead
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Return a dataset with autotuning switched off.
 
-    With TensorFlow 2.16 the thread that tunes an iterator sleeps 10 ms, then 20, 40 and so on up to
-    a minute; whoever is done with the iterator often has to wait until it wakes: an epoch of 3
-    seconds may so last 5.
+    With TensorFlow 2.16 the thread that tunes an iterator sleeps for 10 ms, 20 ms and so on up to
+    a minute, and closing the iterator often waits for it: an epoch of 3 seconds may take 5.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -40,20 +39,20 @@ def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 class TrainingBatches:
-    """Batches of windows of transposed pieces, endless, one epoch after another.
+    """An endless sequence of batches of windows, epoch after epoch.
 
-    Each piece is moved by a random shift that keeps it within the vocabulary, drawn afresh in
-    every epoch; each window stays within one piece; all windows come once in an epoch, in
-    random order. A tail shorter than the window is padded, with weight 0.
+    In each epoch every piece is transposed by a new random shift that keeps it within the
+    vocabulary, and every window occurs once, in random order. Windows stay within one piece;
+    those shorter than the window are padded, with weight 0.
 
     Args:
-        pieces: of the training split.
-        codec: gives the transposition table and the tokens in a step.
+        pieces: the training split.
+        codec: provides the transposition table and the tokens per step.
         windowing: sizes and shifts.
-        seed: the same seed gives the same batches.
-        keep: numbers of the windows to use; all of them when `None`.
-        beside: of each piece, an array with a row for each of its steps and one behind, which the
-            model is given beside the ids; nothing when `None`.
+        seed: determines the batches.
+        keep: indices of the windows to use; by default all.
+        beside: additional model inputs: for each piece an array with one row per step and one
+            after the last; `None` for none.
 
     Example:
         >>> batches = TrainingBatches(pieces, codec, windowing, seed=0)  # doctest: +SKIP
@@ -81,7 +80,7 @@ class TrainingBatches:
         self.windows = starts.size
         self.steps_per_epoch = -(-self.windows // windowing.batch_size)
         targets = np.minimum(pieces.ends[piece] - starts - 1, self.length)
-        self.tokens = int(targets.sum())  # in an epoch, padding left out
+        self.tokens = int(targets.sum())  # per epoch, without padding
         self._ids = tf.constant(pieces.ids)  # (N,)
         self._starts = tf.constant(starts)  # (W,)
         self._piece = tf.constant(piece)  # (W,)
@@ -96,10 +95,10 @@ class TrainingBatches:
             self._beside = _BesideWindows(pieces, rows, tokens, windowing.window)
 
     def dataset(self, first_epoch: int = 0) -> tf.data.Dataset:
-        """Return endless batches, starting from an epoch.
+        """Return endless batches, beginning with an epoch.
 
-        Yields inputs int32 `(B, T)`, targets int32 `(B, T)` (the inputs one token on) and
-        weights float32 `(B, T)`; `steps_per_epoch` of them are an epoch.
+        Yields inputs int32 `(B, T)`, targets int32 `(B, T)` (the inputs shifted by one token) and
+        weights float32 `(B, T)`; an epoch has `steps_per_epoch` batches.
         """
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
         return without_tuning(epochs.flat_map(self._epoch).prefetch(AHEAD))
@@ -115,7 +114,7 @@ class TrainingBatches:
         )
 
     def _draw_shifts(self, seed: tf.Tensor) -> tf.Tensor:
-        """Return a row of the transposition table for each piece: int64 `(P,)`."""
+        """Return the row of the transposition table for each piece: int64 `(P,)`."""
         chance = tf.random.stateless_uniform(self._allowed.shape, seed)  # (P, S)
         return tf.argmax(tf.where(self._allowed, chance, -1.0), axis=1)
 
@@ -132,7 +131,7 @@ class TrainingBatches:
 
 
 class _BesideWindows:
-    """What stands beside the steps of windows, cut in the graph."""
+    """Additional inputs for the steps of windows, cut in the graph."""
 
     def __init__(self, pieces: Pieces, beside: Beside, tokens_per_step: int, window: int):
         self.tokens, self.window = tokens_per_step, window
@@ -141,7 +140,7 @@ class _BesideWindows:
         self.starts, self.ends = tf.constant(beside.starts), tf.constant(beside.ends)
 
     def cut(self, piece: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
-        """Return the rows of windows that start at some tokens of pieces: `(B, window, ...)`."""
+        """Return the rows for windows that begin at the given tokens: `(B, window, ...)`."""
         steps = (starts - tf.gather(self.first_tokens, piece)) // self.tokens
         places = (tf.gather(self.starts, piece) + steps)[:, None] + tf.range(
             tf.constant(self.window, tf.int64)
@@ -155,21 +154,20 @@ class _BesideWindows:
 def evaluation_batches(
     pieces: Pieces, codec: Codec, batch_size: int = 32, context: int | None = None
 ) -> tf.data.Dataset:
-    """Return untransposed pieces, to evaluate each token once.
+    """Return batches of untransposed pieces that count each token once.
 
-    Whole pieces, the shortest first, padded to the longest of a batch; or windows of
-    `context` steps every half of that, of which the second half counts: so each token has at
-    least half the context before it, or all that the piece has.
+    These are whole pieces, shortest first, padded to the longest of the batch; or windows of
+    `context` steps with half that stride, of which the second half counts, so that each token
+    is predicted from at least half the context, or from all that precedes it in the piece.
 
     Args:
-        pieces: not transposed.
-        codec: says which ids count.
-        batch_size: pieces or windows in a batch.
-        context: steps of a window; whole pieces when `None`.
+        pieces: the pieces, not transposed.
+        codec: determines which ids count.
+        batch_size: pieces or windows per batch.
+        context: steps per window; by default whole pieces.
 
     Yields inputs int32 `(B, T)`, targets int32 `(B, T)` and weights float32 `(B, T)`: 1 for
-    the tokens whose likelihood is measured, 0 for padding, the end of the piece, and what an
-    earlier window has measured.
+    counted tokens, 0 for padding, the end of the piece, and tokens counted in an earlier window.
     """
     if context is None:
         order = np.argsort(pieces.ends - pieces.starts, kind="stable")
@@ -179,7 +177,7 @@ def evaluation_batches(
     starts, piece = window_starts(pieces, length, half)
     first = starts == pieces.starts[piece]
     skipped = np.where(first, 0, length - half)
-    # As long as a window and the target behind it, or to the end of the piece.
+    # Up to the target after the window, or to the end of the piece.
     ends = np.minimum(starts + length + 1, pieces.ends[piece])
     return _measured(pieces, codec, batch_size, starts, ends, skipped)
 
@@ -187,31 +185,31 @@ def evaluation_batches(
 def last_step_batches(
     pieces: Pieces, codec: Codec, windowing: Windowing, windows: np.ndarray, batch_size: int = 256
 ) -> tf.data.Dataset:
-    """Return the given windows, with only the last step counted, as some recipes do.
+    """Return batches of the given windows that count only the last step, as in some recipes.
 
-    It is the last token where a step has one, and that of every voice where it has several.
+    This is the last token for codecs with one token per step, otherwise that of every voice.
 
     Args:
-        pieces: that were split by window.
-        codec: says which ids count.
-        windowing: of the windows.
-        windows: their numbers, as `split_windows` gives them.
-        batch_size: windows in a batch.
+        pieces: the pieces, split by window.
+        codec: determines which ids count.
+        windowing: length and stride of the windows.
+        windows: indices of the windows, as returned by `split_windows`.
+        batch_size: windows per batch.
 
-    Yields what `evaluation_batches` does.
+    Yields the same as `evaluation_batches`.
     """
     length, stride = in_tokens(windowing, codec)
     starts, piece = window_starts(pieces, length, stride)
     starts = starts[windows]
     ends = np.minimum(starts + length + 1, pieces.ends[piece[windows]])
-    # Windows begin at steps. A step may have one token alone, the end of a piece.
+    # Windows begin at steps. The final step may be a single token, the end of the piece.
     tokens_per_step = len(codec.may_follow)
     skipped = (ends - starts - 2) // tokens_per_step * tokens_per_step
     return _measured(pieces, codec, batch_size, starts, ends, skipped)
 
 
 def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> tf.data.Dataset:
-    """Return the ids from each start to its end; the first `skipped` targets do not count."""
+    """Return batches of the ids from starts to ends, not counting the first `skipped` targets."""
     ids = tf.constant(pieces.ids)
     counted = tf.constant(codec.counted, tf.float32)  # (V,)
 
@@ -226,7 +224,7 @@ def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> 
 
 
 def _cut(ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, length) -> tf.Tensor:
-    """Return `length + 1` ids from each start, padding from each end on: `(B, length + 1)`."""
+    """Return `length + 1` ids from each start, padded after each end: `(B, length + 1)`."""
     positions = starts[:, None] + tf.range(tf.cast(length, tf.int64) + 1)  # (B, T + 1)
     inside = positions < ends[:, None]
     return tf.where(inside, tf.gather(ids, tf.where(inside, positions, 0)), PAD)

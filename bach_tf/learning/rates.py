@@ -1,4 +1,4 @@
-"""The learning rate of each epoch: the schedule's, times what plateaus have brought it down to."""
+"""The learning rate of each epoch: a schedule, times a factor lowered at plateaus."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from bach_tf.recipes import Preset
 from bach_tf.recipes.schedules import SCHEDULES
 
 MONITOR = "val_nll"
-LEAST_GAIN = 1e-4  # nats per token by which validation must get better to count
+LEAST_GAIN = 1e-4  # minimum improvement of validation, in nats per token
 
 
 def rate_of_epoch(preset: Preset, epoch: int, plateaus: float = 1.0) -> float:
-    """Return the learning rate of an epoch as a fraction of the highest.
+    """Return the learning rate of an epoch as a fraction of the maximum.
 
-    It follows from the arguments alone, not from the rates before it: so a training that goes on
-    with more epochs has the rates that it would have had if it had been asked for them at first.
+    It depends only on the arguments, not on earlier rates, so that a run continued with more
+    epochs has the same rates as one planned with them from the start.
 
     Args:
-        preset: with the schedule, its warm-up and its floor.
+        preset: provides schedule, warm-up and floor.
         epoch: counted from 0.
-        plateaus: the factor of all plateaus so far.
+        plateaus: product of the factors of all plateaus so far.
 
     Raises:
-        ValueError: an unknown schedule.
+        ValueError: if the schedule is unknown.
     """
     training = preset.training
     warmup = min(1.0, (epoch + 1) / (training.warmup_epochs + 1))
@@ -35,10 +35,10 @@ def rate_of_epoch(preset: Preset, epoch: int, plateaus: float = 1.0) -> float:
 
 
 class Plateau(keras.callbacks.Callback):
-    """Lower a factor of the rate after epochs without a better validation.
+    """Lower the rate's factor after epochs without an improvement in validation.
 
     Args:
-        preset: with `plateau_factor` and `plateau_patience`.
+        preset: provides `plateau_factor` and `plateau_patience`.
     """
 
     def __init__(self, preset: Preset):
@@ -47,21 +47,21 @@ class Plateau(keras.callbacks.Callback):
         self.best, self.wait, self.factor = math.inf, 0, 1.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         if logs[MONITOR] < self.best - LEAST_GAIN:
             self.best, self.wait = float(logs[MONITOR]), 0
             return
         self.wait += 1
         if self.wait >= self.preset.training.plateau_patience:
             self.wait = 0
-            # Below the floor it would not be felt, and in the end it would be 0.
+            # Smaller factors would have no effect, and would underflow in the end.
             self.factor = max(
                 self.factor * self.preset.training.plateau_factor, self.preset.training.floor
             )
 
 
 class RateSchedule(keras.callbacks.Callback):
-    """Set the rate at the beginning of each epoch, and note it in the logs at its end."""
+    """Set the learning rate at the start of each epoch, and log it at its end."""
 
     def __init__(self, preset: Preset, plateau: Plateau):
         super().__init__()
@@ -73,10 +73,10 @@ class RateSchedule(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.preset.training.learning_rate * fraction
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        assert logs is not None  # Keras gives them
+        assert logs is not None  # always given by Keras
         logs["learning_rate"] = current_rate(self.model)
 
 
 def current_rate(model: keras.Model) -> float:
-    """Return the learning rate that the model's optimiser has."""
+    """Return the current learning rate of the model's optimiser."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))

@@ -1,4 +1,4 @@
-"""The settings in a run folder, which may have been edited by hand. Imports no TensorFlow."""
+"""The settings in a run folder, which users may have edited. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bach_tf.codecs import CODECS, Codec
 from bach_tf.recipes import Preset
 
 PRESET, CODEC = "preset.json", "codec.json"
-LARGEST_BYTES = 2**25  # of a file of settings; the most chords take 4 MB
+LARGEST_BYTES = 2**25  # of a settings file; the largest chord vocabulary takes 4 MB
 
 
 def read_settings(folder: Path) -> tuple[Preset, Codec]:
     """Return the preset and the codec of a run folder.
 
     Raises:
-        ValueError: a file that is missing, not JSON, or holds invalid settings; the message names
-            the file and the setting.
+        ValueError: if a file is missing, not JSON, or has invalid settings; the message names
+            file and setting.
     """
     preset, codec = read_preset(folder), read_codec(folder)
     if not isinstance(codec, CODECS[preset.music.codec]):
@@ -36,7 +36,7 @@ def read_preset(folder: Path) -> Preset:
     """Return the preset of a run folder.
 
     Raises:
-        ValueError: as `read_settings`.
+        ValueError: as for `read_settings`.
     """
     path = folder / PRESET
     try:
@@ -49,7 +49,7 @@ def read_codec(folder: Path) -> Codec:
     """Return the codec of a run folder.
 
     Raises:
-        ValueError: as `read_settings`.
+        ValueError: as for `read_settings`.
     """
     path = folder / CODEC
     try:
@@ -60,11 +60,11 @@ def read_codec(folder: Path) -> Codec:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the settings in a file of any content.
+    """Read a settings file, which may have any content.
 
     Raises:
-        ValueError: it is missing, too large, not UTF-8, not JSON, nested too deeply, or not an
-            object.
+        ValueError: if it is missing, too large, not UTF-8, not JSON, too deeply nested, or not
+            an object.
     """
     try:
         content = read_limited(path, LARGEST_BYTES)

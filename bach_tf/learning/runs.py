@@ -1,17 +1,17 @@
-"""Run folders: the output of a training, and the input of all later commands.
+"""Run folders: the output of training, and the input of all later commands.
 
 tb_logs/NAME/
-  preset.json          every setting
-  codec.json           which codec, and its arguments
-  model.weights.h5     the weights of the best epoch
-  memory.npz           the training split, where the model looks things up in it
-  checksums.json       the SHA-256 of the weights
-  corpus.json          the hashes of the corpus
-  history.csv          a row for each epoch
-  train/ validation/   TensorBoard's event files
-  checkpoint/          the state after the last two finished epochs, to resume from
+  preset.json          all settings
+  codec.json           the codec and its arguments
+  model.weights.h5     weights of the best epoch
+  memory.npz           the training split, if the model has a memory
+  checksums.json       SHA-256 of the weights
+  corpus.json          hashes of the corpus
+  history.csv          one row per epoch
+  train/ validation/   TensorBoard event files
+  checkpoint/          state after the last two finished epochs, to resume from
 
-Each file is replaced as a whole, so that a full disk or a power cut leaves a run that opens.
+Files are replaced atomically, so that a run can be opened after a full disk or a power cut.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ from bach_tf.learning.weight_files import read_weights, write_weights
 from bach_tf.models import MODELS
 from bach_tf.recipes import PRESETS, Preset, check_size
 
-# Keras and the models are imported where a model is made: to find a run takes no TensorFlow.
+# Keras and the models are imported when a model is built: finding a run needs no TensorFlow.
 if TYPE_CHECKING:
     from bach_tf.models import NextTokenModel
 
 RUNS = Path("tb_logs")
-PRETRAINED = Path(__file__).parents[1] / "pretrained" / "chorale"  # the weights that are shipped
-SHIPPED = "pretrained"  # what they are called where a run is named
+PRETRAINED = Path(__file__).parents[1] / "pretrained" / "chorale"  # the shipped weights
+SHIPPED = "pretrained"  # how users refer to them
 WEIGHTS, HISTORY = "model.weights.h5", "history.csv"
 BYTES_OF_A_WEIGHT = 2  # at least: shipped weights have 16 bits
-LEEWAY = 8  # by which the count of weights may be wrong
-SMALL_BYTES = 2**20  # of weights: those are made at once, whatever the file holds
-CHECKPOINT = "checkpoint"  # the folder of what a training goes on from
-SHOWN = 8  # runs in a message
-FOLDER_NAME = Text(200)  # beside which a number and an ending must fit into 255 bytes
+LEEWAY = 8  # tolerated error of the estimated number of weights
+SMALL_BYTES = 2**20  # models of this size are built without checking the file
+CHECKPOINT = "checkpoint"  # the folder from which training resumes
+SHOWN = 8  # runs listed in a message
+FOLDER_NAME = Text(200)  # leaves room for a number and an ending within 255 bytes
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened.
+    """An open run folder.
 
     Args:
-        folder: where it is.
+        folder: its path.
         preset: its settings.
-        codec: scores to ids and back.
-        model: with the weights of the best epoch, or fresh ones where there are none yet.
-        memory: the text of what the model looks things up in; "" where it does not.
+        codec: its codec.
+        model: its model, with the weights of the best epoch, or fresh ones if not trained yet.
+        memory: the model's serialised memory; "" if it has none.
     """
 
     folder: Path
@@ -74,17 +74,17 @@ class Run:
 def create_run(
     preset: Preset, codec: Codec, name: str | None = None, runs: Path = RUNS, memory: str = ""
 ) -> Run:
-    """Make a run folder with fresh weights.
+    """Create a run folder with fresh weights.
 
     Args:
         preset: the settings.
-        codec: made for the corpus.
-        name: of the folder; the recipe and the time when `None`.
+        codec: the codec, fitted to the corpus.
+        name: name of the folder; by default the recipe and the time.
         runs: the folder of all runs.
-        memory: the text of what the model looks things up in, if it does.
+        memory: the model's serialised memory, if any.
 
     Raises:
-        ValueError: the folder exists already, or the name is not one.
+        ValueError: if the folder exists or the name is invalid.
     """
     if name is not None:
         check_run_name(name, runs)
@@ -96,22 +96,22 @@ def create_run(
             write_memory(folder / MEMORY, memory)
         replace_json(folder / CODEC, {"name": preset.music.codec, **codec.to_config()})
         replace_json(folder / PRESET, preset.to_config())
-    except BaseException:  # a full disk: half a run would not open
+    except BaseException:  # such as a full disk: half a run could not be opened
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Run(folder, preset, codec, model, memory)
 
 
 def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
-    """Make a folder that no other process has made, and return it.
+    """Create a new folder, safely among several processes, and return it.
 
     Args:
-        runs: where to.
-        name: of the folder.
-        dated: whether the time is added to the name, and a number where that is taken too.
+        runs: the parent folder.
+        name: name of the folder.
+        dated: whether to append the time, and a number if necessary.
 
     Raises:
-        ValueError: the name is in use.
+        ValueError: if the name is taken.
     """
     begun = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     numbered = [begun, *(f"{begun}-{number}" for number in range(2, 1000))]
@@ -130,7 +130,7 @@ def load_run(folder: Path) -> Run:
     """Open a run folder.
 
     Raises:
-        ValueError: it is not a run folder, or its files cannot be read.
+        ValueError: if it is not a run folder, or its files cannot be read.
     """
     preset, codec = load_settings(folder)
     trained = (folder / WEIGHTS).exists()
@@ -144,26 +144,26 @@ def load_run(folder: Path) -> Run:
 
 
 def load_memory(folder: Path, preset: Preset) -> str:
-    """Return the text of what a run's model looks things up in; "" where it does not.
+    """Return the serialised memory of a run's model; "" if it has none.
 
     Raises:
-        ValueError: there is none where there should be one, or it is damaged.
+        ValueError: if it is missing or damaged.
     """
     return read_memory(folder / MEMORY) if preset.model.settings.get("memory") else ""
 
 
 def _check_fits(folder: Path, preset: Preset, codec) -> None:
-    """Raise `ValueError` where a file cannot hold the weights of its settings.
+    """Raise `ValueError` if the weight file is too small for the settings.
 
-    The settings were edited: without this check a model of gigabytes would be built first.
+    If the settings were edited, building the model first could take gigabytes.
     """
     model = preset.model
     expected = MODELS[model.architecture].count_weights(model.settings, codec.vocab_size)
     bytes_there = (folder / WEIGHTS).stat().st_size
     if expected * BYTES_OF_A_WEIGHT > LEEWAY * max(bytes_there, SMALL_BYTES):
         raise ValueError(
-            f"{folder / PRESET}: expected the settings of the weights beside it, got those of "
-            f"about {expected:,} weights, which {WEIGHTS} of {bytes_there:,} bytes cannot hold. "
+            f"{folder / PRESET}: expected the settings of the weights beside it, got settings for "
+            f"about {expected:,} weights, which do not fit {WEIGHTS} of {bytes_there:,} bytes. "
             "Restore the settings it was trained with."
         )
 
@@ -172,7 +172,7 @@ def load_settings(folder: Path) -> tuple[Preset, Codec]:
     """Return the preset and the codec of a run folder, without building its model.
 
     Raises:
-        ValueError: it is not a run folder, or its files cannot be read.
+        ValueError: if it is not a run folder, or its files cannot be read.
     """
     if not (folder / PRESET).is_file():
         raise ValueError(
@@ -185,7 +185,7 @@ def load_trained_run(folder: Path) -> Run:
     """Open a run folder that has weights.
 
     Raises:
-        ValueError: as `load_run`, or no epoch has finished yet.
+        ValueError: as for `load_run`, or if no epoch has finished yet.
     """
     run = load_run(folder)
     _check_trained(folder)
@@ -196,7 +196,7 @@ def load_trained_settings(folder: Path) -> tuple[Preset, Codec]:
     """Return the preset and the codec of a run folder that has weights.
 
     Raises:
-        ValueError: as `load_settings`, or no epoch has finished yet.
+        ValueError: as for `load_settings`, or if no epoch has finished yet.
     """
     settings = load_settings(folder)
     _check_trained(folder)
@@ -212,7 +212,7 @@ def _check_trained(folder: Path) -> None:
 
 
 def replace_preset(run: Run, preset: Preset) -> Run:
-    """Return the run with other settings, in its folder too."""
+    """Replace the settings of a run, also in its folder."""
     replace_json(run.folder / PRESET, preset.to_config())
     return replace(run, preset=preset)
 
@@ -224,22 +224,22 @@ def list_runs(runs: Path = RUNS) -> list[Path]:
         try:
             if weights.is_file():
                 found.append((weights.stat().st_mtime_ns, weights.parent))
-        except OSError:  # removed in between, or not readable
+        except OSError:  # deleted in the meantime, or unreadable
             continue
     return [folder for _, folder in sorted(found)]
 
 
 def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Path:
-    """Return the run folder that a user means.
+    """Return the run folder that a user refers to.
 
     Args:
         name: a run folder, the name of one in `RUNS`, or `SHIPPED` for the weights that come with
-            the package. `None` for the newest in `RUNS`, or the shipped weights where there
-            is none.
-        recipe: a name in `PRESETS`; where no name is given, only runs of this preset.
+            the package. By default the newest one in `RUNS`, or the shipped weights if there are
+            none.
+        recipe: a name in `PRESETS`; without a name, only runs of this preset are considered.
 
     Raises:
-        ValueError: there is none, or no such recipe.
+        ValueError: if there is no such run or recipe.
 
     Example:
         >>> find_run("gru-jsb")  # doctest: +SKIP
@@ -255,11 +255,11 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
     if str(name) == SHIPPED:
         if not has_shipped_weights():
             raise ValueError(
-                f"No weights came with this copy of bach_tf: expected them in {PRETRAINED}. "
+                f"This copy of bach_tf has no shipped weights: expected them in {PRETRAINED}. "
                 "Train a run with: bach-tf train --model gru"
             )
         return PRETRAINED
-    # A folder that is no run does not hide the run of its name.
+    # A folder that is not a run does not hide a run of the same name.
     found = next((run for run in (Path(name), RUNS / name) if (run / PRESET).is_file()), None)
     if found is None:
         raise ValueError(
@@ -270,7 +270,7 @@ def find_run(name: str | Path | None = None, *, recipe: str | None = None) -> Pa
 
 
 def check_run_name(name: str, runs: Path = RUNS) -> None:
-    """Raise `ValueError` for a name that no new run can have.
+    """Raise `ValueError` if a new run cannot have this name.
 
     Example:
         >>> check_run_name("gru-jsb", Path("absent"))
@@ -278,24 +278,24 @@ def check_run_name(name: str, runs: Path = RUNS) -> None:
     FOLDER_NAME.check("run_name", name)
     if Path(name).name != name or name == "..":
         raise ValueError(
-            f"A run's name is the name of a folder. Received: {shortened(name, quote=True)}"
+            f"A run's name must be a folder name. Received: {shortened(name, quote=True)}"
         )
     if (runs / name).exists():
         raise ValueError(_taken(runs / name))
 
 
 def run_name(folder: Path) -> str:
-    """Return the name by which a user refers to a run; `find_run` takes it."""
+    """Return the name by which users refer to a run, as understood by `find_run`."""
     return SHIPPED if folder == PRETRAINED else str(folder)
 
 
 def has_shipped_weights() -> bool:
-    """Return whether this copy of the package came with weights."""
+    """Return whether this copy of the package has weights."""
     return (PRETRAINED / WEIGHTS).is_file()
 
 
 def _newest(runs: Path, recipe: str | None) -> Path | None:
-    """Return the newest run that has weights, of a recipe if one is asked for."""
+    """Return the newest run with weights, optionally of one recipe."""
     if recipe is not None:
         choose(PRESETS, recipe, "model")
     return next((run for run in reversed(list_runs(runs)) if _is_of(run, recipe)), None)
@@ -309,17 +309,17 @@ def _none_trained(runs: Path, recipe: str | None) -> ValueError:
 
 
 def _is_of(folder: Path, recipe: str | None) -> bool:
-    """Return whether a run's settings can be read, and are of a recipe if one is asked for."""
+    """Return whether a run can be read and, optionally, is of a recipe."""
     try:
         preset, _ = read_settings(folder)
     except ValueError as error:
-        print(f"Passed over a run: {error}", file=sys.stderr)
+        print(f"Skipped a run: {error}", file=sys.stderr)
         return False
     return recipe in (None, preset.recipe)
 
 
 def _choices() -> str:
-    """List the newest runs, for a message."""
+    """List the newest runs for a message."""
     runs = list_runs()
     names = [shortened(run, LONGEST_LINE) for run in runs[-SHOWN:]]
     names += [SHIPPED] * has_shipped_weights()
@@ -328,10 +328,10 @@ def _choices() -> str:
 
 
 def load_weights(run: Run) -> None:
-    """Give `run.model` the weights in its folder; its optimiser stays as it is.
+    """Load the weights in a run's folder into `run.model`; its optimiser is left unchanged.
 
     Raises:
-        ValueError: the file is damaged, of another model, or holds NaN.
+        ValueError: if the file is damaged, of another model, or contains NaN.
     """
     # A compiled model would look for its optimiser in the file.
     bare = run.model
@@ -346,7 +346,7 @@ def load_weights(run: Run) -> None:
 
 
 def _cure(folder: Path) -> str:
-    """Return a hint for a run whose weights are damaged."""
+    """Return advice for a run whose weights are damaged."""
     if folder == PRETRAINED:
         return "Install bach_tf again."
     if (folder / CHECKPOINT).is_dir():
@@ -356,7 +356,7 @@ def _cure(folder: Path) -> str:
 
 def save_weights(run: Run) -> None:
     """Write the weights of `run.model` and their checksum into its folder, atomically."""
-    # Of a model without the optimiser, whose state is twice as large as the weights.
+    # From a model without optimiser, whose state is twice as large as the weights.
     bare = run.model
     if run.model.compiled:
         bare = build_model(run.preset, run.codec, run.memory)
@@ -365,21 +365,21 @@ def save_weights(run: Run) -> None:
 
 
 def build_model(preset: Preset, codec: Codec, memory: str = "") -> NextTokenModel:
-    """Return the model of a preset with fresh weights, which are drawn from its seed.
+    """Build the model of a preset with fresh weights, initialised from its seed.
 
     Args:
-        preset: its settings.
-        codec: says how many ids there are, and in which order voices are written.
-        memory: the text of what the model looks things up in, where the preset wants that.
+        preset: the settings.
+        codec: determines the vocabulary size, and the order of voices.
+        memory: the model's serialised memory, if the preset has one.
 
     Raises:
-        ValueError: an architecture that is not in `MODELS`, more weights than memory can hold, or
-            rules of four voices for a codec of something else.
+        ValueError: if the architecture is not in `MODELS`, the model is too large, or it has rules
+            of four voices for a codec of something else.
     """
     check_size(preset.model.architecture, preset.model.settings, codec.vocab_size)
     kind = choose(MODELS, preset.model.architecture, "model").load()
     settings = preset.model.arguments(codec)
-    if "memory" in settings:  # whether there is one; what it holds is no setting
+    if "memory" in settings:  # a flag in the preset; the content is an argument
         settings["memory"] = memory if settings["memory"] else None
     with weights_drawn_from(preset.training.seed):
         model = kind(codec.vocab_size, **settings)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def weights_drawn_from(seed: int) -> Iterator[None]:
-    """Make the weights and the dropout of models built in the block depend only on the seed.
+    """Make initial weights and dropout of models built in the block depend only on the seed.
 
     Keras draws the seeds it is not given from Python's `random`. Its own
     `keras.utils.set_random_seed` would reseed the caller's generators too, including NumPy's and
@@ -25,7 +25,7 @@ def weights_drawn_from(seed: int) -> Iterator[None]:
         >>> round(random.random(), 4) == round(random.Random(1).random(), 4)
         True
     """
-    import keras  # noqa: F401 - draws numbers itself when it is first imported
+    import keras  # noqa: F401 - draws random numbers when first imported
 
     state = random.getstate()
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""Start a run, whatever trains it: TensorFlow or JAX."""
+"""Starting a run, for both TensorFlow and JAX."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
 
     Args:
         preset: the settings.
-        name: of the run folder; the recipe and the time when `None`.
+        name: name of the run folder; by default the recipe and the time.
 
     Raises:
-        ValueError: an unknown corpus, codec or model, invalid sizes, a corpus that cannot be read
-            or is invalid, or an existing run of that name.
+        ValueError: if the corpus, codec or model is unknown, sizes are invalid, the corpus
+            cannot be read or is invalid, or a run of that name exists.
     """
-    # Mistakes are reported before the corpus is built and a folder is created.
+    # Report mistakes before preparing the corpus and creating a folder.
     make_windowing(preset)
     rate_of_epoch(preset, 0)
     corpus = prepare_corpus(preset)

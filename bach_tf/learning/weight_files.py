@@ -1,8 +1,8 @@
 """Weight files with checksums: reading returns what was written, or raises an error.
 
-The checksums lie beside the weights, in `checksums.json`: `{name: [SHA-256, ...]}`. While a file
-is being replaced both hashes, of the former file and of the new one, are listed there, so that a
-process killed in between leaves a file that is right.
+The checksums are in `checksums.json` beside the weights: `{name: [SHA-256, ...]}`. While a file is
+being replaced, the hashes of both the previous and the new file are listed, so that a process
+killed at any moment leaves a valid file.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def write_weights(model: NextTokenModel, path: Path) -> None:
     """Write a model's weights and their checksum, atomically.
 
     Args:
-        model: whose weights, and whose optimiser if it has one.
-        path: of the file, which ends in `.weights.h5`.
+        model: the model; its optimiser is included if it has one.
+        path: the file, which must end in `.weights.h5`.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: if the file cannot be written.
     """
     content = InMemory()
     model.save_weights(content)
@@ -49,11 +49,11 @@ class InMemory(io.BytesIO):
 
 
 def keep_checksum(path: Path, sha256: str) -> None:
-    """Add the checksum of a file about to be written to that of the existing file.
+    """List the checksum of a file about to be written, beside that of the existing one.
 
     Args:
-        path: of the file.
-        sha256: of what it will hold, in hexadecimal.
+        path: the file.
+        sha256: hash of its future content, in hexadecimal.
     """
     listed = _checksums(path.parent)
     former = [old for old in listed.get(path.name, ()) if path.is_file() and old == sha256_of(path)]
@@ -62,23 +62,23 @@ def keep_checksum(path: Path, sha256: str) -> None:
 
 
 def read_weights(model: NextTokenModel, path: Path, *, finite: bool = True) -> None:
-    """Give a model the weights of a file.
+    """Load the weights in a file into a model.
 
     Args:
-        model: of the architecture and the sizes that the file was written with.
-        path: of the file. Without a checksum beside it, as in older runs, its form is checked.
-        finite: whether NaN and infinity are an error.
+        model: a model of the architecture and size that the file was written with.
+        path: the file. Without a checksum, as in older runs, only its structure is checked.
+        finite: whether NaN and infinity are errors.
 
     Raises:
-        ValueError: the file is damaged, of another model, or holds NaN; the message says which.
-        FileNotFoundError: there is none.
+        ValueError: if the file is damaged, of another model, or contains NaN.
+        FileNotFoundError: if it does not exist.
     """
     check_whole(path, model)
     try:
         model.load_weights(path)
     except FileNotFoundError:
         raise
-    except Exception as error:  # Keras and h5py raise whatever they stumble over
+    except Exception as error:  # Keras and h5py raise all kinds of errors
         reason = (
             "it holds the weights of another model"
             if is_foreign(path, model)
@@ -86,12 +86,12 @@ def read_weights(model: NextTokenModel, path: Path, *, finite: bool = True) -> N
         )
         raise ValueError(f"{path}: expected the weights of this run, but {reason}.") from None
     if finite and not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise ValueError(f"{path}: expected weights that are finite numbers, got NaN or infinity.")
+        raise ValueError(f"{path}: expected finite weights, got NaN or infinity.")
 
 
 def check_whole(path: Path, model: NextTokenModel) -> None:
-    """Raise `ValueError` unless a file is what was written, as far as there is a checksum."""
-    # In this order: the list names the new file before that is there, and a training may go on.
+    """Raise `ValueError` if a file does not match its checksum; files without one pass."""
+    # In this order, because training may replace the file: its new hash is listed first.
     found, listed = sha256_of(path), _checksums(path.parent).get(path.name)
     if listed is None or found in listed:
         return
@@ -100,15 +100,15 @@ def check_whole(path: Path, model: NextTokenModel) -> None:
             f"{path}: expected the weights of this run, but it holds those of another model."
         )
     raise ValueError(
-        f"{path}: expected the weights of this run, but it is damaged or was exchanged: "
+        f"{path}: expected the weights of this run, but it is damaged or was replaced: "
         f"its SHA-256 is not the one in {CHECKSUMS}."
     )
 
 
 def is_foreign(path: Path, model: NextTokenModel) -> bool:
-    """Return whether a file of weights is readable and of another model than this one.
+    """Return whether a weight file is readable but belongs to another model.
 
-    One array of another shape is no other model: a flipped byte can do that.
+    A single array of another shape is not enough: a flipped bit can cause that.
     """
     found = _shapes(path)
     if found is None:
@@ -122,29 +122,29 @@ def is_foreign(path: Path, model: NextTokenModel) -> bool:
 
 
 def _shapes(path: Path) -> list[tuple[int, ...]] | None:
-    """Return the shapes of the arrays in a file, or `None` where it cannot be read."""
+    """Return the shapes of the arrays in a file, or `None` if it cannot be read."""
     import h5py
 
     shapes = []
 
     def note(name, node):
-        # An optimiser's arrays are not the model's.
+        # Arrays of the optimiser do not belong to the model.
         if isinstance(node, h5py.Dataset) and not name.startswith("optimizer/"):
             shapes.append(node.shape)
 
     try:
         with h5py.File(path) as file:
             file.visititems(note)
-    except Exception:  # of any kind, where bytes have flipped
+    except Exception:  # flipped bits cause all kinds of errors
         return None
     return shapes
 
 
 def _checksums(folder: Path) -> dict[str, list[str]]:
-    """Return the listed checksums; none where the list is missing.
+    """Return the listed checksums; none if the list is missing.
 
     Raises:
-        ValueError: the list is damaged.
+        ValueError: if the list is damaged.
     """
     path = folder / CHECKSUMS
     try:
@@ -155,7 +155,7 @@ def _checksums(folder: Path) -> dict[str, list[str]]:
         return {}
     except (AttributeError, ValueError) as error:
         raise ValueError(
-            f"{path}: expected a list of checksums for each file of weights, got: {error}. "
+            f"{path}: expected a list of checksums for each weight file, got: {error}. "
             "If the weights are known to be good, delete it."
         ) from None
     return listed

@@ -1,4 +1,4 @@
-"""The pieces of a split as ids, and the windows that are cut from them; no TensorFlow."""
+"""The pieces of a split as ids, and windows over them. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bach_tf.codecs import PAD, Codec
 from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
 from bach_tf.score import Score
 
-WINDOW_FRACTIONS = (0.7, 0.15, 0.15)  # of the windows, where windows are split
+WINDOW_FRACTIONS = (0.7, 0.15, 0.15)  # of each split, if windows are split
 
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The ids of several pieces, one after the other.
+    """The ids of several pieces, concatenated.
 
     Args:
         ids: int32 `(N,)`, all tokens of all pieces.
-        starts: int64 `(P,)`, where in `ids` each piece begins.
-        ends: int64 `(P,)`, where it has ended.
+        starts: int64 `(P,)`, the index in `ids` of each piece's first token.
+        ends: int64 `(P,)`, the index after its last token.
     """
 
     ids: np.ndarray
@@ -31,7 +31,7 @@ class Pieces:
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Pieces:
-        """Return the pieces of id arrays `(T,)`, one array a piece."""
+        """Concatenate id arrays `(T,)`, one per piece."""
         ends = np.cumsum([len(array) for array in arrays], dtype=np.int64)
         starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         ids = np.concatenate(arrays) if len(arrays) else np.zeros(0)
@@ -50,7 +50,7 @@ def load_split(folder: Path, split: str, codec: Codec) -> Pieces:
     """Return the pieces of one split of a prepared corpus.
 
     Raises:
-        ValueError: a piece that the codec cannot hold; the message names its file.
+        ValueError: if the codec cannot encode a piece; the message names its file.
     """
     paths, scores = piece_paths(folder, split), read_split(folder, split)
     return Pieces.from_arrays([_encode(codec, *piece) for piece in zip(paths, scores)])
@@ -74,14 +74,14 @@ class Windowing:
     """How pieces become training batches.
 
     Args:
-        window: steps in a window. A step is as many tokens as the codec's period: four for
-            four voices, one elsewhere.
-        stride: steps from the start of a window to the start of the next; at most `window`.
-        batch_size: windows in a batch.
-        transpose: the lowest and the highest shift, in semitones.
+        window: steps per window. A step has as many tokens as the codec's period: four for four
+            voices, one for a melody.
+        stride: steps between the starts of consecutive windows; at most `window`.
+        batch_size: windows per batch.
+        transpose: lowest and highest shift, in semitones.
 
     Raises:
-        ValueError: a size below 1, a gap between windows, or shifts in the wrong order.
+        ValueError: if a size is below 1, windows leave gaps, or shifts are in the wrong order.
     """
 
     window: int
@@ -95,7 +95,7 @@ class Windowing:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
         if self.stride > self.window:
             raise ValueError(
-                "`stride` must be at most `window`, or tokens between the windows are never "
+                "`stride` must be at most `window`, or tokens between windows are never "
                 f"seen. Received: stride={self.stride}, window={self.window}"
             )
         if not self.transpose[0] <= 0 <= self.transpose[1]:
@@ -105,20 +105,20 @@ class Windowing:
 
     @property
     def shifts(self) -> range:
-        """The semitones a piece may be moved by."""
+        """The allowed transpositions, in semitones."""
         return range(self.transpose[0], self.transpose[1] + 1)
 
 
 class Beside:
-    """What stands beside the steps of pieces, a row for each step and one behind each piece.
+    """Additional inputs for the steps of pieces: one row per step and one after the last.
 
     Args:
-        pieces: of the training split.
-        rows: of each piece, an array `(steps + 1, ...)`.
-        tokens_per_step: of the codec.
+        pieces: the training split.
+        rows: for each piece an array `(steps + 1, ...)`.
+        tokens_per_step: tokens per step of the codec.
 
     Raises:
-        ValueError: another number of rows than steps.
+        ValueError: if the number of rows does not match the steps.
     """
 
     def __init__(self, pieces: Pieces, rows: Sequence[np.ndarray], tokens_per_step: int):
@@ -126,7 +126,7 @@ class Beside:
         if [len(part) for part in rows] != lengths.tolist():
             raise ValueError(
                 "Expected a row for each step of the training split. The memory of this run is of "
-                "other pieces: the corpus has changed since the run was begun."
+                "other pieces: the corpus has changed since the run was created."
             )
         self.rows = np.concatenate(rows)
         self.ends = np.cumsum(lengths)
@@ -136,13 +136,13 @@ class Beside:
 def split_windows(
     pieces: Pieces, codec: Codec, windowing: Windowing, seed: int
 ) -> dict[str, np.ndarray]:
-    """Deal the windows of all pieces out to the splits at random, as some recipes do.
+    """Assign the windows of all pieces to splits at random, as some recipes do.
 
-    This is a leak: most tokens of a held-out window stand in windows of the training too. It is
-    here to be compared with figures that were measured in the same way.
+    This leaks: most tokens of a held-out window also occur in training windows. It exists only for
+    comparison with figures measured in the same way.
 
     Returns:
-        the numbers of the windows of each split.
+        the indices of the windows of each split.
     """
     starts, _ = window_starts(pieces, *in_tokens(windowing, codec))
     order = np.random.default_rng(seed).permutation(starts.size)
@@ -151,13 +151,13 @@ def split_windows(
 
 
 def in_tokens(windowing: Windowing, codec: Codec) -> tuple[int, int]:
-    """Return the length and the stride of the windows in tokens."""
+    """Return length and stride of the windows in tokens."""
     tokens_per_step = len(codec.may_follow)
     return windowing.window * tokens_per_step, windowing.stride * tokens_per_step
 
 
 def window_starts(pieces: Pieces, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first token and the piece of each window, int64 `(W,)` both.
+    """Return the first token and the piece of each window, int64 `(W,)` each.
 
     The last window of a piece is the first one that reaches its last target.
     """

@@ -76,7 +76,7 @@ def test_a_program_and_python_start_from_a_run(here, tiny_csvs, capsys):
         (["--resume", "first"], "--resume keeps the settings of its run"),
         (["--corpus", "mozart"], "keeps its codec, 'satb'. Received: the corpus 'mozart'"),
         (["--set", "codec=melody"], "keeps its `codec`. Received: 'melody'"),
-        (["--set", "model.units=3"], "keeps the sizes of its model"),
+        (["--set", "model.units=3"], "keep the model's size"),
         (["--from", "absent"], "Expected a run folder, or the name of one in tb_logs, got absent"),
     ],
 )
@@ -106,7 +106,7 @@ def test_pitches_that_a_run_does_not_know_are_named(here, tiny_csvs, tmp_path):
     with pytest.raises(
         ValueError,
         match=r"Found 2 tokens of the corpus that tb_logs/first does not know \(E1, C7\), "
-        r"in 1 of 8 pieces \(wide\)\. Transpose these pieces",
+        r"in 1 of 8 pieces \(wide\)\. Transpose or remove these",
     ):
         start(here, tiny_csvs)
     assert not Path("tb_logs/second").exists()
@@ -185,7 +185,7 @@ def test_a_run_on_ones_own_files_goes_on_from_another_folder(here, tmp_path, mon
     assert train(["--resume", own, "--epochs", "3"]) == 2
     said = capsys.readouterr().err
     assert "has changed since its training began: changed pieces: 1 (" in said
-    assert "Restore the former files to continue, or train a new run" in said
+    assert "Restore the original files to continue or train a new run" in said
     shutil.rmtree("copy")
     assert train(["--resume", own, "--epochs", "3"]) == 2
     assert "copy does not exist. Expected a folder of pieces of four voices" in (

@@ -65,9 +65,9 @@ def test_a_run_trained_with_jax_is_opened_by_tensorflow(tiny_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--from", "pretrained"], "--from begins with the weights of another run, which needs"),
+        (["--from", "pretrained"], "--from starts from the weights of another run, which needs"),
         (["--summary"], "--summary needs TensorFlow: leave out KERAS_BACKEND=jax"),
-        (["--set", "split=windows", "--model", "gru"], "holds windows of its training pieces out"),
+        (["--set", "split=windows", "--model", "gru"], "holds out windows of its training pieces"),
     ],
 )
 def test_what_needs_tensorflow_says_so(arguments, message, tmp_path):

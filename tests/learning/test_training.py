@@ -358,7 +358,7 @@ def test_places_must_be_the_same_in_every_window(tmp_path, tiny_csvs, home, monk
 def test_a_model_of_four_voices_refuses_other_music(tmp_path, midi_files, home, monkeypatch):
     monkeypatch.chdir(tmp_path)
     preset = changed(on_corpus(PRESETS["chorale"], "mozart"), data_dir=str(midi_files))
-    message = r"'chorale' reads steps of 4 tokens.*the codec 'chords', whose steps have 3"
+    message = r"'chorale' expects 4 tokens per step.*the codec 'chords' with 3"
     with pytest.raises(ValueError, match=message):
         learning.start_run(preset)
 

@@ -248,7 +248,7 @@ def test_two_trainings_of_one_run_at_once_are_refused(stopped, tiny_folder):
     command = [sys.executable, "-c", code, str(stopped.folder / "checkpoint")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"locked\n"
-        message = rf"run is being trained by process {other.pid} on .*Wait until it has ended"
+        message = rf"run is being trained by process {other.pid} on .*Wait until that ends"
         with pytest.raises(ValueError, match=message):
             go_on(stopped, tiny_folder)
         with pytest.raises(ValueError, match=message):
@@ -399,7 +399,7 @@ def test_damaged_checkpoints_are_named_with_what_can_be_done(stopped, tiny_folde
         go_on(stopped, tiny_folder)
     assert bytes_of(stopped, runs.HISTORY, "model.weights.h5") == before
     shutil.rmtree(stopped.folder / "checkpoint")
-    with pytest.raises(ValueError, match=r"has trained weights and no checkpoint .*a new run"):
+    with pytest.raises(ValueError, match=r"has trained weights but no checkpoint .*a new run"):
         go_on(stopped, tiny_folder)
 
 
