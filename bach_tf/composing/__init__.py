@@ -1,1 +1,1 @@
-"""New pieces: prompts, and the compiled sampling loop."""
+"""Generation of new pieces: prompts, and the compiled sampling loop."""

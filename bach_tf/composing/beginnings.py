@@ -1,6 +1,6 @@
-"""What a piece begins with, and what of it holds for all that follows.
+"""The beginning of a piece, and which of its properties hold for the rest.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ METRE = re.compile(r"([1-9]\d?)/(1|2|4|8|16|32|64)")
 
 @dataclass(frozen=True)
 class Beginning:
-    """What pieces begin with.
+    """The beginning of new pieces.
 
     Args:
-        prompt: ids int32 `(1 + P,)`; the first is the start token or what stands before the others.
-        score: what a file, or a user, says of the same music, from its first note on; `None` where
-            there is nothing but the ids.
+        prompt: ids int32 `(1 + P,)`; the first one is the start token, or the id that precedes
+            the passage.
+        score: the same music with the metadata of its file, or as given by the user, from its
+            first note on; `None` if there are only ids.
     """
 
     prompt: np.ndarray
@@ -42,7 +43,7 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Wish:
-    """Where the bar lines are to stand, which a file may not say.
+    """Bar lines as requested by a user, for files that do not give them.
 
     Args:
         metre: such as "3/4".
@@ -57,15 +58,15 @@ NO_WISH = Wish()
 
 
 def beginning_of(codec: Codec, score: Score, length: int | None = None) -> Beginning:
-    """Return a score as the beginning of pieces.
+    """Return a score as the beginning of new pieces.
 
     Args:
-        codec: of the run.
+        codec: the run's codec.
         score: the primer, on the codec's grid.
-        length: use only this many steps of it; all of it when `None`.
+        length: number of steps to use; all by default.
 
     Raises:
-        ValueError: music that the codec does not know.
+        ValueError: if the codec cannot encode the music.
     """
     return Beginning(prompt_of(codec, score, length), score.without_leading_silence())
 
@@ -73,16 +74,16 @@ def beginning_of(codec: Codec, score: Score, length: int | None = None) -> Begin
 def read_beginning(
     codec: Codec, primer: str | None, length: int | None = None, fit: Fit = AS_IT_IS
 ) -> Beginning:
-    """Return a primer that is a file or tokens; the start alone where there is none.
+    """Read a primer from a file or from tokens; without one, return the start token alone.
 
     Args:
-        codec: of the run.
-        primer: a file, or tokens of the codec, separated by spaces.
-        length: use only this many steps of the primer; all of it when `None`.
-        fit: how the music of a file may be changed so that it fits.
+        codec: the run's codec.
+        primer: a file, or tokens of the codec separated by spaces.
+        length: number of steps of the primer to use; all by default.
+        fit: how the music of a file may be changed to fit.
 
     Raises:
-        ValueError: as `read_prompt`; the number of a tune without a file.
+        ValueError: as for `read_prompt`, or if the number of a tune is given without a file.
     """
     path = None if primer is None else find_primer(primer)
     if path is None and fit.tune is not None:
@@ -95,17 +96,17 @@ def read_beginning(
 
 
 def as_wished(codec: Codec, beginning: Beginning, wish: Wish) -> Beginning:
-    """Return a beginning whose bar lines stand where a user wants them.
+    """Apply the bar lines requested by a user to a beginning.
 
     Args:
-        codec: of the run. Where its pieces say their metre, the model goes by the wish; where not,
-            the wish says how a primer is barred, and so what follows.
-        beginning: of the pieces.
-        wish: of the user.
+        codec: the run's codec. If it has metre tokens, they are set, so that the model follows
+            them; otherwise only the notation of the primer and its continuation changes.
+        beginning: the beginning of the pieces.
+        wish: the user's request.
 
     Raises:
-        ValueError: a metre that cannot be or that the run does not know, an upbeat that ends
-            between two steps, or nothing that could have either.
+        ValueError: if the metre is invalid or unknown to the run, the upbeat ends between two
+            steps, or there is nothing they could apply to.
 
     Example:
         >>> from bach_tf.codecs import SatbCodec
@@ -116,14 +117,14 @@ def as_wished(codec: Codec, beginning: Beginning, wish: Wish) -> Beginning:
     if wish == NO_WISH:
         return beginning
     if codec.timing != BEATS:
-        raise ValueError("This run writes performances, in seconds: they have no metre and upbeat.")
+        raise ValueError("This run writes performances in seconds, which have no metre or upbeat.")
     steps = _upbeat_steps(codec, wish.upbeat)
     prompt, score = beginning.prompt, beginning.score
     if codec.metres:
         prompt = with_upbeat(codec, with_metre(codec, prompt, wish.metre), steps)
     elif len(prompt) == 1:
         asked = wish.metre if wish.metre is not None else f"an upbeat of {wish.upbeat:g} quarters"
-        with_metre(codec, prompt, asked)  # which says that it cannot be chosen
+        with_metre(codec, prompt, asked)  # raises: this run cannot choose it
     elif score is None:
         score = codec.decode(prompt[1:]).without_leading_silence()
     return Beginning(prompt, None if score is None else _barred(score, wish.metre, steps))
@@ -135,8 +136,8 @@ def _upbeat_steps(codec: Codec, quarters: float | None) -> int | None:
     steps = quarters * codec.steps_per_quarter
     if steps != int(steps):
         raise ValueError(
-            f"`upbeat` must be of whole steps, 1/{codec.steps_per_quarter} of a quarter each. "
-            f"Received: {quarters:g} quarters"
+            f"`upbeat` must be a multiple of 1/{codec.steps_per_quarter} of a quarter, which is a "
+            f"step. Received: {quarters:g} quarters"
         )
     return int(steps)
 
@@ -152,14 +153,15 @@ def _barred(score: Score, metre: str | None, upbeat: int | None) -> Score:
 
 
 def continued(score: Score, primer: Score | None) -> Score:
-    """Return a new piece with what its primer says of it, which holds for what follows.
+    """Apply the properties of a primer to the piece that continues it.
 
-    Tempi, metres, upbeat, key and fermatas are those of the primer; the parts have its names and
-    instruments.
+    Tempi, metres, upbeat, key and fermatas are taken from the primer, and names and instruments
+    of the parts.
 
     Args:
-        score: that begins with the primer.
-        primer: as far as it was used, from its first note on; `None` for none.
+        score: a piece that begins with the primer.
+        primer: the part of the primer that was used, from its first note on; `None` if there is
+            none.
 
     Example:
         >>> primer = Score.from_grid([[60]] * 2, metres=[(0, 3, 4)], key_signature=-1)
@@ -178,10 +180,10 @@ def continued(score: Score, primer: Score | None) -> Score:
 
 
 def _parts(score: Score, primer: Score) -> tuple[Part, ...]:
-    """Return the parts of a piece: as the primer has them, as far as it has them."""
+    """Return the parts of a piece, taken from the primer as far as it has them."""
     voices = max(score.voices, len(score.parts))
     own = [*score.parts, *[Part()] * (voices - len(score.parts))]
-    named = len(primer.parts) <= voices  # else one voice stands for several
+    named = len(primer.parts) <= voices  # otherwise several parts share a voice
     of_primer = [
         replace(part, name=(part.name if named else "") or own[voice].name)
         for voice, part in enumerate(primer.parts[:voices])

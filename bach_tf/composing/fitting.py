@@ -1,6 +1,6 @@
-"""Music from files made to fit a run, or refused with what would make it fit.
+"""Adapting music from files to a run, or refusing it with advice.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ OCTAVE, FARTHEST = 12, 48  # semitones
 
 @dataclass(frozen=True)
 class Fit:
-    """How a piece is read from a file, and how far it may be changed so that it fits a run.
+    """How to read a piece from a file, and how it may be changed to fit a run.
 
     Args:
-        quantize: move notes that begin between two steps of the run's grid to the nearest.
-        transpose: by so many semitones, or "auto" for those that bring the music into the range of
-            the run: none where it is there, else octaves where they do.
-        strict: refuse a file with faults, which are read over otherwise.
-        unfold: play out the repeats of a notated piece.
-        tune: the number of one in a tune book; the first where it is `None`.
+        quantize: whether to move onsets between two steps of the run's grid to the nearest one.
+        transpose: semitones, or "auto" for the transposition that brings the music into the
+            run's range: none if it is already there, otherwise octaves if possible.
+        strict: whether to refuse files with recoverable faults.
+        unfold: whether to play out the repeats of notated music.
+        tune: number of a tune in a tune book; the first one by default.
 
     Raises:
-        ValueError: semitones that are no whole number.
+        ValueError: if `transpose` is neither a whole number nor "auto".
     """
 
     quantize: bool = False
@@ -56,15 +56,15 @@ AS_IT_IS = Fit()
 
 
 def read_for(codec: Codec, path: Path, fit: Fit = AS_IT_IS) -> Score:
-    """Read a piece for a codec.
+    """Read a file and adapt it to a codec.
 
     Args:
-        codec: of the run.
-        path: of a file of one of `READERS`.
-        fit: what may be changed.
+        codec: the run's codec.
+        path: a file with an ending in `READERS`.
+        fit: which changes are allowed.
 
     Raises:
-        ValueError: a file that cannot be read, or music that does not fit; the message names the
+        ValueError: if the file cannot be read or the music does not fit; the message names the
             file, the place and what would make it fit.
     """
     grid = Grid(codec.steps_per_quarter, codec.timing)
@@ -78,16 +78,16 @@ def read_for(codec: Codec, path: Path, fit: Fit = AS_IT_IS) -> Score:
 
 
 def fitted(codec: Codec, score: Score, fit: Fit = AS_IT_IS) -> Score:
-    """Return a score on the grid and in the range of a codec.
+    """Adapt a score to the grid and the range of a codec.
 
     Args:
-        codec: of the run.
+        codec: the run's codec.
         score: the music.
-        fit: what may be changed.
+        fit: which changes are allowed.
 
     Raises:
-        ValueError: notes between the steps of the codec, a melody where several voices are
-            expected, or pitches out of its range.
+        ValueError: if notes begin between the steps of the codec, a melody is given where several
+            voices are expected, or pitches are out of range.
     """
     score = _on_grid(codec, score, fit.quantize)
     _check_voices(codec, score)
@@ -104,18 +104,18 @@ def fitted(codec: Codec, score: Score, fit: Fit = AS_IT_IS) -> Score:
 
 
 def _check_range(codec: Codec, score: Score) -> None:
-    """Raise `ValueError` where notes are out of a range that they would be in elsewhere."""
+    """Raise `ValueError` for out-of-range notes that a transposition would bring into range."""
     outside = _out_of_range(codec, score.pitch)
     if outside.any() and fitting_shift(codec, score) is not None:
         lowest, highest = _range_of(codec)
         raise ValueError(
-            f"Pitches must be in {lowest}..{highest}, what this run covers. "
+            f"Pitches must be in {lowest}..{highest}, the range of this run. "
             f"Received: {score.pitch[outside][0]} and {outside.sum() - 1} more outside"
         )
 
 
 def _out_of_range(codec: Codec, pitch: np.ndarray) -> np.ndarray:
-    """Return which pitches a codec has no token for, as far as it is a matter of range."""
+    """Return which pitches lie outside the codec's range."""
     lowest, highest = _range_of(codec)
     return (pitch < lowest) | (pitch > highest)
 
@@ -126,13 +126,13 @@ def _range_of(codec: Codec) -> tuple[int, int]:
 
 def _on_grid(codec: Codec, score: Score, quantize: bool) -> Score:
     if codec.timing == SECONDS:
-        return score  # another grid is refused by the codec
+        return score  # the codec refuses other grids
     try:
         return regrid(score, codec.steps_per_quarter, quantize=quantize)
     except ValueError as error:
         raise ValueError(
-            f"{error}. This run counts {codec.steps_per_quarter} steps in a quarter. To move such "
-            "notes to the nearest step, ask to quantize (--quantize)."
+            f"{error}. This run has {codec.steps_per_quarter} steps per quarter. To move such "
+            "notes to the nearest step, quantize them (--quantize)."
         ) from None
 
 
@@ -140,21 +140,21 @@ def _check_voices(codec: Codec, score: Score) -> None:
     parts = len(codec.part_names)
     if parts > 1 and score.voices == 1:
         raise ValueError(
-            f"expected {parts} voices, got a melody: the others would be silent. A melody is to be "
-            "harmonised; to continue from a beginning, give one with all its voices."
+            f"expected {parts} voices, got a melody: the other voices would be silent. Give a "
+            "beginning with all its voices."
         )
 
 
 def fitting_shift(codec: Codec, score: Score) -> int | None:
-    """Return the semitones by which a score fits a codec: 0, octaves, or else the fewest.
+    """Return the transposition that makes a score fit a codec: 0, octaves, or the smallest one.
 
     Args:
-        codec: of the run.
-        score: on its grid.
+        codec: the run's codec.
+        score: a score on its grid.
 
     Returns:
-        `None` where none does. Of those that do, as few notes as can be are out of the range of
-        their voices.
+        semitones, or `None` if none fits. Transpositions with the fewest notes outside the ranges
+        of their voices are preferred.
     """
     near = range(-FARTHEST, FARTHEST + 1)
     shifts = sorted(near, key=lambda shift: (shift % OCTAVE > 0, abs(shift)))
@@ -171,7 +171,7 @@ def _fits(codec: Codec, score: Score, shift: int) -> bool:
 
 
 def _outside(codec: Codec, score: Score, shift: int) -> int:
-    """Return how many notes are out of the ranges of their voices, where the codec knows them."""
+    """Count the notes outside the ranges of their voices, if the codec has such ranges."""
     ranges = getattr(codec, "ranges", None)
     if not ranges:
         return 0

@@ -1,4 +1,4 @@
-"""Write new pieces with a trained run."""
+"""Generate new pieces with a trained run."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from bach_tf.score import Score, move_places
 from bach_tf.theory import metre as metres
 from bach_tf.theory.keys import estimate_key, key_signature
 
-# In one graph call, so that memory is bounded: the transformer keeps 5 MB for each piece.
+# Per graph call, to bound memory: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
 TOKENS_AT_ONCE = 1 << 20
-MOST_TOKENS = 1 << 27  # that `generate_ids` returns: half a gigabyte
+MOST_TOKENS = 1 << 27  # returned by `generate_ids`: half a gigabyte
 
 
 def generate(run: Run, **how: Any) -> list[Score]:
-    """Write pieces in the style of a run.
+    """Generate pieces in the style of a run.
 
     Args:
-        run: a trained one.
-        **how: as `generate_ids` takes it.
+        run: a trained run.
+        **how: see `generate_ids`.
 
     Returns:
-        the pieces, without the silence before their first note.
+        the pieces, without silence before their first note.
 
     Raises:
-        ValueError: as `generate_ids`.
+        ValueError: as for `generate_ids`.
 
     Example:
         >>> scores = generate(run, length=64, temperature=1.0, seed=1)  # doctest: +SKIP
@@ -57,13 +57,13 @@ def generate(run: Run, **how: Any) -> list[Score]:
 def decode_piece(codec: Codec, ids: np.ndarray, primer: Score | None = None) -> Score:
     """Decode ids that begin with the start token; leading silence is removed.
 
-    Parts without a metre get an estimated one, so that bar lines stand where a musician would
-    write them, and pieces without a key the signature of the estimated one.
+    Codecs with named parts get an estimated metre if they have none, so that bar lines are where
+    musicians would write them, and pieces without a key get an estimated signature.
 
     Args:
-        codec: of the run.
+        codec: the run's codec.
         ids: int `(1 + T,)`.
-        primer: what is said of the beginning, as far as it was used: it holds for all of the piece.
+        primer: the part of the primer that was used; its properties hold for the whole piece.
     """
     score = codec.decode(ids[1:]).without_leading_silence()
     score = continued(score, primer)
@@ -77,19 +77,19 @@ def primer_steps(codec: Codec, prompt: np.ndarray) -> int:
     """Return the number of steps in a piece's score that come from its prompt.
 
     Args:
-        codec: of the run.
-        prompt: ids int32 `(1 + P,)`, as `make_prompt` returns them.
+        codec: the run's codec.
+        prompt: ids int32 `(1 + P,)`, as returned by `make_prompt`.
     """
     primer = decode_piece(codec, prompt)
     return primer.length if len(primer) else 0
 
 
 def used_primer(codec: Codec, beginning: Beginning) -> Score | None:
-    """Return what is said of a beginning, as far as its prompt goes; `None` where nothing is.
+    """Return the score of a beginning as far as its prompt goes; `None` if it has no score.
 
     Args:
-        codec: of the run.
-        beginning: as `begin` returns it.
+        codec: the run's codec.
+        beginning: as returned by `begin`.
     """
     if beginning.score is None:
         return None
@@ -97,26 +97,26 @@ def used_primer(codec: Codec, beginning: Beginning) -> Score | None:
 
 
 def generate_ids(run: Run, *, length: int, num_outputs: int = 1, **how: Any) -> np.ndarray:
-    """Write pieces in the style of a run, as ids.
+    """Generate pieces in the style of a run, as ids.
 
     Args:
-        run: a trained one.
-        length: as `generate_batches` takes it.
-        num_outputs: as `generate_batches` takes it.
-        **how: as `generate_batches` takes it.
+        run: a trained run.
+        length: see `generate_batches`.
+        num_outputs: see `generate_batches`.
+        **how: see `generate_batches`.
 
     Returns:
-        int32 `(num_outputs, 1 + length in tokens)`. The end token stands in a piece that the model
-        has ended, and padding behind it; one without was cut.
+        int32 `(num_outputs, 1 + length in tokens)`. Pieces ended by the model have an end token
+        followed by padding; those without were truncated.
 
     Raises:
-        ValueError: as `generate_batches`, or more than `MOST_TOKENS` in all.
+        ValueError: as for `generate_batches`, or if there are more than `MOST_TOKENS` in total.
     """
     tokens = run.codec.tokens_in(length)
     if num_outputs * tokens > MOST_TOKENS:
         raise ValueError(
-            f"Expected at most {MOST_TOKENS:,} tokens in all. Received: `num_outputs` "
-            f"{num_outputs:,} of {tokens:,} tokens each. Take them from `generate_batches`."
+            f"Expected at most {MOST_TOKENS:,} tokens in total. Received: `num_outputs` "
+            f"{num_outputs:,} of {tokens:,} tokens each. Use `generate_batches` instead."
         )
     batches = generate_batches(run, length=length, num_outputs=num_outputs, **how)
     return np.concatenate(list(batches))
@@ -136,32 +136,31 @@ def generate_batches(
     rules: Sequence[str] = (),
     sampler: Sampler | None = None,
 ) -> Iterator[np.ndarray]:
-    """Write pieces in the style of a run, as ids, in batches.
+    """Generate pieces in the style of a run, as batches of ids.
 
     Args:
-        run: a trained one.
+        run: a trained run.
         length: maximum length in steps of the codec, including the prompt.
         temperature: divides the logits; above 1 is more daring, 0 takes the most probable
-            tokens, and writes the same piece each time.
-        seed: piece `n` depends on it and on `n` alone.
+            tokens, which always gives the same piece.
+        seed: random seed; piece `n` depends only on it and on `n`.
         num_outputs: number of pieces.
-        min_length: minimum length in steps, including the prompt. A model trained on short windows
-            now and then ends a piece after a few notes.
-        prompt: ids int32 `(1 + P,)` with which each piece begins, as `make_prompt` returns them.
-            The first one is the start token or what stands before the others.
-        top_k: restrict sampling to so many of the most probable ids; 0 for all.
+        min_length: minimum length in steps, including the prompt. Models trained on short windows
+            occasionally end a piece after a few notes.
+        prompt: ids int32 `(1 + P,)` with which each piece begins, as returned by `make_prompt`.
+        top_k: restrict sampling to this many of the most probable ids; 0 for all.
         top_p: restrict sampling to the fewest ids with this total probability.
-        rules: names of the rules that pieces of four voices keep.
-        sampler: of the run's model and codec and these rules, to compile it once for several
-            calls; a fresh one when `None`.
+        rules: names of the rules enforced on four-part pieces.
+        sampler: a sampler for the run's model and codec and these rules, so that it is compiled
+            only once for several calls; by default a new one.
 
     Yields:
-        int32 `(N, 1 + length in tokens)`, of at most `PIECES_AT_ONCE` pieces and about
-        `TOKENS_AT_ONCE` tokens, however many pieces there are.
+        int32 `(N, 1 + length in tokens)`, with at most `PIECES_AT_ONCE` pieces and about
+        `TOKENS_AT_ONCE` tokens.
 
     Raises:
-        ValueError: no step or piece requested, a prompt that leaves no room, or an invalid
-            temperature, `top_k` or `top_p`.
+        ValueError: if no step or piece is requested, the prompt leaves no room, or temperature,
+            `top_k` or `top_p` is invalid.
     """
     codec = run.codec
     prompt = np.array([codec.START]) if prompt is None else prompt
@@ -210,21 +209,21 @@ def begin(
     wish: Wish = NO_WISH,
     fit: Fit = AS_IT_IS,
 ) -> Beginning:
-    """Return what pieces begin with.
+    """Return the beginning of new pieces.
 
     Args:
-        run: gives the codec, and the corpus.
-        primer: a file of one of `bach_tf.formats.READERS`, such as .mid or .musicxml; "corpus" for
-            a passage of the training split, drawn at random; or tokens of the codec, separated by
-            spaces. `None` for a piece from its beginning.
-        seed: of the passage that is drawn.
-        length: use only this many steps of the primer; when `None`, a training window for
-            "corpus", otherwise all of it.
-        wish: where the bar lines stand, if that is not as the primer says, or as the model chooses.
-        fit: how the music of a file may be changed so that it fits the run.
+        run: provides the codec and the corpus.
+        primer: a file with an ending in `bach_tf.formats.READERS`, such as .mid or .musicxml;
+            "corpus" for a random passage of the training split; or tokens of the codec,
+            separated by spaces. `None` for no primer.
+        seed: determines the random passage.
+        length: number of steps of the primer to use; by default a training window for "corpus",
+            otherwise all.
+        wish: bar lines, if they should differ from the primer's or the model's.
+        fit: how the music of a file may be changed to fit the run.
 
     Raises:
-        ValueError: as `read_beginning` and `as_wished`.
+        ValueError: as for `read_beginning` and `as_wished`.
     """
     if length is not None and length < 1:
         raise ValueError(f"The length of a primer must be at least 1. Received: {length}")
@@ -237,21 +236,21 @@ def begin(
 def make_prompt(
     run: Run, primer: str | None, seed: int = 0, length: int | None = None, wish: Wish = NO_WISH
 ) -> np.ndarray:
-    """Return the ids that pieces begin with: int32 `(1 + P,)`. The arguments are those of `begin`.
+    """Return the ids at the beginning of new pieces: int32 `(1 + P,)`. For arguments see `begin`.
 
     Raises:
-        ValueError: as `begin`.
+        ValueError: as for `begin`.
     """
     return begin(run, primer, seed, length, wish).prompt
 
 
 def _passage_of_corpus(run: Run, seed: int, length: int) -> Beginning:
-    """Return a passage of the training split, of `length` steps if the piece is that long.
+    """Return a random passage of the training split, of `length` steps if the piece is long enough.
 
-    It begins where a training window may begin: there the model sees positions in a bar as it does
-    at the beginning of a piece; and at the beginning itself where that says the metre.
+    It begins where a training window could, so that the model sees its position in the bar as in
+    training; with an opening, at the beginning of the piece, which has the metre.
     """
-    # Imported here, since the pipeline takes its time to import.
+    # Imported here because the pipeline is slow to import.
     from bach_tf.learning import prepare_corpus
     from bach_tf.learning.windows import load_split
 
@@ -266,7 +265,7 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> Beginning:
     every = math.lcm(tokens_per_step, run.preset.model.period)
     last = 0 if len(codec.opening) else tokens_per_step * (steps - length)
     start = every * numbers.integers(last // every + 1)
-    # The first id is the one before the passage, as in a training window.
+    # The first id precedes the passage, as in a training window.
     prompt = piece[start : start + 1 + codec.tokens_in(length)]
     if codec.steps_per_bar is None:
         return Beginning(prompt)
@@ -275,12 +274,12 @@ def _passage_of_corpus(run: Run, seed: int, length: int) -> Beginning:
 
 
 def _as_within(passage: Score, whole: Score, start: int) -> Score:
-    """Return a passage with the bar lines and the key that it has in its piece.
+    """Give a passage the bar lines and the key that it has within its piece.
 
     Args:
-        passage: of a piece.
-        whole: the piece.
-        start: the step at which the passage begins.
+        passage: a passage of the piece.
+        whole: the whole piece.
+        start: first step of the passage.
     """
     places = move_places(whole.metres, lambda step: max(0, step - start))
     passage = replace(

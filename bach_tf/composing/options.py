@@ -1,6 +1,6 @@
-"""The options of generation, their bounds and their defaults, for the command line and Python.
+"""The options of generation with bounds and defaults, for the command line and Python.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from bach_tf.recipes.tables import SEEDS
 from bach_tf.score import Score
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
 
-# They keep pieces within memory; memory does not grow with the number of pieces.
+# These bound the memory of a piece; memory does not grow with the number of pieces.
 MOST_BARS = 5_000
-LARGEST_TOP_K = 1_000_000  # more than any codec has tokens
+LARGEST_TOP_K = 1_000_000  # more than the tokens of any codec
 LONGEST_RULES = 255  # characters
 NO_RULES = "none"
-LONGEST_METRE = 255  # characters; which there are, the codec says
+LONGEST_METRE = 255  # characters; valid metres depend on the codec
 LONGEST_UPBEAT = 64  # quarters
-MOST_TUNES = 1_000_000  # the highest number of a tune in a book
-MOST_PIECES = 10_000  # of one call: it keeps mistyped numbers from an evening's work
+MOST_TUNES = 1_000_000  # maximum number of a tune in a book
+MOST_PIECES = 10_000  # per call, so that a mistyped number does not run for hours
 
-# `None` stands for the preset's value, a fresh seed, or one piece.
+# `None` stands for the preset's value, a random seed, or one piece.
 OPTIONS: Settings = {
     "num_outputs": Whole(1, MOST_PIECES, optional=True),
     "bars": Whole(1, MOST_BARS, optional=True),
@@ -50,16 +50,17 @@ OPTIONS: Settings = {
 
 
 def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `generate_batches`, with defaults for what is not asked for.
+    """Return the arguments of `generate_batches`, filling in defaults.
 
     Args:
-        music: of the run's preset: lengths and temperature.
-        codec: of the run; says what a step is.
-        asked: values of `OPTIONS`, checked. Others are ignored.
+        music: the music of the run's preset, with default lengths and temperature.
+        codec: the run's codec.
+        asked: values of `OPTIONS`, already checked. Others are ignored.
 
     Raises:
-        ValueError: a length both in steps and in bars, bars where steps have no length in time, a
-            minimum above the maximum, or several pieces that would be the same.
+        ValueError: if the length is given both in steps and in bars, or in bars although steps
+            have no fixed duration; if the minimum exceeds the maximum; or if several pieces
+            would be identical.
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
@@ -83,15 +84,15 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
 
 
 def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
-    """Return the names of the rules that new pieces keep.
+    """Return the names of the rules enforced on new pieces.
 
     Args:
-        music: of the run's preset: the rules when none are asked for.
-        codec: of the run.
-        asked: names of `RULES` with commas between them, or "none".
+        music: the music of the run's preset, with the default rules.
+        codec: the run's codec.
+        asked: names of `RULES` separated by commas, or "none".
 
     Raises:
-        ValueError: an unknown rule, or rules for a run that does not write four voices.
+        ValueError: if a rule is unknown, or the run does not write four-part music.
 
     Example:
         >>> from bach_tf.codecs import SatbCodec
@@ -108,7 +109,7 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
         choose(RULES, name, "rule")
     if not isinstance(codec, SatbCodec):
         raise ValueError(
-            f"Rules are those of four-part writing. Received: `rules` {', '.join(names)} for a run "
+            f"Rules apply to four-part music. Received: `rules` {', '.join(names)} for a run "
             f"that writes {codec.step_name}s. Leave them out."
         )
     return list(dict.fromkeys(names))
@@ -117,17 +118,17 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
 def make_rendition(
     music: Music, tempo: float | None, program: int | str | None, primer: Score | None = None
 ) -> Rendition:
-    """Return how pieces are to be written: as asked for, else as the primer or the preset says.
+    """Return how pieces are to be rendered: as requested, or as in the primer or the preset.
 
     Args:
-        music: of the run's preset.
-        tempo: quarter notes per minute; when `None`, those of the primer, else the preset's.
-        program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
-            parts, else the preset's.
-        primer: the score that pieces begin with, if a file says anything of it.
+        music: the music of the run's preset.
+        tempo: quarter notes per minute; by default the primer's, or else the preset's.
+        program: General MIDI instrument, by name or number 0..127; by default those of the
+            primer's parts, or else the preset's.
+        primer: the beginning of the pieces, if it has a score.
 
     Raises:
-        ValueError: an unknown instrument, or a tempo out of bounds.
+        ValueError: if the instrument is unknown or the tempo out of bounds.
     """
     if primer is not None and primer.tempi and tempo is None:
         tempo_qpm = None
@@ -145,25 +146,25 @@ def make_rendition(
 
 
 def _lengths(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, int]:
-    """Return the maximum and the minimum length of a piece, in steps."""
+    """Return maximum and minimum length of a piece in steps."""
     most = steps_of(codec, asked["length"], asked["bars"], music.length)
     fewest = steps_of(codec, None, asked["min_bars"], music.min_length)
     if asked["min_bars"] is not None and codec.steps_per_bar and fewest > most:
         raise ValueError(
-            f"Expected a minimum that is not above the maximum. Received: a piece of at least "
-            f"{asked['min_bars']} bars and at most {most} steps, which are "
-            f"{most / codec.steps_per_bar:g} bars. Ask for a longer piece."
+            f"Expected a minimum not above the maximum. Received: a piece of at least "
+            f"{asked['min_bars']} bars and at most {most} steps "
+            f"({most / codec.steps_per_bar:g} bars). Ask for a longer piece."
         )
     return {"length": most, "min_length": fewest}
 
 
 def _check_distinct(options: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where several pieces would be the same."""
+    """Raise `ValueError` if several pieces would be identical."""
     greedy = {"Temperature 0": options["temperature"] == 0, "Top-k 1": options["top_k"] == 1}
     if options["num_outputs"] > 1 and any(greedy.values()):
         setting = next(name for name, chosen in greedy.items() if chosen)
         raise ValueError(
             f"{setting} always takes the most probable token: the {options['num_outputs']} pieces "
-            "would be the same. Ask for one piece, or for a temperature above 0 and a top-k that "
-            "is not 1."
+            "would be identical. Ask for one piece, or use a temperature above 0 and a top-k other "
+            "than 1."
         )

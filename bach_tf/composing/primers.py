@@ -1,6 +1,6 @@
-"""Primers and lengths as users give them, converted to ids and steps.
+"""Primers and lengths as given by users, converted to ids and steps.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from bach_tf.formats import READERS
 from bach_tf.score import Score
 
 FROM_CORPUS = "corpus"  # a primer drawn at random from the corpus
-# Ends a file's name and no token: a chord of notes may end as ".Eb4".
-METRE = re.compile(r"\d+/\d+\b")  # how the tokens of a tune may begin, which is no path
+# An ending of three letters or more: chords of tokens may end in ".Eb4".
+METRE = re.compile(r"\d+/\d+\b")  # tokens of a tune may begin like this, which is not a path
 FILE_ENDING = re.compile(r"\.([a-z]{3,8}|[A-Z]{3,8}|mp[34])$")
-NEIGHBOURS = 10_000  # files of a folder in which a mistyped name is looked for
+NEIGHBOURS = 10_000  # files searched for the correct spelling of a name
 
 
 def read_prompt(
     codec: Codec, primer: str, length: int | None = None, fit: Fit = AS_IT_IS
 ) -> np.ndarray:
-    """Return the ids of a primer that is a file or tokens: int32 `(1 + P,)`.
+    """Return the ids of a primer given as a file or as tokens: int32 `(1 + P,)`.
 
     Args:
-        codec: of the run.
-        primer: a file of one of `READERS`, or tokens of the codec, separated by spaces.
-        length: use only this many steps of the primer; all of it when `None`.
-        fit: how the music of a file may be changed so that it fits.
+        codec: the run's codec.
+        primer: a file with an ending in `READERS`, or tokens separated by spaces.
+        length: number of steps of the primer to use; all by default.
+        fit: how the music of a file may be changed to fit.
 
     Raises:
-        ValueError: a file that cannot be read, music or a token that the codec does not know, or
-            tokens out of order.
+        ValueError: if the file cannot be read, the codec does not know the music or a token, or
+            tokens are out of order.
     """
     path = find_primer(primer)
     if path is None:
@@ -53,13 +53,13 @@ def prompt_of(codec: Codec, score: Score, length: int | None = None) -> np.ndarr
     """Return the ids of the beginning of a score: int32 `(1 + P,)`.
 
     Args:
-        codec: of the run. Where its pieces say a metre and the score has none, or one that it does
-            not know, they say the commonest.
+        codec: the run's codec. If it has metre tokens, a missing or unknown metre becomes the
+            most frequent one.
         score: the primer.
-        length: use only this many steps of it; all of it when `None`.
+        length: number of steps to use; all by default.
 
     Raises:
-        ValueError: music that the codec does not know.
+        ValueError: if the codec cannot encode the music.
     """
     prompt = codec.encode(score)[:-1]
     opening = slice(1, 1 + len(codec.opening))
@@ -71,15 +71,15 @@ def prompt_of(codec: Codec, score: Score, length: int | None = None) -> np.ndarr
 
 
 def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarray:
-    """Return a prompt of which the metre is the one asked for.
+    """Return a prompt with another metre.
 
     Args:
-        codec: of the run.
+        codec: the run's codec.
         prompt: ids int32 `(1 + P,)`.
-        metre: such as "3/4"; the prompt's when `None`.
+        metre: such as "3/4"; `None` leaves it unchanged.
 
     Raises:
-        ValueError: a metre that the codec does not know, or a codec that knows none.
+        ValueError: if the codec does not know the metre, or has no metre tokens.
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
@@ -91,8 +91,8 @@ def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarra
         return prompt
     if not codec.metres:
         raise ValueError(
-            f"The pieces of this run do not say their metre, so that {shortened(metre)} cannot be "
-            "chosen. A new run of the folk songs can."
+            f"The pieces of this run have no metre token, so {shortened(metre)} cannot be "
+            "chosen. Newer runs of the folk songs have one."
         )
     names = {f"{beats}/{value}": number for number, (beats, value) in enumerate(codec.metres)}
     number = codec.opening[0].argmax() + choose(names, metre, "metre")
@@ -101,15 +101,15 @@ def with_metre(codec: Codec, prompt: np.ndarray, metre: str | None) -> np.ndarra
 
 
 def with_upbeat(codec: Codec, prompt: np.ndarray, upbeat: int | None) -> np.ndarray:
-    """Return a prompt of which the upbeat is the one asked for.
+    """Return a prompt with another upbeat.
 
     Args:
-        codec: of the run, whose pieces say their metre and upbeat.
-        prompt: ids int32 `(1 + P,)`, of which the first after the start is a metre.
-        upbeat: in steps; the prompt's when `None`.
+        codec: the run's codec, with tokens for metre and upbeat.
+        prompt: ids int32 `(1 + P,)`, with a metre after the start token.
+        upbeat: in steps; `None` leaves it unchanged.
 
     Raises:
-        ValueError: an upbeat that the codec does not know, or no metre before it.
+        ValueError: if the codec does not know the upbeat, or there is no metre before it.
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
@@ -121,7 +121,7 @@ def with_upbeat(codec: Codec, prompt: np.ndarray, upbeat: int | None) -> np.ndar
     if upbeat is None:
         return prompt
     if len(prompt) == 1:
-        raise ValueError("An upbeat is chosen with a metre. Ask for one too, such as --metre 3/4.")
+        raise ValueError("An upbeat needs a metre. Give one too, such as --metre 3/4.")
     first = codec.opening[1].argmax()
     names = {name: first + number for number, name in enumerate(codec.tokens[first:])}
     chosen = [choose(names, f"upbeat:{upbeat}", "upbeat, in sixteenths,")]
@@ -129,10 +129,10 @@ def with_upbeat(codec: Codec, prompt: np.ndarray, upbeat: int | None) -> np.ndar
 
 
 def find_primer(primer: str) -> Path | None:
-    """Return the file that a user names as a primer; `None` for tokens, and for `FROM_CORPUS`.
+    """Return the file that a primer refers to; `None` for tokens and for `FROM_CORPUS`.
 
     Raises:
-        ValueError: the name of a file that does not exist, or that cannot be read.
+        ValueError: if it looks like a file that does not exist or cannot be read.
     """
     if primer == FROM_CORPUS:
         return None
@@ -144,22 +144,22 @@ def find_primer(primer: str) -> Path | None:
 
 
 def check_room(codec: Codec, prompt: np.ndarray, length: int) -> None:
-    """Check that a piece is longer than its prompt.
+    """Check that a piece will be longer than its prompt.
 
     Args:
-        codec: of the run.
+        codec: the run's codec.
         prompt: ids int32 `(1 + P,)`.
-        length: of the piece, in steps.
+        length: length of the piece, in steps.
 
     Raises:
-        ValueError: no step requested, or a prompt that leaves no room.
+        ValueError: if no step is requested, or the prompt leaves no room.
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")
     steps = max(0, -(-(len(prompt) - 1 - len(codec.opening)) // len(codec.may_follow)))
     if steps >= length:
         raise ValueError(
-            f"The primer has {steps} steps and the piece is to have {length}. "
+            f"The primer has {steps} steps, but the piece only {length}. "
             "Ask for a longer piece, or give a shorter primer."
         )
 
@@ -170,14 +170,14 @@ def steps_of(codec: Codec, length: int | None, bars: int | None, default: int) -
     Args:
         codec: defines a step.
         length: in steps, if given.
-        bars: of four quarters, if given.
-        default: in steps, where neither is given.
+        bars: in bars of 4/4, if given.
+        default: in steps, if neither is given.
 
     Raises:
-        ValueError: both are given, or bars where steps have no length in time.
+        ValueError: if both are given, or bars although steps have no fixed duration.
     """
     if length is not None and bars is not None:
-        raise ValueError("Give the length in steps or in bars, not both.")
+        raise ValueError("Give the length either in steps or in bars, not both.")
     if bars is None:
         return default if length is None else length
     if codec.steps_per_bar is None:
@@ -214,12 +214,12 @@ def _looks_like_a_file(primer: str) -> bool:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # tokens may be longer than any name of a file
+    except OSError:  # tokens can be longer than any file name
         return False
 
 
 def _near_names(path: Path) -> str:
-    """Return similar names of files beside a missing one, for a message."""
+    """Return similar file names beside a missing one, for a message."""
     try:
         beside = islice(path.parent.iterdir(), NEIGHBOURS)
         names = [file.name for file in beside if file.suffix.lower() in READERS]
@@ -230,7 +230,7 @@ def _near_names(path: Path) -> str:
 
 
 def _typed_prompt(codec, text: str) -> np.ndarray:
-    """Return the ids of typed tokens, whose kinds must be in order."""
+    """Return the ids of typed tokens, checking the order of their kinds."""
     try:
         prompt = parse_tokens(codec, text)
     except ValueError as error:
@@ -253,7 +253,7 @@ def _typed_prompt(codec, text: str) -> np.ndarray:
 
 
 def _opened(codec, prompt: np.ndarray) -> np.ndarray:
-    """Return typed tokens with the usual opening, where they begin without any."""
+    """Prepend the most frequent opening to typed tokens that have none."""
     if not len(codec.opening) or codec.opening[:, prompt[1:2]].any():
         return prompt
     usual = codec.opening.argmax(axis=1)
@@ -261,7 +261,7 @@ def _opened(codec, prompt: np.ndarray) -> np.ndarray:
 
 
 def _renumbered(codec, prompt: np.ndarray) -> np.ndarray:
-    """Return a prompt whose holds stand where its opening says that they do."""
+    """Recompute the bar positions of hold tokens after the opening has changed."""
     has_steps = prompt.size > 1 + len(codec.opening)
     return codec.encode(codec.decode(prompt))[:-1] if len(codec.opening) and has_steps else prompt
 

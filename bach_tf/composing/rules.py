@@ -1,7 +1,7 @@
-"""Rules of four-part writing while a piece is written: what breaks one is masked or made unlikely.
+"""Rules of four-part writing during generation: violations are masked or made unlikely.
 
-A forbidden note is masked only while likely ones remain (`ENOUGH`), so that a rule never forces
-a note the model finds absurd.
+A forbidden note is only masked if enough probability remains for the others (`ENOUGH`), so that
+a rule never forces a note that the model finds absurd.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from bach_tf.theory.intervals import DISSONANT
 from bach_tf.theory.ranges import RANGES
 from bach_tf.theory.tonics import key_profiles
 
-ENOUGH = 0.05  # probability that the notes left by a rule must have together
-CONSONANT = 0.8  # the same of consonances: a dissonance above the rest of it is wanted
+ENOUGH = 0.05  # minimum total probability of the notes that a rule allows
+CONSONANT = 0.8  # the same for consonances: more probable dissonances are intended
 STEPS_PER_BEAT = 4
-RECENT = 2 * len(VOICES)  # ids: two steps hold the last step and what is written of this one
+RECENT = 2 * len(VOICES)  # ids: the previous step, and the current one as far as it is written
 OCTAVE, FIFTH = 12, 7
-RESTLESS_FROM = 16  # steps that a chord is held before holding it on is made less likely
-RESTLESSNESS = 0.25  # nats, for each step beyond
-LONGEST_CHORD = 32  # steps: two bars of four quarters
+RESTLESS_FROM = 16  # steps after which holding a chord becomes less likely
+RESTLESSNESS = 0.25  # nats per step beyond
+LONGEST_CHORD = 32  # steps: two bars of 4/4
 
-FOCUS = 0.65  # of the temperature, at which it is drawn where a voice goes if it moves
-ENDING = 16.0  # nats that an end at home is more likely where a piece reaches its maximum length
-SHORTEST_END = 4  # steps that the last chord is held
+FOCUS = 0.65  # factor of the temperature when choosing where a voice moves, if it moves
+ENDING = 16.0  # bonus in nats for ending on the tonic at the maximum length
+SHORTEST_END = 4  # minimum duration of the last chord, in steps
 # The last ids (N, RECENT), steps since a voice moved (N,), steps of each pitch class (N, 12).
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 class Rules:
-    """The rules of a run's new pieces.
+    """The rules for new pieces of a run.
 
     Args:
-        codec: of four voices.
-        names: of `bach_tf.corpora.music.RULES`, as `options.rules_of` checks them.
+        codec: a codec of four voices.
+        names: names in `bach_tf.corpora.music.RULES`, as checked by `options.rules_of`.
 
     Example:
         >>> Rules(SatbCodec(36, 81), ["parallels", "motion"]).names
@@ -48,16 +48,16 @@ class Rules:
     def __init__(self, codec: SatbCodec, names: Sequence[str]):
         self.names = tuple(names)
         self.first, self.end = codec.FIRST_PITCH, codec.END
-        self.shift = codec.lowest - codec.FIRST_PITCH  # from an id to its pitch
+        self.shift = codec.lowest - codec.FIRST_PITCH  # added to an id, gives its pitch
         fits, norms = key_profiles()
         self.keys = tf.constant(np.reshape(fits / norms[..., None], (-1, OCTAVE)).T, tf.float32)
-        self.pitches = tf.range(codec.vocab_size)  # of the ids: they count from the lowest one
+        self.pitches = tf.range(codec.vocab_size)  # ids, which are pitches up to a constant
         ranks = np.asarray(codec.order)
-        # A pair of voices in the order in which they are written, and whether that is upside down.
+        # Pairs of voices in the order of writing, and whether the first one is the lower voice.
         self.early, self.late = np.triu_indices(len(VOICES), 1)
         self.upside_down = tf.constant(ranks[self.early] > ranks[self.late])[:, None]
         self.pairs = list(zip(self.early, self.late))
-        self.bass = int(np.argmax(ranks))  # its number in the order of writing
+        self.bass = int(np.argmax(ranks))  # its index in the order of writing
         self.dissonant = tf.constant(np.isin(np.arange(OCTAVE), DISSONANT))
         low, high = np.array(RANGES)[ranks].T[:, :, None] - self.shift
         ids = np.arange(codec.vocab_size)
@@ -79,14 +79,14 @@ class Rules:
         length: tf.Tensor,
         state: State,
     ) -> tf.Tensor:
-        """Return the logits with what breaks a rule at minus infinity, or less likely.
+        """Return the logits with violations at minus infinity, or made less likely.
 
         Args:
             logits: float32 `(N, V)`, divided by the temperature.
             allowed: bool `(V,)`, the ids that the codec allows here.
-            position: int32 scalar, the number of the token among those of the steps.
-            length: int32 scalar, the maximum number of tokens.
-            state: of the tokens before.
+            position: int32 scalar, index of the token, not counting the opening.
+            length: int32 scalar, maximum number of tokens.
+            state: the state after the preceding tokens.
         """
         logits = tf.where(allowed, logits, -np.inf)
         voice = position % len(VOICES)
@@ -111,7 +111,7 @@ class Rules:
         return logits
 
     def advance(self, ids: tf.Tensor, position: tf.Tensor, state: State) -> State:
-        """Return the state after the ids `(N,)` of a position."""
+        """Return the state after appending ids `(N,)`."""
         recent, still, sounded = state
         heard = tf.one_hot((ids + self.shift) % OCTAVE, OCTAVE)
         sounded = sounded + tf.where((ids >= self.first)[:, None], heard, 0.0)
@@ -122,7 +122,7 @@ class Rules:
         return recent, tf.where(ends, held, still), sounded
 
     def _at_home(self, chord, sounded):
-        """Return where a chord `(N, 4)` is a triad in root position on the tonic: bool `(N,)`."""
+        """Return whether a chord `(N, 4)` is a root-position triad on the tonic: bool `(N,)`."""
         sounds = chord >= self.first
         lowest = tf.reduce_min(tf.where(sounds, chord, tf.int32.max), axis=1, keepdims=True)
         above = tf.one_hot((chord - lowest) % OCTAVE, OCTAVE)  # (N, 4, 12)
@@ -136,14 +136,14 @@ class Rules:
         return third & ~other & (here >= best - 1e-3 * tf.abs(best))
 
     def steps(self, voice: tf.Tensor, recent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the step before and what is written of this one: int32 `(N, 4)` both."""
+        """Return the previous step, and the current one as far as written: int32 `(N, 4)` each."""
         begin = len(VOICES) - voice
         last = recent[:, begin : begin + len(VOICES)]
         chord = recent[:, begin + len(VOICES) :]
         return last, tf.pad(chord, [[0, 0], [0, begin]])
 
     def _restless(self, logits, voice, last, chord, still):
-        """Make holding a chord on less likely the longer it stands, and impossible in the end."""
+        """Make holding a chord less likely the longer it lasts, and finally impossible."""
         before = tf.range(len(VOICES)) < voice
         moved = tf.reduce_any(before & (chord != last), axis=1)
         penalty = RESTLESSNESS * tf.cast(tf.maximum(still - RESTLESS_FROM, 0), tf.float32)
@@ -153,7 +153,7 @@ class Rules:
         return tf.where(held & ~moved[:, None], logits - penalty[:, None], logits)
 
     def _focused(self, logits, held):
-        """Sharpen which pitch a voice moves to, and leave as it is how likely it moves."""
+        """Sharpen the choice of pitch if a voice moves, without changing how likely it moves."""
         moves = (self.pitches != held) & (self.pitches != self.end)  # (N, V)
         before = tf.where(moves, logits, -np.inf)
         sharpened = before / FOCUS
@@ -161,13 +161,13 @@ class Rules:
         return tf.where(moves & (logits > -np.inf), sharpened - sharp + whole, logits)
 
     def _dissonant(self, voice, chord):
-        """Return which ids are dissonant with the bass, as far as that is written: `(N, V)`."""
+        """Return which ids are dissonant with the bass, if that is written: `(N, V)`."""
         with_bass = [number for number, pair in enumerate(self.pairs) if self.bass in pair]
         early, late = (
             tf.constant(np.array(x)[with_bass], tf.int32) for x in (self.early, self.late)
         )
         other = tf.gather(chord, early, axis=1)[..., None]  # (N, 3, 1)
-        # Of the voice from the bass, or of the other voice from a bass that is still to come.
+        # From the bass up to this voice, or from a bass being written up to the other voices.
         distance = tf.where(
             (late == self.bass)[:, None], other - self.pitches, self.pitches - other
         )
@@ -176,7 +176,7 @@ class Rules:
         return tf.reduce_any(harsh, axis=1)
 
     def _broken(self, voice, last, chord):
-        """Return which ids would break a rule of intervals: bool `(N, V)`; `None` for no rule."""
+        """Return which ids violate a rule of intervals: bool `(N, V)`; `None` without rules."""
         other_last, own_last = (
             tf.gather(last, pair, axis=1)[..., None] for pair in (self.early, self.late)
         )
@@ -192,7 +192,7 @@ class Rules:
             perfect = (interval == 0) | (interval == fifth)
             found.append(moved & same & kept & perfect & (self.pitches != own_last))
         distance = other - self.pitches
-        distance = tf.where(self.upside_down, -distance, distance)  # of the upper from the lower
+        distance = tf.where(self.upside_down, -distance, distance)  # upper minus lower
         if "crossing" in self.names:
             found.append(distance < 0)
         if "spacing" in self.names:
@@ -201,18 +201,18 @@ class Rules:
             return None
         late = (
             tf.constant(self.late, tf.int32)[:, None] == voice
-        )  # only pairs that this voice completes
+        )  # only pairs completed by this voice
         broken = tf.reduce_any(tf.stack(found), axis=0) & sounds & late
         return tf.reduce_any(broken, axis=1)
 
 
 def masked(logits: tf.Tensor, broken: tf.Tensor, enough: float) -> tf.Tensor:
-    """Return the logits without what breaks a rule, where enough remains.
+    """Mask violations, provided that enough probability remains.
 
     Args:
         logits: float32 `(N, V)`.
-        broken: bool `(N, V)`, or `(V,)` for all rows.
-        enough: probability that the others must have together.
+        broken: bool `(N, V)`, or `(V,)` for all rows: the ids that violate a rule.
+        enough: minimum total probability of the others.
 
     Example:
         >>> left = masked(tf.zeros([1, 4]), tf.constant([[True, False, False, False]]), 0.5)

@@ -186,7 +186,7 @@ def test_quiet_prints_the_files_alone(a_run, capfd):
 @pytest.mark.parametrize("greedy", [["--temperature", "0"], ["--top-k", "1"]])
 def test_several_pieces_that_would_be_the_same_are_refused(a_run, greedy, capsys):
     assert generate([*greedy, "--num-outputs", "3"]) == 2
-    assert "always takes the most probable token: the 3 pieces would be the same" in (
+    assert "always takes the most probable token: the 3 pieces would be identical" in (
         capsys.readouterr().err
     )
     assert not Path("generated").exists()
@@ -315,7 +315,7 @@ def test_ctrl_c_stops_generating(a_run, monkeypatch, capsys):
         (["--format", "mid,doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
         (["--primer", "C5 H4"], "Unknown token 'H4'"),
         (["--bars", "2", "--length", "9"], "in steps or in bars, not both"),
-        (["--metre", "3/4"], "do not say their metre, so that 3/4 cannot be chosen"),
+        (["--metre", "3/4"], "have no metre token, so 3/4 cannot be chosen"),
     ],
 )
 def test_generating_says_what_is_wrong_and_writes_nothing(a_run, arguments, message, capsys):

@@ -136,15 +136,15 @@ def test_a_tune_begins_with_the_metre_and_upbeat_that_are_asked_for():
 @pytest.mark.parametrize(
     ("codec", "primer", "wish", "message"),
     [
-        (SATB, None, Wish("3/4"), "do not say their metre, so that 3/4 cannot be chosen"),
-        (SATB, None, Wish(upbeat=1), "so that an upbeat of 1 quarters cannot be chosen"),
+        (SATB, None, Wish("3/4"), "have no metre token, so 3/4 cannot be chosen"),
+        (SATB, None, Wish(upbeat=1), "so an upbeat of 1 quarters cannot be chosen"),
         (SATB, "C5 G4 E4 C3", Wish("three"), "Expected a metre such as 3/4 or 6/8, got three"),
         (SATB, "C5 G4 E4 C3", Wish("3/5"), "Expected a metre such as 3/4"),
-        (SATB, "C5 G4 E4 C3", Wish("3/4", 0.3), "must be of whole steps, 1/4 of a quarter each"),
+        (SATB, "C5 G4 E4 C3", Wish("3/4", 0.3), "must be a multiple of 1/4 of a quarter"),
         (HEADED, None, Wish("5/4"), "Unknown metre '5/4'. Choose from: 3/4, 4/4"),
-        (HEADED, None, Wish(upbeat=1), "An upbeat is chosen with a metre"),
+        (HEADED, None, Wish(upbeat=1), "An upbeat needs a metre"),
         (HEADED, None, Wish("3/4", 2), "Unknown upbeat, in sixteenths, 'upbeat:8'"),
-        (EventCodec(steps_per_quarter=100), None, Wish("3/4"), "performances, in seconds"),
+        (EventCodec(steps_per_quarter=100), None, Wish("3/4"), "performances in seconds"),
     ],
 )
 def test_wishes_that_cannot_be(codec, primer, wish, message):

@@ -29,7 +29,7 @@ def test_triplets_are_refused_with_their_place_or_quantized(path):
     with pytest.raises(
         ValueError,
         match=r"^a\.mid: bar 1, beat 1\.33: 8 of 12 notes begin between the 4 steps of a quarter\. "
-        r"This run counts 4 steps in a quarter\. .* \(--quantize\)\.$",
+        r"This run has 4 steps per quarter\. .* \(--quantize\)\.$",
     ):
         read_for(TUNES, path)
     with pytest.warns(ReadingWarning, match=r"bar 1, beat 1\.33: 8 of 12 notes were moved"):

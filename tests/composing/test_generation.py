@@ -185,7 +185,7 @@ def test_a_negative_seed_draws_a_passage_too(trained_run, tiny_folder, monkeypat
 
 def test_a_primer_that_leaves_no_room(trained_run):
     prompt = trained_run.codec.encode(Score.from_grid(PRIMER))[:-1]
-    with pytest.raises(ValueError, match="The primer has 6 steps and the piece is to have 6"):
+    with pytest.raises(ValueError, match="The primer has 6 steps, but the piece only 6"):
         generate(trained_run, prompt=prompt, length=6)
 
 
@@ -218,7 +218,7 @@ def test_pieces_are_the_same_in_whatever_batches_they_are_sampled(trained_run, m
 
 
 def test_more_pieces_than_memory_holds_are_refused_at_once(trained_run):
-    message = r"at most 134,217,728 tokens in all\. .* 2,147,483,647 of 64 tokens"
+    message = r"at most 134,217,728 tokens in total\. .* 2,147,483,647 of 64 tokens"
     with pytest.raises(ValueError, match=message):
         generate(trained_run, num_outputs=2**31 - 1)
     with pytest.raises(ValueError, match="`num_outputs` must be at least 1"):

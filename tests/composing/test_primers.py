@@ -74,7 +74,7 @@ def test_a_piece_has_room_behind_its_primer():
     prompt = primers.read_prompt(MelodyCodec(lowest=55, highest=79), "C4 _ D4")
     primers.check_room(CODEC, np.array([CODEC.START]), 1)
     primers.check_room(MelodyCodec(lowest=55, highest=79), prompt, 4)
-    message = re.escape("The primer has 3 steps and the piece is to have 3.")
+    message = re.escape("The primer has 3 steps, but the piece only 3.")
     with pytest.raises(ValueError, match=message):
         primers.check_room(MelodyCodec(lowest=55, highest=79), prompt, 3)
     with pytest.raises(ValueError, match="`length` must be at least 1"):
@@ -137,7 +137,7 @@ def test_a_metre_may_be_chosen():
     assert primers.with_metre(CODEC, start, None) is start
     with pytest.raises(ValueError, match=r"Unknown metre '4/4'\. Choose from: 3/4, 6/8"):
         primers.with_metre(HEADED, start, "4/4")
-    with pytest.raises(ValueError, match=r"do not say their metre, so that 3/4 cannot be chosen"):
+    with pytest.raises(ValueError, match=r"have no metre token, so 3/4 cannot be chosen"):
         primers.with_metre(CODEC, start, "3/4")
 
 

@@ -158,7 +158,7 @@ def test_rules_for_one_voice():
     from bach_tf.codecs import MelodyCodec
 
     folk, codec = PRESETS["folk"].music, MelodyCodec(60, 72)
-    with pytest.raises(ValueError, match="Rules are those of four-part writing"):
+    with pytest.raises(ValueError, match="Rules apply to four-part music"):
         rules_of(folk, codec, "parallels")
     with pytest.raises(ValueError, match="Expected a codec of four voices, for `rules` motion"):
         Sampler(Likes(np.zeros(codec.vocab_size)), codec, ["motion"])

@@ -287,7 +287,7 @@ def test_it_is_compiled_once():
         ({"num_outputs": 2**31 - 1}, "at most 268,435,456 ids in one call"),
         ({"top_p": 0.0}, "`top_p` must be above 0 and at most 1. Received: 0.0"),
         ({"top_p": 1.1}, "`top_p` must be above 0"),
-        ({"allowed": np.zeros(8, bool)}, "leave an id to draw .* none at position 0 of 4"),
+        ({"allowed": np.zeros(8, bool)}, "leave an id to sample .* none at position 0 of 4"),
         ({"num_outputs": 0}, "`num_outputs` must be at least 1"),
         ({"length": 0}, "`length` must leave room"),
         ({"prompt": []}, "`length` must leave room"),
