@@ -1,6 +1,6 @@
-"""The front door: runs and pieces with all that can be done with them, for `import bach_tf`.
+"""The public API: runs and pieces with their methods, for `import bach_tf`.
 
-What is done stands in the rooms; here are names, defaults and paths as a person gives them.
+The work is done in the other rooms; this one defines names, defaults and paths for users.
 """
 
 from bach_tf._api.opening import load, read, train

@@ -1,4 +1,4 @@
-"""Arguments that are paths, pieces or names, checked with their own names in the message."""
+"""Validation of arguments that are paths, pieces or names."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def path_of(name: str, value: Any, *others: str) -> Path:
     """Return an argument as a path.
 
     Args:
-        name: of the argument.
-        value: of the argument.
-        *others: what it may also be, in words.
+        name: the argument's name, for the error message.
+        value: the argument.
+        *others: what else it may be, in words.
 
     Raises:
-        ValueError: neither text nor a path.
+        ValueError: if it is neither text nor a path.
 
     Example:
         >>> path_of("path", "a.mid").name
@@ -35,15 +35,15 @@ def path_of(name: str, value: Any, *others: str) -> Path:
 
 
 def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
-    """Return the score of a piece, a score, or a file.
+    """Return the score of an argument that is a piece, a score or a file.
 
     Args:
-        name: of the argument.
-        value: of the argument.
-        grid: of a file that has none of its own.
+        name: the argument's name, for the error message.
+        value: the argument.
+        grid: for files that have no grid of their own.
 
     Raises:
-        ValueError: none of these, or a file that cannot be read.
+        ValueError: if it is none of these, or a file that cannot be read.
     """
     if isinstance(value, Score):
         return value
@@ -53,10 +53,10 @@ def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
 
 
 def names_of(name: str, value: Any) -> str:
-    """Return names, as a list or with commas between them, as text with commas.
+    """Return names, given as a list or separated by commas, as text with commas.
 
     Raises:
-        ValueError: neither text nor a list of text.
+        ValueError: if it is neither text nor a list of text.
 
     Example:
         >>> names_of("formats", ["onnx", "keras"])
@@ -70,10 +70,10 @@ def names_of(name: str, value: Any) -> str:
 
 
 def settings_of(name: str, value: Any) -> dict[str, Any]:
-    """Return settings by their names; none of `None`.
+    """Return settings as a dict; empty for `None`.
 
     Raises:
-        ValueError: not names and values.
+        ValueError: if it is not a mapping.
     """
     if value is None:
         return {}

@@ -1,4 +1,4 @@
-"""A piece as a notebook shows it: the engraved score, and a player."""
+"""Display of a piece in a notebook: its engraved score and a player."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from bach_tf.score import SECONDS
 if TYPE_CHECKING:
     from bach_tf._api.piece import Piece
 
-# A notebook keeps all that it shows in its file: 8 bars of four voices are 100 kB, and 20 seconds
-# of sound half a megabyte.
+# Notebooks store their output: 8 bars of four voices take 100 kB, 20 seconds of sound half a
+# megabyte.
 MOST_BARS, MOST_SECONDS = 32, 60
 OPUS = ".opus"
 
 
 def show(piece: Piece) -> str:
-    """Return a piece as HTML: its engraved score, a player, and what is left out of them.
+    """Return a piece as HTML: its engraved score, a player, and a note if they are truncated.
 
-    Where one of them cannot be made, such as sound without the extra `sound`, a sentence says so
-    in its place.
+    If one of them cannot be made, such as sound without the extra `sound`, a sentence says so in
+    its place.
 
     Args:
-        piece: of any length; what is shown ends after `MOST_BARS` and `MOST_SECONDS`. Of one that
-            counts seconds, and has no bars, the score ends after those, too.
+        piece: a piece of any length; the display ends after `MOST_BARS` and `MOST_SECONDS`. The
+            score of a performance, which has no bars, ends after `MOST_SECONDS` too.
 
     Example:
         >>> from bach_tf.score import Score
@@ -47,7 +47,7 @@ def show(piece: Piece) -> str:
 
 
 def _or_reason(make: Callable[[Piece], str], piece: Piece, steps: int, shown: str) -> str:
-    """Return what `make` returns of so many steps, or a sentence why it cannot."""
+    """Return `make` of the first steps of a piece, or a sentence saying why it cannot be made."""
     longer = piece.score.length > steps
     piece = replace(piece, score=piece.score.opening(steps)) if longer else piece
     try:
@@ -66,7 +66,7 @@ def _player(piece: Piece) -> str:
         check_encoder(OPUS)
     except ValueError:
         raise ValueError(
-            f"No player: it needs soundfile. {HOW_TO_INSTALL} Without it there is "
+            f"No player: it needs soundfile. {HOW_TO_INSTALL} Without it, use "
             'piece.save("piece.wav").'
         ) from None
     sound = base64.b64encode(_written(piece, OPUS)).decode("ascii")
@@ -74,11 +74,11 @@ def _player(piece: Piece) -> str:
 
 
 def _written(piece: Piece, ending: str) -> bytes:
-    """Return the bytes of a file with the piece."""
+    """Return the contents of a file with the piece."""
     with tempfile.TemporaryDirectory() as folder:
         return piece.save(Path(folder) / f"piece{ending}").read_bytes()
 
 
 def steps_in(piece: Piece, seconds: float) -> float:
-    """Return the steps of a piece that sound in so many seconds, at its first tempo."""
+    """Return the number of steps that sound within some seconds, at the piece's first tempo."""
     return seconds * piece.tempo_qpm / 60 * piece.score.steps_per_quarter

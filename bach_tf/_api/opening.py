@@ -1,4 +1,4 @@
-"""Train or load a run; read a piece."""
+"""Training or loading a run, and reading a piece."""
 
 from __future__ import annotations
 
@@ -35,26 +35,27 @@ def train(
 ) -> Run:
     """Train a model on a corpus; return the run, with the weights of its best epoch.
 
-    The arguments are those of the command line; the preset gives the defaults.
+    The arguments are those of the command line; defaults come from the preset.
 
     Args:
-        model: a preset, one of `bach_tf.recipes.PRESETS`; "gru" when `None`.
-        corpus: a name in `bach_tf.corpora.CORPORA`; the model's own when `None`.
+        model: a preset, one of `bach_tf.recipes.PRESETS`; "gru" by default.
+        corpus: a name in `bach_tf.corpora.CORPORA`; the model's own by default.
         data_dir: where the corpus is read from, such as a folder of your own pieces.
         epochs: maximum number of epochs.
-        seed: random seed of the weights, the order of the windows, the
-            transpositions and the dropout. The caller's generators are left alone.
-        set: other settings by their names, such as `{"model.units": 64, "window": 96}`.
-        run_name: of the folder in `tb_logs`; the preset's name and the time when `None`.
-        resume: a run to continue with its own settings; only `epochs` may be given with it, and
-            `data_dir` where its corpus has been moved.
-        from_run: a run, or "pretrained", whose weights, codec and settings a new run starts from,
-            such as for a few epochs on pieces of your own; no `model` may be given with it.
-        verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
+        seed: random seed of initial weights, order of windows, transpositions and dropout. Your
+            program's own random generators are not affected.
+        set: other settings by name, such as `{"model.units": 64, "window": 96}`.
+        run_name: name of the folder in `tb_logs`; the preset's name and the time by default.
+        resume: a run to continue with its own settings; can only be combined with `epochs`, and
+            with `data_dir` if its corpus has been moved.
+        from_run: a run, or "pretrained", from whose weights, codec and settings a new run starts,
+            for example to train a few epochs on your own pieces; cannot be combined with `model`.
+        verbose: 0 is silent, 1 shows a progress bar, 2 prints one line per epoch.
 
     Raises:
-        ValueError: an unknown name, a setting out of bounds, a corpus that cannot be read, or
-            `resume` with arguments of a new run; music that the codec of `from_run` does not know.
+        ValueError: if a name is unknown, a setting is out of bounds, the corpus cannot be read,
+            `resume` is combined with settings of a new run, or the codec of `from_run` does not
+            know the music.
 
     Example:
         >>> import bach_tf as bt
@@ -67,8 +68,8 @@ def train(
         fresh = (model, corpus, seed, set, run_name, from_run)
         if any(value is not None for value in fresh):
             raise ValueError(
-                "`resume` keeps the settings of its run: give only `epochs` with it, or `data_dir` "
-                "where the corpus has been moved."
+                "`resume` keeps the settings of its run: combine it only with `epochs`, or with "
+                "`data_dir` if the corpus has been moved."
             )
         return _fit_resumed(resume, epochs, folder, verbose)
     assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
@@ -97,11 +98,11 @@ def load(run: str | Path | None = None) -> Run:
 
     Args:
         run: its folder, the name of one in `tb_logs`, or "pretrained" for the weights that come
-            with the package. The newest run in `tb_logs` when `None`, or the weights that come
-            with the package where there is none.
+            with the package. By default the newest run in `tb_logs`, or the weights that come
+            with the package if there is none.
 
     Raises:
-        ValueError: there is no such run, it has no weights yet, or its files cannot be read.
+        ValueError: if there is no such run, it has no weights yet, or it cannot be read.
 
     Example:
         >>> import bach_tf as bt
@@ -120,20 +121,22 @@ def read(
     unfold: bool = False,
     tune: int | None = None,
 ) -> Piece:
-    """Read a piece from a file; what was mended or left out in it is warned of.
+    """Read a piece from a file; warn about what had to be corrected or left out.
 
-    The warnings are `bach_tf.formats.reading.ReadingWarning`, and in `Piece.warnings` as text.
+    The warnings are `bach_tf.formats.reading.ReadingWarning`, also found as text in
+    `Piece.warnings`.
 
     Args:
-        path: its ending says the format, such as `.mid` or `.csv`.
-        grid: one of `bach_tf.formats.reading.GRIDS`. "auto" takes the coarsest on
-            which its notes begin.
-        strict: refuse a file with a fault that could be read over.
-        unfold: play out the repeats of a notated piece; they are read as printed otherwise.
-        tune: the number of one in a tune book; the first where it is `None`.
+        path: a file; its ending determines the format, such as `.mid` or `.csv`.
+        grid: one of `bach_tf.formats.reading.GRIDS`. "auto" chooses the coarsest grid on which
+            all notes begin.
+        strict: whether to refuse files with recoverable faults.
+        unfold: whether to play out the repeats of notated music; by default it is read as
+            printed.
+        tune: the number of a tune in a tune book; the first one by default.
 
     Raises:
-        ValueError: an unknown ending or grid, no such file, or one that cannot be read.
+        ValueError: if the ending or the grid is unknown, or the file is missing or unreadable.
 
     Example:
         >>> import bach_tf as bt
@@ -158,14 +161,14 @@ def _fit_resumed(
 
 
 def _folder_of(name: str, run: Run | str | Path) -> Path:
-    """Return the folder of a run that is given as an argument."""
+    """Return the folder of a run given as an argument."""
     if isinstance(run, runs.Run):
         return run.folder
     return runs.find_run(path_of(name, run, "a run", NAMED))
 
 
 def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:
-    """Train a run that is begun, and show TensorBoard what the command line shows it."""
+    """Train a run, logging the same to TensorBoard as the command line."""
     from bach_tf import learning
 
     if learning.uses_jax():

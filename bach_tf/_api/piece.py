@@ -18,11 +18,11 @@ SETTINGS = {field.name: field for field in fields(Rendition)}
 
 @dataclass(frozen=True, repr=False)
 class Piece(reading.Piece):
-    """A piece that was written or read. In a notebook it shows its score and a player.
+    """A generated or loaded piece. In a notebook it shows its score and a player.
 
     Args:
-        score: what there is to know of the music.
-        rendition: how it is to be written, where that is not as the score says.
+        score: the music.
+        rendition: how to render it, where that differs from the score.
 
     Example:
         >>> from bach_tf.score import Score
@@ -32,22 +32,22 @@ class Piece(reading.Piece):
 
     @classmethod
     def of(cls, piece: reading.Piece) -> Piece:
-        """Return a piece that a room has read."""
+        """Convert a piece returned by `bach_tf.formats`."""
         return cls(**vars(piece))
 
     def save(self, path: str | Path, **how: Any) -> Path:
-        """Write the piece in the format of the path's ending; return the path.
+        """Write the piece in the format given by the path's ending; return the path.
 
         Args:
             path: its ending is one of `bach_tf.formats.WRITERS`: `.mid`, `.wav`, `.opus`,
-                `.musicxml`, `.svg`, `.pdf`, `.png`, `.csv`, in small or capital letters. Folders
-                on the way are made.
-            **how: fields of `bach_tf.formats.rendition.Rendition` that are to be others than those
-                of the piece, such as `tuning="werckmeister3"` for sound.
+                `.musicxml`, `.svg`, `.pdf`, `.png`, `.csv`, in lower or upper case. Missing
+                folders are created.
+            **how: fields of `bach_tf.formats.rendition.Rendition` that override those of the
+                piece, such as `tuning="werckmeister3"` for sound.
 
         Raises:
-            ValueError: an unknown ending or field, a wish that cannot be, or a piece that the
-                format cannot hold.
+            ValueError: if the ending or a field is unknown, a value is invalid, or the format
+                cannot represent the piece.
 
         Example:
             >>> from bach_tf.score import Score
@@ -63,21 +63,21 @@ class Piece(reading.Piece):
 
     @property
     def tempo_qpm(self) -> float:
-        """Quarter notes per minute at which the piece begins."""
+        """Initial tempo in quarter notes per minute."""
         return self.rendition.tempo_of(self.score)
 
     def __repr__(self) -> str:
         score = self.score
         title = f"{score.title!r}: " if score.title else ""
         notes, voices = _counted(len(score), "note"), _counted(score.voices, "voice")
-        if score.timing == SECONDS:  # bars and quarters mean nothing there
+        if score.timing == SECONDS:  # bars and quarters are meaningless
             seconds = score.length / notebook.steps_in(self, 1)
             return f"Piece({title}{_counted(seconds, 'second')}, {notes}, {voices})"
         bars = _counted(score.length / score.steps_per_bar, "bar")
         return f"Piece({title}{bars}, {notes}, {voices}, {self.tempo_qpm:g} bpm)"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
+        """Return the display in a notebook."""
         return notebook.show(self)
 
 

@@ -53,15 +53,15 @@ class Options(TypedDict, total=False):
 
 
 class Run(runs.Run):
-    """A trained run, as `bach_tf.train` and `bach_tf.load` return it.
+    """A trained run, as returned by `bach_tf.train` and `bach_tf.load`.
 
-    Compiled functions are kept: the first piece takes seconds, further ones only the sampling.
+    Compiled functions are cached: the first piece takes seconds, later ones only the sampling.
 
     Args:
-        folder: where it is.
+        folder: its path.
         preset: its settings.
-        codec: scores to ids and back.
-        model: with the weights of the best epoch.
+        codec: its codec.
+        model: its model, with the weights of the best epoch.
 
     Example:
         >>> import bach_tf as bt
@@ -71,7 +71,7 @@ class Run(runs.Run):
 
     @classmethod
     def of(cls, run: runs.Run) -> Run:
-        """Return a run that a room has opened."""
+        """Convert a run opened by `bach_tf.learning`."""
         return cls(run.folder, run.preset, run.codec, run.model)
 
     def __repr__(self) -> str:
@@ -108,40 +108,40 @@ class Run(runs.Run):
         rules: str | Sequence[str] | None = None,
         program: int | str | None = None,
     ) -> Piece | list[Piece]:
-        """Write a new piece, or several. The arguments are those of the command line.
+        """Generate a new piece, or several. The arguments are those of the command line.
 
         Args:
-            num_outputs: number of pieces, returned as a list; when `None`, one piece is
-                returned, not in a list. Piece `n` depends on the seed and on `n` alone.
-            bars: maximum length in bars of four quarters; the model may end a piece earlier.
-            length: maximum length in steps of the codec instead; the preset's when both are `None`.
-            min_bars: minimum length in bars; the preset's when `None`.
-            seed: the same seed gives the same pieces; a fresh one is drawn when `None`. The
-                caller's generators are left alone.
-            temperature: higher is more daring, 0 takes the most probable tokens; the
-                preset's when `None`.
+            num_outputs: number of pieces, returned as a list; by default a single piece is
+                returned, not in a list. Piece `n` depends only on the seed and on `n`.
+            bars: maximum length in bars of 4/4; the model may end a piece earlier.
+            length: maximum length in steps of the codec instead; the preset's by default.
+            min_bars: minimum length in bars; the preset's by default.
+            seed: random seed; the same seed gives the same pieces. Random by default. Your
+                program's own random generators are not affected.
+            temperature: higher is more daring, 0 takes the most probable tokens; the preset's
+                by default.
             top_k: restrict sampling to this many of the most probable tokens; 0 for all.
             top_p: restrict sampling to the fewest tokens with this total probability.
-            primer: how pieces begin: a piece, a file, tokens separated by spaces, or "corpus" for
-                a passage of the training split.
-            primer_length: use only this many steps of the primer.
-            quantize: move notes of the primer that begin between two steps of the run.
-            transpose: the primer, by so many semitones; "auto" for those that bring it into the
-                range of the run.
-            unfold: play out the repeats of a primer's file.
-            tune: the number of the primer in a tune book; the first where it is `None`.
-            tempo: quarter notes per minute; the primer's or the preset's when `None`.
-            metre: of the primer, if it does not say it, or of a run whose pieces say theirs, such
-                as "3/4" for `folk`; when `None`, as the primer says, or as the model chooses.
-            upbeat: quarters before the first bar line of the primer, or of such pieces.
-            rules: that pieces of four voices keep, of "parallels", "crossing", "spacing",
+            primer: the beginning of the pieces: a piece, a file, tokens separated by spaces, or
+                "corpus" for a passage of the training split.
+            primer_length: number of steps of the primer to use; all by default.
+            quantize: whether to move onsets of the primer that lie between two steps of the run.
+            transpose: semitones by which to transpose the primer; "auto" moves it into the range
+                of the run.
+            unfold: whether to play out the repeats in the primer's file.
+            tune: number of the primer in a tune book; the first one by default.
+            tempo: quarter notes per minute; the primer's or the preset's by default.
+            metre: such as "3/4": the metre of a primer that does not have one, or of pieces with
+                metre tokens, as those of `folk`; by default the primer's or the model's choice.
+            upbeat: quarters before the first bar line, likewise.
+            rules: rules for four-part pieces, of "parallels", "crossing", "spacing",
                 "range", "dissonance", "motion", "focus", "cadence" and "quotation", or "none"; the
-                preset's when `None`.
-            program: General MIDI instrument, by name or 0..127; when `None`, those of the primer's
+                preset's by default.
+            program: General MIDI instrument, by name or 0..127; by default those of the primer's
                 parts, or the preset's.
 
         Raises:
-            ValueError: an argument out of bounds, or that does not fit the others or the run.
+            ValueError: if an argument is out of bounds, or does not fit the others or the run.
 
         Example:
             >>> import bach_tf as bt
@@ -185,15 +185,15 @@ class Run(runs.Run):
     def log_likelihood(self, piece: Primer) -> LogLikelihood:
         """Return the log-likelihood of a piece under the model, token by token, in nats.
 
-        It is exact: the logarithm of the model's probability of each token, given all before it
-        in the piece. Minus the mean over a split is what `evaluate` calls `nll`, unless the
-        preset measures with a shorter `context`.
+        This is exact: the logarithm of the model's probability of each token given all previous
+        tokens of the piece. The negative mean over a split equals `nll` in `evaluate`, unless the
+        preset evaluates with a shorter `context`.
 
         Args:
-            piece: on the grid of the run's codec: a piece, a score, or a file.
+            piece: a piece, a score, or a file, on the grid of the run's codec.
 
         Raises:
-            ValueError: a file that cannot be read, or music that the codec cannot hold.
+            ValueError: if the file cannot be read, or the codec cannot encode the music.
 
         Example:
             >>> import bach_tf as bt
@@ -211,20 +211,19 @@ class Run(runs.Run):
         corpus: str | None = None,
         data_dir: str | Path | None = None,
     ) -> dict[str, Any]:
-        """Measure the likelihood of a split of a corpus.
+        """Compute the likelihood of a split of a corpus.
 
         Args:
             split: "train", "valid" or "test".
-            corpus: a name in `bach_tf.corpora.CORPORA`; the one the run was trained on when
-                `None`.
+            corpus: a name in `bach_tf.corpora.CORPORA`; by default the one the run was trained on.
             data_dir: where it is read from.
 
         Returns:
-            `nll` in nats per token, `perplexity`, `accuracy`, `tokens` and more, as
-            `bach_tf.measuring.evaluation.evaluate` returns them.
+            `nll` in nats per token, `perplexity`, `accuracy`, `tokens` and more, see
+            `bach_tf.measuring.evaluation.evaluate`.
 
         Raises:
-            ValueError: an unknown split or corpus, or a piece that the codec cannot hold.
+            ValueError: if the split or corpus is unknown, or the codec cannot encode a piece.
 
         Example:
             >>> import bach_tf as bt
@@ -243,15 +242,15 @@ class Run(runs.Run):
     def export(
         self, formats: str | Sequence[str] = "saved_model", folder: str | Path | None = None
     ) -> Path:
-        """Write the run for programs that know nothing of bach_tf; return the new folder.
+        """Export the run for programs without bach_tf; return the new folder.
 
         Args:
-            formats: names in `bach_tf.export.FORMATS`, as a list or with commas between them.
-            folder: that is made; when `None`, one of the run's name in `exported`.
+            formats: names in `bach_tf.export.FORMATS`, as a list or separated by commas.
+            folder: the folder to create; by default one with the run's name in `exported`.
 
         Raises:
-            ValueError: an unknown format, a folder that exists already, a missing package, or a
-                model that a format cannot hold.
+            ValueError: if a format is unknown, the folder exists, a package is missing, or a
+                format cannot represent the model.
 
         Example:
             >>> import bach_tf as bt
@@ -269,7 +268,7 @@ class Run(runs.Run):
     def _sampler(self, rules: tuple[str, ...]) -> Sampler:
         from bach_tf.composing.sampling import Sampler
 
-        if rules not in self._samplers:  # each is compiled at its first call
+        if rules not in self._samplers:  # each one is compiled at its first call
             self._samplers[rules] = Sampler(self.model, self.codec, rules)
         return self._samplers[rules]
 
@@ -290,7 +289,7 @@ class Run(runs.Run):
     def _begin(
         self, primer: Primer | None, seed: int, length: int | None, wish: Wish, fit: Fit
     ) -> Beginning:
-        """Return what pieces begin with."""
+        """Return the beginning of new pieces."""
         from bach_tf.composing.generation import begin
 
         if primer is None:
@@ -306,7 +305,7 @@ class Run(runs.Run):
 
 
 def _as_rendered(score: Score, primer: Any) -> Score:
-    """Return the score of a primer with the tempo and the instruments that its piece is to have."""
+    """Return the score of a primer with the tempo and instruments of its rendition."""
     if not isinstance(primer, reading.Piece):
         return score
     rendition = primer.rendition

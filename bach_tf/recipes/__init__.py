@@ -1,4 +1,4 @@
-"""What `--model NAME` means."""
+"""Presets: the meaning of `--model NAME`."""
 
 from bach_tf.corpora.music import Music
 from bach_tf.recipes.changes import (

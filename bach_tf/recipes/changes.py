@@ -1,4 +1,4 @@
-"""A preset with other settings, or for other music."""
+"""Presets with changed settings, or for other music."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bach_tf.recipes.presets import PRESETS
 from bach_tf.recipes.tables import SETTINGS
 
 DEFAULT_MODEL = "gru"
-GROUPS = ("model", "encoding")  # settings of the preset that are settings themselves
+GROUPS = ("model", "encoding")  # settings that are dicts of settings
 
 
 def make_preset(
@@ -28,18 +28,18 @@ def make_preset(
     assignments: Sequence[str] = (),
     **settings: Any,
 ) -> Preset:
-    """Return the preset that a user asks for.
+    """Return the preset requested by a user.
 
     Args:
-        model: a name in `PRESETS`; `DEFAULT_MODEL` when `None`.
-        corpus: a name in `CORPORA`; when `None`, the model's own, or the one of its kind of music
-            that `data_dir` belongs to.
-        data_dir: where the corpus is read from; a relative path is made a whole one.
-        assignments: further settings, each `NAME=VALUE`, as `override` takes them.
-        **settings: those of `SETTINGS` to replace; the preset's where a value is `None`.
+        model: a name in `PRESETS`; `DEFAULT_MODEL` by default.
+        corpus: a name in `CORPORA`; by default the model's own, or the one of the same kind of
+            music that reads `data_dir`.
+        data_dir: where the corpus is read from; relative paths are made absolute.
+        assignments: further settings, each `NAME=VALUE`, see `override`.
+        **settings: replacements for those of `SETTINGS`; `None` leaves one unchanged.
 
     Raises:
-        ValueError: an unknown name, or a setting that is out of bounds or does not go with the
+        ValueError: if a name is unknown, or a setting is out of bounds or incompatible with the
             others.
 
     Example:
@@ -64,16 +64,16 @@ def continued_preset(
     """Return the preset of a run that starts from the weights of another.
 
     Args:
-        preset: of the other run.
-        corpus: a name in `CORPORA`, of the same kind of music; when `None`, that of the other run,
-            or the one of its kind that `data_dir` belongs to.
+        preset: that of the other run.
+        corpus: a name in `CORPORA`, of the same kind of music; by default that of the other run,
+            or the one of its kind that reads `data_dir`.
         data_dir: where the corpus is read from.
-        assignments: further settings, as `override` takes them.
-        **settings: those of `SETTINGS` to replace; the preset's where a value is `None`.
+        assignments: further settings, see `override`.
+        **settings: replacements for those of `SETTINGS`; `None` leaves one unchanged.
 
     Raises:
-        ValueError: as `make_preset`, another kind of music, or a setting on which the vocabulary
-            or the form of the model depends.
+        ValueError: as for `make_preset`, or if the kind of music differs, or a setting would
+            change the vocabulary or the shape of the model.
 
     Example:
         >>> continued_preset(PRESETS["gru"], data_dir="mine", epochs=3).music.corpus
@@ -85,7 +85,7 @@ def continued_preset(
         other = choose(CORPORA, corpus, "corpus").music
         if other.codec != music.codec:
             raise ValueError(
-                f"A run that starts from another keeps its codec, {music.codec!r}. Received: the "
+                f"Runs started from another keep its codec, {music.codec!r}. Received: the "
                 f"corpus {corpus!r}, whose codec is {other.codec!r}. Choose a run of that kind, or "
                 "train a new one."
             )
@@ -96,14 +96,14 @@ def continued_preset(
     for name in ("codec", "encoding", "architecture"):
         if started.flat()[name] != preset.flat()[name]:
             raise ValueError(
-                f"A run that starts from another keeps its `{name}`. "
+                f"Runs started from another keep its `{name}`. "
                 f"Received: {shortened(started.flat()[name], quote=True)}"
             )
     return _with_whole_path(started)
 
 
 def _with_whole_path(preset: Preset) -> Preset:
-    """Return the preset with a path that holds wherever a run is resumed or evaluated."""
+    """Make the path absolute, so that it is valid wherever a run is resumed or evaluated."""
     data_dir = preset.music.data_dir
     if data_dir is None:
         return preset
@@ -113,15 +113,15 @@ def _with_whole_path(preset: Preset) -> Preset:
 def on_corpus(preset: Preset, corpus: str) -> Preset:
     """Return the preset for another corpus.
 
-    Where both corpora carry the same kind of music, the preset keeps its own windows; where not,
-    it takes the corpus's music: the codec, the windows, the instrument.
+    If both corpora have the same kind of music, the preset keeps its own windows; otherwise it
+    takes codec, windows and instrument from the corpus.
 
     Args:
-        preset: left as it is.
+        preset: the preset, which is not modified.
         corpus: a name in `CORPORA`.
 
     Raises:
-        ValueError: an unknown corpus.
+        ValueError: if the corpus is unknown.
 
     Example:
         >>> on_corpus(PRESETS["transformer"], "folk").music.codec
@@ -131,7 +131,7 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
     if music.is_like(CORPORA[preset.music.corpus].music):
         return replace(preset, music=replace(preset.music, corpus=corpus))
     settings, model = preset.model.settings, MODELS[preset.model.architecture]
-    # A model of four voices keeps its own: that it cannot read this codec is said in training.
+    # Four-part models keep theirs; that they cannot read this codec is reported in training.
     name = model.period or ""
     kind = model.settings.get(name)
     if isinstance(kind, Whole) and not music.period % kind.multiple_of:
@@ -141,15 +141,15 @@ def on_corpus(preset: Preset, corpus: str) -> Preset:
 
 
 def changed(preset: Preset, **settings: Any) -> Preset:
-    """Return the preset with settings replaced by the names that `--set` knows them by.
+    """Return the preset with some settings replaced, by the names used with `--set`.
 
     Args:
-        preset: left as it is.
-        settings: those of `SETTINGS`, and `model` and `encoding`, a dict each.
+        preset: the preset, which is not modified.
+        settings: those of `SETTINGS`, and the dicts `model` and `encoding`.
 
     Raises:
-        ValueError: an unknown name, a value out of bounds, or values that do not go with one
-            another.
+        ValueError: if a name is unknown, or a value is out of bounds or incompatible with the
+            others.
 
     Example:
         >>> changed(PRESETS["gru"], window=96, epochs=3).training.epochs
@@ -167,10 +167,10 @@ def changed(preset: Preset, **settings: Any) -> Preset:
 
 
 def shrunk(preset: Preset) -> Preset:
-    """Return the preset with a model so small that an epoch takes a moment, for tests.
+    """Return the preset with a tiny model, so that tests can train an epoch in a moment.
 
     Args:
-        preset: left as it is.
+        preset: the preset, which is not modified.
 
     Example:
         >>> shrunk(PRESETS["gru"]).model.settings["units"]
@@ -181,22 +181,22 @@ def shrunk(preset: Preset) -> Preset:
 
 
 def override(preset: Preset, assignments: Sequence[str]) -> Preset:
-    """Return the preset with settings replaced.
+    """Return the preset with settings replaced by text assignments.
 
     Args:
-        preset: left as it is.
+        preset: the preset, which is not modified.
         assignments: each `NAME=VALUE`, `model.NAME=VALUE` or `encoding.NAME=VALUE`.
 
     Raises:
-        ValueError: no `=`, a name that is not a setting, a value of another type or out of bounds,
-            or values that do not go with one another.
+        ValueError: if there is no `=`, a name is unknown, or a value is of the wrong type, out of
+            bounds or incompatible with the others.
 
     Example:
         >>> override(PRESETS["gru"], ["model.units=64", "window=96"]).model.settings["units"]
         64
     """
     flat, changes = preset.flat(), {}
-    # The codec and the architecture first: which other settings there are depends on them.
+    # Codec and architecture first, because they determine which other settings there are.
     for name, text in sorted(map(_split, assignments), key=lambda pair: "." in pair[0]):
         group, dot, setting = name.partition(".")
         if not dot or group not in GROUPS:
@@ -249,20 +249,20 @@ def _split(assignment: str) -> tuple[str, str]:
 
 
 def _kinds(group: str, settings: dict[str, Any]) -> Settings:
-    """Return the settings that there are in a group."""
+    """Return the settings of a group."""
     if group == "model":
         return MODELS[settings["architecture"]].settings
     return CODECS[settings["codec"]].ENCODING
 
 
 def _check_architecture(model: Model, changes: dict[str, Any]) -> None:
-    """Raise `ValueError` for an architecture that the model's settings are not of."""
+    """Raise `ValueError` if the model's settings do not belong to the architecture."""
     name = changes["architecture"]
     strange = set(changes.get("model", model.settings)) - set(MODELS[name].settings)
     if strange:
         presets = [key for key, each in PRESETS.items() if each.model.architecture == name]
         raise ValueError(
-            f"`architecture` {name!r} has no settings {', '.join(sorted(strange))}, which are "
-            f"those of {model.architecture!r}. Choose a recipe that is made for it: "
+            f"`architecture` {name!r} has no settings {', '.join(sorted(strange))}, which "
+            f"belong to {model.architecture!r}. Choose a recipe made for it: "
             f"--model {' or '.join(presets)}"
         )

@@ -1,4 +1,4 @@
-"""All the settings of a run, as one value of three: the music, the model and its training."""
+"""All settings of a run in three parts: music, model and training."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bach_tf.recipes.tables import (
 
 @dataclass(frozen=True)
 class Model:
-    """Which model, and how large.
+    """The model's architecture and size.
 
     Args:
         architecture: a name in `MODELS`.
-        settings: of the architecture, all of them.
+        settings: all settings of the architecture.
 
     Raises:
-        ValueError: an unknown architecture, a setting that is not within its bounds, or a model
-            that no memory could hold.
+        ValueError: if the architecture is unknown, a setting is out of bounds, or the model is
+            too large.
     """
 
     architecture: str
@@ -49,7 +49,7 @@ class Model:
 
     @property
     def period(self) -> int:
-        """The number of tokens after which positions are alike to the model; 1 for any."""
+        """Number of tokens after which the position embedding repeats; 1 if there is none."""
         name = MODELS[self.architecture].period
         return 1 if name is None else self.settings.get(name, 1)
 
@@ -81,30 +81,30 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How a model is trained and measured.
+    """How a model is trained and evaluated.
 
     Args:
-        batch_size: windows in a batch.
-        split: "pieces", or "windows": recipes that divide windows at random, so that those held
-            out overlap those of the training, are compared with their figures in that way alone.
-        evaluation_batch: pieces, or windows of `context`, that are read together.
-        epochs: at most this many; `patience` of them without a better validation stop it.
+        batch_size: windows per batch.
+        split: "pieces", or "windows" for recipes that split overlapping windows at random, whose
+            figures can only be compared in the same way.
+        evaluation_batch: pieces, or windows of `context`, per evaluation batch.
+        epochs: maximum number; training stops after `patience` epochs without an improvement in
+            validation.
         optimizer: a name in `OPTIMIZERS`.
-        weight_decay: fraction of each weight taken off in an update, times the rate.
-        learning_rate: the highest. It rises over `warmup_epochs`, follows the `schedule`, a name in
+        weight_decay: fraction of each weight subtracted per update, times the learning rate.
+        learning_rate: the maximum. It rises over `warmup_epochs`, follows `schedule`, a name in
             `SCHEDULES` ("power" divides it by `1 + epoch / decay_epochs`, "cosine" falls to 0 at
-            `epochs` and is stretched when a run goes on with more of them), and is multiplied by
-            `plateau_factor` after `plateau_patience` epochs without a better validation, down
-            to `floor` times the highest.
-        clip_norm: the longest gradient, over all weights together.
-        average: momentum of a moving average of the weights: it is then measured and kept in their
-            place, while they go on being trained; 0 for none.
-        bfloat16: whether matrices are multiplied in bfloat16 in training, where the processor has
-            instructions for that.
-        seed: of the weights, the order of the windows, the shifts and the dropout.
+            `epochs` and is stretched when a run is extended), and is multiplied by
+            `plateau_factor` after `plateau_patience` epochs without an improvement, down to
+            `floor` times the maximum.
+        clip_norm: maximum global norm of the gradient.
+        average: momentum of an exponential moving average of the weights, which is evaluated and
+            saved in place of the weights being trained; 0 for none.
+        bfloat16: whether to train with matrix products in bfloat16, if the processor supports it.
+        seed: random seed of weights, order of windows, transpositions and dropout.
 
     Raises:
-        ValueError: a value that is not of the type, or not within the bounds, of
+        ValueError: if a value does not have the type or is outside the bounds in
             `TRAINING_SETTINGS`.
     """
 
@@ -134,16 +134,16 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """What `--model NAME` means, and all that a run needs to be repeated.
+    """What `--model NAME` means: all that is needed to repeat a run.
 
     Args:
         recipe: the name in `PRESETS` that it was made from.
-        music: what kind of music, from which corpus.
-        model: which model, and how large.
-        training: how it is trained and measured.
+        music: the kind of music, and its corpus.
+        model: architecture and size.
+        training: how it is trained and evaluated.
 
     Raises:
-        ValueError: a corpus that is not in `CORPORA`, or values that do not go with one another.
+        ValueError: if the corpus is not in `CORPORA`, or values are incompatible.
 
     Example:
         >>> from bach_tf.recipes import PRESETS
@@ -167,11 +167,11 @@ class Preset:
             if each * steps > MOST_TOGETHER:
                 raise ValueError(
                     f"`{many}` times `{long}` must be at most {MOST_TOGETHER} steps, which are in "
-                    f"memory together. Received: {each * steps}"
+                    f"memory at the same time. Received: {each * steps}"
                 )
 
     def flat(self) -> dict[str, Any]:
-        """Return all settings by the names of `SETTINGS`, with the dicts `model` and `encoding`.
+        """Return all settings by the names in `SETTINGS`, with the dicts `model` and `encoding`.
 
         Example:
             >>> from bach_tf.recipes import PRESETS
@@ -182,19 +182,18 @@ class Preset:
         return {"recipe": self.recipe, **vars(self.music), **model, **vars(self.training)}
 
     def to_config(self) -> dict[str, Any]:
-        """Return the preset as plain data, for JSON."""
+        """Return the preset as plain data for JSON."""
         return asdict(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Preset:
-        """Return the preset of `to_config`.
+        """Rebuild a preset from `to_config`.
 
         Args:
-            config: of any content: a person may have edited it.
+            config: the settings; checked, because users may edit them.
 
         Raises:
-            ValueError: settings that this version does not know, one that is missing, or a value
-                that does not fit.
+            ValueError: if a setting is unknown, missing or invalid.
         """
         checked = _checked(cls, config)
         groups = {"music": Music, "model": Model, "training": Training}
@@ -205,7 +204,7 @@ class Preset:
 
 
 def _checked(kind: type, config: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the settings of a value, or raise `ValueError` where they are not those it has."""
+    """Return the settings of a dataclass; raise `ValueError` if any are unknown or missing."""
     if not isinstance(config, dict):
         what = f"`{prefix.rstrip('.')}` as settings" if prefix else "settings"
         raise ValueError(f"Expected {what}, as {{...}}. Received: {shortened(config)}")
@@ -213,8 +212,8 @@ def _checked(kind: type, config: Any, prefix: str = "") -> dict[str, Any]:
     unknown = ", ".join(prefix + name for name in sorted(map(str, set(config) - set(known))))
     if unknown:
         raise ValueError(
-            f"Unknown settings {shortened(unknown, LONGEST_LINE)} in a run's preset. "
-            "The run was written by another version of bach_tf."
+            f"Unknown settings {shortened(unknown, LONGEST_LINE)} in the preset of a run. "
+            "The run was created by another version of bach_tf."
         )
     for name, setting in known.items():
         if name not in config and setting.default is setting.default_factory is MISSING:

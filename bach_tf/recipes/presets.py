@@ -1,4 +1,4 @@
-"""The presets: the settings that `--model NAME` selects. All hyper-parameters are here."""
+"""The presets, selected by `--model NAME`. All hyper-parameters are here."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ CHORALES = CORPORA["chorales"].music
 SOPRANO_BASS_ALTO_TENOR = [0, 3, 1, 2]
 BEAT = CHORALES.period // 4  # in tokens: four sixteenths of four voices
 
-# Layers of 240 take 0.6 times the time of 256 on a CPU, whose caches powers of two suit badly.
+# Layers of 240 take 0.6 times as long as 256 on CPUs, where powers of two collide in caches.
 _PRESETS = {
     # After the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15: its layers,
-    # dropout of 0.3, Adam at 0.01 and power scheduling over 40 epochs. What is
-    # changed follows short trials, one of each (8 minutes on busy cores, another gradient
-    # clipping than here), validation on `jsb` in nats per token:
+    # dropout of 0.3, Adam at 0.01 and power scheduling over 40 epochs. Our changes follow short
+    # trials, one run each (8 minutes on busy cores, with other gradient clipping than here);
+    # validation on `jsb` in nats per token:
     #   after 18 epochs: rate 0.01, input dropout 0.3: 0.657; rate 0.004, input dropout 0.1: 0.566
     #   after 12 epochs: the latter 0.603; rate 0.006, input dropout 0.05, 160 units: 0.572
     # Recurrent dropout of 0.1 makes an epoch 1.6 times as long (30 s instead of 19).
-    # `units=None` gives the recipe's twice the vocabulary, 122 here.
-    # Windows overlap by half, so that none begins where a piece is about to end: without that the
-    # model gives an end a probability of 6 % within the first eight steps.
+    # `units=None` gives twice the vocabulary size as in the recipe, here 122.
+    # Windows overlap by half, so that none of them begins just before the end of a piece; otherwise
+    # the model gives the end a probability of 6 % within the first eight steps.
     "gru": Preset(
         music=replace(CHORALES, stride=CHORALES.window // 2),
         model=Model(
@@ -46,7 +46,7 @@ _PRESETS = {
             decay_epochs=7.5,
         ),
     ),
-    # The other model of the same chapter, at its own sizes, and with place and rules.
+    # The other model of that chapter, at its original size, with positions and rules added.
     "wavenet": Preset(
         music=replace(
             CHORALES,
@@ -72,8 +72,8 @@ _PRESETS = {
             learning_rate=0.001,
         ),
     ),
-    # Huang et al. 2018 (arXiv 1809.04281). Their own sizes, 5 layers of 256 with 8 heads and 1,024,
-    # take 2.4 times as long on a CPU as these.
+    # Huang et al. 2018 (arXiv 1809.04281). Their sizes (5 layers of 256, 8 heads, 1,024) take 2.4
+    # times as long on a CPU.
     "transformer": Preset(
         music=replace(
             CHORALES,
@@ -105,8 +105,8 @@ _PRESETS = {
             plateau_patience=30,
         ),
     ),
-    # Our own model of four voices: docs/chorale-model.md says how it came about. Many small batches
-    # are worth more than their time: with 8 windows instead of 4 an epoch brings less.
+    # Our own four-part model, described in docs/chorale-model.md. Small batches are worth their
+    # cost: with 8 windows instead of 4 an epoch improves less.
     "chorale": Preset(
         music=replace(
             CHORALES,
@@ -114,7 +114,7 @@ _PRESETS = {
             window=256,
             stride=192,
             transpose=(-6, 6),
-            temperature=1.0,  # at which note lengths are Bach's; the rule "focus" calms the pitches
+            temperature=1.0,  # note lengths match Bach's; the rule "focus" tempers the pitches
             min_length=0,
         ),
         model=Model(
@@ -127,7 +127,7 @@ _PRESETS = {
                 "context": 256,
                 "decoder": 448,
                 "embedding": 64,
-                "period": 3 * CHORALES.period,  # bars of three quarters and of four begin with it
+                "period": 3 * CHORALES.period,  # a multiple of bars of 3/4 and of 4/4
                 "lags": 48,
                 "dropout": 0.3,
                 "decoder_dropout": 0.3,
@@ -152,9 +152,9 @@ _PRESETS = {
             bfloat16=True,
         ),
     ),
-    # V. Velardo, "Generating melodies with LSTM networks": a window of 64 sixteenths predicted the
-    # one that follows. Here every position of a window predicts the next, whose context is then
-    # what the window holds before it.
+    # V. Velardo, "Generating melodies with LSTM networks": from a window of 64 sixteenths the next
+    # one was predicted. Here every position of a window predicts the next, from what precedes it
+    # in the window.
     "folk": Preset(
         music=CORPORA["folk"].music,
         model=Model(
@@ -175,11 +175,11 @@ _PRESETS = {
             schedule="cosine",
         ),
     ),
-    # Next-note prediction on the cello suites, as tutorials do it: windows of 20 notes predicted
-    # the one that follows, by one LSTM of 256 and a dense layer. They throw the rhythm away
-    # (`encoding.rhythm=False`); here it is learned, and a window is 32 notes, all of which predict.
-    # The small batch is worth more than its time: 13 batches an epoch instead of 52 came to 1.237
-    # nats in validation instead of 1.156.
+    # Next-note prediction on the cello suites, as in tutorials: windows of 20 notes predicted the
+    # next one, by one LSTM of 256 and a dense layer. They discard the rhythm
+    # (`encoding.rhythm=False`); here it is learned, and all 32 notes of a window are predicted. The
+    # small batch is worth its cost: 13 batches per epoch instead of 52 reached a validation loss of
+    # 1.237 nats instead of 1.156.
     "cello": Preset(
         music=CORPORA["cello"].music,
         model=Model(
@@ -201,9 +201,9 @@ _PRESETS = {
             schedule="cosine",
         ),
     ),
-    # Mozart's sonatas, chord by chord, as in "Foundations of Applied Mathematics" (Humpherys and
-    # others, the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers
-    # with batch normalisation, RMSprop at 0.001, a norm of at most 5, 30 epochs.
+    # Mozart's sonatas, chord by chord, as in "Foundations of Applied Mathematics" (Humpherys et
+    # al., the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers with
+    # batch normalisation, RMSprop at 0.001, gradient norm at most 5, 30 epochs.
     "mozart": Preset(
         music=CORPORA["mozart"].music,
         model=Model(
@@ -226,7 +226,7 @@ _PRESETS = {
             schedule="cosine",
         ),
     ),
-    # Oore et al. 2018 (arXiv 1808.03715): three LSTMs of 512. A step is 8 ms at this tempo.
+    # Oore et al. 2018 (arXiv 1808.03715): three LSTMs of 512. At this tempo a step is 8 ms.
     "performance": Preset(
         music=CORPORA["performance"].music,
         model=Model(

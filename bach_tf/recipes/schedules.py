@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the fraction of the highest rate in each epoch, counted from 0."""
+"""Learning-rate schedules: the fraction of the maximum in each epoch, counted from 0."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What each setting of a preset may be: the only place with their types and bounds.
+"""Types and bounds of all settings of a preset.
 
-No TensorFlow here, so that a mistake is reported at once; a test compares the settings of each
+Imports no TensorFlow, so that mistakes are reported at once; a test compares the settings of each
 architecture with the arguments of its class.
 """
 
@@ -14,12 +14,12 @@ from bach_tf.models import MODELS
 from bach_tf.recipes.schedules import SCHEDULES
 
 MOST_EPOCHS = 100_000
-MOST_TOGETHER = 2**22  # steps of all windows of a batch: more than fits into the memory
-MOST_WINDOWS = 4096  # in a batch
-LARGEST_MODEL = 2**28  # weights, as `check_size` counts them
+MOST_TOGETHER = 2**22  # steps per batch: more than fits into memory
+MOST_WINDOWS = 4096  # per batch
+LARGEST_MODEL = 2**28  # weights, as counted by `check_size`
 SEEDS = 2**31 - 1
 
-# Where the class of each is. Training imports it.
+# Class of each optimiser, imported for training.
 OPTIMIZERS = {
     "adam": "bach_tf.learning.optimizers:Adam",
     "nadam": "keras.optimizers:Nadam",
@@ -27,7 +27,7 @@ OPTIMIZERS = {
 }
 SPLITS = dict.fromkeys(("pieces", "windows"))
 
-# Those of a training, whatever the model and the music.
+# Settings of training, for any model and music.
 TRAINING_SETTINGS: Settings = {
     "batch_size": Whole(1, MOST_WINDOWS),
     "split": Choice(SPLITS),
@@ -39,7 +39,7 @@ TRAINING_SETTINGS: Settings = {
     "learning_rate": Real(1e-12, 100),
     "warmup_epochs": Whole(0, MOST_EPOCHS),
     "schedule": Choice(SCHEDULES),
-    "decay_epochs": Real(0.01, 1e12),  # so large: a constant rate
+    "decay_epochs": Real(0.01, 1e12),  # at the maximum the rate is practically constant
     "plateau_factor": Real(0, 1, below=True),
     "plateau_patience": Whole(1, MOST_EPOCHS),
     "floor": Real(0, 1),
@@ -49,8 +49,8 @@ TRAINING_SETTINGS: Settings = {
     "seed": Whole(0, SEEDS),
 }
 
-# All settings by the names that `train.py --set` takes, but for `model.NAME` and `encoding.NAME`,
-# which are those of the architecture and of the codec.
+# All settings by the names used with `--set`, except `model.NAME` and `encoding.NAME`, which
+# belong to the architecture and the codec.
 SETTINGS: Settings = {
     "recipe": Text(255, empty=True),
     **MUSIC_SETTINGS,
@@ -61,14 +61,14 @@ SETTINGS: Settings = {
 
 
 def check_size(architecture: str, settings: dict[str, Any], vocab_size: int = 0) -> None:
-    """Raise `ValueError` for a model that no memory could hold, before its weights are made.
+    """Raise `ValueError` for a model that is too large for memory, before it is built.
 
-    Each width may be wide and each depth deep, but not all of them together.
+    A model may be wide or deep, but not both without limit.
 
     Args:
         architecture: a name in `MODELS`.
-        settings: of the architecture.
-        vocab_size: number of ids, where it is known.
+        settings: those of the architecture.
+        vocab_size: number of ids, if known.
 
     Example:
         >>> check_size("gru", {"units": 192, "layers": 4}, vocab_size=61)
@@ -76,6 +76,6 @@ def check_size(architecture: str, settings: dict[str, Any], vocab_size: int = 0)
     weights = MODELS[architecture].count_weights(settings, vocab_size)
     if weights > LARGEST_MODEL:
         raise ValueError(
-            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: settings that make "
+            f"`model` must have at most {LARGEST_MODEL:,} weights. Received: settings for "
             f"about {weights:,}"
         )

@@ -74,8 +74,8 @@ def test_a_program_and_python_start_from_a_run(here, tiny_csvs, capsys):
     [
         (["--model", "gru"], "--from keeps the model of its run"),
         (["--resume", "first"], "--resume keeps the settings of its run"),
-        (["--corpus", "mozart"], "keeps its codec, 'satb'. Received: the corpus 'mozart'"),
-        (["--set", "codec=melody"], "keeps its `codec`. Received: 'melody'"),
+        (["--corpus", "mozart"], "keep its codec, 'satb'. Received: the corpus 'mozart'"),
+        (["--set", "codec=melody"], "keep its `codec`. Received: 'melody'"),
         (["--set", "model.units=3"], "keep the model's size"),
         (["--from", "absent"], "Expected a run folder, or the name of one in tb_logs, got absent"),
     ],

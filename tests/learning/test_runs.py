@@ -295,7 +295,7 @@ def test_a_setting_of_a_run_that_cannot_be_is_named(tmp_path, setting, value, me
 
 def test_weights_of_absurd_size_are_never_allocated():
     preset = changed(PRESET, model={"units": 8192, "layers": 1})
-    with pytest.raises(ValueError, match=r"`model` must have at most .* make about 886,308,864"):
+    with pytest.raises(ValueError, match=r"`model` must have at most .* for about 886,308,864"):
         runs.build_model(preset, SimpleNamespace(vocab_size=100_000))
 
 

@@ -105,7 +105,7 @@ def test_the_order_of_assignments_does_not_matter():
 def test_a_preset_of_another_version_is_refused():
     config = GRU.to_config()
     config["music"]["colour"] = "red"
-    with pytest.raises(ValueError, match=r"Unknown settings music\.colour in a run's preset"):
+    with pytest.raises(ValueError, match=r"Unknown settings music\.colour in the preset of a run"):
         Preset.from_config(config)
 
 
