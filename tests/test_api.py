@@ -366,7 +366,7 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
         ({"set": {"model.unit": 4}}, "model.unit"),
         ({"epochs": 0}, "`epochs`"),
         ({"run_name": "a/b"}, "must be a folder name"),
-        ({"resume": "x", "seed": 1}, "give only `epochs`"),
+        ({"resume": "x", "seed": 1}, "only with `epochs`"),
         ({"resume": "pretrained"}, "cannot be trained further"),
     ],
 )

@@ -1,5 +1,5 @@
-"""The command line: one module for each command, what they are asked, and what they say.
+"""The command line: one module per command, with their arguments and output.
 
-`bach_tf.cli.main` finds the command. No TensorFlow here before the arguments are checked, and
-nothing at all in this file: the first lines of a program answer Ctrl-C.
+`bach_tf.cli.main` finds the command. TensorFlow is only imported after the arguments are checked.
+This file imports nothing, so that Ctrl-C is handled from the first lines of a program on.
 """

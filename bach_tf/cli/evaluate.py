@@ -21,11 +21,10 @@ from bach_tf.measuring.comparison import compare, format_comparison
 def work(args: argparse.Namespace, talk: Talk) -> None:
     """Evaluate a run as requested and print the result.
 
-    As JSON: `run`, `recipe`, `corpus`; then `split`, `measured`, how in words, `measures`, as
-    `measuring.evaluation.evaluate` returns them, and `ngrams`, the same of n-gram models by their
-    order; or, of new pieces, `columns`: what `measuring.comparison.compare` says of those that were
-    `generated`, or of the `pieces` in files, and of each split, and `telling`, of what gives them
-    away.
+    As JSON: `run`, `recipe`, `corpus`; then either `split`, `measured` (a description), `measures`
+    (see `measuring.evaluation.evaluate`) and `ngrams` (the same for n-gram models, by order); or,
+    for new pieces, `columns` (see `measuring.comparison.compare`) for the `generated` pieces, or
+    the `pieces` in files, and for each split, and `telling`, the features that give them away.
     """
     if args.corpus is not None:
         choose(CORPORA, args.corpus, "corpus")
@@ -45,7 +44,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
         talk.finish({**about, **asdict(comparison)}, [], format_comparison(comparison))
         return
     measures = likelihood.evaluate_run(run, folder, args.split)
-    # Split windows would leak into an n-gram model too: it would have memorised them.
+    # Split windows would leak into an n-gram model too.
     by_pieces = run.preset.training.split == "pieces"
     ngrams = likelihood.evaluate_ngrams(run, folder, args.split) if by_pieces else {}
     measured = likelihood.describe(run)
@@ -57,7 +56,7 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 
 def _compare_files(args: argparse.Namespace, run: Path, talk: Talk) -> None:
-    """Print how pieces in files stand beside a corpus; that needs no TensorFlow."""
+    """Compare pieces in files with a corpus, without TensorFlow."""
     pieces = read_chorales(args.pieces, args.strict)
     music = load_settings(run)[0].music
     corpus = args.corpus or music.corpus
@@ -67,7 +66,7 @@ def _compare_files(args: argparse.Namespace, run: Path, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",
@@ -81,11 +80,11 @@ def make_parser(program: str) -> Parser:
     add("--split", default="test", choices=SPLITS, help="split to evaluate (default test)")
     pieces = whole(1, MOST_PIECES)
     instead = parser.add_mutually_exclusive_group()
-    new = "compare N new chorales with Bach's"
+    new = "compare N newly generated chorales with Bach's"
     instead.add_argument("--generated", type=pieces, metavar="N", help=new)
-    files = "compare chorales in files, or in folders of them"
+    files = "compare the chorales in files or folders with Bach's"
     instead.add_argument("--pieces", type=Path, nargs="+", metavar="FILE", help=files)
-    add("--strict", action="store_true", help="refuse --pieces that have faults")
+    add("--strict", action="store_true", help="refuse --pieces with recoverable faults")
     add_sampling(parser)
     add_output_options(parser)
     return parser

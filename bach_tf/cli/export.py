@@ -15,8 +15,8 @@ from bach_tf.learning.runs import find_run, load_trained_run
 def work(args: argparse.Namespace, talk: Talk) -> None:
     """Export a run as requested and print what was written.
 
-    As JSON: `run`, the `folder` that was written, `formats`, what each is in words, and `sizes`,
-    the bytes of each file and folder in it.
+    As JSON: `run`, the new `folder`, `formats` (a description of each), and `sizes` (bytes of each
+    file and folder in it).
     """
     formats = check_formats(args.format)
     found = find_run(args.run)
@@ -34,19 +34,19 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",
-        description="Export a trained run to formats that need no bach_tf.",
+        description="Export a trained run to formats that do not need bach_tf.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
     add_run(parser)
-    add("--format", default="saved_model", metavar="LIST", help=f"of: {', '.join(FORMATS)}")
-    where = f"the folder (default {EXPORTED})"
+    add("--format", default="saved_model", metavar="LIST", help=f"any of: {', '.join(FORMATS)}")
+    where = f"parent folder (default {EXPORTED})"
     add("--output", type=Path, default=EXPORTED, metavar="FOLDER", help=where)
-    add("--name", help="name of the folder in it (default: the run's)")
+    add("--name", help="name of the new folder in it (default: the run's)")
     add_output_options(parser, quiet="print only the folder")
     return parser
 

@@ -24,12 +24,12 @@ from bach_tf.learning.runs import load_trained_run, run_name
 from bach_tf.recipes.tables import SEEDS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
 
-HOLD, REST = "_", "r"  # of a melody's tokens
-MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # of `--primer_melody`; other numbers are pitches
+HOLD, REST = "_", "r"  # tokens of a melody
+MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # in `--primer_melody`; other numbers are pitches
 
 
 def work(args: Namespace, talk: Talk) -> None:
-    """Write pieces as requested and report them."""
+    """Generate pieces as requested and report them."""
     job = plan(args)
     name = run_name(job.run)
     pieces = Pieces(job.how["num_outputs"])
@@ -68,17 +68,27 @@ def make_parser(program: str) -> Parser:
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN | --model NAME] [options]",
-        description="Write new pieces with a trained run; by default the newest.",
+        description="Generate new pieces with a trained run, by default the newest.",
         epilog=EXAMPLES,
         spellings=SPELLINGS,
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
     which.add_argument("--model", metavar="NAME", help="the newest run of this model")
+    _add_sampling(parser)
+    _add_length(parser)
+    _add_primer(parser)
+    _add_music(parser)
+    _add_files(parser)
+    add_output_options(parser, quiet="print only the names of the files")
+    return parser
+
+
+def _add_sampling(parser: Parser) -> None:
     add = parser.add_argument
     add(
         "--temperature", type=real(0, HOTTEST), metavar="T",
-        help="higher is more daring, 0 is greedy: one piece",
+        help="higher is more daring; 0 always takes the most probable token",
     )  # fmt: skip
     add(
         "--top-k", type=whole(0, LARGEST_TOP_K), default=0, metavar="K",
@@ -91,32 +101,50 @@ def make_parser(program: str) -> Parser:
     add(
         "--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="number of pieces"
     )
+    add("--seed", type=whole(0, SEEDS), metavar="N", help="the same seed gives the same files")
+    rules = f"rules of four-part writing, any of: {', '.join(RULES)}; or: none"
+    add("--rules", metavar="LIST", help=rules)
+
+
+def _add_length(parser: Parser) -> None:
+    add = parser.add_argument
     steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
     add("--length", type=steps, metavar="N", help="maximum length in sixteenths, notes or events")
-    add("--bars", type=bars, metavar="N", help="maximum length in bars, for codecs that count time")
+    add("--bars", type=bars, metavar="N", help="maximum length in bars, for codecs with bars")
     add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="minimum length in bars")
-    seeds = whole(0, SEEDS)
-    add("--seed", type=seeds, metavar="N", help="the same seed gives the same files")
-    add("--primer", help="how pieces begin: a file such as .mid or .musicxml, tokens, or: corpus")
+
+
+def _add_primer(parser: Parser) -> None:
+    add = parser.add_argument
+    about = "the beginning: a file such as .mid or .musicxml, tokens, or: corpus"
+    add("--primer", help=about)
+    steps = whole(1, MOST_STEPS)
     add("--primer-length", type=steps, metavar="N", help="use only N steps of the primer")
-    add("--quantize", action="store_true", help="move a primer's notes to the run's steps")
+    add("--quantize", action="store_true", help="move the primer's notes to the run's grid")
     add(
         "--transpose", type=transposition, default=0, metavar="N",
-        help="a primer by N semitones, or: auto",
+        help="transpose the primer by N semitones, or: auto",
     )  # fmt: skip
     add_reading(parser, "a primer's file")
-    add("--strict", action="store_true", help="refuse a primer's file if it has faults")
-    tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
-    add("--rules", metavar="LIST", help=f"keep to rules of: {', '.join(RULES)}; or: none")
+    add("--strict", action="store_true", help="refuse a primer with recoverable faults")
+
+
+def _add_music(parser: Parser) -> None:
+    add = parser.add_argument
     add("--metre", metavar="M", help="metre of a new tune (folk) or of the primer, such as 3/4")
     add(
         "--upbeat", type=real(0, LONGEST_UPBEAT), metavar="N",
-        help="quarters before the first bar line of the same",
+        help="quarters before the first bar line, likewise",
     )  # fmt: skip
+    tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--tempo", type=tempi, metavar="QPM", help="tempo in quarter notes per minute")
     add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
+
+
+def _add_files(parser: Parser) -> None:
+    add = parser.add_argument
     endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
-    add("--format", metavar="LIST", help=f"of: {endings} (default {DEFAULT_FORMAT})")
+    add("--format", metavar="LIST", help=f"any of: {endings} (default {DEFAULT_FORMAT})")
     add(
         "--output",
         type=Path,
@@ -124,20 +152,18 @@ def make_parser(program: str) -> Parser:
         metavar="PATH",
         help="a folder for the new files (default generated), or a file such as piece.mid",
     )
-    add_output_options(parser, quiet="print only the names of the files")
-    return parser
 
 
 def transposition(text: str) -> int | str:
-    """Return the semitones of `--transpose`, or the word that leaves them to the run."""
+    """Return the semitones of `--transpose`, or the word for choosing them automatically."""
     return AUTO if text == AUTO else whole(-FARTHEST, FARTHEST)(text)
 
 
 def melody_primer(text: str) -> list[str]:
-    """Return the primer that Magenta writes as a list of a melody's events.
+    """Convert a primer in Magenta's notation, a list of melody events.
 
     Args:
-        text: such as "[60, -2, 62, -1]": a pitch begins, -2 goes on, -1 ends the note.
+        text: such as "[60, -2, 62, -1]": pitches begin notes, -2 holds, -1 ends the note.
 
     Example:
         >>> melody_primer("[60, -2, 62, -1]")

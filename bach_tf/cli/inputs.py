@@ -1,4 +1,4 @@
-"""The files of pieces that a command is given."""
+"""Files of pieces given to a command."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bach_tf.score import STEPS_PER_QUARTER, Score
 
 
 def files_at(path: Path) -> list[Path]:
-    """Return a file, or those in a folder that can be read.
+    """Return a file, or the readable files in a folder.
 
     Raises:
-        ValueError: no such file, one that cannot be read, or a folder without any.
+        ValueError: if there is no such file, its format cannot be read, or the folder has none.
     """
     kinds = ", ".join(READERS)
     if not path.exists():
@@ -32,21 +32,21 @@ def files_at(path: Path) -> list[Path]:
 
 
 def read_chorales(paths: Sequence[Path], strict: bool = False) -> list[Score]:
-    """Read pieces of up to four voices, in sixteenths.
+    """Read pieces of up to four voices on a grid of sixteenths.
 
     Args:
-        paths: files, or folders of them. Of a piece that stands in several formats, which files of
-            one name are, one is read: that of the first in `READERS`.
-        strict: refuse files with faults.
+        paths: files or folders. Of files that differ only in their ending, one is read: that
+            with the first ending in `READERS`.
+        strict: whether to refuse files with recoverable faults.
 
     Raises:
-        ValueError: a file that cannot be read, or with more voices than four, or in which a voice
-            has two notes at a time. The message names it.
+        ValueError: if a file cannot be read, has more than four voices, or overlapping notes in a
+            voice. The message names it.
     """
     preferred = list(READERS)
     files = [file for path in paths for file in files_at(path)]
     files.sort(key=lambda file: preferred.index(file.suffix.lower()), reverse=True)
-    by_name = {file.with_suffix(""): file for file in files}  # the last of each, the preferred one
+    by_name = {file.with_suffix(""): file for file in files}  # the preferred ones come last
     return [_read_chorale(file, strict) for _, file in sorted(by_name.items())]
 
 

@@ -1,4 +1,4 @@
-"""`bach-tf COMMAND`: finds the command, and imports no other."""
+"""`bach-tf COMMAND`: finds the command and imports only its module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = {
     "evaluate": "measure the likelihood of a corpus, or compare new pieces with it",
     "render": "convert pieces to sound, sheet music and pictures",
     "plot": "plot learning curves and histograms of pieces beside the corpus",
-    "export": "export a trained run to formats that need no bach_tf",
+    "export": "export a trained run to formats that do not need bach_tf",
     "validate": "check a folder of chorale grids",
 }
 
@@ -29,9 +29,9 @@ def run(command: str | None = None) -> int:
     """Run the program of this process; return its exit status.
 
     Args:
-        command: the one of a script of its own, `python COMMAND.py`; else the first argument.
+        command: for a script of its own, `python COMMAND.py`; by default the first argument.
     """
-    begin()  # before anything that takes a moment to import
+    begin()  # before any slow import
     if command is None:
         return main()
     return run_command(command, None, f"python {command}.py")
@@ -41,14 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `bach-tf`; return its exit status.
 
     Args:
-        argv: the command and its arguments; those of the process when `None`.
+        argv: the command and its arguments; those of the process by default.
     """
     first, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
     if first in COMMANDS:
         return run_command(first, arguments, f"{PROGRAM} {first}")
     parser = _parser()
     if not first or first.startswith("-"):
-        parser.parse_args([first] if first else [])  # --help and --version end here
+        parser.parse_args([first] if first else [])  # exits after --help and --version
         parser.error("expected a command")
     from bach_tf._basics.choices import choose
 
@@ -63,8 +63,8 @@ def run_command(command: str, arguments: Sequence[str] | None, program: str) -> 
 
     Args:
         command: one of `COMMANDS`.
-        arguments: after the command; those of the process when `None`.
-        program: as the command was called, for help and messages.
+        arguments: those after the command; those of the process by default.
+        program: how the command was called, for help and messages.
     """
     module = import_module(f"bach_tf.cli.{command}")
     args = module.make_parser(program).parse_args(arguments)
@@ -85,7 +85,7 @@ def _parser() -> Parser:
         prog=PROGRAM,
         usage=f"{PROGRAM} COMMAND [options]",
         description="Learn a style of written music, and write new pieces in it.",
-        epilog=f"commands:\n{listed}\n\nThe options of a command: {PROGRAM} COMMAND --help",
+        epilog=f"commands:\n{listed}\n\nOptions of a command: {PROGRAM} COMMAND --help",
     )
     version = f"bach_tf {__version__}"
     parser.add_argument("--version", action="version", version=version, help="print the version")

@@ -1,4 +1,4 @@
-"""Options that several commands have, and their bounds."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def add_output_options(
     """Add the options for output.
 
     Args:
-        parser: of the program.
-        quiet: what `--quiet` does, for the help; there is no such option when `None`.
-        uses_tensorflow: whether the program has messages of TensorFlow to show.
+        parser: the command's parser.
+        quiet: help text of `--quiet`; `None` for no such option.
+        uses_tensorflow: whether the command can print messages of TensorFlow.
     """
     how = parser.add_mutually_exclusive_group()
     if quiet is not None:
         how.add_argument("--quiet", action="store_true", help=quiet)
-    how.add_argument("--json", action="store_true", help="print only one JSON object")
+    how.add_argument("--json", action="store_true", help="print a single JSON object")
     if uses_tensorflow:
         parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages")
 
@@ -42,21 +42,21 @@ def add_reading(parser: Parser, whose: str) -> None:
 
 
 def add_run(parser: Parser) -> None:
-    """Add the option that names a run, to a program that reads one."""
-    about = "a run folder, its name in tb_logs, or: pretrained; else the newest"
+    """Add the option `--run`."""
+    about = "a run folder, its name in tb_logs, or: pretrained (default: the newest)"
     parser.add_argument("--run", help=about)
 
 
 def add_sampling(parser: Parser) -> None:
-    """Add the sampling options, for a program that generates pieces to measure them."""
+    """Add the sampling options of commands that generate pieces for comparison."""
     add = parser.add_argument
-    temperature = "of new pieces; default: the run's"
+    temperature = "of new pieces (default: the run's)"
     add("--temperature", type=real(0, HOTTEST), metavar="T", help=temperature)
-    add("--seed", type=whole(0, SEEDS), default=0, metavar="N", help="of new pieces")
+    add("--seed", type=whole(0, SEEDS), default=0, metavar="N", help="of new pieces (default 0)")
 
 
 def number_of(name: str) -> Callable[[str], int]:
-    """Return the `type` of an option that is a setting, a whole number, with the same bounds.
+    """Return the `type` of an option for an integer setting, with the bounds of the setting.
 
     Example:
         >>> number_of("epochs")("3")

@@ -1,4 +1,4 @@
-"""Arguments as people type them: other programs' spellings, and mistyped options."""
+"""Command-line parsing: other programs' spellings, and hints for mistyped options."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from bach_tf._basics.messages import shortened
 WIDTH = 80
 HELP_COLUMN = 24
 USER_MISTAKE = 2
-LONGEST_MESSAGE = 2_000  # characters: whatever was typed, the mistake stays on the screen
+LONGEST_MESSAGE = 2_000  # characters, so that an error stays readable whatever was typed
 
-# Another program's option -> ours, or what makes ours of its value.
+# Another program's option -> ours, or a function of its value that returns ours.
 Spellings = Mapping[str, str | Callable[[str], list[str]]]
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads a command line.
+    """A command-line parser.
 
-    Underscores stand for dashes, as they do for Magenta and Hugging Face. An unknown option is
-    answered with the nearest one instead of a page of usage.
+    Underscores are accepted in place of dashes, as in Magenta and Hugging Face. Unknown options
+    get a "did you mean" hint instead of a page of usage.
 
     Args:
-        spellings: other programs' options, with dashes, that are read as ours.
-        check: is called with the arguments; the `ValueError` that it raises is said as any other
+        spellings: other programs' options (with dashes) that are accepted for ours.
+        check: called with the arguments; a `ValueError` it raises is reported like any other
             mistake.
-        **about: what `argparse.ArgumentParser` takes.
+        **about: arguments of `argparse.ArgumentParser`.
 
     Example:
         >>> parser = Parser(prog="bach-tf generate", spellings={"--num-steps": "--length"})
@@ -73,9 +73,9 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(arguments, namespace)
 
     def _get_values(self, action, arg_strings):
-        """Return the values of an option; an empty one is refused, whatever the option is.
+        """Return the values of an option, refusing empty ones for every option.
 
-        Most often a shell variable was empty: `--data-dir "$MUSIC"`. argparse itself fails at
+        They mostly come from unset shell variables: `--data-dir "$MUSIC"`. argparse itself fails on
         `--seed=--`, which it takes for the end of the options.
         """
         empty = [text for text in arg_strings if not text.strip() or text == "--"]
@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and stop with the status of a user's mistake."""
+        """Report a mistake and exit with its status."""
         hint = f"All options: {self.prog} --help"
         message = shortened(message, LONGEST_MESSAGE)
         self.exit(USER_MISTAKE, f"{short_name(self.prog)}: {message}\n{hint}\n")
@@ -105,7 +105,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def short_name(program: str) -> str:
-    """Return what messages call a program.
+    """Return the name of a program in messages.
 
     Example:
         >>> short_name("python generate.py"), short_name("bach-tf generate")
@@ -115,11 +115,11 @@ def short_name(program: str) -> str:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """Return the `type` of an option that takes a whole number within bounds.
+    """Return the `type` of an option for an integer within bounds.
 
     Args:
-        low: the smallest one.
-        high: the largest one.
+        low: minimum.
+        high: maximum.
 
     Example:
         >>> whole(1, 64)("12")
@@ -129,12 +129,12 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def real(low: float, high: float, *, above: bool = False) -> Callable[[str], float]:
-    """Return the `type` of an option that takes a number within bounds; never nan.
+    """Return the `type` of an option for a number within bounds; NaN is refused.
 
     Args:
-        low: the smallest one.
-        high: the largest one.
-        above: leave `low` itself out.
+        low: minimum.
+        high: maximum.
+        above: whether to exclude `low`.
 
     Example:
         >>> real(0, 1, above=True)("0.9")
@@ -156,14 +156,14 @@ def _number(read: Callable, text: str, low, high, expected: str):
 
 
 def respell(arguments: Iterable[str], spellings: Spellings) -> list[str]:
-    """Return a command line with dashes for underscores, and with our names of options.
+    """Return a command line with dashes instead of underscores, and our names for options.
 
     Args:
-        arguments: as they were typed.
+        arguments: the command line as typed.
         spellings: other programs' options.
 
     Raises:
-        ValueError: an option of theirs whose value is missing.
+        ValueError: if one of their options lacks its value.
 
     Example:
         >>> respell(["--top_p=0.9", "--num_steps", "8"], {"--num-steps": "--length"})

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from bach_tf.codecs import Codec
     from bach_tf.formats.files import Written
 
-ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # a double sharp is no name that `note_number` reads
-ONE_VOICE = "notes"  # what the table calls a single voice
+ACCIDENTALS = {-1: "b", 0: "", 1: "#"}  # `note_number` reads no double sharps
+ONE_VOICE = "notes"  # heading of a single voice
 ABSENT = "-"
-LONGEST_REASON = 500  # characters of why a file could not be written
-CAPTION = "For each voice: its range, and its note onsets per quarter."
+LONGEST_REASON = 500  # characters of an error message
+CAPTION = "For each voice: range, and note onsets per quarter."
 
 
 class Pieces:
-    """The pieces of a call so far.
+    """The pieces generated so far.
 
     Args:
         wanted: number of pieces.
@@ -41,7 +41,7 @@ class Pieces:
         self.begun = 0
         self._records: list[dict] = []
         self._errors: dict[Path, Exception] = {}
-        self._numbers: dict[bytes, int] = {}  # of pieces, counted from 1
+        self._numbers: dict[bytes, int] = {}  # piece: its number, from 1
         self._repeated: dict[int, int] = {}
 
     def add(
@@ -50,14 +50,14 @@ class Pieces:
         """Record a piece.
 
         Args:
-            ids: of the piece.
-            score: decoded.
-            files: the written files, and errors.
-            codec: that decoded it.
-            rendition: says the tempo.
+            ids: the piece.
+            score: the decoded piece.
+            files: the files written, and errors.
+            codec: the codec that decoded it.
+            rendition: provides the tempo.
 
         Raises:
-            ValueError: no file of it could be written, for example on a full disk.
+            ValueError: if none of its files could be written, for example on a full disk.
         """
         self.begun += 1
         self._errors |= files.errors
@@ -70,13 +70,13 @@ class Pieces:
         self._records.append(piece_record(score, files.paths, codec, rendition, ended))
 
     def record(self) -> dict:
-        """Return `pieces`, and `warnings`, sentences, as plain data."""
+        """Return `pieces` and `warnings` (sentences) as plain data."""
         warnings = list(map(_reason, self._errors.items()))
         if self._repeated:
             number, first = next(iter(self._repeated.items()))
             warnings.append(
-                f"{len(self._repeated)} of {self.begun} pieces repeat an earlier one, as piece "
-                f"{number} does piece {first}. A higher temperature makes them differ."
+                f"{len(self._repeated)} of {self.begun} pieces repeat an earlier one: piece "
+                f"{number} equals piece {first}. A higher temperature makes them differ."
             )
         return {"pieces": self._records, "warnings": warnings}
 
@@ -84,11 +84,11 @@ class Pieces:
         """Report what was written and what failed.
 
         Args:
-            record: of the command.
-            talk: where to.
+            record: the command's result.
+            talk: the output.
 
         Raises:
-            ValueError: a format of a piece could not be written.
+            ValueError: if a piece could not be written in some format.
         """
         talk.show(pieces_table(record))
         paths = [path for piece in record["pieces"] for path in piece["files"]]
@@ -100,7 +100,7 @@ class Pieces:
 
     @contextmanager
     def kept_if_stopped(self) -> Iterator[None]:
-        """Report at Ctrl-C which pieces were written."""
+        """On Ctrl-C, report which pieces have been written."""
         try:
             yield
         except KeyboardInterrupt:
@@ -111,7 +111,7 @@ class Pieces:
     def _kept(self) -> str:
         first, last = (self._records[n]["files"][0] for n in (0, -1))
         files = first if first == last else f"{first} to {last}"
-        return f"{len(self._records)} of {self.wanted} pieces are written: {files}"
+        return f"{len(self._records)} of {self.wanted} pieces were written: {files}"
 
     def _stop(self) -> None:
         """Raise one error for all failures; programming errors keep their traceback."""
@@ -122,7 +122,7 @@ class Pieces:
         others = f" (and {more} more)" if more else ""
         kept = f" {self._kept()}." if self._records else ""
         reason = _reason(next(iter(self._errors.items()))).rstrip(".")
-        raise ValueError(f"Not everything is written: {reason}{others}.{kept}")
+        raise ValueError(f"Not everything could be written: {reason}{others}.{kept}")
 
 
 def _reason(failed: tuple[Path, Exception]) -> str:
@@ -136,20 +136,20 @@ def _reason(failed: tuple[Path, Exception]) -> str:
 def piece_record(
     score: Score, paths: Sequence[Path], codec: Codec, rendition: Rendition, ended: bool
 ) -> dict:
-    """Return the facts of a piece as plain data.
+    """Describe a piece as plain data.
 
     Args:
         score: the piece.
         paths: its files.
-        codec: that decoded it: it names the voices, and knows whether time is counted in bars.
-        rendition: says the tempo.
-        ended: whether the model ended it; otherwise it was cut off.
+        codec: the codec that decoded it, which names the voices and defines whether there are
+            bars.
+        rendition: provides the tempo.
+        ended: whether the model ended it; otherwise it was cut at the maximum length.
 
     Returns:
-        `files`; `bars`, the last one counted in parts, `None` where the codec does not count in
-        time; `seconds`; `notes`; `key`, estimated, `None` where there is none; `ended`; and
-        `voices`, each with `name`, `lowest`, `highest`, `notes` and `moves`, as `voice_record`
-        returns them.
+        `files`; `bars` (may be fractional; `None` if the codec has no bars); `seconds`;
+        `notes`; `key` (estimated; `None` if there is none); `ended`; and `voices`, each with
+        `name` and the fields of `voice_record`.
     """
     names = codec.part_names
     voices = max(score.voices, len(names))
@@ -169,11 +169,11 @@ def piece_record(
 
 
 def seconds_of(score: Score, rendition: Rendition) -> float:
-    """Return how long a piece lasts, whatever its tempi.
+    """Return the duration of a piece in seconds, following its tempi.
 
     Args:
         score: the piece.
-        rendition: says the tempo, where that is not as the score says.
+        rendition: provides the tempo, if it differs from the score's.
 
     Example:
         >>> seconds_of(Score.from_grid([[67]] * 8, tempi=[(0, 60), (4, 30)]), Rendition())
@@ -191,12 +191,12 @@ def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
 
     Args:
         score: the piece.
-        voice: the number, 0 is the highest.
-        sharps: the key signature that the range is spelled in.
+        voice: its number, 0 is the highest.
+        sharps: key signature for spelling the range.
 
     Returns:
-        `lowest` and `highest`, names of notes, `None` for a silent voice; `notes`, their number;
-        `moves`, its onsets per quarter on average.
+        `lowest` and `highest` (note names, `None` for a silent voice), `notes` (their number)
+        and `moves` (mean number of onsets per quarter).
 
     Example:
         >>> score = Score.from_grid([[67], [67], [65], [65], [64], [64], [64], [64]])
@@ -216,11 +216,11 @@ def voice_record(score: Score, voice: int, sharps: int = 0) -> dict:
 
 
 def spelled(pitch: int, sharps: int) -> str:
-    """Return the name of a pitch in a key.
+    """Spell a pitch in a key.
 
     Args:
         pitch: MIDI number.
-        sharps: the key signature; flats are negative.
+        sharps: the key signature; negative for flats.
 
     Example:
         >>> spelled(58, -2), spelled(58, 5)
@@ -233,7 +233,7 @@ def spelled(pitch: int, sharps: int) -> str:
 
 
 def key_name(score: Score) -> str | None:
-    """Return the name of the estimated key; `None` where no key is closer than the others.
+    """Return the name of the estimated key; `None` if there is none.
 
     Example:
         >>> key_name(Score.from_grid([[63], [67], [70], [68], [65], [62], [63]]))
@@ -248,10 +248,10 @@ def key_name(score: Score) -> str | None:
 
 
 def pieces_table(record: dict) -> RenderableType:
-    """Return a table with a row for each piece, and how it is to be read.
+    """Return a table with one row per piece, and a caption.
 
     Args:
-        record: of the command, with `seed`, `run` and `pieces`.
+        record: the command's result, with `seed`, `run` and `pieces`.
     """
     from rich.console import Group
     from rich.table import Table
@@ -276,17 +276,17 @@ def pieces_table(record: dict) -> RenderableType:
 
 
 def closing_line(record: dict) -> str:
-    """Return the last line: the files, and what repeats them.
+    """Return the last line: the files, and how to reproduce them.
 
     Args:
-        record: of the command, with `seed`, `run` and `pieces`.
+        record: the command's result, with `seed`, `run` and `pieces`.
     """
     pieces = record["pieces"]
     first, last = pieces[0], pieces[-1]
     about = f"seed {record['seed']}, from {record['run']}"
     files = ", ".join(first["files"])
     between = _number(last) - _number(first) + 1 - len(pieces)
-    others = f" ({between} others between them)" if between > 0 else ""
+    others = f" (with {between} others in between)" if between > 0 else ""
     if len(pieces) > 1:
         return f"{files} to {', '.join(last['files'])}: {len(pieces)} pieces{others}, {about}"
     bars = "" if first["bars"] is None else f"{first['bars']:.1f} bars, "
@@ -294,7 +294,7 @@ def closing_line(record: dict) -> str:
 
 
 def _number(piece: dict) -> int:
-    """Return the number at the end of a piece's name; 0 where there is none."""
+    """Return the number at the end of a piece's file name; 0 if there is none."""
     number = Path(piece["files"][0]).stem.rpartition("_")[2]
     return int(number) if number.isdecimal() else 0
 

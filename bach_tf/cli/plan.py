@@ -1,4 +1,4 @@
-"""What `bach-tf generate` is to do: all that can be checked before a note is composed."""
+"""The plan of `bach-tf generate`: everything that can be checked before generating."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ DEFAULT_FORMAT = "mid"
 
 @dataclass(frozen=True)
 class Job:
-    """What the arguments ask for, checked.
+    """The checked arguments.
 
     Args:
-        run: the folder.
-        how: what `generate_batches` takes; without a prompt where the corpus gives it.
-        beginning: of the pieces, `None` where the corpus gives it.
+        run: the run folder.
+        how: arguments of `generate_batches`, without a prompt.
+        beginning: beginning of the pieces; `None` for a passage of the corpus.
         endings: of the files.
-        rendition: how they are to be written.
-        output: the folder of the files, or the path of the one file without its ending.
+        rendition: how the pieces are rendered.
+        output: the folder for the files, or the path of the file without its ending.
         named: whether the user has named the files.
     """
 
@@ -44,10 +44,10 @@ class Job:
 
 
 def plan(args: Namespace) -> Job:
-    """Check all that can be checked before TensorFlow is loaded, and a note composed.
+    """Check everything that can be checked before TensorFlow is loaded.
 
     Raises:
-        ValueError: an argument that does not fit the others, the run, the formats or the system.
+        ValueError: if an argument is incompatible with others, the run, a format or the system.
     """
     program = None if args.program is None else find_program(args.program)
     output, endings, named = _files(args)
@@ -67,7 +67,7 @@ def plan(args: Namespace) -> Job:
 
 
 def _beginning(args: Namespace, codec: Codec) -> Beginning | None:
-    """Return what pieces begin with; `None` where the corpus gives it."""
+    """Return the beginning of the pieces; `None` for a passage of the corpus."""
     if args.primer == FROM_CORPUS:
         return None
     fit = Fit(args.quantize, args.transpose, args.strict, args.unfold, args.tune)
@@ -79,8 +79,7 @@ def _files(args: Namespace) -> tuple[Path, list[str], bool]:
     """Return where the files go, their endings, and whether the user has named them.
 
     Raises:
-        ValueError: a format that is not known, a folder that cannot be written into, or a file that
-            is the primer.
+        ValueError: if a format is unknown, the folder is not writable, or a file is the primer.
     """
     output = args.output
     ending = output.suffix.lower()

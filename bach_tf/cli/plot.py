@@ -19,9 +19,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def work(args: argparse.Namespace, talk: Talk) -> None:
-    """Draw the pictures that the arguments ask for, and print their names.
+    """Plot what the arguments ask for, and print the names of the files.
 
-    As JSON: `run`; `pieces`, how many were written to be compared; `files`, the pictures.
+    As JSON: `run`; `pieces`, the number of generated ones; `files`, the plots.
     """
     found = find_run(args.run)
     history = read_curves(found)
@@ -45,13 +45,13 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
 
 
 def folder_of_pictures(run: Path) -> Path:
-    """Return where the pictures of a run go: into its folder, where that is one of the user's.
+    """Return the folder for a run's plots: within the run folder, if it belongs to the user.
 
-    Those of the shipped weights, and of a run that cannot be written, go to `plots/NAME` below the
+    Plots of the shipped weights, and of runs that cannot be written, go to `plots/NAME` in the
     working folder.
 
     Args:
-        run: its folder.
+        run: the run folder.
     """
     shipped = run_name(run) == SHIPPED or PACKAGE in run.resolve().parents
     if shipped or not os.access(run, os.W_OK):
@@ -60,9 +60,9 @@ def folder_of_pictures(run: Path) -> Path:
 
 
 def both_sides(run: Run, args: argparse.Namespace) -> tuple[dict[str, list], list]:
-    """Return the pieces of a run's corpus by split, and new ones.
+    """Return the pieces of a run's corpus by split, and newly generated ones.
 
-    Those of the corpus have gone through the codec: what it cannot say is no fault of the model.
+    Those of the corpus pass through the codec, so that its losses are not blamed on the model.
     """
     from bach_tf.composing.generation import generate
     from bach_tf.corpora import read_split
@@ -86,21 +86,21 @@ def both_sides(run: Run, args: argparse.Namespace) -> tuple[dict[str, list], lis
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--run RUN] [options]",
-        description="Draw how a run learned, and how what it writes differs from its corpus.",
+        description="Plot how a run learned, and how its pieces differ from its corpus.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
     add_run(parser)
-    pieces = f"how many are written (default {PIECES})"
+    pieces = f"number of pieces to generate (default {PIECES})"
     add("--pieces", type=whole(1, MOST_PIECES), default=PIECES, metavar="N", help=pieces)
     add_sampling(parser)
-    where = f"RUN/{FOLDER} when left out; {FOLDER}/NAME for the shipped weights"
+    where = f"default: RUN/{FOLDER}; {FOLDER}/NAME for the shipped weights"
     add("--output", type=Path, metavar="FOLDER", help=where)
-    add_output_options(parser, quiet="print the names of the pictures alone")
+    add_output_options(parser, quiet="print only the names of the plots")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""How programs start: without what libraries print and no user can act on, and soon."""
+"""Starting programs quickly and without messages of libraries that users cannot act on."""
 
 import importlib.abc
 import importlib.util
@@ -11,20 +11,20 @@ from types import ModuleType
 
 from bach_tf._basics import process
 
-SILENT = "3"  # of TF_CPP_MIN_LOG_LEVEL: not even errors
-# Keras draws galleries of images with matplotlib and takes tables of pandas; TensorFlow asks
-# Google's cloud for its machines. Each is left out of them in silence where it is not installed,
-# and together they are a quarter of the time that the imports take.
+SILENT = "3"  # for TF_CPP_MIN_LOG_LEVEL: not even errors
+# Keras uses matplotlib for galleries of images and pandas for tables; TensorFlow asks Google's
+# cloud for machines. All do without them if they are not installed, which saves a quarter of the
+# import time.
 UNUSED = ("googleapiclient", "matplotlib", "pandas")
 
 
 def silence_libraries(verbose: bool = False) -> None:
-    """Silence TensorFlow's start-up lines, and a warning from a package it imports.
+    """Silence TensorFlow's start-up messages, and a warning of a package it imports.
 
     For programs only, before TensorFlow is imported. `TF_CPP_MIN_LOG_LEVEL` is respected.
 
     Args:
-        verbose: leave them all as they are, and have TensorFlow print everything.
+        verbose: print everything, including all of TensorFlow's messages.
     """
     if verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
@@ -37,9 +37,9 @@ def silence_libraries(verbose: bool = False) -> None:
 
 
 class SilentImport(importlib.abc.MetaPathFinder):
-    """Has TensorFlow imported without what it prints meanwhile.
+    """Silences what TensorFlow prints while it is imported.
 
-    Version 2.21 says what it finds on the machine before it reads `TF_CPP_MIN_LOG_LEVEL`.
+    Version 2.21 prints what it finds on the machine before it reads `TF_CPP_MIN_LOG_LEVEL`.
     """
 
     def find_spec(  # noqa: D102
@@ -63,11 +63,11 @@ class SilentImport(importlib.abc.MetaPathFinder):
 def import_tensorflow() -> None:
     """Import TensorFlow and Keras as if the packages in `UNUSED` were not installed.
 
-    For programs only, before anything else imports TensorFlow. Whoever imports one of the packages
-    afterwards gets it. What has been imported already is left as it is.
+    For programs only, before anything else imports TensorFlow. The packages can be imported
+    afterwards, and those imported before are left alone.
     """
     hidden = [name for name in UNUSED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # `None` there is an `ImportError`
+    sys.modules.update(dict.fromkeys(hidden))  # importing a `None` raises `ImportError`
     try:
         for name in ("tensorflow", "keras"):
             importlib.import_module(name)

@@ -25,16 +25,16 @@ from bach_tf.theory.tunings import (
 
 
 def work(args: argparse.Namespace, talk: Talk) -> int:
-    """Write pieces in other formats, as the arguments ask, and print the names of the new files.
+    """Write pieces in other formats, and print the names of the new files.
 
-    As JSON: `files`, those that were written; `errors`, a sentence for each piece that could not be
-    written in every format; and `warnings`, of what was read over in files, mended or chosen.
+    As JSON: `files` that were written; `errors`, a sentence for each piece that could not be
+    written in every format; and `warnings` about files that were corrected or ambiguous.
 
     Returns:
-        0; 2 where a piece could not be read or written: it is named, and the others are written.
+        0, or 2 if a piece could not be read or written; the others are still written.
 
     Raises:
-        ValueError: an argument that is wrong; nothing is written.
+        ValueError: if an argument is wrong; nothing is written then.
     """
     endings = _endings(args)
     rendition = _rendition(args)
@@ -62,7 +62,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
 
 
 def _rendition(args: argparse.Namespace) -> Rendition:
-    """Return how the pieces are to be written: as their files say, but for what is asked for."""
+    """Return how the pieces are rendered: as in their files, unless requested otherwise."""
     return Rendition(
         tempo_qpm=args.tempo,
         program=None if args.program is None else find_program(args.program),
@@ -73,7 +73,7 @@ def _rendition(args: argparse.Namespace) -> Rendition:
 
 
 def _check_tempo(score: Score, rendition: Rendition) -> None:
-    """Raise `ValueError` where a file has a tempo that cannot be."""
+    """Raise `ValueError` if a file has an impossible tempo."""
     try:
         rendition.tempi_of(score)
     except ValueError:
@@ -101,7 +101,7 @@ def _endings(args: argparse.Namespace) -> list[str]:
 
 
 def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]]:
-    """Return what is to be written of each file; none of it may be one of the files."""
+    """Return the files to write for each piece; none of them may be one of the pieces."""
     files = [file for path in args.files for file in files_at(path)]
     plan = {}
     for file in files:
@@ -114,29 +114,29 @@ def _plan(args: argparse.Namespace, endings: list[str]) -> dict[Path, list[Path]
     for path, times in Counter(paths).items():
         if path.exists() and any(file.exists() and path.samefile(file) for file in files):
             raise ValueError(
-                f"{path} is the piece itself. Choose another --format, or a folder with --output."
+                f"{path} is the input itself. Choose another --format, or a folder with --output."
             )
         if times > 1:
             raise ValueError(
-                f"{times} pieces would be written to {path}. Name their files differently, or "
-                "render them one by one, each into a folder of its own with --output."
+                f"{times} pieces would be written to {path}. Rename the files, or render them "
+                "one by one, each into its own folder with --output."
             )
     return plan
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s FILE [FILE ...] [--format LIST] [--output PATH] [options]",
-        description="Write pieces, such as MIDI or MusicXML files, in other formats.",
+        description="Convert pieces, such as MIDI or MusicXML files, to other formats.",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
     files = f"{', '.join(READERS)} files, or a folder of them"
     add("files", type=Path, nargs="+", metavar="FILE", help=files)
     formats = ", ".join(ending.removeprefix(".") for ending in WRITERS)
-    add("--format", metavar="LIST", help=f"of: {formats}")
+    add("--format", metavar="LIST", help=f"any of: {formats}")
     about = "a folder (default: the file's own), or the new file, such as piece.wav"
     add("--output", type=Path, metavar="PATH", help=about)
     tempo = real(LOWEST_TEMPO, HIGHEST_TEMPO)
@@ -144,19 +144,19 @@ def make_parser(program: str) -> Parser:
         "--tempo",
         type=tempo,
         metavar="QPM",
-        help="quarter notes per minute; default: the file's",
+        help="quarter notes per minute (default: the file's)",
     )
-    add("--program", metavar="NAME", help="General MIDI name or 0..127; default: the file's")
+    add("--program", metavar="NAME", help="General MIDI name or 0..127 (default: the file's)")
     synthesisers = f"one of: {', '.join(SYNTHESISERS)}"
     add("--synthesiser", default="auto", metavar="NAME", help=synthesisers)
     add("--tuning", default="equal", metavar="NAME", help=f"tuning of sound: {', '.join(TUNINGS)}")
     reference = real(LOWEST_REFERENCE_HZ, HIGHEST_REFERENCE_HZ)
     about = "frequency of A4, such as 415"
     add("--reference", type=reference, default=CONCERT_PITCH_HZ, metavar="HZ", help=about)
-    grids = f"of notes: {', '.join(GRIDS)}"
+    grids = f"grid of the notes: {', '.join(GRIDS)}"
     add("--grid", default="auto", metavar="NAME", help=grids)
     add_reading(parser, "notated pieces")
-    add("--strict", action="store_true", help="refuse files with faults, read over otherwise")
+    add("--strict", action="store_true", help="refuse files with recoverable faults")
     add_output_options(parser, quiet="print only the names of the new files", uses_tensorflow=False)
     return parser
 

@@ -1,4 +1,4 @@
-"""What a program says: to a person on a terminal, into a file, or to another program."""
+"""Output of a program: to a person at a terminal, a file, or another program."""
 
 from __future__ import annotations
 
@@ -30,30 +30,29 @@ from bach_tf.formats.rendition import WritingWarning
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-WIDEST_MESSAGE = 2000  # characters of what is wrong
-FILE_WIDTH = 200  # of a table that no terminal shows: it may be as wide as it is
+WIDEST_MESSAGE = 2000  # characters of an error message
+FILE_WIDTH = 200  # of a table written to a file, where nothing limits it
 
-# A full disk, a quota, a limit on files; no permission, a read-only disk, a broken one.
+# A full disk, a quota, a file size limit; no permission, a read-only disk, a broken one.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
-SECONDS_BETWEEN_LOOKS = 0.2  # for Ctrl-C
+SECONDS_BETWEEN_LOOKS = 0.2  # between checks for Ctrl-C
 
 Update = Callable[[str], None]
 Result = TypeVar("Result")
 
 
 class Talk:
-    """Where a program's words go.
+    """The output of a program.
 
-    What it was asked for goes to standard output: tables and sentences, or file names alone
-    (`quiet`), or one JSON object alone (`as_json`). What it is at goes to standard error, to a
-    terminal only. Colours and moving lines are for terminals, and without colours where `NO_COLOR`
-    is set: all of that rich finds out.
+    Results go to standard output: tables and sentences, or only file names (`quiet`), or a single
+    JSON object (`as_json`). Progress goes to standard error, if that is a terminal. Colours and
+    animation are for terminals, and `NO_COLOR` is respected, which rich takes care of.
 
     Args:
-        program: as it was called, for hints and messages.
-        quiet: names of files alone.
-        as_json: one JSON object alone.
-        verbose: libraries print their own messages, between which no line can move.
+        program: how it was called, for hints and messages.
+        quiet: print only file names.
+        as_json: print a single JSON object.
+        verbose: libraries print their own messages, so nothing may be animated.
     """
 
     def __init__(
@@ -69,10 +68,10 @@ class Talk:
         self.as_json = as_json
         self.verbose = verbose
         self.out = sys.stdout
-        self.left_behind = False  # whether a thread still works on what was interrupted
+        self.left_behind = False  # whether a thread is still working after an interrupt
 
     def sibling(self, command: str) -> str:
-        """Return how another command is called, where this one was called as it was.
+        """Return how to call another command, in the same way as this one was called.
 
         Example:
             >>> Talk("bach-tf train").sibling("generate")
@@ -84,17 +83,17 @@ class Talk:
 
     @property
     def to_a_person(self) -> bool:
-        """Whether tables and sentences are wanted."""
+        """Whether to print tables and sentences."""
         return not (self.quiet or self.as_json)
 
     @property
     def keras_verbose(self) -> int:
-        """How Keras shows a training: 0 is silence, 1 a bar, 2 a line for each epoch."""
+        """Keras' `verbose`: 0 is silent, 1 a progress bar, 2 one line per epoch."""
         if self.quiet:
             return 0
         if self.as_json:
-            return int(sys.stdout.isatty())  # which is standard error then
-        # A bar that is redrawn has no place in a file.
+            return int(sys.stdout.isatty())  # standard output is redirected to standard error
+        # An animated bar does not belong in a file.
         return 1 if sys.stdout.isatty() else 2
 
     def say(self, text: str) -> None:
@@ -103,7 +102,7 @@ class Talk:
             print(text, flush=True)
 
     def show(self, picture: RenderableType) -> None:
-        """Print a table of rich for a person."""
+        """Print one of rich's tables for a person."""
         if not self.to_a_person:
             return
         console = _console()
@@ -116,11 +115,11 @@ class Talk:
 
     @contextmanager
     def status(self, text: str, *, moves: bool = True) -> Iterator[Update]:
-        """Show what the program is at while the block runs, on a terminal.
+        """Show what the program is doing while the block runs, on a terminal.
 
         Args:
             text: such as "Loading TensorFlow".
-            moves: as a line that comes and goes, unless something else moves in the block.
+            moves: whether to animate the line; not if something else in the block does.
 
         Yields:
             a function that replaces the text.
@@ -132,14 +131,14 @@ class Talk:
             print(text, file=sys.stderr)
             yield lambda text: print(text, file=sys.stderr)
         else:
-            # The usual spinner is of characters that not every terminal has.
+            # Not every terminal has the characters of the default spinner.
             spinner = "dots" if console.encoding.startswith("utf") else "line"
             with console.status(f"{text} ...", spinner=spinner) as line:
                 yield lambda text: line.update(f"{text} ...")
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Show that TensorFlow is imported in the block; Ctrl-C ends the program there at once."""
+        """Show that TensorFlow is being imported; in the block Ctrl-C exits at once."""
         with self.status("Loading TensorFlow"), stopping_at_once():
             yield
 
@@ -148,8 +147,8 @@ class Talk:
 
         Args:
             record: for JSON; see `plain`.
-            paths: the files that were written.
-            closing: the last sentence; `None` where all has been said.
+            paths: the files written.
+            closing: the last sentence; `None` if everything has been said.
         """
         text = closing
         if self.as_json:
@@ -161,10 +160,10 @@ class Talk:
         print(text, file=self.out, flush=True)
 
     def interruptible(self, work: Callable[[], Result]) -> Result:
-        """Return what `work()` returns; Ctrl-C does not wait for it.
+        """Call `work()` and return its result, without delaying Ctrl-C.
 
-        Python sees the signal only between steps of its own, and a whole piece is one call of a
-        graph. So another thread makes the call, and is left behind.
+        Python only handles signals between its own instructions, and a whole piece is one graph
+        call. So another thread makes the call, and is abandoned on Ctrl-C.
         """
         outcome = Future()
         try:
@@ -177,9 +176,9 @@ class Talk:
         return outcome.result()
 
     def alone(self) -> AbstractContextManager:
-        """Keep standard output free for `finish` where a program reads it.
+        """Reserve standard output for `finish` if a program reads it.
 
-        Whatever else is printed while the block runs, by a library perhaps, goes to standard error.
+        Everything else printed in the block, for example by libraries, goes to standard error.
         """
         return nullcontext() if self.to_a_person else redirect_stdout(sys.stderr)
 
@@ -188,12 +187,12 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
     """Run a program's work; return its exit status.
 
     Args:
-        name: of the program, as it was called.
-        work: is called with the arguments and where to talk; returns the status if it is not 0.
-        args: of which `quiet`, `json` and `verbose` are read here, where there are such.
+        name: how the program was called.
+        work: called with the arguments and the output; returns the status if it is not 0.
+        args: the arguments, of which `quiet`, `json` and `verbose` are used here if present.
 
     Returns:
-        0, or what `work` returns; 2 after a user's mistake, or what the system refuses, which is
+        0, or what `work` returns; 2 after a user's mistake or an error of the system, which is
         printed without a traceback; 130 after Ctrl-C.
     """
     flags = {"quiet": "quiet", "as_json": "json", "verbose": "verbose"}
@@ -207,27 +206,27 @@ def run_program(name: str, work: Callable[[Namespace, Talk], int | None], args: 
         return USER_MISTAKE
     except Exception as error:
         if not _is_of_the_system(error):
-            raise  # a mistake of ours keeps its traceback
+            raise  # a bug keeps its traceback
         complain(name, error)
         return USER_MISTAKE
     except KeyboardInterrupt as stop:
         print("\n" + " ".join(["Stopped.", *map(str, stop.args)]), file=sys.stderr, flush=True)
         if talk.left_behind:
             talk.out.flush()
-            os._exit(INTERRUPTED)  # TensorFlow crashes where Python ends while it works
+            os._exit(INTERRUPTED)  # TensorFlow crashes if Python exits while it is working
         return INTERRUPTED
     if lost := lost_output():
-        complain(name, f"what is printed could not be written: {lost}")
+        complain(name, f"the output could not be written: {lost}")
         return USER_MISTAKE
     return status
 
 
 @contextmanager
 def saying_warnings(name: str) -> Iterator[None]:
-    """Print what readers and writers warn of in the block, a line each, and no other warnings.
+    """Print warnings of readers and writers in the block, one line each; others are unaffected.
 
     Args:
-        name: of the program.
+        name: how the program was called.
     """
     with warnings.catch_warnings():
         for kind in (ReadingWarning, WritingWarning):
@@ -245,11 +244,11 @@ def saying_warnings(name: str) -> Iterator[None]:
 
 
 def complain(name: str, what: Exception | str) -> None:
-    """Print what is wrong: a line or a few, short, and nothing that commands a terminal.
+    """Print an error: at most a few short lines, without control characters.
 
     Args:
-        name: of the program.
-        what: the error, or words.
+        name: how the program was called.
+        what: the error, or a message.
     """
     lines = str(what)[:WIDEST_MESSAGE].splitlines() or [type(what).__name__]
     print(
@@ -259,13 +258,13 @@ def complain(name: str, what: Exception | str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can say it: what is no number is `null`, and a path is its name.
+    """Return a value for JSON: NaN and infinity become `null`, paths become text.
 
     Example:
         >>> plain({3: (float("nan"), Path("a.mid"))})
         {'3': [None, 'a.mid']}
     """
-    if hasattr(value, "tolist"):  # of NumPy
+    if hasattr(value, "tolist"):  # NumPy's values
         value = value.tolist()
     if hasattr(value, "_asdict"):
         value = value._asdict()
@@ -279,7 +278,7 @@ def plain(value: Any) -> Any:
 
 
 def _is_of_the_system(error: Exception) -> bool:
-    """Return whether TensorFlow has failed to write a file: it has errors of its own for that."""
+    """Return whether TensorFlow failed to write a file, for which it has its own errors."""
     of_tensorflow = type(error).__module__.startswith("tensorflow.")
     return of_tensorflow and any(os.strerror(code) in str(error) for code in UNWRITABLE)
 
@@ -287,12 +286,12 @@ def _is_of_the_system(error: Exception) -> bool:
 def _settle(outcome: Future, work: Callable[[], Result]) -> None:
     try:
         outcome.set_result(work())
-    except BaseException as error:  # all of them belong to the thread that waits
+    except BaseException as error:  # all of them are raised again in the waiting thread
         outcome.set_exception(error)
 
 
 def _console(stderr: bool = False) -> Console:
-    """Return rich's console for a stream as it is now."""
+    """Return rich's console for the current stream."""
     from rich.console import Console
 
     console = Console(stderr=stderr, highlight=False)

@@ -62,7 +62,7 @@ def work(args: Namespace, talk: Talk) -> None:
 
 
 def _callbacks() -> Callable[[Run], Sequence[Any]]:
-    """Return what gives the callbacks of a training: those that show it in TensorBoard."""
+    """Return a function that makes a run's callbacks, which log to TensorBoard."""
     if learning.uses_jax():
         return lambda run: ()
     from bach_tf.measuring import inspection
@@ -71,7 +71,7 @@ def _callbacks() -> Callable[[Run], Sequence[Any]]:
 
 
 def preset_of(args: Namespace, origin: Path | None = None) -> Preset:
-    """Return the preset that the arguments ask for, on top of that of a run to start from."""
+    """Return the requested preset, based on that of a run to start from, if given."""
     about = {"epochs": args.epochs, "seed": args.seed}
     if origin:
         former, _ = load_trained_settings(origin)
@@ -80,9 +80,9 @@ def preset_of(args: Namespace, origin: Path | None = None) -> Preset:
 
 
 def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
-    """Print the layers of a run's model, or of a preset's."""
+    """Print the layers of the model of a run or preset."""
     if learning.uses_jax():
-        raise ValueError("--summary needs TensorFlow: leave out KERAS_BACKEND=jax.")
+        raise ValueError("--summary needs TensorFlow: unset KERAS_BACKEND.")
     from bach_tf.learning import runs
     from bach_tf.measuring import inspection
 
@@ -93,7 +93,7 @@ def show_layers(preset: Preset | None, folder: Path | None, talk: Talk) -> None:
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s [--model NAME] [--corpus NAME] [options]",
@@ -104,10 +104,10 @@ def make_parser(program: str) -> Parser:
     )
     add = parser.add_argument
     add("--model", metavar="NAME", help=f"one of: {', '.join(PRESETS)} (default {DEFAULT_MODEL})")
-    add("--corpus", metavar="NAME", help=f"default: the model's; or one of: {', '.join(CORPORA)}")
-    about = "your own files, or the archive of the corpus"
+    add("--corpus", metavar="NAME", help=f"one of: {', '.join(CORPORA)} (default: the model's)")
+    about = "your own files, or the downloaded archive of the corpus"
     add("--data-dir", metavar="PATH", help=about)
-    about = "start from the weights of a run, or: pretrained"
+    about = "start from the weights of this run, or: pretrained"
     add("--from", metavar="RUN", dest="origin", help=about)
     add("--epochs", type=number_of("epochs"), metavar="N", help="maximum number of epochs")
     seed = number_of("seed")
@@ -124,19 +124,19 @@ def make_parser(program: str) -> Parser:
 
 
 def check_whole_run(args: Namespace) -> None:
-    """Raise `ValueError` for options that a run to resume or to start from has settled."""
+    """Raise `ValueError` for options fixed by the run that is resumed or started from."""
     fresh = (args.corpus, args.seed, args.run_name, args.model, args.origin, *args.set)
     if args.resume and any(value is not None for value in fresh):
         raise ValueError(
-            "--resume keeps the settings of its run: give only --epochs with it, or --data-dir "
-            "where the corpus has been moved"
+            "--resume keeps the settings of its run: combine it only with --epochs, or with "
+            "--data-dir if the corpus has been moved"
         )
     if args.origin and args.model is not None:
         raise ValueError("--from keeps the model of its run: leave out --model")
 
 
 def setting(name: str) -> Callable[[str], list[str]]:
-    """Return a function that turns another program's value into `--set`.
+    """Return a function that converts another program's value to `--set`.
 
     Example:
         >>> setting("batch_size")("64")

@@ -1,4 +1,4 @@
-"""The report of `bach-tf train` on a finished training."""
+"""The report of `bach-tf train` after training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bach_tf.learning.outcome import Outcome
     from bach_tf.learning.runs import Run
 
-# Of an epoch: the column of the history, and what we call it.
+# Columns of the history, and their names in the report.
 MEASURES = {
     "nll": "train_nll",
     "accuracy": "train_accuracy",
@@ -25,13 +25,13 @@ MEASURES = {
 
 
 def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> None:
-    """Print the results of a training.
+    """Print the results of training.
 
     Args:
-        run: that was trained.
+        run: the trained run.
         corpus: the prepared folder.
-        outcome: what `bach_tf.learning.train` returned.
-        talk: where to.
+        outcome: as returned by `bach_tf.learning.train`.
+        talk: the output.
     """
     record = training_record(run.folder, run.preset.recipe, corpus, outcome)
     talk.show(training_table(record))
@@ -39,20 +39,19 @@ def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> Non
 
 
 def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -> dict:
-    """Return the results of a training as plain data.
+    """Return the results of training as plain data.
 
     Args:
-        folder: of the run.
+        folder: the run folder.
         recipe: the name of its preset.
         corpus: the prepared folder.
-        outcome: what `bach_tf.learning.train` returned.
+        outcome: as returned by `bach_tf.learning.train`.
 
     Returns:
-        `run`, `recipe`, `corpus`, `epochs`, `best_epoch`, counted from 1, and of that epoch
-        `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy`, the last two of the
-        validation, in nats per token and as a fraction; `seconds` of all epochs; `stopped`, why
-        training stopped; `files` of the run.
-        What the history does not hold is `None`.
+        `run`, `recipe`, `corpus`, `epochs`, and `best_epoch` (counted from 1) with its
+        `train_nll`, `train_accuracy`, `best_nll` and `best_accuracy` (the latter two of the
+        validation split; in nats per token and as fractions); `seconds` of all epochs; `stopped`,
+        why training stopped; and the run's `files`. Values missing in the history are `None`.
     """
     best = _row_of(folder / HISTORY, outcome.best_epoch)
     measured = {name: _number(best.get(column)) for column, name in MEASURES.items()}
@@ -71,16 +70,16 @@ def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -
 
 
 def training_table(record: dict) -> RenderableType:
-    """Return a table of the best epoch, with a blank line before it.
+    """Return a table of the best epoch, preceded by a blank line.
 
     Args:
-        record: as `training_record` returns it.
+        record: as returned by `training_record`.
     """
     from rich.console import Group
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(f"epoch {record['best_epoch']} of {record['epochs']}, the best")
+    table.add_column(f"best epoch: {record['best_epoch']} of {record['epochs']}")
     table.add_column("training", justify="right")
     table.add_column("validation", justify="right")
     table.add_row(
@@ -96,8 +95,8 @@ def closing_lines(record: dict, generate: str = "bach-tf generate") -> str:
     """Return the last two lines: the result, its folder and the next command.
 
     Args:
-        record: as `training_record` returns it.
-        generate: the command that writes pieces.
+        record: as returned by `training_record`.
+        generate: the command that generates pieces.
     """
     return (
         f"Trained {record['epochs']} epochs in {record['seconds']:.0f} s{_why(record['stopped'])}. "
@@ -108,7 +107,7 @@ def closing_lines(record: dict, generate: str = "bach-tf generate") -> str:
 
 
 def _why(stopped: str) -> str:
-    """Return in words why a training has stopped; nothing where its last epoch was reached."""
+    """Return in words why training stopped; empty if all epochs are done."""
     if stopped.startswith("NaN"):
         epoch = stopped.removeprefix("NaN in ")
         return f", until the loss became NaN in {epoch} (retrain with a lower learning rate)"
@@ -119,7 +118,7 @@ def _why(stopped: str) -> str:
 
 
 def _row_of(history: Path, epoch: int) -> dict[str, str]:
-    """Return the row of an epoch, counted from 1; an empty one where there is none."""
+    """Return the row of an epoch, counted from 1; empty if there is none."""
     if not history.is_file():
         return {}
     with history.open(encoding="utf-8", newline="") as file:

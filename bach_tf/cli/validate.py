@@ -19,7 +19,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
     As JSON: `ok`, and the fields of `corpora.validation.Report`.
 
     Returns:
-        0 when the content is as expected, 1 when not.
+        0 if the corpus is valid, otherwise 1.
     """
     report = validate_corpus(args.path, args.report)
     record = {"ok": report.ok, **vars(report)}
@@ -28,7 +28,7 @@ def work(args: argparse.Namespace, talk: Talk) -> int:
 
 
 def make_parser(program: str) -> Parser:
-    """Return the parser of the command line."""
+    """Return the parser for the command's arguments."""
     parser = Parser(
         prog=program,
         usage="%(prog)s FOLDER [--report DIR]",
@@ -37,9 +37,9 @@ Check a folder of chorale grids: CSV files {",".join(HEADER)}, one piece
 each; 4 pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH}) in every row.""",
         epilog=EXAMPLES,
     )
-    folders = f"with folders {', '.join(SPLITS)}, or CSV files"
+    folders = f"a folder with {', '.join(SPLITS)}, or with CSV files"
     parser.add_argument("path", type=Path, metavar="FOLDER", help=folders)
-    where = "for report.txt and the statistics (default: a folder of the cache)"
+    where = "folder for report.txt and the statistics (default: in the cache)"
     parser.add_argument("--report", type=Path, metavar="DIR", help=where)
     add_output_options(parser, quiet="print only the name of the report")
     return parser

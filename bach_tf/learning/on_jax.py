@@ -45,7 +45,7 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "nadam": keras.optimizers.Nadam,
     "rmsprop": keras.optimizers.RMSprop,
 }
-WITH_TENSORFLOW = "needs TensorFlow: leave out KERAS_BACKEND=jax."
+WITH_TENSORFLOW = "needs TensorFlow: unset KERAS_BACKEND."
 Parameters: TypeAlias = "list[jax.Array]"
 
 

@@ -202,8 +202,8 @@ _PRESETS = {
         ),
     ),
     # Mozart's sonatas, chord by chord, as in "Foundations of Applied Mathematics" (Humpherys et
-    # al., the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers with
-    # batch normalisation, RMSprop at 0.001, gradient norm at most 5, 30 epochs.
+    # al., the lab on recurrent networks): windows of 100 chords without rhythm, two dense layers
+    # with batch normalisation, RMSprop at 0.001, gradient norm at most 5, 30 epochs.
     "mozart": Preset(
         music=CORPORA["mozart"].music,
         model=Model(

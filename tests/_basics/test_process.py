@@ -70,7 +70,7 @@ def test_output_that_cannot_be_written_is_said_at_the_end(tmp_path):
     program.stderr.close()
     assert program.wait(60) == 2
     assert (tmp_path / "finished").exists()
-    assert error.startswith("talkative: what is printed could not be written: [Errno 28] No space")
+    assert error.startswith("talkative: the output could not be written: [Errno 28] No space")
     assert len(error.splitlines()) == 1
 
 

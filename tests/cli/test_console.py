@@ -192,7 +192,7 @@ def test_a_melody_in_magentas_events_is_the_same_melody_here():
         (generate_arguments, ["--json", "--quiet"], "not allowed with"),
         (train_arguments, ["--epoch_s", "1"], "Did you mean --epochs?"),
         (train_arguments, ["--resume", "a", "--lr", "1"], "Unknown option --lr."),
-        (train_arguments, ["--resume", "a", "--model", "gru"], "only --epochs"),
+        (train_arguments, ["--resume", "a", "--model", "gru"], "only with --epochs"),
     ],
 )
 def test_slips_are_answered_with_the_nearest_option(ask, typed, message, capsys):
@@ -481,7 +481,7 @@ def test_the_last_line_names_the_first_and_the_last_file():
 def test_pieces_of_another_program_are_not_counted_as_ours():
     made = [piece_of(CADENCE, path=f"out/2026-11-21_{number}.mid") for number in (3, 4, 9)]
     assert pieces.closing_line({"seed": 7, "run": "a", "pieces": made}) == (
-        "out/2026-11-21_3.mid to out/2026-11-21_9.mid: 3 pieces (4 others between them), "
+        "out/2026-11-21_3.mid to out/2026-11-21_9.mid: 3 pieces (with 4 others in between), "
         "seed 7, from a"
     )
 
@@ -504,9 +504,9 @@ def test_a_training_is_described_by_its_best_epoch(tmp_path):
     }  # fmt: skip
     assert text_of(training.training_table(record)) == (
         "\n"
-        "epoch 2 of 3, the best  training  validation\n"
-        "nats per token            1.0000      1.2500\n"
-        "accuracy                  75.0 %      70.0 %"
+        "best epoch: 2 of 3  training  validation\n"
+        "nats per token        1.0000      1.2500\n"
+        "accuracy              75.0 %      70.0 %"
     )
     assert training.closing_lines({**record, "run": "tb_logs/a"}) == (
         "Trained 3 epochs in 61 s. Best validation: 1.2500 nats per token after epoch 2.\n"

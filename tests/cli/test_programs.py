@@ -197,7 +197,7 @@ def test_pieces_that_came_out_the_same_are_said(a_run, capsys):
     assert generate([*almost, "--json"]) == 0
     captured = capsys.readouterr()
     (warning,) = json.loads(captured.out)["warnings"]
-    assert warning.startswith("2 of 3 pieces repeat an earlier one, as piece 2 does piece 1.")
+    assert warning.startswith("2 of 3 pieces repeat an earlier one: piece 2 equals piece 1.")
     assert captured.err == f"bach-tf generate: {warning}\n"
 
 
@@ -214,8 +214,8 @@ def test_a_format_that_fails_costs_no_piece_and_the_status_says_so(a_run, monkey
     assert [piece["files"] for piece in record["pieces"]] == [[f"{name}.mid"] for name in names]
     assert record["warnings"] == [f"{name}.png: no ink" for name in names]
     assert captured.err == (
-        f"bach-tf generate: Not everything is written: {names[0]}.png: no ink (and 1 more). "
-        f"2 of 2 pieces are written: {names[0]}.mid to {names[1]}.mid.\n"
+        f"bach-tf generate: Not everything could be written: {names[0]}.png: no ink (and 1 more). "
+        f"2 of 2 pieces were written: {names[0]}.mid to {names[1]}.mid.\n"
     )
 
 
@@ -239,7 +239,7 @@ def test_a_full_disk_ends_the_work_and_names_the_pieces_that_are_kept(a_run, mon
     kept = f"generated/{date.today()}_1.mid"
     said = capsys.readouterr().err
     assert "_2.mid: No space left on device" in said
-    assert said.endswith(f"1 of 9 pieces are written: {kept}.\n")
+    assert said.endswith(f"1 of 9 pieces were written: {kept}.\n")
     assert [str(path) for path in Path("generated").iterdir()] == [kept]
 
 
@@ -255,7 +255,7 @@ def test_ctrl_c_names_the_pieces_that_are_kept(a_run, monkeypatch, capsys):
     monkeypatch.setattr(generation, "generate_batches", stop_after_one)
     assert generate(["--length", "8", "--num-outputs", "5"]) == INTERRUPTED
     first, last = (f"generated/{date.today()}_{n}.mid" for n in (1, 2))
-    said = f"\nStopped. 2 of 5 pieces are written: {first} to {last}\n"
+    said = f"\nStopped. 2 of 5 pieces were written: {first} to {last}\n"
     assert capsys.readouterr().err == said
 
 

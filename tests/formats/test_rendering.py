@@ -261,7 +261,7 @@ def test_a_file_without_notes(tmp_path, capsys):
         (["a.mid"], "No format. Choose some with --format, such as --format wav,pdf, or name"),
         (["a.mid", "--output", "new"], "No format. Choose some with --format"),
         (["a.mid", "--format", "doc"], "Unknown format '.doc'. Choose from: .csv, .mid, "),
-        (["a.mid", "--format", "mid"], "a.mid is the piece itself. Choose another --format, or"),
+        (["a.mid", "--format", "mid"], "a.mid is the input itself. Choose another --format, or"),
         (["a.mid", "--format", "wav", "--program", "kazoo"], "Unknown General MIDI program"),
         (["a.mid", "--format", "mid,png", "--tuning", "just"], "Unknown tuning 'just'. Choose"),
         (["a.mid", "--format", "wav", "--synthesiser", "fm"], "Unknown synthesiser 'fm'. Choose"),

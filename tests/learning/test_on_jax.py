@@ -66,7 +66,7 @@ def test_a_run_trained_with_jax_is_opened_by_tensorflow(tiny_folder, tmp_path):
     ("arguments", "message"),
     [
         (["--from", "pretrained"], "--from starts from the weights of another run, which needs"),
-        (["--summary"], "--summary needs TensorFlow: leave out KERAS_BACKEND=jax"),
+        (["--summary"], "--summary needs TensorFlow: unset KERAS_BACKEND"),
         (["--set", "split=windows", "--model", "gru"], "holds out windows of its training pieces"),
     ],
 )
