@@ -1,8 +1,8 @@
-"""Trained runs as files for programs that know nothing of bach_tf.
+"""Exporting trained runs for programs without bach_tf.
 
 bach-tf export --run RUN --format saved_model,litert,onnx,keras
 
-No TensorFlow here: it is known at once whether a format or a folder can be.
+Imports no TensorFlow, so that wrong formats and folders are reported at once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shortened
 
 EXPORTED = Path("exported")
-# What writes each: a function `(run, folder) -> str` that writes its files into a folder that holds
-# `assets/`, tries them, and says what they are. It is imported when it is needed.
+# Each is a function `(run, folder) -> str` that writes its files into a folder with `assets/`,
+# checks them, and returns a description. It is imported when needed.
 FORMATS = {
     "saved_model": "bach_tf.export.saved_model:write_saved_model",
     "litert": "bach_tf.export.litert:write_litert",
@@ -25,10 +25,10 @@ FORMATS = {
 
 
 def check_formats(formats: str) -> list[str]:
-    """Return the formats that a user names.
+    """Return the formats requested by a user.
 
     Raises:
-        ValueError: none, or one that is not in `FORMATS`.
+        ValueError: if there are none, or one is not in `FORMATS`.
 
     Example:
         >>> check_formats("keras, run")
@@ -46,18 +46,16 @@ def folder_for(run: Path, output: Path, name: str | None) -> Path:
     """Return the folder that a run is exported to.
 
     Args:
-        run: its folder.
-        output: the folder of all that is exported.
-        name: of the folder in it; that of the run's folder when `None`.
+        run: the run folder.
+        output: the parent folder of all exports.
+        name: name of the new folder; by default that of the run's folder.
 
     Raises:
-        ValueError: it exists already, or the name is not that of a folder.
+        ValueError: if it exists, or the name is not a folder name.
     """
     name = run.resolve().name if name is None else name
     if name in ("", "..") or Path(name).name != name:
-        raise ValueError(
-            f"A name of what is exported is that of a folder. Received: '{shortened(name)}'"
-        )
+        raise ValueError(f"An export's name must be a folder name. Received: '{shortened(name)}'")
     folder = output / name
     if folder.exists():
         raise ValueError(

@@ -22,20 +22,20 @@ ASSETS, TOKENS = "assets", "tokens.json"
 def export_run(
     run: Run, formats: Sequence[str], *, output: Path = EXPORTED, name: str | None = None
 ) -> dict[str, str]:
-    """Write a run for programs that know nothing of bach_tf, all of it or nothing.
+    """Export a run for programs without bach_tf, completely or not at all.
 
     Args:
-        run: a trained one.
+        run: a trained run.
         formats: names in `FORMATS`.
-        output: the folder of all that is exported.
-        name: of the folder in it; that of the run's folder when `None`.
+        output: the parent folder of all exports.
+        name: name of the new folder; by default that of the run's folder.
 
     Returns:
-        what each format is, in words.
+        a description of each format.
 
     Raises:
-        ValueError: an unknown format, a folder that exists already, a name that is not one, a
-            missing package, or a model that a format cannot hold.
+        ValueError: if a format is unknown, the folder exists, the name is invalid, a package is
+            missing, or a format cannot represent the model.
 
     Example:
         >>> export_run(run, ["saved_model", "onnx"])  # doctest: +SKIP
@@ -52,11 +52,11 @@ def export_run(
 
 
 def write_assets(run: Run, folder: Path) -> None:
-    """Write what goes with every format: README.txt, and in `assets/` the run's files as JSON."""
+    """Write what accompanies all formats: README.txt, and the run's settings in `assets/`."""
     assets = folder / ASSETS
     assets.mkdir(parents=True)
     shutil.copy(run.folder / CODEC, assets / CODEC)
-    # Without the folder of the corpus, which is one of this machine.
+    # Without the path of the corpus, which is specific to this machine.
     _write_json(assets / PRESET, changed(run.preset, data_dir=None).to_config())
     about = describe_tokens(run.codec, run.preset)
     _write_json(assets / TOKENS, about)
@@ -68,7 +68,7 @@ def _write_json(path: Path, content: dict) -> None:
 
 
 def sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield the files and folders in a folder, and the bytes that each takes."""
+    """Yield the files and folders in a folder with their sizes in bytes."""
     for path in sorted(folder.iterdir()):
         files = path.rglob("*") if path.is_dir() else [path]
         yield path.name, sum(file.stat().st_size for file in files if file.is_file())

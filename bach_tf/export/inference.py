@@ -1,4 +1,4 @@
-"""What all formats write: the model of a run as it is used, and whether they have written it."""
+"""Preparing a model for export, and checking that an export computes the same."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bach_tf.learning.runs import Run
 from bach_tf.models import MODELS, NextTokenModel
 from bach_tf.models.architectures import Dropout
 
-TOLERANCE = 1e-4  # of a logit
-CHECKED_LENGTHS = (2, 37)  # whole steps of no codec, nor what a converter has been shown
+TOLERANCE = 1e-4  # in a logit
+CHECKED_LENGTHS = (2, 37)  # not whole steps of any codec, nor lengths seen by a converter
 
 
 def without_dropout(run: Run) -> NextTokenModel:
     """Return a copy of a run's model with every dropout rate set to 0.
 
-    Keras draws the masks of a recurrent layer's dropout even where it does not use them, and
-    counts the seed up. A format that holds no variables cannot hold that.
+    Keras draws dropout masks of recurrent layers even when they are not used, and increments
+    their seed. Formats without variables cannot represent that.
 
     Args:
-        run: a trained one.
+        run: a trained run.
 
     Example:
         >>> without_dropout(run).get_config()["dropout"]  # doctest: +SKIP
@@ -33,17 +33,17 @@ def without_dropout(run: Run) -> NextTokenModel:
 
 
 def copied(model: NextTokenModel, **changes: Any) -> NextTokenModel:
-    """Return a copy of a model with its weights, and nothing of its training.
+    """Return a copy of a model with its weights, without its training state.
 
-    A model that has just been trained holds its optimizer, its loss and its metrics, which are
-    ours: a program without them could not load it.
+    A freshly trained model has its optimiser, loss and metrics attached, some of which are our own
+    classes: programs without them could not load it.
 
     Args:
-        model: with weights.
-        **changes: arguments of its class that are to be others.
+        model: a model with weights.
+        **changes: arguments of its class to change.
     """
     copy = type(model)(**model.get_config() | changes)
-    copy(np.zeros((1, 2), np.int32))  # makes the weights
+    copy(np.zeros((1, 2), np.int32))  # creates the weights
     copy.set_weights(model.get_weights())
     return copy
 
@@ -55,17 +55,17 @@ def check_logits(
     batch_size: int = 1,
     tolerance: float = TOLERANCE,
 ) -> float:
-    """Return by how much the logits of an exported model differ from those of Keras at most.
+    """Return the largest difference between the logits of an exported model and of Keras.
 
     Args:
-        model: that was exported.
-        logits_of: runs what was exported: ids int32 `(B, T)` to logits `(B, T, V)`.
+        model: the model that was exported.
+        logits_of: runs the export: ids int32 `(B, T)` to logits `(B, T, V)`.
         vocab_size: number of ids.
-        batch_size: rows that are given at a time.
-        tolerance: of a logit.
+        batch_size: rows per batch.
+        tolerance: maximum difference of a logit.
 
     Raises:
-        ValueError: they differ by more than that.
+        ValueError: if they differ by more than that.
     """
     numbers = np.random.default_rng(0)
     largest = 0.0
@@ -75,33 +75,33 @@ def check_logits(
         difference = np.abs(logits_of(ids) - expected).max()
         if not difference <= tolerance:
             raise ValueError(
-                f"Expected the logits of Keras within {tolerance:g}, got some that differ by "
-                f"{difference:.2g} from them (ids {ids.shape})."
+                f"Expected logits within {tolerance:g} of Keras, got a difference of "
+                f"{difference:.2g} (ids {ids.shape})."
             )
         largest = max(largest, float(difference))
     return largest
 
 
 def refuse_memory(model: NextTokenModel, format_name: str) -> None:
-    """Raise `ValueError` for a model that looks things up in other pieces.
+    """Raise `ValueError` for a model with a memory.
 
-    Its contexts are hashes, whole numbers modulo 2^32. As the converters write them, other contexts
-    are found in ONNX Runtime, and LiteRT's interpreter ends the process.
+    Its contexts are hashes, integers modulo 2^32. As written by the converters, ONNX Runtime
+    retrieves wrong contexts, and LiteRT's interpreter crashes.
 
     Args:
-        model: to be exported.
-        format_name: as people write it.
+        model: the model to export.
+        format_name: name of the format, for the message.
 
     Raises:
-        ValueError: it has a memory.
+        ValueError: if it has a memory.
     """
     if getattr(model, "memory", None) is not None:
         raise ValueError(
-            f"{format_name} cannot hold the memory of other pieces that this model looks things up "
-            "in. Export it as saved_model or keras, or train one with --set model.memory=false."
+            f"{format_name} cannot represent a model with a memory of other pieces. "
+            "Export it as saved_model or keras, or train one with --set model.memory=false."
         )
 
 
 def first_line(message: object) -> str:
-    """Return the first line of a message, which a converter's may have thousands of."""
+    """Return the first line of a message; those of converters may have thousands."""
     return str(message).strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""A `.keras` file: the model with its weights, to be loaded, looked into and trained in Keras."""
+"""A `.keras` file: the model with its weights, to be loaded, inspected and trained in Keras."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ FILE = "model.keras"
 def write_keras(run: Run, folder: Path) -> str:
     """Write `model.keras`, for `keras.models.load_model` after `from bach_tf.models import *`.
 
-    It holds arguments as JSON and weights as HDF5: no code, so that Keras loads it in its safe
-    mode. Without bach_tf, `keras.layers.TFSMLayer` makes a layer of the SavedModel instead.
+    It has arguments as JSON and weights as HDF5 but no code, so that Keras loads it in safe mode.
+    Without bach_tf, use `keras.layers.TFSMLayer` with the SavedModel instead.
 
     Args:
-        run: a trained one.
-        folder: where to.
+        run: a trained run.
+        folder: the folder to write to.
 
     Returns:
-        what was written, in words.
+        a description.
 
     Raises:
-        ValueError: what was written does not do what the model does.
+        ValueError: if the file computes something else than the model.
     """
     copied(run.model).save(folder / FILE)
     again = keras.models.load_model(folder / FILE)
     largest = check_logits(
         run.model, lambda ids: np.asarray(again(ids)), run.codec.vocab_size, batch_size=2
     )
-    return (
-        f"to be loaded after `from bach_tf.models import *`; logits within {largest:.0e} of Keras"
-    )
+    return f"load it after `from bach_tf.models import *`; logits within {largest:.0e} of Keras"

@@ -1,4 +1,4 @@
-"""LiteRT, formerly TensorFlow Lite: the logits, for phones and small computers."""
+"""LiteRT, formerly TensorFlow Lite: logits for phones and small computers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
 
 FILE = "model.tflite"
-# One piece, of any length: the loops of recurrent layers cannot be written for any batch.
+# One piece of any length: loops of recurrent layers cannot be converted for any batch size.
 IDS = tf.TensorSpec([1, None], tf.int32, "ids")
 BUILTINS, SELECTED = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
-SELECTED_MARK = b"Flex"  # the names of Select TF ops begin with it
+SELECTED_MARK = b"Flex"  # prefix of the names of Select TF ops
 STANDARD_ERROR = 2
 
 
@@ -29,15 +29,15 @@ def write_litert(run: Run, folder: Path) -> str:
     """Write `model.tflite`: `ids` int32 `(1, T)` to `logits` float32 `(1, T, V)`, T free.
 
     Args:
-        run: a trained one.
-        folder: where to.
+        run: a trained run.
+        folder: the folder to write to.
 
     Returns:
-        what was written, in words; also whether a runtime must know more than the operations of
-        LiteRT ("Select TF ops"), as the one in TensorFlow 2.16 does.
+        a description, including whether the runtime needs operations of TensorFlow ("Select TF
+        ops"), as the interpreter in TensorFlow 2.16 has.
 
     Raises:
-        ValueError: LiteRT cannot hold this model, or nothing installed can run it to check it.
+        ValueError: if LiteRT cannot represent the model, or nothing installed can run and check it.
     """
     model = without_dropout(run)
     with quiet_standard_error():
@@ -48,10 +48,10 @@ def write_litert(run: Run, folder: Path) -> str:
 
 
 def convert(model: NextTokenModel) -> tuple[bytes, str]:
-    """Return a model in LiteRT's format, and what a runtime must know.
+    """Convert a model to LiteRT; also return what a runtime needs.
 
     Raises:
-        ValueError: LiteRT cannot hold this model.
+        ValueError: if LiteRT cannot represent the model.
     """
     refuse_memory(model, "LiteRT")
     module = tf.Module()
@@ -64,9 +64,11 @@ def convert(model: NextTokenModel) -> tuple[bytes, str]:
             try:
                 return _convert(folder, [BUILTINS, SELECTED]), "needs Select TF ops"
             except Exception as error:
-                # Before it stands where in the graph that was.
+                # It is preceded by the location in the graph.
                 reason = first_line(error).rpartition("): ")[2]
-                raise ValueError(f"LiteRT cannot hold {type(model).__name__}: {reason}") from error
+                raise ValueError(
+                    f"LiteRT cannot represent {type(model).__name__}: {reason}"
+                ) from error
 
 
 def _convert(folder: str, operations: list) -> bytes:
@@ -76,29 +78,29 @@ def _convert(folder: str, operations: list) -> bytes:
 
 
 def _check(content: bytes, model: NextTokenModel, vocab_size: int) -> float:
-    """Return by how much the logits differ from those of Keras at most."""
+    """Return the largest difference from the logits of Keras."""
     try:
         return check_logits(model, logits_of(content), vocab_size)
     except RuntimeError as error:
         if SELECTED_MARK not in content:
             raise
         raise ValueError(
-            f"LiteRT cannot hold {type(model).__name__}: it needs Select TF ops, which the "
-            f"interpreter of TensorFlow {tf.__version__} does not know: {first_line(error)}"
+            f"LiteRT cannot represent {type(model).__name__}: it needs Select TF ops, which the "
+            f"interpreter of TensorFlow {tf.__version__} does not have: {first_line(error)}"
         ) from error
 
 
 def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function ids to logits of a model in LiteRT's format, run by its interpreter."""
+    """Return a function from ids to logits that runs a LiteRT model in its interpreter."""
     run = interpreter(content).get_signature_runner("serving_default")
     return lambda ids: run(ids=ids)["logits"]
 
 
 def interpreter(content: bytes) -> tf.lite.Interpreter:
-    """Return LiteRT's interpreter of a model: of its own package where that is installed.
+    """Return LiteRT's interpreter for a model, from its own package if that is installed.
 
-    TensorFlow 2.20 and later warn that theirs will go. It alone may know Select TF ops: that of
-    2.16 does, that of 2.21 does not.
+    TensorFlow 2.20 and later warn that their interpreter is deprecated. Only it may have Select
+    TF ops: that of 2.16 does, that of 2.21 does not.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -113,7 +115,7 @@ def interpreter(content: bytes) -> tf.lite.Interpreter:
 
 @contextmanager
 def quiet_standard_error() -> Iterator[None]:
-    """Keep what C++ prints from the screen: the converter reports on each of its steps."""
+    """Suppress what C++ code prints: the converter reports each of its steps."""
     kept = os.dup(STANDARD_ERROR)
     try:
         with Path(os.devnull).open("wb") as nowhere:

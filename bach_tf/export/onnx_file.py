@@ -1,4 +1,4 @@
-"""ONNX: the logits, for the many runtimes that read it."""
+"""ONNX: logits for the many runtimes that read it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
 
 FILE = "model.onnx"
-OPSET = 18  # the newest that tf2onnx 1.17 writes
-# Without the last of them the loops of recurrent layers are not sound.
+OPSET = 18  # the newest one that tf2onnx 1.17 supports
+# Without the last one, loops of recurrent layers are invalid.
 TIDYING = {"fold_constants", "merge_duplication", "remove_identity"}
 ONNX = "1.18.0" if sys.version_info < (3, 12) else "1.23.2"
 PACKAGES = f"tf2onnx==1.17.0 onnx=={ONNX} onnxruntime==1.31.1"
@@ -27,14 +27,14 @@ def write_onnx(run: Run, folder: Path) -> str:
     """Write `model.onnx`: `ids` int32 `(B, T)` to `logits` float32 `(B, T, V)`, B and T free.
 
     Args:
-        run: a trained one.
-        folder: where to.
+        run: a trained run.
+        folder: the folder to write to.
 
     Returns:
-        what was written, in words.
+        a description.
 
     Raises:
-        ValueError: ONNX cannot hold this model, or a package is missing.
+        ValueError: if ONNX cannot represent the model, or a package is missing.
     """
     model = without_dropout(run)
     content = convert(model)
@@ -44,10 +44,10 @@ def write_onnx(run: Run, folder: Path) -> str:
 
 
 def convert(model: NextTokenModel) -> bytes:
-    """Return a model in ONNX's format.
+    """Convert a model to ONNX.
 
     Raises:
-        ValueError: ONNX cannot hold this model, or a package is missing.
+        ValueError: if ONNX cannot represent the model, or a package is missing.
     """
     refuse_memory(model, "ONNX")
     tf2onnx = _tf2onnx()
@@ -61,9 +61,9 @@ def convert(model: NextTokenModel) -> bytes:
                 "Cumprod": (_write_running_product, []),
             },
         )
-    if heard.errors:  # it goes on after them, and writes what no runtime can read
+    if heard.errors:  # the converter continues, but no runtime can read the result
         raise ValueError(
-            f"ONNX cannot hold {type(model).__name__}: {'; '.join(dict.fromkeys(heard.errors))}"
+            f"ONNX cannot represent {type(model).__name__}: {'; '.join(dict.fromkeys(heard.errors))}"
         )
     for value in (*proto.graph.input, *proto.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "length")):
@@ -72,10 +72,10 @@ def convert(model: NextTokenModel) -> bytes:
 
 
 def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function ids to logits of a model in ONNX's format, run by ONNX Runtime.
+    """Return a function from ids to logits that runs an ONNX model in ONNX Runtime.
 
     Raises:
-        ValueError: a package is missing, or it cannot be read.
+        ValueError: if a package is missing, or the model cannot be read.
     """
     runtime = _onnxruntime()
     try:
@@ -86,19 +86,19 @@ def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _write_remainder(graph, node, name, arguments):
-    """Write the remainder of whole numbers as ONNX has it, with the sign of the divisor.
+    """Write the remainder of integers as ONNX's `Mod`, with the sign of the divisor.
 
-    The converter would subtract the quotient times the divisor, and ONNX rounds a quotient of
-    whole numbers towards zero: that of -1 and 12 would leave -1 instead of 11.
+    The converter would compute it from the quotient, and ONNX rounds integer quotients towards
+    zero: for -1 and 12 the remainder would be -1 instead of 11.
     """
     node.type = "Mod"
     return node
 
 
 def _write_running_product(graph, node, name, arguments):
-    """Write a running product along an axis that is counted from the last one, as the first does.
+    """Write a cumulative product along a negative axis as one along the equal positive axis.
 
-    The converter knows axes that are counted from the first one alone.
+    The converter only supports positive axes.
     """
     from tf2onnx.onnx_opset.math import CumProd
 
@@ -110,12 +110,12 @@ def _write_running_product(graph, node, name, arguments):
 
 @contextmanager
 def _plainly(tf2onnx) -> Iterator[_Heard]:
-    """Convert with little optimising, and keep what the converter reports from the screen."""
+    """Convert with few optimisations, and collect the converter's errors instead of printing them."""
     logger, heard = logging.getLogger("tf2onnx"), _Heard()
     before = logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [heard], False
-    # ONNX Runtime optimises when it loads, and no worse. The others take longer than the
-    # conversion, and one tries what is the fastest on this machine, for another file every time.
+    # ONNX Runtime optimises equally well at load time. The other optimisers take longer than the
+    # conversion, and one measures speed on this machine, so that results would vary.
     optimizers = tf2onnx.optimizer._optimizers
     every = dict(optimizers)
     for skipped in every.keys() - TIDYING:
@@ -129,7 +129,7 @@ def _plainly(tf2onnx) -> Iterator[_Heard]:
 
 
 class _Heard(logging.Handler):
-    """Keeps what a logger says went wrong, a line each."""
+    """Collects the errors of a logger, one line each."""
 
     def __init__(self):
         super().__init__(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A run folder to share: half the size, without traces of the machine it was made on."""
+"""A run folder to share: half the size, without paths of the machine it was made on."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ FOLDER = "run"
 
 
 def write_run(run: Run, folder: Path) -> str:
-    """Write `run/`, a run folder with weights of half precision, JSON and a CSV file.
+    """Write `run/`, a run folder with half-precision weights.
 
     Args:
-        run: a trained one.
-        folder: where to.
+        run: a trained run.
+        folder: the folder to write to.
 
     Returns:
-        what was written, in words.
+        a description.
 
     Raises:
-        ValueError: what was written does not do what the model does.
+        ValueError: if its logits differ too much from those of the model.
     """
     small = folder / FOLDER
     small.mkdir()
     for name in (CODEC, HISTORY, MEMORY):
         if (run.folder / name).exists():
             shutil.copy(run.folder / name, small / name)
-    preset = changed(run.preset, data_dir=None)  # which names a folder of this machine
+    preset = changed(run.preset, data_dir=None)  # a path on this machine
     text = json.dumps(preset.to_config(), indent=1) + "\n"
     (small / PRESET).write_text(text, encoding="utf-8")
     _halve(run.folder / WEIGHTS, small / WEIGHTS)
@@ -50,11 +50,11 @@ def write_run(run: Run, folder: Path) -> str:
         batch_size=2,
         tolerance=0.05,
     )
-    return f"weights of 16 bits, for --run; logits within {largest:.0e} of those of 32"
+    return f"16-bit weights, for --run; logits within {largest:.0e} of 32-bit weights"
 
 
 def _halve(source: Path, target: Path) -> None:
-    """Copy a file of weights with numbers of 16 bits."""
+    """Copy a weight file, converting it to 16 bits."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name, node):

@@ -1,4 +1,4 @@
-"""A SavedModel: next-token logits, likelihoods, and whole pieces, for TensorFlow alone."""
+"""A SavedModel with logits, likelihoods and generation, for TensorFlow alone."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ IDS = tf.TensorSpec([None, None], tf.int32, "ids")
 
 
 def write_saved_model(run: Run, folder: Path) -> str:
-    """Write a SavedModel into a folder that holds `assets/`.
+    """Write a SavedModel into a folder that has `assets/`.
 
-    It has three signatures; batch and length are free in all of them.
+    It has three signatures, with free batch size and length.
 
-    - `serving_default`: `ids` int32 `(B, T)` to `logits` float32 `(B, T, V)`, of the id after
+    - `serving_default`: `ids` int32 `(B, T)` to `logits` float32 `(B, T, V)`, for the id after
       each.
-    - `score`: `ids` int32 `(B, T)` to `log_likelihood` float32 `(B, T - 1)`, in nats: of each id
-      but the first, given those before it; 0 for ids that an evaluation does not count.
+    - `score`: `ids` int32 `(B, T)` to `log_likelihood` float32 `(B, T - 1)`, in nats, of each id
+      but the first, given those before it; 0 for ids that are not counted in evaluations.
     - `generate`: `prompt` int32 `(P,)` and the scalars `length`, `top_k`, `seed`, `num_outputs`
       (int32) and `temperature`, `top_p` (float32) to `ids` int32 `(num_outputs, 1 + length)`.
 
     Args:
-        run: a trained one.
-        folder: holds `assets/` with the files that go with the model.
+        run: a trained run.
+        folder: has `assets/` with the files that accompany the model.
 
     Returns:
-        what was written, in words.
+        a description.
 
     Raises:
-        ValueError: what was written does not do what Keras does.
+        ValueError: if the logits differ from those of Keras.
     """
     model = without_dropout(run)
     module = tf.Module()
@@ -59,7 +59,7 @@ def write_saved_model(run: Run, folder: Path) -> str:
 
 
 def logits_function(model: NextTokenModel, ids: tf.TensorSpec) -> Function:
-    """Return the function `ids` to `logits` of a model, for ids of one shape."""
+    """Return a model's function from `ids` of a given shape to `logits`."""
 
     @tf.function(input_signature=[ids], autograph=False)
     def serving_default(ids):
@@ -69,11 +69,11 @@ def logits_function(model: NextTokenModel, ids: tf.TensorSpec) -> Function:
 
 
 def score_function(logits_of: Function, counted: np.ndarray) -> Function:
-    """Return the function `ids` to `log_likelihood` of a model.
+    """Return a model's function from `ids` to `log_likelihood`.
 
     Args:
         logits_of: its `logits_function`.
-        counted: bool `(V,)`, the ids whose likelihood is measured; of others it is 0.
+        counted: bool `(V,)`, the ids counted in likelihoods; for others it is 0.
     """
 
     @tf.function(input_signature=[IDS], autograph=False)
@@ -86,12 +86,12 @@ def score_function(logits_of: Function, counted: np.ndarray) -> Function:
 
 
 def generate_function(model: NextTokenModel, codec: Codec, least: int) -> Function:
-    """Return the function that writes pieces, as `Sampler.sample` does for the same seed.
+    """Return the function that generates pieces like `Sampler.sample` for the same seed.
 
     Args:
-        model: gives the logits.
-        codec: says which ids may be written where.
-        least: ids before which no piece ends.
+        model: computes the logits.
+        codec: defines the ids allowed at each position.
+        least: minimum length of a piece, in ids.
     """
     sampler = Sampler(model, codec)
     may_write = tf.constant(np.concatenate([codec.opening, codec.may_write]))  # (H + period, V)
@@ -136,28 +136,28 @@ def checks(
     top_k: tf.Tensor,
     vocab_size: int,
 ) -> list:
-    """Return what fails in the graph where `Sampler.sample` raises."""
+    """Return assertions for the graph, where `Sampler.sample` would raise."""
     size = tf.size(prompt)
     return [
         _check(size > 0, "`prompt` must begin with the start token. Received: no id"),
         _check(
             tf.reduce_all((prompt >= 0) & (prompt < vocab_size)),
-            f"`prompt` must hold ids in 0..{vocab_size - 1}",
+            f"`prompt` must have ids in 0..{vocab_size - 1}",
         ),
-        _check(length >= size, "`length` must leave room behind `prompt`", length, size),
+        _check(length >= size, "`length` must leave room after `prompt`", length, size),
         _check(num_outputs >= 1, "`num_outputs` must be at least 1", num_outputs),
         _check(
             (temperature >= 0) & tf.math.is_finite(temperature),
             "`temperature` must be a number of at least 0",
             temperature,
         ),
-        _check(top_k >= 0, "`top_k` must be at least 0, which is for all ids", top_k),
+        _check(top_k >= 0, "`top_k` must be at least 0, which means all ids", top_k),
         _check((top_p > 0) & (top_p <= 1), "`top_p` must be above 0 and at most 1", top_p),
     ]
 
 
 def least_length(run: Run) -> int:
-    """Return the ids before which the pieces of a run do not end, as its preset says."""
+    """Return the minimum length of a run's pieces in ids, as set in its preset."""
     return run.codec.tokens_in(run.preset.music.min_length)
 
 

@@ -1,4 +1,4 @@
-"""What ids mean, as plain data: a program that has no codec reads pieces by it."""
+"""The meaning of ids as plain data, for programs without a codec."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bach_tf.recipes import Preset
 
 
 def describe_tokens(codec: Codec, preset: Preset) -> dict:
-    """Return what a program must know to read the ids of a codec, as plain JSON data.
+    """Return what a program needs to interpret the ids of a codec, as plain JSON data.
 
-    Its `reading` says how.
+    Its `reading` explains how.
 
     Args:
-        codec: of the run.
-        preset: of the run: tempo, instrument, and the defaults of generation.
+        codec: the run's codec.
+        preset: the run's preset: tempo, instrument, and the defaults of generation.
 
     Example:
         >>> from bach_tf.codecs import MelodyCodec
@@ -57,38 +57,38 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
 
 
 READING = (
-    "A piece is ids: `start`, then so many as `opening` says, then a token of each of `voices` in "
-    "turn, again and again, until `end` or the last id; `pad` fills up behind it. Tokens of the "
-    "opening say the `metre` of the piece, beats in a bar and the note value of a beat, and its "
-    "`upbeat`, the steps before the first bar line. To hear it, read the tokens behind them with "
-    "a clock that counts steps from 0, `steps_per_quarter` of them in a quarter note. For each "
-    "token: the clock goes on by `wait`; `velocity` is that of the notes struck from now on; "
-    "notes of `release` end, which are MIDI numbers, or `voice`, for all that the token's voice "
-    "sounds; notes of `strike` begin; `duration` is how many steps after their onset those notes "
-    "end that have no end yet; and the clock goes on by the `steps_after` of the token's voice. "
-    "What a token does not have it does not do. Where `legato` is true, a voice that strikes the "
-    "note which it sounds sounds it on: nothing ends and nothing begins. What has no end at the "
-    "end of the piece ends there."
+    "A piece is a sequence of ids: `start`, then as many as `opening` says, then one token for each "
+    "of `voices` in turn, again and again, until `end` or the last id; `pad` follows. Tokens of the "
+    "opening give the `metre` of the piece (beats per bar and note value of a beat) and its "
+    "`upbeat`, the steps before the first bar line. To play it, process the tokens after them with "
+    "a clock that counts steps from 0, with `steps_per_quarter` of them in a quarter note. For each "
+    "token: the clock advances by `wait`; `velocity` applies to all notes struck from now on; "
+    "notes in `release` end, which are MIDI numbers, or `voice` for all notes that the token's voice "
+    "sounds; notes in `strike` begin; after `duration` steps from their onset, those notes end that "
+    "have no end yet; and the clock advances by the `steps_after` of the token's voice. "
+    "A missing field has no effect. If `legato` is true, a voice that strikes the note it already "
+    "sounds just holds it: nothing ends and nothing begins. Notes without an end stop at the "
+    "end of the piece."
 )
 
 
 def _steps_after(codec, tokens: list[dict]) -> int:
-    """Return how many steps pass after the last voice's token of each step of the codec."""
+    """Return the steps that pass after the last voice's token of each step of the codec."""
     if codec.steps_per_bar is not None:  # its steps are those of the grid
         return 1
-    # Without any time in its tokens a piece is told in quarters.
+    # If the tokens have no duration at all, each one lasts a quarter.
     return 0 if any("wait" in token for token in tokens) else codec.steps_per_quarter
 
 
 def _ends_notes(token: dict) -> bool:
-    """Return whether a token says when notes that were struck before end."""
+    """Return whether a token determines when notes struck earlier end."""
     return "duration" in token or (
         "release" in token and "strike" not in token and token["release"] != VOICE
     )
 
 
 def _end_at_the_next(tokens: list[dict]) -> None:
-    """Let what a voice strikes end all that it sounds, where tokens say no other end of a note."""
+    """Make each stroke end the voice's previous notes, for codecs without any note ends."""
     for token in tokens:
         if "strike" in token:
             token["release"] = VOICE

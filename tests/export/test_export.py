@@ -218,8 +218,8 @@ OPTIONS = {"length": 8, "num_outputs": 1, "seed": 0, "temperature": 1.0, "top_k"
     ("wish", "message"),
     [
         ({"prompt": np.zeros(0, np.int32)}, "`prompt` must begin with the start token"),
-        ({"prompt": [1, 99]}, "`prompt` must hold ids in 0..60"),
-        ({"length": 0}, "`length` must leave room behind `prompt`"),
+        ({"prompt": [1, 99]}, "`prompt` must have ids in 0..60"),
+        ({"length": 0}, "`length` must leave room after `prompt`"),
         ({"num_outputs": 0}, "`num_outputs` must be at least 1"),
         ({"temperature": -1.0}, "`temperature` must be a number of at least 0"),
         ({"temperature": np.nan}, "`temperature` must be a number of at least 0"),
@@ -448,7 +448,7 @@ def test_a_server_scores_and_writes(ask, exported):
             PREDICT,
             {"inputs": {"prompt": [1], **OPTIONS, "length": 0}, "signature_name": "generate"},
             400,
-            "assertion failed: [`length` must leave room behind `prompt`] [0] [1]",
+            "assertion failed: [`length` must leave room after `prompt`] [0] [1]",
         ),
     ],
 )
@@ -468,9 +468,7 @@ def test_the_command_says_what_it_has_written(small, tmp_path, capsys):
     arguments = ["--run", str(small.folder), "--output", str(tmp_path / "out")]
     assert main([*arguments, "--format", "keras", "--name", "mine"]) == 0
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith(
-        "keras: to be loaded after `from bach_tf.models import *`; logits within"
-    )
+    assert first.startswith("keras: load it after `from bach_tf.models import *`; logits within")
     assert last.startswith(f"{tmp_path / 'out' / 'mine'}, from {small.folder}: README.txt 2 kB, ")
     assert "model.keras" in last
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
@@ -507,8 +505,8 @@ def test_a_run_is_handed_on_at_half_the_size(tmp_path):
     [
         (["--format", "tflite"], "Unknown format 'tflite'. Choose from: keras, litert, onnx, "),
         (["--format", ","], "Expected a format. Choose from: keras, litert, onnx, "),
-        (["--name", "a/b"], "A name of what is exported is that of a folder. Received: 'a/b'"),
-        (["--name", ".."], "A name of what is exported is that of a folder. Received: '..'"),
+        (["--name", "a/b"], "An export's name must be a folder name. Received: 'a/b'"),
+        (["--name", ".."], "An export's name must be a folder name. Received: '..'"),
     ],
 )
 def test_the_command_says_what_is_wrong(small, tmp_path, monkeypatch, capsys, arguments, message):
@@ -564,7 +562,7 @@ class Unlike(NextTokenModel):
 def test_a_model_that_a_format_cannot_hold_is_named(convert, kind):
     model = Unlike(9)
     model(np.zeros((1, 2), np.int32))
-    with pytest.raises(ValueError, match=f"{kind} cannot hold Unlike: .*PyFunc"):
+    with pytest.raises(ValueError, match=f"{kind} cannot represent Unlike: .*PyFunc"):
         convert(model)
 
 
@@ -583,7 +581,7 @@ def test_select_tf_ops_are_checked_or_refused(small, tmp_path, monkeypatch):
         assert "needs Select TF ops; logits within 0e+00" in litert.write_litert(small, tmp_path)
         return
     with pytest.raises(
-        ValueError, match=r"LiteRT cannot hold Selecting: it needs Select TF ops, .* 2\.21"
+        ValueError, match=r"LiteRT cannot represent Selecting: it needs Select TF ops, .* 2\.21"
     ):
         litert.write_litert(small, tmp_path)
     assert not any(tmp_path.iterdir())
@@ -591,7 +589,7 @@ def test_select_tf_ops_are_checked_or_refused(small, tmp_path, monkeypatch):
 
 def test_other_logits_than_those_of_keras_are_noticed(small):
     assert check_logits(small.model, lambda ids: keras_logits(small, ids), CODEC.vocab_size) == 0
-    with pytest.raises(ValueError, match=r"logits of Keras within 0\.0001, got some that differ"):
+    with pytest.raises(ValueError, match=r"logits within 0\.0001 of Keras, got a difference"):
         check_logits(small.model, lambda ids: keras_logits(small, ids) + 0.01, CODEC.vocab_size)
 
 
@@ -621,5 +619,7 @@ def test_what_fails_leaves_nothing_behind(small, tmp_path, monkeypatch):
 )
 def test_a_format_that_cannot_hold_a_memory_says_so(convert, kind):
     model = MODELS["chorale"].load()(20, **SETTINGS["chorale"], memory="")
-    with pytest.raises(ValueError, match=f"{kind} cannot hold the memory of other pieces"):
+    with pytest.raises(
+        ValueError, match=f"{kind} cannot represent a model with a memory of other pieces"
+    ):
         convert(model)
