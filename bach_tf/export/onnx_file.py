@@ -62,9 +62,8 @@ def convert(model: NextTokenModel) -> bytes:
             },
         )
     if heard.errors:  # the converter continues, but no runtime can read the result
-        raise ValueError(
-            f"ONNX cannot represent {type(model).__name__}: {'; '.join(dict.fromkeys(heard.errors))}"
-        )
+        errors = "; ".join(dict.fromkeys(heard.errors))
+        raise ValueError(f"ONNX cannot represent {type(model).__name__}: {errors}")
     for value in (*proto.graph.input, *proto.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "length")):
             dimension.dim_param = name
@@ -110,7 +109,7 @@ def _write_running_product(graph, node, name, arguments):
 
 @contextmanager
 def _plainly(tf2onnx) -> Iterator[_Heard]:
-    """Convert with few optimisations, and collect the converter's errors instead of printing them."""
+    """Convert with few optimisations; collect the converter's errors instead of printing them."""
     logger, heard = logging.getLogger("tf2onnx"), _Heard()
     before = logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [heard], False

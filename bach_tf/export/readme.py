@@ -19,7 +19,7 @@ saved_model.pb, variables/
     generate          prompt (P,), length, temperature, top_k, top_p, seed, num_outputs
                       -> ids (num_outputs, 1 + length); padding follows the end of a piece
 
-    A prompt begins with {start}. `length` counts the ids after it, including the rest of the prompt.
+    A prompt begins with {start}. `length` counts the ids after it, those of the prompt included.
     `temperature` and `top_p` are float32, the others int32. A temperature above 1 is more
     daring, 0 takes the most probable id; `top_k` 0 and `top_p` 1 do not restrict
     sampling. The same seed gives the same piece. The "defaults" in assets/tokens.json are

@@ -57,18 +57,18 @@ def describe_tokens(codec: Codec, preset: Preset) -> dict:
 
 
 READING = (
-    "A piece is a sequence of ids: `start`, then as many as `opening` says, then one token for each "
-    "of `voices` in turn, again and again, until `end` or the last id; `pad` follows. Tokens of the "
-    "opening give the `metre` of the piece (beats per bar and note value of a beat) and its "
-    "`upbeat`, the steps before the first bar line. To play it, process the tokens after them with "
-    "a clock that counts steps from 0, with `steps_per_quarter` of them in a quarter note. For each "
-    "token: the clock advances by `wait`; `velocity` applies to all notes struck from now on; "
-    "notes in `release` end, which are MIDI numbers, or `voice` for all notes that the token's voice "
-    "sounds; notes in `strike` begin; after `duration` steps from their onset, those notes end that "
-    "have no end yet; and the clock advances by the `steps_after` of the token's voice. "
-    "A missing field has no effect. If `legato` is true, a voice that strikes the note it already "
-    "sounds just holds it: nothing ends and nothing begins. Notes without an end stop at the "
-    "end of the piece."
+    "A piece is a sequence of ids: `start`, then as many as `opening` says, then one token for "
+    "each of `voices` in turn, again and again, until `end` or the last id; `pad` follows. Tokens "
+    "of the opening give the `metre` of the piece (beats per bar and note value of a beat) and "
+    "its `upbeat`, the steps before the first bar line. To play it, process the tokens after them "
+    "with a clock that counts steps from 0, with `steps_per_quarter` of them in a quarter note. "
+    "For each token: the clock advances by `wait`; `velocity` applies to all notes struck from "
+    "now on; notes in `release` end, which are MIDI numbers, or `voice` for all notes that the "
+    "token's voice sounds; notes in `strike` begin; after `duration` steps from their onset, "
+    "those notes end that have no end yet; and the clock advances by the `steps_after` of the "
+    "token's voice. A missing field has no effect. If `legato` is true, a voice that strikes the "
+    "note it already sounds just holds it: nothing ends and nothing begins. Notes without an end "
+    "stop at the end of the piece."
 )
 
 
