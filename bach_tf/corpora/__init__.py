@@ -1,6 +1,6 @@
-"""Corpora: each finds or builds a prepared folder of pieces, and says what music it holds.
+"""Corpora: each one finds or builds a prepared folder of pieces, and describes its music.
 
-`CORPORA` maps a name to a `Corpus`. `read_prepared` reads any prepared folder back as
+`CORPORA` maps names to `Corpus` entries. `read_prepared` reads any prepared folder as
 `{split: [Score]}`.
 """
 
@@ -30,18 +30,18 @@ CORPORA: dict[str, Corpus] = {
 
 
 def corpus_for(data_dir: str | Path | None, own: str) -> str:
-    """Return the corpus that a folder given without a name belongs to.
+    """Return the corpus for a folder given without the name of a corpus.
 
-    The kind of music follows from the model: whatever files lie in the folder, those of them are
-    read that have that kind.
+    The kind of music is that of the model: whatever files the folder has, those that fit this
+    kind are used.
 
     Args:
-        data_dir: the user's, if any.
-        own: the corpus of the model. Where that is not made of what was given, it is a corpus of
-            the user's own files with the same kind of music.
+        data_dir: the user's folder, if any.
+        own: the model's corpus. If it cannot be built from the folder, a corpus of user files with
+            the same kind of music is chosen.
 
     Raises:
-        ValueError: there is none of that kind.
+        ValueError: if there is no such corpus.
 
     Example:
         >>> corpus_for(None, "folk"), corpus_for("mine", "folk"), corpus_for("mine", "chorales")
@@ -55,24 +55,25 @@ def corpus_for(data_dir: str | Path | None, own: str) -> str:
             return name
     others = ", ".join(sorted(name for name, each in CORPORA.items() if each.takes))
     raise ValueError(
-        f"The corpus {own!r} comes in no folder. Received: data_dir={shortened(data_dir)}. "
-        f"Choose a corpus that does: {others}."
+        f"The corpus {own!r} is not built from a folder. Received: "
+        f"data_dir={shortened(data_dir)}. Choose one that is: {others}."
     )
 
 
 def prepare_corpus(
     music: Music, corpus: str | None = None, data_dir: str | Path | None = None
 ) -> Path:
-    """Return the prepared folder of the corpus that a run is evaluated on.
+    """Return the prepared folder of the corpus to evaluate a run on.
 
     Args:
-        music: of the run.
-        corpus: a name in `CORPORA`; when `None`, the one that the run was trained on, or the one
-            of its kind of music that `data_dir` belongs to.
-        data_dir: where the corpus is read from; for the run's own corpus, its own when `None`.
+        music: the run's music.
+        corpus: a name in `CORPORA`; by default the one that the run was trained on, or the one of
+            the same kind of music that reads `data_dir`.
+        data_dir: where the corpus is read from; for the run's own corpus, the same as in training
+            by default.
 
     Raises:
-        ValueError: an unknown corpus, or one that cannot be read.
+        ValueError: if the corpus is unknown or cannot be read.
     """
     corpus = corpus_for(data_dir, music.corpus) if corpus is None else corpus
     if data_dir is None and corpus == music.corpus:

@@ -1,4 +1,4 @@
-"""Bach's six suites for cello, BWV 1007 to 1012, a MIDI file for each movement."""
+"""Bach's six cello suites, BWV 1007 to 1012, with one MIDI file per movement."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bach_tf.score import Score
 ARCHIVE = Archive(
     name="cello_suites.tar.gz",
     sha256="213dfe83b0c39a754f107a24709954c46f0f2b58134055175ca990376686fed4",
-    without="Fetch MIDI files of the cello suites, such as cs1-1pre.mid and the 35 more at "
+    without="Download MIDI files of the cello suites, such as cs1-1pre.mid and 35 others from "
     "http://www.jsbach.net/midi/, into a folder and pass --data-dir FOLDER; or, if you have "
-    "that archive, pass --data-dir cello_suites.tar.gz.",
+    "the archive, pass --data-dir cello_suites.tar.gz.",
 )
-SPLIT_FRACTIONS = (0.8, 0.1, 0.1)  # of the movements: of six whole suites there are too few
+SPLIT_FRACTIONS = (0.8, 0.1, 0.1)  # by movement, because there are only six suites
 GRID = 12  # steps per quarter: sixteenths and triplets, where 98 % of the notes begin
 CELLO = 42  # General MIDI program, counted from 0
-# "BWV1007_05_MenuetI": the suite, the dance, and which of two.
+# "BWV1007_05_MenuetI": suite, dance, and which one of two.
 MOVEMENT = re.compile(r"(BWV)(\d+)_\d+_([A-Za-z]+?)(I*)")
 
 
@@ -33,11 +33,11 @@ def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder: notes on a grid of 12 steps per quarter.
 
     Args:
-        data_dir: the archive, a folder that holds it, or any folder of your own pieces.
+        data_dir: the archive, a folder with it, or any folder of your own pieces.
 
     Raises:
-        ValueError: no folder where there is none in the cache yet, another archive than
-            expected, or too many bad files.
+        ValueError: if no folder is given and none is cached, the archive is not the expected
+            one, or too many files are bad.
 
     Example:
         >>> folder = prepare(Path("cello_suites.tar.gz"))  # doctest: +SKIP
@@ -48,16 +48,16 @@ def prepare(data_dir: Path | None = None) -> Path:
 
 
 def read_movement(path: Path) -> Score:
-    """Read a movement, with a title made of its name.
+    """Read a movement, with a title derived from its file name.
 
     Raises:
-        ValueError: not a MIDI file that can be read; the message names it.
+        ValueError: if the MIDI file cannot be read; the message names it.
     """
     return replace(read_midi(path, steps_per_quarter=GRID), title=title_of(path.stem))
 
 
 def title_of(name: str) -> str:
-    """Return the title of a movement; the name where it is not of the archive.
+    """Return the title of a movement; the file name if it is not one of the archive's.
 
     Example:
         >>> title_of("BWV1007_05_MenuetI")
@@ -72,7 +72,7 @@ def title_of(name: str) -> str:
 
 
 def dances_of(name: str) -> str:
-    """Return the group of a movement: the first and the second menuet of a suite are one.
+    """Return the group of a movement: both menuets of a suite are in one group.
 
     Example:
         >>> dances_of("BWV1007_05_MenuetI") == dances_of("BWV1007_06_MenuetII")
@@ -83,10 +83,10 @@ def dances_of(name: str) -> str:
 
 
 def fitted_movement(score: Score) -> Score:
-    """Return a score of a user's on the corpus's grid, with a title as `title_of` makes it.
+    """Return a user's score on the corpus's grid, with a title as in `title_of`.
 
     Args:
-        score: of any file.
+        score: a score from any file.
     """
     return replace(on_beats(score, GRID), title=title_of(score.title))
 
@@ -102,7 +102,7 @@ CORPUS = Corpus(
         corpus="cello",
         codec="pitches",
         encoding={"rhythm": True, "max_notes": None, "longest_quarters": 8},
-        period=3,  # the interval from the note before, the pitch, the duration
+        period=3,  # interval from the previous note, pitch, duration
         window=32,
         stride=16,
         length=200,

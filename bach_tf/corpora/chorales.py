@@ -1,7 +1,7 @@
-"""Bach's four-part chorales, out of the scores that music21 carries: nothing to download.
+"""Bach's four-part chorales, from the scores that come with music21: nothing to download.
 
-They are read once and kept in the cache. What is left out: scores that are not of four
-singing parts, chorales that the instruments interrupt, and music that is there twice.
+They are read once and cached. Left out are scores without exactly four singing parts, chorales
+with instrumental interludes, and duplicates.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import SILENCE, Score
 
-MOST_PROCESSES = 8  # each loads music21, and there are no more than a few hundred scores
+MOST_PROCESSES = 8  # each one imports music21, for a few hundred scores in total
 SPLIT_FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
-# The hash alone gave 66, 15 and 19 %: whole groups move, and the largest has 13 settings. This is
-# the first number from 0 on with which each fraction comes within two points of 60, 20 and 20.
+# Without a salt the fractions are 66, 15 and 19 %, because whole groups move and the largest has 13
+# settings. This is the first salt for which each is within two points of 60, 20 and 20.
 SALT = "3"
 LONGEST_SILENCE_BARS = 1.5
-TURN = 6  # intervals: shorter ones, such as a scale of five notes, are common to many tunes
+TURN = 6  # intervals; many tunes share shorter figures, such as a scale of five notes
 SHARED_TURNS = 0.4
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder of the chorales; the first time it is built.
+    """Return the prepared folder of the chorales, building it the first time.
 
     Args:
-        data_dir: must be `None`: the scores come with music21.
+        data_dir: must be `None`, because the scores come with music21.
 
     Raises:
-        ValueError: a folder was given, or a score of music21 cannot be read.
+        ValueError: if a folder is given, or a score in music21 cannot be read.
 
     Example:
         >>> folder = prepare()  # doctest: +SKIP
     """
     if data_dir is not None:
         raise ValueError(
-            "The corpus 'chorales' comes with music21 and needs no folder. "
-            f"Received: data_dir={data_dir}. For chorales of your own use `--corpus jsb` "
+            "The corpus 'chorales' comes with music21 and takes no folder. "
+            f"Received: data_dir={data_dir}. For your own chorales use `--corpus jsb` "
             "or `--corpus folder`."
         )
     return prepare_folder("chorales", build)
@@ -68,14 +68,14 @@ def build() -> Collection:
 
 
 def read_chorales(paths: list[Path]) -> dict[str, Score]:
-    """Read the scores that have four singing parts, as `{name: score}`, in a process for each core.
+    """Read the scores with four singing parts, as `{name: score}`, in one process per core.
 
     Raises:
-        ValueError: a score cannot be read; the message names it.
-        RuntimeError: a process ended early, for lack of memory perhaps.
+        ValueError: if a score cannot be read; the message names it.
+        RuntimeError: if a process dies, perhaps for lack of memory.
     """
     scores = {}
-    # "spawn", because a fork of a process that runs TensorFlow can hang.
+    # "spawn", because forks of a process with TensorFlow can hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes(), mp_context=context) as pool:
         with _main_hidden():
@@ -86,22 +86,22 @@ def read_chorales(paths: list[Path]) -> dict[str, Score]:
                     scores[path.stem] = score
         except BrokenProcessPool as error:
             raise RuntimeError(
-                f"Expected {len(paths)} scores of music21, but a process that read them ended "
-                f"early, after {len(scores)}. Try again with more free memory."
+                f"Expected {len(paths)} scores of music21, but a process reading them died "
+                f"after {len(scores)}. Try again with more free memory."
             ) from error
     return scores
 
 
 def processes() -> int:
-    """Return how many processes read scores at once."""
+    """Return the number of processes that read scores."""
     return min(usable_cores(), MOST_PROCESSES)
 
 
 def is_interrupted(score: Score) -> bool:
-    """Return whether the voices are silent together for more than a bar and a half.
+    """Return whether all voices are silent for more than a bar and a half.
 
-    The instruments play there, and without them the chorale is not whole. Most of these
-    few are in music21 a second time, as an extract of the singers without the interludes.
+    Instruments play there, and without them the chorale is incomplete. Most of these few are in
+    music21 a second time, as an extract of the vocal parts without the interludes.
     """
     sounding = np.flatnonzero(score.to_grid(len(VOICES)).any(axis=1))
     ends = np.concatenate([[-1], sounding, [score.length]])
@@ -109,9 +109,9 @@ def is_interrupted(score: Score) -> bool:
 
 
 def without_duplicates(scores: dict[str, Score]) -> dict[str, Score]:
-    """Return the scores without those that equal an earlier one, up to transposition.
+    """Drop scores that equal an earlier one up to transposition.
 
-    Rests at the beginning and the end do not count. Earlier is by name, as text.
+    Rests at both ends do not matter. The order is that of the names.
     """
     kept: dict[bytes, str] = {}
     for name in sorted(scores):
@@ -120,10 +120,10 @@ def without_duplicates(scores: dict[str, Score]) -> dict[str, Score]:
 
 
 def split_by_melody(scores: dict[str, Score]) -> Pieces:
-    """Split into 60 % train, 20 % valid and 20 % test, all settings of a melody together.
+    """Split into 60 % train, 20 % valid and 20 % test, keeping all settings of a melody together.
 
-    A group goes where the hash of its smallest line says, so that neither the order of the files
-    nor another melody more or less moves it.
+    The split of a group is a hash of its smallest melody, so that neither the order of the files
+    nor additional melodies affect it.
     """
     # A melody in two splits is a leak: Bach set the same soprano up to a dozen times.
     pieces: Pieces = {split: {} for split in SPLIT_FRACTIONS}
@@ -135,17 +135,17 @@ def split_by_melody(scores: dict[str, Score]) -> Pieces:
 
 
 class Melody(NamedTuple):
-    """What two settings of one hymn have in common."""
+    """What settings of the same hymn have in common."""
 
-    hymn: str  # the title, letters only; "" where it is not known
+    hymn: str  # letters of the title; "" if unknown
     line: tuple[int, ...]  # intervals between the soprano's notes on the beats
-    turns: frozenset[tuple[int, ...]]  # every run of `TURN` intervals of the line
+    turns: frozenset[tuple[int, ...]]  # all runs of `TURN` intervals in `line`
 
 
 def melody_of(score: Score) -> Melody:
-    """Return the soprano's line, bared of what differs from setting to setting.
+    """Return the soprano's line without what differs between settings.
 
-    Transposition, repeated notes, rests and what moves between the beats are left out.
+    Key, repeated notes, rests and notes between the beats are dropped.
     """
     soprano = score.to_grid(len(VOICES))[:, SOPRANO]
     beat = score.steps_per_quarter
@@ -158,13 +158,13 @@ def melody_of(score: Score) -> Melody:
 
 
 def is_same_melody(one: Melody, other: Melody) -> bool:
-    """Return whether two settings are of one hymn.
+    """Return whether two settings are of the same hymn.
 
-    That is: the same title, or two fifths of the turns of the line with fewer of them. It
-    is a fraction of the fewer, because some settings have their repeats written out. Measured
-    on these chorales: settings of one tune share 0.4 to 1 of their turns, but a few that
-    are much ornamented less, and for them there is the title; different tunes rarely share
-    more than 0.35. Too many in a group costs little, too few is a leak.
+    They are if the titles are equal, or if they share at least two fifths of the runs of the
+    line with fewer runs, because some settings have written-out repeats. In these chorales,
+    settings of one tune share 0.4 to 1 of their runs, except for a few ornamented ones, which the
+    title identifies; different tunes rarely share more than 0.35. Groups that are too large cost
+    little, while groups that are too small leak.
     """
     if one.line == other.line or (one.hymn and one.hymn == other.hymn):
         return True
@@ -173,7 +173,7 @@ def is_same_melody(one: Melody, other: Melody) -> bool:
 
 
 def melody_groups(melodies: dict[str, Melody]) -> list[list[str]]:
-    """Return the names in groups: a setting is with every other that it resembles."""
+    """Group names so that each setting is with all others that resemble it."""
     groups: list[list[str]] = []
     for name in sorted(melodies):
         alike, others = [], []
@@ -185,17 +185,17 @@ def melody_groups(melodies: dict[str, Melody]) -> list[list[str]]:
 
 
 def split_of(line: tuple[int, ...]) -> str:
-    """Return the split of a melody, by a hash of its intervals that never changes."""
+    """Return the split of a melody, from a stable hash of its intervals."""
     text = f"{SALT}{','.join(map(str, line))}"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    position = int(digest, 16) / 16 ** len(digest)  # 0..1, evenly
+    position = int(digest, 16) / 16 ** len(digest)  # uniform in 0..1
     if position < SPLIT_FRACTIONS["train"]:
         return "train"
     return "valid" if position < SPLIT_FRACTIONS["train"] + SPLIT_FRACTIONS["valid"] else "test"
 
 
 def _music(grid: np.ndarray) -> bytes:
-    """Return what is equal for two grids of the same music, in whatever key."""
+    """Return a key that is equal for grids with the same music in any key."""
     sounding = np.flatnonzero(grid.any(axis=1))
     grid = grid[sounding[0] : sounding[-1] + 1] if sounding.size else grid
     lowest = grid[grid != SILENCE].min(initial=127)
@@ -204,10 +204,10 @@ def _music(grid: np.ndarray) -> bytes:
 
 @contextmanager
 def _main_hidden() -> Iterator[None]:
-    """Keep new processes from importing the running script.
+    """Keep worker processes from importing the running script.
 
-    It would load TensorFlow in each of them, fail for a script read from standard input,
-    and never end for one without `if __name__ == "__main__"`.
+    It would load TensorFlow in each of them, fail for scripts read from standard input, and never
+    end for scripts without `if __name__ == "__main__"`.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -218,7 +218,7 @@ def _main_hidden() -> Iterator[None]:
 
 
 def _with_progress(results: Iterable, total: int) -> Iterable:
-    """Yield the results, with a bar on a terminal and one line elsewhere."""
+    """Yield the results with a progress bar on a terminal, or one line elsewhere."""
     from rich.console import Console
     from rich.progress import track
 

@@ -14,14 +14,14 @@ class Corpus:
     """An entry of `CORPORA`.
 
     Args:
-        prepare: returns the prepared folder; takes what `--data-dir` named, if anything.
-        music: what kind of music it is.
-        takes: whether it can be made of what `--data-dir` names, such as a folder of a user's
-            own files; never when `None`.
-        of_users: whether it is made of a user's own files alone, and so is meant where a folder is
-            given for a model of the same kind of music, whose corpus does not take it.
-        validate: raises `ValueError` for a user's folder that is not sound, before it is prepared.
-        shows_progress: whether it has a progress bar of its own; two would fight.
+        prepare: returns the prepared folder; called with the path from `--data-dir`, if any.
+        music: its kind of music.
+        takes: whether it can be built from the path in `--data-dir`, such as a folder of user
+            files; never if `None`.
+        of_users: whether it is made only for user files; it is chosen when a folder is given for a
+            model of the same kind of music whose own corpus cannot be built from it.
+        validate: raises `ValueError` for an invalid user folder before it is prepared.
+        shows_progress: whether it shows a progress bar of its own, which another would disturb.
 
     Example:
         >>> CORPORA["folk"].music.codec  # doctest: +SKIP
@@ -37,7 +37,7 @@ class Corpus:
 
 
 def anything(data_dir: Path) -> bool:
-    """Return that a corpus can be made of any folder or archive, or says itself why not.
+    """Accept any folder or archive; the corpus itself reports what it cannot use.
 
     Args:
         data_dir: need not exist.

@@ -1,4 +1,4 @@
-"""The user's own pieces of four voices: `train/ valid/ test/` folders, or files split by a seed."""
+"""A user's own four-part pieces: `train/ valid/ test/` folders, or files split by a seed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ENDINGS = (".csv",)
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder of a user's files, one for each content.
+    """Return the prepared folder for a user's files, one per content.
 
     Args:
-        data_dir: a folder of pieces in any format that can be read, of which those of four voices
-            are taken; with `train/ valid/ test/` in it, or to be split.
+        data_dir: a folder of pieces in any readable format, of which the four-part ones are used;
+            either with `train/ valid/ test/` in it, or to be split.
 
     Raises:
-        ValueError: no folder given, none there, or fewer than three pieces of four voices in it;
-            the message names the others with their reasons.
+        ValueError: if no folder is given, it does not exist, or has fewer than three four-part
+            pieces; the message gives the reasons for rejecting the others.
 
     Example:
         >>> folder = prepare(Path("my_chorales"))  # doctest: +SKIP
@@ -39,22 +39,22 @@ def prepare(data_dir: Path | None = None) -> Path:
 
 
 def content_hash(folder: Path) -> str:
-    """Return the SHA-256 over the relative names and the bytes of a corpus's CSV files."""
+    """Return the SHA-256 of the relative names and contents of a corpus's CSV files."""
     in_splits = [path for split in SPLITS for path in csv_files(folder / split)]
     return hash_of_files(folder, [*csv_files(folder), *in_splits], MOST_BYTES)
 
 
 def csv_files(folder: Path) -> list[Path]:
-    """Return the CSV files of a folder, in the order of their names; none where it is not there.
+    """Return the CSV files of a folder, sorted; none if it does not exist.
 
     Raises:
-        ValueError: the folder cannot be read.
+        ValueError: if the folder cannot be read.
     """
     return list_files(folder, ENDINGS, deep=False).paths if folder.is_dir() else []
 
 
 def skipped_files(folder: Path) -> dict[str, str]:
-    """Return why files of a corpus that end in `.csv` are not read, by their relative names."""
+    """Return why files of a corpus that end in `.csv` are skipped, by relative name."""
     skipped = {}
     for part in (folder, *(folder / split for split in SPLITS)):
         if part.is_dir():
@@ -65,10 +65,10 @@ def skipped_files(folder: Path) -> dict[str, str]:
 
 
 def read_split_folders(folder: Path) -> Pieces:
-    """Read `train/ valid/ test/` of grids as `{split: {name: Score}}`.
+    """Read grids in `train/ valid/ test/` as `{split: {name: Score}}`.
 
     Raises:
-        ValueError: a split without a CSV file, or a bad row.
+        ValueError: if a split has no CSV files, or a row is bad.
     """
     pieces = {split: _read_files(csv_files(folder / split)) for split in SPLITS}
     empty = [split for split, scores in pieces.items() if not scores]
@@ -76,13 +76,13 @@ def read_split_folders(folder: Path) -> Pieces:
         raise ValueError(
             f"{folder}: expected CSV files in train/, valid/ and test/, got none in "
             f"{', '.join(f'{split}/' for split in empty)}. Put files there, or all files "
-            "flat into one folder to have them split."
+            "into one folder to have them split."
         )
     return pieces
 
 
 def _read_files(paths: list[Path]) -> dict[str, Score]:
-    names = untaken_names([path.stem for path in paths])  # x.csv may stand beside X.CSV
+    names = untaken_names([path.stem for path in paths])  # x.csv and X.CSV may coexist
     return {
         name: Score.from_grid(read_grid_csv(path), title=path.stem)
         for name, path in zip(names, paths)
@@ -90,9 +90,9 @@ def _read_files(paths: list[Path]) -> dict[str, Score]:
 
 
 def _ensure_valid(data_dir: Path) -> None:
-    """Validate a folder of grids alone, as `bach_tf.corpora.validation` does.
+    """Validate a folder that has only grids, as `bach_tf.corpora.validation` does.
 
-    Among other files a CSV file may be anything: one that is no grid is left out.
+    Among other files, a CSV file may be anything: it is skipped if it is not a grid.
     """
     from bach_tf.corpora.validation import ensure_valid
 

@@ -1,8 +1,8 @@
 """German folk songs of the Erk collection, one voice each: 1,781 of them come with music21.
 
-They are the Essen folk song collection's (H. Schaffrath, E. Dahlig-Turek; in ABC by S. Schlien),
-which music21 has leave to distribute for use that is not commercial. The same songs in Humdrum
-`**kern`, or others in that notation, are read out of a zip archive or a folder.
+They are part of the Essen folk song collection (H. Schaffrath, E. Dahlig-Turek; in ABC by
+S. Schlien), which music21 may distribute for non-commercial use. The same songs in Humdrum
+`**kern`, or others in that notation, can be read from a zip archive or a folder.
 """
 
 from __future__ import annotations
@@ -38,37 +38,36 @@ from bach_tf.formats.notation.text import decode
 from bach_tf.formats.tunes import OffGridError
 from bach_tf.score import Score
 
-SONG_NUMBER = r"([A-Z]\d+)[A-Z]*"  # a letter at its end tells variants of a song apart
+SONG_NUMBER = r"([A-Z]\d+)[A-Z]*"  # a final letter distinguishes variants of a song
 ABC_NUMBER = re.compile(rf"^N:\s*({SONG_NUMBER})\b", re.MULTILINE)
 KERN_NUMBER = re.compile(rf"^!!!SCT:\s*({SONG_NUMBER})\b", re.MULTILINE)
-MOST_UNREADABLE = 0.1  # of the tunes; with more, they are not what this reads
-MOST_BYTES = 1_000_000  # of a file of many tunes
-MOST_TUNE_BYTES = 100_000  # of a file of one, which has a hundredth of it
+MOST_UNREADABLE = 0.1  # fraction of the tunes; above it, the archive is probably something else
+MOST_BYTES = 1_000_000  # of a file with many tunes
+MOST_TUNE_BYTES = 100_000  # of a file with one tune, which usually has a hundredth of it
 ENDINGS = (".krn",)
 CHOIR = 52  # General MIDI program, counted from 0
 MAJOR_THIRD, MINOR_THIRD = 4, 3
 
 
 class Found(NamedTuple):
-    """A tune that is yet to be read."""
+    """A tune that has not been parsed yet."""
 
     name: str
-    song: str  # its number without the letter of the variant; "" where it has none
+    song: str  # its number without the letter of the variant; "" if it has none
     text: str
     problem: str = ""  # why there is no text
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the prepared folder of the folk songs; the first time it is built, in seconds.
+    """Return the prepared folder of the folk songs, building it the first time (in seconds).
 
     Args:
-        data_dir: a zip archive of `.krn` files, or a folder of a user's own files in any format
-            that can be read, of which the melodies are taken; one for each content. The songs in
-            music21 when `None`.
+        data_dir: a zip archive of `.krn` files, or a folder of user files in any readable format,
+            of which the melodies are used. By default the songs in music21.
 
     Raises:
-        ValueError: neither a zip archive nor a folder, an archive that is not to be trusted or of
-            which more than a tenth cannot be read, or fewer than three melodies.
+        ValueError: if the path is neither a zip archive nor a folder, the archive is suspicious,
+            more than a tenth of it cannot be read, or there are fewer than three melodies.
 
     Example:
         >>> folder = prepare()  # doctest: +SKIP
@@ -86,16 +85,16 @@ def prepare(data_dir: Path | None = None) -> Path:
 
 
 def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Collection:
-    """Read tunes and split them, all variants of a song together.
+    """Read tunes and split them, keeping all variants of a song together.
 
-    A tune that cannot be written in sixteenths or that cannot be read is left out.
+    Tunes that cannot be read or written in sixteenths are left out.
 
     Args:
-        found: tunes, each with a name of its own.
-        read: makes a score of the text of a tune.
+        found: tunes with unique names.
+        read: parses the text of a tune.
 
     Raises:
-        ValueError: more than a tenth cannot be read, or there are fewer than three melodies.
+        ValueError: if more than a tenth cannot be read, or there are fewer than three melodies.
     """
     scores, songs, left_out, unreadable = {}, {}, {}, {}
     for tune in found:
@@ -112,7 +111,7 @@ def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Colle
     if len(unreadable) > MOST_UNREADABLE * total:
         raise ValueError(
             f"Expected at least nine in ten tunes to be readable, got {len(unreadable)} of {total} "
-            f"that are not: {few_reasons(unreadable)}. Repair them or take them out."
+            f"that are not: {few_reasons(unreadable)}. Repair or remove them."
         )
     labels = {name: {songs[name], score.title} - {""} for name, score in scores.items()}
     pieces = split_groups(scores, variant_groups(scores, labels))
@@ -120,20 +119,20 @@ def collection_of(found: Iterable[Found], read: Callable[[str], Score]) -> Colle
 
 
 def abc_files() -> list[Path]:
-    """Return the files of the Erk collection that music21 carries.
+    """Return music21's files of the Erk collection.
 
     Raises:
-        ValueError: there are none.
+        ValueError: if there are none.
     """
     paths = embedded_files("essenFolksong")
     paths = [path for path in paths if re.fullmatch(r"erk\d+\.abc", path.name)]
     if not paths:
-        raise ValueError("Expected erk10.abc and others in music21, got none. Install it again.")
+        raise ValueError("Expected erk10.abc and others in music21, got none. Reinstall music21.")
     return paths
 
 
 def find_abc_tunes(paths: list[Path]) -> Iterator[Found]:
-    """Yield the tunes of ABC files under their numbers in the collection, such as E0001A."""
+    """Yield the tunes of ABC files, named by their numbers in the collection, such as E0001A."""
     found = []
     for path in paths:
         content = read_limited(path, MOST_BYTES)
@@ -149,8 +148,8 @@ def find_kern_members(archive: Path) -> Iterator[Found]:
     """Yield the `.krn` files in a zip archive. They are read in memory; nothing is unpacked.
 
     Raises:
-        ValueError: not a zip archive, one without `.krn` files, or one that is not to be trusted:
-            with a member that would leave the folder, or with more than a collection has.
+        ValueError: if it is not a zip archive or has no `.krn` files, or is suspicious: with
+            members that would leave the folder, or larger than any collection.
     """
     members = list(read_zip(archive, _is_tune, MOST_TUNE_BYTES))
     if not members:
@@ -164,19 +163,19 @@ def find_kern_members(archive: Path) -> Iterator[Found]:
 
 
 def read_erk_abc(text: str) -> Score:
-    """Read a tune of music21's files, with what is odd in them put right: title and key."""
+    """Read a tune of music21's files, correcting oddities of title and key."""
     score = read_abc(text)
     return replace(score, title=clean_title(score.title), key_signature=written_key(score))
 
 
 def read_erk_kern(text: str) -> Score:
-    """Read a tune in `**kern`, with what is odd in the title put right."""
+    """Read a tune in `**kern`, correcting oddities of the title."""
     score = read_kern(text)
     return replace(score, title=clean_title(score.title))
 
 
 def clean_title(title: str) -> str:
-    """Return a title without what a conversion of the collection did to it.
+    """Return a title without the artefacts of a conversion of the collection.
 
     Example:
         >>> clean_title("STEH NUR AUF DU HANDWF[ERK3SGESELL")
@@ -186,12 +185,12 @@ def clean_title(title: str) -> str:
 
 
 def written_key(score: Score) -> int | None:
-    """Return the key signature of an ABC tune of the collection as a singer would write it.
+    """Return the key signature of one of the collection's ABC tunes as a singer would write it.
 
-    The files name the major key on the keynote even for a tune in minor and lower its third
-    by accidentals. Where the minor third is there more often than the major one, it is minor.
-    This gives the signature that the same tunes have in `**kern` for 99 % of them; the files'
-    own are the same for 94 %.
+    The files give the major key on the tonic even for tunes in minor, whose thirds they lower by
+    accidentals. A tune is taken to be in minor if its minor third is more frequent than the major
+    one. The result equals the signature of the same tune in `**kern` for 99 % of the tunes; that
+    in the files does for 94 %.
     """
     if score.key_signature is None:
         return None
@@ -212,24 +211,24 @@ def _found_kern(name: str, content: bytes) -> Found:
 
 
 def labels_of(path: Path, score: Score) -> set[str]:
-    """Return what a tune of a user's has in common with its variants: its title, and its number.
+    """Return what a user's tune has in common with its variants: its title and its number.
 
     Args:
-        path: of its file.
-        score: as it was read.
+        path: its file.
+        score: the tune.
     """
     number = None
     if path.suffix.lower() == ".krn":
         number = KERN_NUMBER.search(decode(read_once(path, MOST_BYTES)))
     found = {score.title, number[2] if number else ""}
-    return found - {"", clean_title(path.stem)}  # the file's name where there is no title
+    return found - {"", clean_title(path.stem)}  # the file name replaces a missing title
 
 
 def split_tunes_of_users(scores: Mapping[str, Score], labels: Labels) -> Pieces:
-    """Split melodies, all variants of one together.
+    """Split melodies, keeping all variants of one together.
 
-    Where that leaves fewer than three, as in a small book of tunes much alike, copies alone are
-    kept together.
+    If fewer than three groups remain, as in a small book of similar tunes, only copies are kept
+    together.
     """
     groups = variant_groups(scores, labels)
     return split_groups(scores, groups if len(groups) >= FEWEST else groups_by_label(labels))
@@ -247,7 +246,7 @@ CORPUS = Corpus(
         corpus="folk",
         codec="melody",
         encoding={"header": True},
-        period=16,  # a bar of four quarters
+        period=16,  # a bar of 4/4
         window=64,
         stride=32,
         temperature=0.6,

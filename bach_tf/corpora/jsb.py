@@ -26,7 +26,7 @@ ARCHIVE = Archive(
     "or train on the embedded chorales with --corpus chorales.",
 )
 GRIDS_SHA256 = (
-    "6931eefb0a72bbe5e2a1b6566bd627d4ebecccb354d274bc77ed6172f844a5a4"  # over names and grids
+    "6931eefb0a72bbe5e2a1b6566bd627d4ebecccb354d274bc77ed6172f844a5a4"  # of names and grids
 )
 
 
@@ -34,12 +34,12 @@ def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder.
 
     Args:
-        data_dir: the downloaded `.tgz`, a folder that holds it, or the unpacked folder.
-            Downloaded when `None`.
+        data_dir: the downloaded `.tgz`, a folder with it, or the unpacked folder. Downloaded by
+            default.
 
     Raises:
-        ValueError: no network, another file than expected, or other pieces than the
-            canonical ones.
+        ValueError: if the download fails, the file is not the expected one, or the pieces are not
+            the canonical ones.
     """
     return prepare_folder("jsb", lambda: _build(data_dir))
 
@@ -57,14 +57,14 @@ def _build(data_dir: Path | None) -> Collection:
 
 
 def _read(folder: Path) -> Pieces:
-    # The archive holds the three folders inside another one in some copies.
+    # In some copies of the archive the three folders are inside another one.
     inner = folder / "jsb_chorales"
     pieces = read_split_folders(inner if inner.is_dir() else folder)
     if _grids_hash(pieces) != GRIDS_SHA256:
         sizes = " / ".join(str(len(scores)) for scores in pieces.values())
         raise ValueError(
-            f"{folder}: expected the canonical 229 / 76 / 77 chorales, got {sizes} pieces that "
-            "are not the same. For chorales of your own use --corpus folder."
+            f"{folder}: expected the canonical 229 / 76 / 77 chorales, got {sizes} other "
+            "pieces. For your own chorales use --corpus folder."
         )
     return pieces
 
@@ -79,7 +79,7 @@ def _grids_hash(pieces: Pieces) -> str:
 
 
 def is_canonical(data_dir: Path) -> bool:
-    """Return whether what the user gave looks like the canonical chorales: a file, or their folder.
+    """Return whether a path looks like the canonical chorales: their archive or their folder.
 
     Args:
         data_dir: need not exist.

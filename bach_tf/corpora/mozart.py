@@ -1,6 +1,6 @@
 """Mozart's piano sonatas: 20 MIDI files, each of several movements.
 
-Out of the course material of "Foundations of Applied Mathematics" (J. Humpherys, T. Jarvis).
+From the course material of "Foundations of Applied Mathematics" (J. Humpherys, T. Jarvis).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ARCHIVE = Archive(
     "mozart_sonatas.tar.gz",
     sha256="7cf333447ad44a76e6498af2f67c669558b63067ca91edf94f5bb37830e86d6e",
     without="Without a network: fetch that file elsewhere and pass "
-    "--data-dir mozart_sonatas.tar.gz, or pass --data-dir FOLDER with MIDI files of your own.",
+    "--data-dir mozart_sonatas.tar.gz, or pass --data-dir FOLDER with your own MIDI files.",
 )
 SPLIT_FRACTIONS = (0.7, 0.15, 0.15)
-# Sixteenths and triplets: 98 % of the notes begin on it. On a grid twice as fine all do, but the
-# other 2 % are ornaments and fast runs, of which no two notes of a pitch fall together here.
+# Sixteenths and triplets: 98 % of the notes begin on this grid. On one twice as fine all do, but
+# the other 2 % are ornaments and fast runs, none of which are merged with another note here.
 GRID = 12
 PIANO = 0  # General MIDI program, counted from 0
 
@@ -34,15 +34,16 @@ PIANO = 0  # General MIDI program, counted from 0
 def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder: notes on a grid of 12 steps per quarter.
 
-    Notes begin at the nearest step, almost all of them exactly; their lengths are as played. The
-    voices are the channels of each track, and the time signature is that of the first movement.
+    Onsets are rounded to the nearest step, almost always exactly; durations are as played.
+    Voices are the channels of each track, and the time signature is that of the first movement.
 
     Args:
-        data_dir: the downloaded archive, a folder that holds it, or any folder of your own pieces.
-            Downloaded when `None`.
+        data_dir: the downloaded archive, a folder with it, or any folder of your own pieces.
+            Downloaded by default.
 
     Raises:
-        ValueError: no network, another archive than expected, or too many bad files.
+        ValueError: if the download fails, the archive is not the expected one, or too many files
+            are bad.
 
     Example:
         >>> folder = prepare(Path("mozart_sonatas.tar.gz"))  # doctest: +SKIP
@@ -59,7 +60,7 @@ CORPUS = Corpus(
         corpus="mozart",
         codec="chords",
         encoding={"rhythm": True, "fewest": 2, "longest_quarters": 8},
-        period=3,  # the interval from the chord before, the chord, the duration
+        period=3,  # interval from the previous chord, chord, duration
         window=64,
         stride=64,
         context=128,

@@ -1,4 +1,4 @@
-"""What kind of music a corpus holds, as one value: how it is encoded, cut and played."""
+"""`Music`: a kind of music as one value: how it is encoded, windowed and played."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from bach_tf._basics.settings import (
 from bach_tf.codecs import CODECS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 
-MOST_STEPS = 100_000  # of a piece or a window: hours of music
-HOTTEST = 100  # temperature: hardly less even than chance
+MOST_STEPS = 100_000  # in a piece or window: hours of music
+HOTTEST = 100  # maximum temperature, at which sampling is practically uniform
 CHURCH_ORGAN = 19  # General MIDI program, counted from 0
 
-# What a new piece of four voices may be kept from; `composing.rules` says how.
+# What new four-part pieces can be kept from; implemented in `composing.rules`.
 RULES = {
     "parallels": "two voices in parallel fifths, octaves or unisons",
     "crossing": "a voice below the next lower one",
     "spacing": "more than an octave between soprano and alto, or alto and tenor",
     "range": "a voice outside the range that its singers have",
     "dissonance": "a dissonance with the bass on the beat that is less likely than a consonance",
-    "motion": "a chord held for over two bars",
-    "focus": "pitches that are as daring as the rhythm: they are drawn at a lower temperature",
-    "cadence": "an end on another chord than a triad on the tonic of the piece, held for a quarter",
-    "quotation": "over two bars of a piece of the training split, if the run has a memory of it",
+    "motion": "a chord held for more than two bars",
+    "focus": "pitches as daring as the rhythm: they are sampled at a lower temperature",
+    "cadence": "an ending on anything but a tonic triad held for a quarter",
+    "quotation": "more than two bars of a training piece, if the run has a memory of them",
 }
 
-# What each setting may be, but for `encoding`, whose settings are those of the codec.
+# Types and bounds of the settings, except those of `encoding`, which belong to the codec.
 MUSIC_SETTINGS: Settings = {
     "corpus": Text(255),
     "data_dir": Text(4096, optional=True),
@@ -56,27 +56,26 @@ MUSIC_SETTINGS: Settings = {
 
 @dataclass(frozen=True, kw_only=True)
 class Music:
-    """A kind of music: all that depends on it rather than on a model.
+    """A kind of music: everything that depends on the music rather than on the model.
 
     Args:
-        corpus: a name in `CORPORA`; `data_dir` where it reads from, if anywhere.
-        codec: a name in `CODECS`; `encoding` its settings.
-        period: number of tokens after which positions in a piece are alike, such as a bar.
-        window: steps in a training window; `stride` from one window to the next. What a step is,
-            the codec says: a sixteenth, a note, a chord or an event.
-        transpose: the lowest and the highest shift of a training piece, in semitones.
-        context: the longest context in validation and evaluation, in steps: at least half of it
-            stands before each token that is measured, if the piece has so much. The whole piece
-            when `None`.
-        temperature: the default of generation; so are
-        length: of a piece, in steps, and `min_length`, before which none ends;
-        rules: names in `RULES` that new pieces keep; of four voices alone;
-        program: the General MIDI instrument, 0..127;
+        corpus: a name in `CORPORA`; `data_dir`, where it is read from, if anywhere.
+        codec: a name in `CODECS`; `encoding`, its settings.
+        period: number of tokens after which positions in a piece are equivalent, such as a bar.
+        window: steps per training window; `stride`, steps between windows. A step is defined by
+            the codec: a sixteenth, a note, a chord or an event.
+        transpose: lowest and highest transposition in training, in semitones.
+        context: maximum context in validation and evaluation, in steps; each evaluated token has
+            at least half of it, or all that precedes it in the piece. `None` for whole pieces.
+        temperature: default for generation, like the following.
+        length: maximum length of a piece, in steps; `min_length`, the minimum.
+        rules: names in `RULES`; only for four-part music.
+        program: General MIDI instrument, 0..127.
         tempo_qpm: quarter notes per minute.
 
     Raises:
-        ValueError: a value that is not of the type, or not within the bounds, of
-            `MUSIC_SETTINGS` or the codec; or a stride longer than the window.
+        ValueError: if a value does not have the type or is outside the bounds in `MUSIC_SETTINGS`
+            or the codec, or the stride exceeds the window.
 
     Example:
         >>> Music(corpus="mine", codec="melody", window=64, stride=32).tempo_qpm
@@ -108,15 +107,15 @@ class Music:
             object.__setattr__(self, name, value)
         if self.stride > self.window:
             raise ValueError(
-                "`stride` must be at most `window`, or tokens between the windows are never "
+                "`stride` must be at most `window`, or tokens between windows are never "
                 f"seen. Received: stride={self.stride}, window={self.window}"
             )
 
     def is_like(self, other: Music) -> bool:
-        """Return whether two corpora hold the same kind of music: they differ in the name alone.
+        """Return whether two corpora have the same kind of music, so that only their names differ.
 
         Args:
-            other: that of another corpus.
+            other: the music of another corpus.
 
         Example:
             >>> music = Music(corpus="mine", codec="melody", window=64, stride=32)
@@ -126,7 +125,7 @@ class Music:
         return replace(self, corpus=other.corpus, data_dir=other.data_dir) == other
 
 
-# Four-part chorales on a grid of sixteenths. A bar of four quarters is 64 tokens.
+# Four-part chorales on a grid of sixteenths. A bar of 4/4 is 64 tokens.
 CHORALES = Music(
     corpus="chorales", codec="satb", period=64, window=64, stride=64, min_length=64,
     rules=["parallels", "dissonance", "motion", "focus", "cadence", "quotation"],

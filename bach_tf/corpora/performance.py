@@ -1,4 +1,4 @@
-"""Mozart's piano sonatas as they are played: notes in steps of 8 ms, with the pedal."""
+"""Mozart's piano sonatas as performances: notes in steps of 8 ms, with the pedal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from bach_tf.formats.midi import read_midi_seconds
 def prepare(data_dir: Path | None = None) -> Path:
     """Return the prepared folder: 100 steps per quarter, 8 ms each at 75 quarter notes per minute.
 
-    The sonatas are in the same splits as those of the corpus `mozart`.
+    The splits have the same sonatas as those of the corpus `mozart`.
 
     Args:
-        data_dir: the archive of the corpus `mozart`, a folder that holds it, or any folder of
-            your own pieces. Downloaded when `None`.
+        data_dir: the archive of the corpus `mozart`, a folder with it, or any folder of your own
+            pieces. Downloaded by default.
 
     Raises:
-        ValueError: no network, another archive than expected, or too many bad files.
+        ValueError: if the download fails, the archive is not the expected one, or too many files
+            are bad.
 
     Example:
         >>> folder = prepare(Path("my_recordings"))  # doctest: +SKIP

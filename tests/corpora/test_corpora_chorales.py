@@ -140,7 +140,7 @@ def test_the_upbeat_is_a_first_measure_that_is_too_short(pickup, upbeat):
 def test_a_part_without_measures_is_refused():
     from music21 import stream
 
-    with pytest.raises(ValueError, match="Expected a part in measures"):
+    with pytest.raises(ValueError, match="Expected a part with measures"):
         chorale_scores.first_bar(stream.Part())
 
 
@@ -180,7 +180,7 @@ def test_a_score_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"needs no folder.*--corpus jsb"):
+    with pytest.raises(ValueError, match=r"takes no folder.*--corpus jsb"):
         chorales.prepare(tmp_path)
 
 

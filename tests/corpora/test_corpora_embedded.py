@@ -41,7 +41,7 @@ def test_a_folder_named_bach_above_does_not_make_all_files_bachs(tmp_path, music
 def test_a_collection_that_is_not_there_is_said(tmp_path, music21_below):
     music21_below(tmp_path)
     with pytest.raises(
-        ValueError, match=r"'verdi' in .*corpus.verdi, got no file. Install music21"
+        ValueError, match=r"'verdi' in .*corpus.verdi, got no file. Reinstall music21"
     ):
         embedded_files("verdi")
 

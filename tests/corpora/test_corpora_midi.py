@@ -317,8 +317,8 @@ def test_one_of_ten_is_a_tenth_and_two_are_too_many(tmp_path):
     broken("empty", tmp_path)
     with pytest.raises(
         ValueError,
-        match=r"at most a tenth is bad, got 2 bad of 10: empty\.mid: expected a MIDI file, got: "
-        r"an empty file; text\.mid: .*instead of b'MThd'\. Repair them or take them out",
+        match=r"at most a tenth .* to be bad, got 2 bad of 10: empty\.mid: expected a MIDI file, got: "
+        r"an empty file; text\.mid: .*instead of b'MThd'\. Repair them or remove them",
     ):
         read_midi_files(find_midi_files(tmp_path), read_midi)
 
@@ -326,7 +326,7 @@ def test_one_of_ten_is_a_tenth_and_two_are_too_many(tmp_path):
 def test_no_good_file_is_too_few(tmp_path):
     for kind in BROKEN:
         broken(kind, tmp_path)
-    with pytest.raises(ValueError, match=r"got 5 bad of 5: .*; .*; .*; and so on\. Repair"):
+    with pytest.raises(ValueError, match=r"got 5 bad of 5: .*; .*; .*; and others\. Repair"):
         read_midi_files(find_midi_files(tmp_path), read_midi)
 
 
@@ -545,7 +545,7 @@ def test_the_suites_cannot_be_downloaded_and_it_says_what_to_do(home):
     with pytest.raises(ValueError, match=r"^cello_suites\.tar\.gz has no public address\.") as e:
         CORPORA["cello"].prepare()
     for part in (
-        "cs1-1pre.mid and the 35 more",
+        "cs1-1pre.mid and 35 others",
         "http://www.jsbach.net/midi/",
         "--data-dir FOLDER",
     ):

@@ -72,7 +72,7 @@ def test_files_of_many_kinds_are_one_corpus(home, mine, capsys):
         "book.abc": BOOK,
         "broken.mid": "no music",
         "metadata.csv": "composer,year\nBach,1723\n",
-        "readme.txt": "not looked at",
+        "readme.txt": "files skipped",
     }
     made = CORPORA["folder"].prepare(mine(mixed))
     assert set().union(*names_in(made).values()) == {"a", "b", "c", "d"}
@@ -107,7 +107,7 @@ def test_ten_files_are_named_and_the_others_counted(home, mine, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "13 of 16 pieces left out:"
     assert lines[1:11] == [f"  {number:02}.mid: expected 4 voices, got 1" for number in range(10)]
-    assert lines[11:] == [f"  and 3 more; all of them are in {made / 'manifest.json'}"]
+    assert lines[11:] == [f"  and 3 more; the full list is in {made / 'manifest.json'}"]
     assert len(read_manifest(made)["left_out"]) == 13
     CORPORA["folder"].prepare(mine({}))
     assert capsys.readouterr().err == ""
@@ -135,7 +135,7 @@ def test_split_folders_are_honoured_whatever_lies_in_them(home, mine, valid):
     made = CORPORA["folder"].prepare(mine(split))
     assert names_in(made) == {"train": {"a", "b"}, "valid": {"c"}, "test": {"d"}}
     assert read_manifest(made)["left_out"] == {
-        "beside.mid": "it lies beside train/, valid/ and test/"
+        "beside.mid": "it is outside train/, valid/ and test/"
     }
 
 
@@ -174,7 +174,7 @@ def test_copies_are_reported_and_put_into_one_split(home, mine, capsys):
         "slower: the same music as a, at another tempo",
     ]
     assert read_manifest(made)["copies"] == lines
-    said = "Pieces that are there twice, put into one split:\n  " + "\n  ".join(lines)
+    said = "Duplicate pieces, kept in one split:\n  " + "\n  ".join(lines)
     assert said in capsys.readouterr().err
 
 
@@ -300,7 +300,7 @@ def test_each_corpus_takes_what_it_is_made_of(tmp_path):
 def test_a_corpus_that_comes_in_no_folder_is_named(tmp_path, monkeypatch):
     music = replace(CORPORA["folk"].music, corpus="toy", window=7, stride=7)
     monkeypatch.setitem(CORPORA, "toy", replace(CORPORA["chorales"], music=music))
-    with pytest.raises(ValueError, match=r"'toy' comes in no folder.*Choose a corpus that does: "):
+    with pytest.raises(ValueError, match=r"'toy' is not built from a folder.*Choose one that is: "):
         corpus_for(tmp_path, "toy")
 
 

@@ -471,7 +471,7 @@ def test_ensure_valid_says_what_is_wrong(corpus, cache):
     for _ in range(2):  # only what is valid is remembered
         with pytest.raises(ValueError, match=r"(?s)chorale_000\.csv:2: .*and 2 more.*report\.txt"):
             ensure_valid(corpus)
-    with pytest.raises(ValueError, match="got a path that is not there"):
+    with pytest.raises(ValueError, match="got a missing path"):
         ensure_valid(corpus / "absent")
 
 
@@ -480,7 +480,7 @@ def test_mistakes_in_the_path(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "splits" / "train").mkdir(parents=True)
     mistakes = {
-        "absent": "got a path that is not there",
+        "absent": "got a missing path",
         "file.csv": "got a file",
         "empty": "Expected CSV files in .*, got none",
         "splits": "Expected CSV files in .*, got none",

@@ -1,1 +1,1 @@
-"""What corpora are made with: the prepared folder, splits, downloads, archives."""
+"""How corpora are made: the prepared folder, splits, downloads, archives."""

@@ -1,4 +1,4 @@
-"""Untrusted archives, read within limits."""
+"""Reading untrusted archives within limits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bach_tf._basics.messages import shortened
 from bach_tf._basics.replacing import sha256_of
 
 MOST_MEMBERS = 100_000
-MOST_BYTES = 20_000_000  # of all members, unpacked; and of an archive
-MOST_RATIO = 20  # unpacked bytes for each packed one: of music as text there are up to ten
+MOST_BYTES = 20_000_000  # of all members together, unpacked; and of an archive
+MOST_RATIO = 20  # compression ratio; music as text has ratios up to ten
 # What the libraries raise for damaged archives. RuntimeError: a password; NotImplementedError:
 # an unknown compression; OSError and ValueError: a bad stream of bzip2, or a bad header.
 DAMAGE = (
@@ -34,17 +34,17 @@ class Member(NamedTuple):
 
 
 def extract_tar(archive: Path, folder: Path) -> None:
-    """Unpack the regular files of a tar archive below `folder`.
+    """Unpack the regular files of a tar archive into `folder`.
 
     Raises:
-        ValueError: not a tar archive, or one with a link, a device or a member that would
-            leave the folder, or with more than there should be. Nothing is written then.
+        ValueError: if it is not a tar archive, has links, devices or members that would leave the
+            folder, or is too large. Nothing is written then.
     """
     archive = Path(archive)
     try:
         with tarfile.open(archive) as tar:
             members, total = [], 0
-            for member in tar:  # of a compressed one the next is found by unpacking this one
+            for member in tar:  # the next header is found by decompressing this member
                 members.append(member)
                 total += member.size
                 _check_total(archive, len(members), total)
@@ -61,19 +61,19 @@ def extract_tar(archive: Path, folder: Path) -> None:
 def read_zip(
     archive: Path, is_wanted: Callable[[PurePosixPath], bool], most_bytes: int
 ) -> Iterator[Member]:
-    """Yield members of a zip archive in the order of their names. Nothing is unpacked on disk.
+    """Yield members of a zip archive, sorted by name. Nothing is unpacked on disk.
 
-    A member that is damaged or too large comes with its problem: one of them is no reason to do
-    without the others.
+    A member that is damaged or too large is returned with its problem, because the others can
+    still be used.
 
     Args:
         archive: the file.
-        is_wanted: whether the member of a name is to be read.
-        most_bytes: that a member may have.
+        is_wanted: whether to read the member of a given name.
+        most_bytes: maximum size of a member.
 
     Raises:
-        ValueError: not a zip archive, or one that is not to be trusted: with a member that would
-            leave the folder, or with more than there should be.
+        ValueError: if it is not a zip archive, has members that would leave the folder, or is too
+            large.
     """
     try:
         with zipfile.ZipFile(archive) as zipped:
@@ -89,7 +89,7 @@ def sha256_of_archive(archive: Path) -> str:
     """Return the SHA-256 of an archive.
 
     Raises:
-        ValueError: it is too large to be looked at.
+        ValueError: if it is too large.
     """
     size = archive.stat().st_size
     if size > MOST_BYTES:
@@ -100,7 +100,7 @@ def sha256_of_archive(archive: Path) -> str:
 
 
 class UntrustedError(ValueError):
-    """An archive that nobody makes in good faith."""
+    """An archive that was probably made to do harm."""
 
     def __init__(self, archive: Path, expected: str):
         super().__init__(f"{archive.name}: expected {expected}. Do not trust this archive.")
@@ -109,7 +109,7 @@ class UntrustedError(ValueError):
 def _checked_members(
     archive: Path, members: list[zipfile.ZipInfo], is_wanted: Callable[[PurePosixPath], bool]
 ) -> list[zipfile.ZipInfo]:
-    """Return the members that are wanted, in the order of their names."""
+    """Return the wanted members, sorted by name."""
     for member in members:
         _check_name(archive, member.filename)
     total = sum(member.file_size for member in members)
@@ -124,7 +124,7 @@ def _read_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, most_bytes: int
         return Member(path, problem=_too_large(most_bytes, info.file_size))
     try:
         with zipped.open(info) as file:
-            # It cannot have more than it says: zipfile reads no further.
+            # It cannot exceed its declared size: zipfile stops there.
             return Member(path, file.read(most_bytes + 1))
     except DAMAGE as error:
         return Member(path, problem=f"expected a whole member, got: {_words(error)}")

@@ -29,18 +29,18 @@ SINGING_PART = re.compile(rf"({'|'.join(VOICES)})\b", re.IGNORECASE)
 
 
 def chorale_files() -> list[Path]:
-    """Return the files of Bach's works that music21 carries, in the order of their names.
+    """Return the files of Bach's works in music21, sorted by name.
 
-    Files in RomanText are left out: they are analyses, chords without parts.
+    RomanText files are left out: they are harmonic analyses, chords without parts.
     """
     return [path for path in embedded_files("bach") if path.suffix != ".rntxt"]
 
 
 def read_chorale(path: Path) -> Score | None:
-    """Read one score of music21's corpus; `None` where it has not four singing parts.
+    """Read one score of music21's corpus; `None` if it does not have four singing parts.
 
     Raises:
-        ValueError: the score cannot be read; the message names it.
+        ValueError: if the score cannot be read; the message names it.
     """
     try:
         return score_from_stream(_parsed(path), title=title_of(path.stem))
@@ -51,17 +51,17 @@ def read_chorale(path: Path) -> Score | None:
 def _parsed(path: Path):
     """Return the `music21.stream.Score` of a file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of music21, about notation that is not used here
+        warnings.simplefilter("ignore")  # music21 warns about notation not used here
         from music21 import converter, stream
 
         try:
-            # music21's pickle cache in the temporary folder executes what it holds.
+            # music21's pickle cache in the temporary folder could execute code.
             parsed = converter.parse(path, forceSource=True)
-        except Exception as error:  # music21 raises whatever its parsers trip over
+        except Exception as error:  # music21's parsers raise all kinds of errors
             got = shortened(f"{type(error).__name__}: {error}", LONGEST_LINE)
             raise ValueError(
                 f"expected a score that music21 can read, got {got}. The file comes with music21: "
-                "install that again."
+                "reinstall it."
             ) from error
     if not isinstance(parsed, stream.Score):
         raise ValueError(f"expected one score, got a music21 {type(parsed).__name__}")
@@ -69,21 +69,21 @@ def _parsed(path: Path):
 
 
 def title_of(stem: str) -> str:
-    """Return the BWV number of a file, with the title where music21's lists have one.
+    """Return the BWV number of a file, and the title if music21's lists have one.
 
     Example:
         >>> title_of("bwv269")
         'BWV 269: Aus meines Herzens Grunde'
     """
     number = stem.removeprefix("bwv")
-    # "bwv248.42-s": the lists have the number without what tells two versions apart.
+    # "bwv248.42-s": the lists have the number without the suffix of a version.
     title = _titles().get(number) or _titles().get(number.partition("-")[0])
     return f"BWV {number}: {title}" if title else f"BWV {number}"
 
 
 @cache
 def _titles() -> dict[str, str]:
-    """Return the titles that music21 knows, by BWV number."""
+    """Return the titles in music21's lists, by BWV number."""
     from music21.corpus import chorales
 
     titles = {}
@@ -94,18 +94,18 @@ def _titles() -> dict[str, str]:
 
 
 def score_from_stream(stream: music21.stream.Score, *, title: str = "") -> Score | None:
-    """Return the four singing parts of a music21 stream; `None` where they are not four.
+    """Return the four singing parts of a music21 stream; `None` if there are not four.
 
-    A voice is what sounds at the beginning of each sixteenth: a note that misses the grid
-    begins and ends at the next step, and one between two steps is left out, so that the
-    notes of a voice never overlap. Repeats are taken as printed, not played.
+    Voices are sampled at each sixteenth: an onset or end off the grid moves to the next step, and
+    a note between two steps is dropped, so that notes of a voice never overlap. Repeats are read
+    as printed.
 
     Args:
-        stream: a `music21.stream.Score` in measures.
+        stream: a `music21.stream.Score` with measures.
         title: of the score.
 
     Raises:
-        ValueError: the first part has no measures.
+        ValueError: if the first part has no measures.
     """
     parts = singing_parts(stream)
     if parts is None:
@@ -127,11 +127,11 @@ def score_from_stream(stream: music21.stream.Score, *, title: str = "") -> Score
 
 
 def singing_parts(stream: music21.stream.Score) -> list | None:
-    """Return soprano, alto, tenor, bass; `None` unless each is there exactly once.
+    """Return soprano, alto, tenor, bass; `None` unless there is exactly one of each.
 
-    A singing part is one whose name begins with its voice: "Tenor", or "Tenor Viola" where
-    the violas double it. Instruments beside the singers are left out: the chorale is whole
-    without them. Two sopranos make five voices, and none of the two is left out.
+    A singing part is one whose name begins with its voice: "Tenor", or "Tenor Viola" if violas
+    double it. Other instruments are left out, because the chorale is complete without them. With
+    two sopranos there are five voices, none of which can be left out.
     """
     found: dict[str, list] = {voice: [] for voice in VOICES}
     for part in stream.parts:
@@ -144,10 +144,10 @@ def singing_parts(stream: music21.stream.Score) -> list | None:
 
 
 def part_notes(part: music21.stream.Part, voice: int) -> list[tuple[int, int, int, bool]]:
-    """Return onset, end, pitch and whether there is a fermata of the notes of one part.
+    """Return onset, end, pitch and presence of a fermata for the notes of one part.
 
-    Tied notes are one note, and grace notes are left out. Of a chord the bass sings the
-    lowest note, the other voices the highest.
+    Tied notes are merged, and grace notes left out. Of a chord the bass takes the lowest note, the
+    other voices the highest.
     """
     notes: list[tuple[int, int, int, bool]] = []
     for element in part.flatten().notes:
@@ -176,18 +176,18 @@ def first_step(quarters: float | Fraction) -> int:
 
 
 def fermatas(notes: list[tuple[int, int, int, bool, int]]) -> tuple[int, ...]:
-    """Return the steps at which notes of the soprano with a fermata begin.
+    """Return the onsets of the soprano's notes with a fermata.
 
-    The soprano's alone: it has one at the end of each line in every score that has any,
-    where a moving inner voice has its own a little earlier or later.
+    Only the soprano's, because every score with fermatas has them there at the end of each line,
+    while those of moving inner voices may be a little earlier or later.
     """
     return tuple(onset for onset, _, _, fermata, voice in notes if fermata and voice == SOPRANO)
 
 
 def key_signature(parts: list) -> int | None:
-    """Return the sharps (flats are negative) at the beginning; `None` where none is written.
+    """Return the initial key signature in sharps (negative: flats); `None` if there is none.
 
-    The one most parts have: in three scores the soprano's differs by mistake.
+    The signature of most parts is used: in three scores the soprano's differs by mistake.
     """
     written = [part.flatten().keySignature for part in parts]
     sharps = [signature.sharps for signature in written if signature is not None]
@@ -195,10 +195,10 @@ def key_signature(parts: list) -> int | None:
 
 
 def first_bar(part: music21.stream.Part) -> dict:
-    """Return `metres` and `upbeat`: the steps of a first measure that is too short."""
+    """Return `metres` and `upbeat`, the steps of an incomplete first measure."""
     measure = part.getElementsByClass("Measure").first()
     if measure is None:
-        raise ValueError("Expected a part in measures. Received: one without")
+        raise ValueError("Expected a part with measures. Received: one without")
     signature = measure.timeSignature
     if signature is None:
         return {"metres": (), "upbeat": 0}

@@ -1,4 +1,4 @@
-"""Pieces that are there twice: in two splits, they would be memorised before they are evaluated."""
+"""Duplicate pieces: in two splits, they would be memorised before they are evaluated."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bach_tf.score import Score
 
 
 class Content(NamedTuple):
-    """The notes of a piece, bared of its key and its tempo.
+    """The notes of a piece, independent of its key and tempo.
 
     Args:
         notes: equal for the same music; empty for silence.
         lowest: the lowest pitch.
-        unit: steps of the smallest duration of which all others are multiples.
+        unit: greatest common divisor of all onsets and durations, in steps.
     """
 
     notes: bytes
@@ -26,9 +26,9 @@ class Content(NamedTuple):
 
 
 def content_of(score: Score) -> Content:
-    """Return the notes of a piece, whatever its key, tempo, grid and order of voices.
+    """Return the notes of a piece, independent of its key, tempo, grid and order of voices.
 
-    Rests at the beginning and the end do not count.
+    Rests at both ends do not matter.
 
     Args:
         score: the piece.
@@ -51,7 +51,7 @@ def find_copies(splits: Mapping[str, Mapping[str, Score]]) -> list[str]:
     """Return a line for each piece that another split has too, in any key and at any tempo.
 
     Args:
-        splits: for each split, the pieces by name.
+        splits: the pieces of each split by name.
 
     Example:
         >>> air = Score.from_grid([[67], [69], [69]])
@@ -70,10 +70,10 @@ def find_copies(splits: Mapping[str, Mapping[str, Score]]) -> list[str]:
 
 
 def copies_in(pieces: Mapping[str, Score]) -> list[str]:
-    """Return a line for each piece that is there before, in any key and at any tempo.
+    """Return a line for each piece that repeats an earlier one, in any key and at any tempo.
 
     Args:
-        pieces: by name.
+        pieces: the pieces by name.
 
     Example:
         >>> air = Score.from_grid([[67], [69], [69]])
@@ -84,7 +84,7 @@ def copies_in(pieces: Mapping[str, Score]) -> list[str]:
 
 
 def _groups(pieces: Mapping[str, Score]) -> list[list[str]]:
-    """Return the names of pieces in groups of the same music; silence is in none."""
+    """Return the names of pieces in groups with the same music; silence is in none."""
     groups = defaultdict(list)
     for name, score in pieces.items():
         notes = content_of(score).notes

@@ -1,4 +1,4 @@
-"""Archives that corpora are made of: downloaded, or where the user has put them."""
+"""The archives of corpora, downloaded or provided by the user."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bach_tf.corpora.preparation.prepared import cache_dir
 
 @dataclass(frozen=True)
 class Archive:
-    """A file that a corpus is made of.
+    """A file that a corpus is made from.
 
     Args:
-        name: of the file.
-        sha256: of its bytes.
-        without: what to do where it cannot be downloaded.
-        url: where it is; `None` if it has no public address.
+        name: its name.
+        sha256: hash of its contents.
+        without: what to do if it cannot be downloaded.
+        url: its address; `None` if it has no public one.
     """
 
     name: str
@@ -30,39 +30,40 @@ class Archive:
 
 
 def download(archive: Archive) -> Path:
-    """Return the path of an archive in the cache, downloaded first if absent.
+    """Return the path of an archive in the cache, downloading it if necessary.
 
     Raises:
-        ValueError: it has no address, there is no network, or another file comes.
+        ValueError: if it has no address, the download fails, or its hash is wrong.
     """
     if archive.url is None:
         raise ValueError(f"{archive.name} has no public address. {archive.without}")
-    import pooch  # which brings requests: a quarter of the time that the imports take
+    import pooch  # imports requests, which takes a quarter of all import time
 
     folder = cache_dir() / "downloads"
     try:
         return Path(pooch.retrieve(archive.url, archive.sha256, fname=archive.name, path=folder))
-    except OSError as error:  # which those of requests and urllib are, too
+    except OSError as error:  # includes the errors of requests and urllib
         raise ValueError(
             f"Could not download {archive.url} ({type(error).__name__}). {archive.without}"
         ) from error
 
 
 def is_archive(archive: Archive, data_dir: Path) -> bool:
-    """Return whether what the user gave is the archive or a folder that holds it."""
+    """Return whether a path given by the user is the archive, or a folder with it."""
     return data_dir.is_file() or (data_dir / archive.name).is_file()
 
 
 @contextmanager
 def unpacked(archive: Archive, data_dir: Path | None) -> Iterator[Path]:
-    """Unpack an archive into a folder that is there for the `with` block.
+    """Unpack an archive into a temporary folder for the duration of the `with` block.
 
     Args:
-        archive: which.
-        data_dir: the archive, or a folder that holds it. Downloaded when `None`.
+        archive: the archive.
+        data_dir: its file, or a folder with it. Downloaded by default.
 
     Raises:
-        ValueError: it cannot be downloaded, is another file, or would write outside.
+        ValueError: if it cannot be downloaded, its hash is wrong, or it would write outside the
+            folder.
     """
     if data_dir is None:
         path = download(archive)

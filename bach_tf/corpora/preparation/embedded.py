@@ -1,4 +1,4 @@
-"""What comes with music21: the files of one of its collections.
+"""Files of collections that come with music21.
 
 music21 takes half a second to import, so it is imported in the function that needs it.
 """
@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 def embedded_files(collection: str) -> list[Path]:
-    """Return the files of a collection that music21 carries, in the order of their names.
+    """Return music21's files of a collection, sorted by name.
 
-    `corpus.getComposer` is not asked: it takes every file for Bach's in whose path, from the root
-    on, a folder is named so, and files of the user's own music21 corpora besides.
+    `corpus.getComposer` is not used, because it matches folder names anywhere in the path, and
+    also returns files of the user's own music21 corpora.
 
     Args:
-        collection: the name of a folder in music21's corpus, such as "bach".
+        collection: name of a folder in music21's corpus, such as "bach".
 
     Raises:
-        ValueError: there are none.
+        ValueError: if there are none.
 
     Example:
         >>> embedded_files("bach")[0].name  # doctest: +SKIP
@@ -32,6 +32,6 @@ def embedded_files(collection: str) -> list[Path]:
     if not paths:
         raise ValueError(
             f"Expected music21's collection {collection!r} in {folder}, got no file. "
-            "Install music21 again."
+            "Reinstall music21."
         )
     return sorted(paths, key=lambda path: (path.name, path))

@@ -1,4 +1,4 @@
-"""What music a user's file must hold for a corpus to take it."""
+"""Kinds of music, and which of a user's files fit them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SINGERS = tuple(rank_of(name)[0] for name in VOICES)  # type: ignore[index]
 def four_voices(score: Score) -> Score:
     """Return a score of soprano, alto, tenor and bass in sixteenths.
 
-    Of one with more parts, those that are called so are taken.
+    If there are more parts, those with these names are chosen.
 
     Args:
-        score: of any file.
+        score: a score from any file.
 
     Raises:
-        ValueError: other voices than four, a voice of two notes at a time, notes between two
-            sixteenths, or pitches that no voice sings.
+        ValueError: if there are not four voices, notes of a voice overlap or begin between two
+            sixteenths, or pitches are outside the range of voices.
     """
     score = only_singers(score)
     voices = max(score.voices, len(score.parts))
@@ -46,18 +46,18 @@ def four_voices(score: Score) -> Score:
             f"expected pitches in {LOWEST_PITCH}..{HIGHEST_PITCH}, got {grid[step, voice]} in the "
             f"{VOICES[voice]}, {place_of(score, int(step))}"
         )
-    # A repeated note is a held one to such a corpus.
+    # Such a corpus does not distinguish repeated from held notes.
     return Score.from_grid(grid, **{name: getattr(score, name) for name in ABOUT})
 
 
 def melody(score: Score) -> Score:
-    """Return a score of one voice, one note at a time, in sixteenths.
+    """Return a monophonic score in sixteenths.
 
     Args:
-        score: of any file.
+        score: a score from any file.
 
     Raises:
-        ValueError: several voices, two notes at a time, or notes between two sixteenths.
+        ValueError: if there are several voices, or notes overlap or begin between two sixteenths.
     """
     if score.voices != 1:
         raise ValueError(f"expected a melody of one voice, got {score.voices} voices")
@@ -67,23 +67,23 @@ def melody(score: Score) -> Score:
 
 
 def on_beats(score: Score, steps_per_quarter: int) -> Score:
-    """Return a score of any voices on a grid of beats, to the nearest step of which notes move.
+    """Return a score on a grid of beats, with onsets rounded to the nearest step.
 
     Args:
-        score: of any file.
-        steps_per_quarter: of the grid.
+        score: a score from any file.
+        steps_per_quarter: resolution of the grid.
 
     Raises:
-        ValueError: a performance in seconds.
+        ValueError: if it is a performance in seconds.
     """
     return regrid(score, steps_per_quarter, quantize=True)
 
 
 def as_performance(score: Score) -> Score:
-    """Return a score in steps of `MILLISECONDS`; one in beats as its tempo says.
+    """Return a score in steps of `MILLISECONDS`, following its tempi if it is in beats.
 
     Args:
-        score: of any file.
+        score: a score from any file.
     """
     if score.timing == SECONDS:
         return score
@@ -91,12 +91,12 @@ def as_performance(score: Score) -> Score:
 
 
 def only_singers(score: Score) -> Score:
-    """Return a score with the parts alone that are a soprano, an alto, a tenor and a bass.
+    """Return only the parts named soprano, alto, tenor and bass.
 
-    Where there are not just one of each, it stays as it is.
+    If there is not exactly one of each, the score is returned unchanged.
 
     Args:
-        score: of any parts.
+        score: any score.
 
     Example:
         >>> from bach_tf.score import Part
@@ -136,10 +136,10 @@ PERFORMANCES = Kind(
 
 
 def pieces_on(steps_per_quarter: int, fractions: tuple[float, float, float]) -> Kind:
-    """Return a kind of any voices in beats.
+    """Return the kind of music with any number of voices in beats.
 
     Args:
-        steps_per_quarter: of the grid.
+        steps_per_quarter: resolution of the grid.
         fractions: of train, valid and test.
     """
     return Kind(

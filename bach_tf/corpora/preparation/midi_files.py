@@ -1,4 +1,4 @@
-"""Corpora of the MIDI files in an archive."""
+"""Corpora made from the MIDI files in an archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bach_tf.corpora.preparation.splits import deal
 from bach_tf.score import Score
 
 ENDINGS = (".mid", ".midi")
-MOST_BAD = 0.1  # of the files: with more of them something else is wrong than a file
+MOST_BAD = 0.1  # fraction of the files; above it, not the files but something else is wrong
 
 
 def prepare_midi(
@@ -29,18 +29,19 @@ def prepare_midi(
     fractions: Sequence[float],
     group_of: Callable[[str], str] = str,
 ) -> Path:
-    """Return the prepared folder of an archive of MIDI files, as lists of notes.
+    """Return the prepared folder for an archive of MIDI files, as lists of notes.
 
     Args:
-        name: of the corpus, and of the prepared folder.
-        data_dir: the archive, or a folder that holds it. Downloaded when `None`.
-        archive: the corpus's own.
-        read: makes a score of a file, and raises ValueError where it cannot.
+        name: name of the corpus, and of the prepared folder.
+        data_dir: the archive, or a folder with it. Downloaded by default.
+        archive: the corpus's archive.
+        read: reads a file, or raises ValueError.
         fractions: of train, valid and test.
-        group_of: gives for the name of a piece that of its group: groups stay together.
+        group_of: maps the name of a piece to its group; groups are kept together.
 
     Raises:
-        ValueError: no network, another archive, or too many bad files.
+        ValueError: if the download fails, the archive is not the expected one, or too many files
+            are bad.
     """
 
     def build() -> Collection:
@@ -53,12 +54,12 @@ def prepare_midi(
 
 
 def find_midi_files(folder: Path) -> dict[str, Path]:
-    """Return the MIDI files below a folder by a name that is unique, whatever its case.
+    """Return the MIDI files below a folder by unique, case-insensitive names.
 
     Hidden files are left out.
 
     Raises:
-        ValueError: there are none, or a folder that cannot be read.
+        ValueError: if there are none, or a folder cannot be read.
 
     Example:
         >>> list(find_midi_files(Path("sonatas")))  # doctest: +SKIP
@@ -75,18 +76,18 @@ def read_midi_files(
 ) -> tuple[dict[str, Score], dict[str, str]]:
     """Read MIDI files from their first note on.
 
-    A bad file is left out, and so is one with the notes of another.
+    Bad files and files with the same notes as another one are left out.
 
     Args:
-        paths: of the files by name, as `find_midi_files` returns them.
-        read: makes a score of a file, and raises ValueError where it cannot.
+        paths: the files by name, as returned by `find_midi_files`.
+        read: reads a file, or raises ValueError.
 
     Returns:
-        The scores by name, and the reason for each file that was left out.
+        The scores by name, and the reason for leaving out each other file.
 
     Raises:
-        ValueError: more than a tenth of the files are bad; the message has the first few with
-            their reasons. A file without notes is bad.
+        ValueError: if more than a tenth of the files are bad, for example without notes; the
+            message has the first few reasons.
     """
     scores, bad = {}, {}
     for name, path in paths.items():
@@ -101,10 +102,10 @@ def read_midi_files(
             bad[f"{name}{path.suffix}"] = "expected notes, got none"
     if len(bad) > MOST_BAD * len(paths):
         raise ValueError(
-            f"Expected MIDI files of which at most a tenth is bad, got {len(bad)} bad of "
-            f"{len(paths)}: {few_reasons(bad)}. Repair them or take them out of the folder."
+            f"Expected at most a tenth of the MIDI files to be bad, got {len(bad)} bad of "
+            f"{len(paths)}: {few_reasons(bad)}. Repair them or remove them from the folder."
         )
-    # The same notes in two splits are a leak.
+    # The same notes in two splits would leak.
     copies = _copies(scores)
     kept = {name: score for name, score in scores.items() if name not in copies}
     same = {
@@ -117,15 +118,15 @@ def read_midi_files(
 def split_by_group(
     scores: Mapping[str, Score], fractions: Sequence[float], group_of: Callable[[str], str] = str
 ) -> Pieces:
-    """Split scores by a seed, those of a group together.
+    """Split scores by a seed, keeping groups together.
 
     Args:
-        scores: by name.
+        scores: scores by name.
         fractions: of train, valid and test, in groups.
-        group_of: gives for the name of a piece that of its group.
+        group_of: maps the name of a piece to its group.
 
     Raises:
-        ValueError: fewer than three groups.
+        ValueError: if there are fewer than three groups.
     """
     groups: dict[str, dict[str, Score]] = {}
     for name, score in scores.items():
@@ -138,7 +139,7 @@ def split_by_group(
 
 
 def _copies(scores: Mapping[str, Score]) -> dict[str, str]:
-    """Return for each score with the notes of an earlier one the name of that."""
+    """Map each score with the notes of an earlier one to the name of that one."""
     first: dict[tuple[bytes, ...], str] = {}
     copies = {}
     for name, score in scores.items():

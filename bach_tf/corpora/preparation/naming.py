@@ -1,4 +1,4 @@
-"""Names of pieces, which become names of files."""
+"""Names of pieces, which become file names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
-LONGEST_NAME = 100  # bytes of the name of a piece: some file systems hold 143, most 255
+LONGEST_NAME = 100  # bytes; some file systems allow 143, most 255
 
 
 def untaken_names(names: Iterable[str]) -> list[str]:
-    """Return the names, with a number behind those that are taken already.
+    """Make names unique by appending numbers.
 
-    Without regard to capitals, because some file systems know no difference.
+    Case is ignored, as in some file systems.
 
     Example:
         >>> untaken_names(["air", "gigue", "Air"])
@@ -26,7 +26,7 @@ def untaken_names(names: Iterable[str]) -> list[str]:
         folded = name.casefold()
         free = name
         while free.casefold() in taken:
-            latest[folded] = max(latest[folded], 1) + 1  # not from 2 on for each of thousands
+            latest[folded] = max(latest[folded], 1) + 1  # do not count up from 2 every time
             free = f"{name}-{latest[folded]}"
         taken.add(free.casefold())
         untaken.append(free)
@@ -34,7 +34,7 @@ def untaken_names(names: Iterable[str]) -> list[str]:
 
 
 def storable_name(name: str) -> str:
-    """Return a name that every file system can hold; one that is too long is cut.
+    """Return a name that is valid on every file system, truncated if necessary.
 
     Example:
         >>> storable_name("air"), len(storable_name("air" * 100))
@@ -43,5 +43,5 @@ def storable_name(name: str) -> str:
     encoded = os.fsencode(name)
     if len(encoded) <= LONGEST_NAME:
         return name
-    digest = hashlib.sha256(encoded).hexdigest()[:8]  # two may begin alike
+    digest = hashlib.sha256(encoded).hexdigest()[:8]  # long names may begin alike
     return f"{os.fsdecode(encoded[:LONGEST_NAME])}-{digest}"

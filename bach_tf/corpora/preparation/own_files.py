@@ -1,4 +1,4 @@
-"""Corpora of a user's own files: of those that can be read, the ones with a kind of music."""
+"""Corpora made from a user's own files: those that fit a kind of music."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from bach_tf.formats.reading import Grid
 from bach_tf.score import Score
 
 ENDINGS = tuple(READERS)
-MOST_BYTES = 100_000_000  # of a file; no reader takes more
-HASH_DIGITS = 16  # of the content, in the name of a prepared folder
-# What people call the folders of the splits.
+MOST_BYTES = 100_000_000  # of a file; no reader accepts more
+HASH_DIGITS = 16  # of the content hash, in the name of a prepared folder
+# Common names for the folders of the splits.
 FOLDERS = {"train": "train", "valid": "valid", "test": "test"} | dict.fromkeys(
     ("validation", "val", "dev"), "valid"
 )
 OTHERS = (
-    "Of other music, --model folk takes melodies, chorale and gru take four voices, and cello, "
+    "For other music: --model folk takes melodies, chorale and gru take four voices, and cello, "
     "mozart and performance take any."
 )
 
@@ -48,18 +48,18 @@ Labels = Mapping[str, Iterable[Hashable]]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What a corpus takes of a user's files.
+    """A kind of music, and how to adapt files to it.
 
     Args:
-        what: in words, for messages, such as "melodies of one voice".
-        fitted: takes the score of a file; returns it as the corpus wants it, or raises
-            `ValueError` with the reason why it does not fit.
-        grid: on which files are read that have none of their own; `None` for that which fits each.
-        layout: of the prepared folder.
+        what: a description for messages, such as "melodies of one voice".
+        fitted: adapts the score of a file, or raises `ValueError` with the reason why it does not
+            fit.
+        grid: for files without a grid of their own; `None` for the one that fits each file.
+        layout: layout of the prepared folder.
         fractions: of train, valid and test, in groups.
-        labels: gives for a file and its score what it has in common with others of its group.
-        split: splits the scores by their labels, of which one is that of a piece's copies; by
-            `fractions` when `None`.
+        labels: returns labels of a file and its score; pieces that share a label form a group.
+        split: splits scores given their labels, which include one shared by copies; by default
+            at random by `fractions`.
     """
 
     what: str
@@ -72,13 +72,13 @@ class Kind:
 
 
 class Found(NamedTuple):
-    """A piece of a user's.
+    """A piece of a user.
 
     Args:
-        name: of its own among those of its split.
-        split: in whose folder it lies; "" for none.
-        score: as the corpus wants it.
-        labels: what it has in common with others of its group.
+        name: unique within its split.
+        split: split of the folder it is in; "" for none.
+        score: the adapted score.
+        labels: pieces that share a label form a group.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Found(NamedTuple):
 
 @dataclass
 class _Harvest:
-    """What has come of reading files: pieces, and sentences about files by their names."""
+    """The result of reading files: pieces, and messages by file name."""
 
     found: list[Found] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -97,18 +97,19 @@ class _Harvest:
 
 
 def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
-    """Return the prepared folder of a user's files, one for each content.
+    """Return the prepared folder for a user's files, one per content.
 
-    Files may be of any of `READERS`, mixed, at any depth. Where folders of the names in `FOLDERS`
-    are among them, those are the splits. What does not fit is left out, with its reason.
+    Files may have any of the endings in `READERS`, mixed, at any depth. If there are folders with
+    names in `FOLDERS`, they are the splits. Files that do not fit are left out and reported.
 
     Args:
-        corpus: the name of the corpus, with which that of the prepared folder begins.
-        folder: of the user.
-        kind: what the corpus takes.
+        corpus: name of the corpus, which begins the name of the prepared folder.
+        folder: the user's folder.
+        kind: the kind of music.
 
     Raises:
-        ValueError: no such folder, or fewer than three pieces in it that fit; a split without one.
+        ValueError: if the folder does not exist, has fewer than three fitting pieces, or a split
+            has none.
     """
     if not folder.is_dir():
         got = "is a file" if folder.exists() else "does not exist"
@@ -116,7 +117,7 @@ def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
     listing = list_files(folder, ENDINGS)
     if not listing.paths:
         raise ValueError(
-            f"Expected {kind.what} in {shortened(folder)}, as {', '.join(ENDINGS)} files. Got none."
+            f"Expected {kind.what} in {shortened(folder)} as {', '.join(ENDINGS)} files. Got none."
         )
     content = hash_of_files(folder, listing.paths, MOST_BYTES)
     made = prepare_folder(
@@ -134,15 +135,15 @@ def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
 
 
 def collect(folder: Path, listing: Listing, kind: Kind) -> Collection:
-    """Read a user's files, and split the pieces where the user has not.
+    """Read a user's files, and split the pieces unless the user has.
 
     Args:
-        folder: of the user.
-        listing: of its files.
-        kind: what the corpus takes.
+        folder: the user's folder.
+        listing: its files.
+        kind: the kind of music.
 
     Raises:
-        ValueError: as `prepare_own`.
+        ValueError: as for `prepare_own`.
     """
     splits = {path: split_of(path.relative_to(folder)) for path in listing.paths}
     is_split = any(splits.values())
@@ -151,7 +152,7 @@ def collect(folder: Path, listing: Listing, kind: Kind) -> Collection:
     for path, split in splits.items():
         if is_split and not split:
             name = path.relative_to(folder).as_posix()
-            harvest.left_out[name] = "it lies beside train/, valid/ and test/"
+            harvest.left_out[name] = "it is outside train/, valid/ and test/"
             continue
         for piece in _read(path, folder, kind, harvest):
             name = f"{names[path]}-{piece.name}" if piece.name else names[path]
@@ -163,10 +164,10 @@ def collect(folder: Path, listing: Listing, kind: Kind) -> Collection:
 
 
 def split_of(path: Path) -> str:
-    """Return the split in whose folder a file lies; "" for none.
+    """Return the split whose folder a file is in; "" for none.
 
     Args:
-        path: below the user's folder.
+        path: relative to the user's folder.
 
     Example:
         >>> split_of(Path("hymns/validation/a.mid")), split_of(Path("a.mid"))
@@ -177,7 +178,7 @@ def split_of(path: Path) -> str:
 
 
 def _names_in(splits: Mapping[Path, str]) -> dict[Path, str]:
-    """Return names of files that are unique in their splits."""
+    """Return file names that are unique within their splits."""
     names = {}
     for split in set(splits.values()):
         names |= names_of([path for path, its in splits.items() if its == split])
@@ -185,13 +186,13 @@ def _names_in(splits: Mapping[Path, str]) -> dict[Path, str]:
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """Return names of files that are unique, whatever their case.
+    """Return unique, case-insensitive names for files.
 
-    It is the file's name without its ending, with the names of its folders before it where
-    another file is named so too.
+    A name is the file name without its ending, preceded by the names of its folders if several
+    files have this name.
 
     Args:
-        paths: of the files.
+        paths: the files.
 
     Example:
         >>> list(names_of([Path("a/x.mid"), Path("b/x.mid"), Path("b/y.mid")]).values())
@@ -209,12 +210,12 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def labels_of(paths: Sequence[Path]) -> dict[Path, list[str]]:
-    """Return a label for each file whose name another one has with another ending.
+    """Return a label for each file that shares its name with files of other formats.
 
-    They are one piece in several formats, of which one may have repeats played out.
+    They are the same piece in several formats, possibly with repeats played out in one.
 
     Args:
-        paths: of the files.
+        paths: the files.
 
     Example:
         >>> list(labels_of([Path("a.mid"), Path("b.mid"), Path("b.xml")]).values())
@@ -228,7 +229,7 @@ def labels_of(paths: Sequence[Path]) -> dict[Path, list[str]]:
 
 
 def _read(path: Path, folder: Path, kind: Kind, harvest: _Harvest) -> Iterator[Found]:
-    """Yield the pieces of a file that fit, by their numbers in it; note why others do not."""
+    """Yield the fitting pieces of a file, named by number; record why others do not fit."""
     file = path.relative_to(folder).as_posix()
     try:
         pieces = read_all(path, kind.grid)
@@ -253,7 +254,7 @@ def _fitted(score: Score, path: Path, kind: Kind) -> Score:
     if not len(score):
         raise ValueError("expected notes, got none")
     score = replace(score, title=score.title or path.stem)
-    # The first row of a grid is where its bars begin; a file of notes may begin with empty bars.
+    # The first row of a grid begins a bar; a file of notes may begin with empty bars.
     return kind.fitted(score if path.suffix == ".csv" else score.without_leading_silence())
 
 
@@ -264,27 +265,27 @@ def _reason(error: ValueError, path: Path, tune: str = "") -> str:
 
 
 def _as_split(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
-    """Return the pieces as the user has split them, and which are in two splits."""
+    """Return the pieces as split by the user, and those in two splits."""
     pieces = {split: _by_name(harvest.found, split) for split in SPLITS}
     empty = [f"{split}/" for split, scores in pieces.items() if not scores]
     if empty:
         raise ValueError(
             f"{shortened(folder)}: expected {kind.what} in train/, valid/ and test/, got none in "
-            f"{', '.join(empty)}. Put files there, or all files flat into one folder to have them "
+            f"{', '.join(empty)}. Put files there, or all files into one folder to have them "
             f"split. {OTHERS}{_why(harvest)}"
         )
     return pieces, {"leaks": find_copies(pieces)}
 
 
 def _by_name(found: Iterable[Found], split: str = "") -> dict[str, Score]:
-    """Return the scores in a split by names of their own: a tune may be named as a file is."""
+    """Return the scores of a split by unique names, because a tune may be named like a file."""
     mine = [piece for piece in found if piece.split == split]
     names = untaken_names(piece.name for piece in mine)
     return {name: piece.score for name, piece in zip(names, mine)}
 
 
 def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
-    """Return the pieces, copies in one split, and which are copies."""
+    """Split the pieces, keeping copies together; also return which are copies."""
     scores = _by_name(harvest.found)
     labels = {
         name: (content_of(piece.score).notes, *piece.labels)
@@ -299,7 +300,7 @@ def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
     copies = copies_in(scores)
     if copies:
         lines = listed([shortened(copy, LONGEST_LINE) for copy in copies])
-        print(f"Pieces that are there twice, put into one split:\n{lines}", file=sys.stderr)
+        print(f"Duplicate pieces, kept in one split:\n{lines}", file=sys.stderr)
     pieces = kind.split(scores, labels) if kind.split else _by_fractions(scores, labels, kind)
     return pieces, {"copies": copies}
 
@@ -313,7 +314,7 @@ def _by_fractions(scores: Mapping[str, Score], labels: Labels, kind: Kind) -> Pi
 
 
 def _why(harvest: _Harvest) -> str:
-    """Return in words what was left out; "" where nothing was."""
+    """Describe what was left out; "" if nothing was."""
     left_out = harvest.left_out
     if not left_out:
         return ""

@@ -1,15 +1,14 @@
-"""A prepared corpus: `train/ valid/ test/` of CSV files with a manifest.
+"""A prepared corpus: `train/ valid/ test/` folders of CSV files with a manifest.
 
     FOLDER/
-      manifest.json      the layout, the hash of each file, and what the files cannot say
+      manifest.json      the layout, the hash of each file, and metadata of the pieces
       train/NAME.csv     one piece each
       valid/NAME.csv
       test/NAME.csv
 
-It is what people see, edit and validate, and what the cache holds. There are two layouts:
-"grid", the pitches of four voices at each step, and "notes", a row for each note. A grid
-cannot tell a held note from a repeated one: repetitions are lost when a score is written as
-one. Lists of notes keep all that a score holds.
+This is what users see, edit and validate, and what the cache contains. There are two layouts:
+"grid", the pitches of four voices at each step, and "notes", one row per note. A grid cannot tell
+held notes from repeated ones, so repetitions are lost in this layout. Lists of notes are lossless.
 """
 
 from __future__ import annotations
@@ -48,32 +47,32 @@ from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 5  # raise it when a layout or what the corpora hold changes: caches are rebuilt
+FORMAT = 5  # increment when a layout or the contents of corpora change, to rebuild caches
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
-TRIES = 20  # to put a new copy in its place while other processes do so too
-FEW_REASONS = 3  # how many of the pieces that are left out are named in a sentence
-MOST_LINES = 10  # how many are named in lines of their own
+TRIES = 20  # attempts to replace a folder that other processes replace too
+FEW_REASONS = 3  # number of left-out pieces named in a sentence
+MOST_LINES = 10  # number of them listed line by line
 
-# The fields of a score that neither layout can hold and the manifest keeps.
+# Fields of a score that neither layout can represent, stored in the manifest.
 ABOUT = (
     "timing", "title", "key_signature", "key_changes", "tempi", "metres", "upbeat", "fermatas",
     "parts", "pedals",
 )  # fmt: skip
-UNHEARD = ("title", "key_changes", "tempi", "parts", "pedals")  # of them, what no training reads
+UNHEARD = ("title", "key_changes", "tempi", "parts", "pedals")  # those not used in training
 
 Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
 
 
 @dataclass(frozen=True)
 class Collection:
-    """What a corpus is built of.
+    """The result of building a corpus.
 
     Args:
         pieces: the scores of each split by name.
-        layout: how they are written, one of `LAYOUTS`.
-        left_out: why a file or a tune was left out, by its name.
-        skipped: why a file was not looked at, by its name: hidden ones.
-        about: what else the manifest is to keep.
+        layout: one of `LAYOUTS`.
+        left_out: reasons for leaving out files or tunes, by name.
+        skipped: reasons for ignoring files, such as hidden ones, by name.
+        about: further entries of the manifest.
     """
 
     pieces: Pieces
@@ -89,18 +88,18 @@ def cache_dir() -> Path:
 
 
 def prepare(name: str, build: Callable[[], Collection]) -> Path:
-    """Return the prepared folder `name` of the cache, built first if absent or damaged.
+    """Return the prepared folder `name` in the cache, building it if it is missing or damaged.
 
-    What the corpus leaves out is said on stderr when it is built.
+    When it is built, pieces left out are reported on stderr.
 
     Args:
-        name: of the folder within the cache.
-        build: gives the pieces of each split; called only when needed.
+        name: name of the folder within the cache.
+        build: returns the pieces of each split; only called when needed.
     """
     folder = cache_dir() / name
     if not is_intact(folder):
         made = build()
-        if not is_intact(folder):  # another process may have been faster
+        if not is_intact(folder):  # another process may have finished first
             write_prepared(
                 folder, made.pieces, layout=made.layout, left_out=made.left_out, about=made.about
             )
@@ -109,14 +108,14 @@ def prepare(name: str, build: Callable[[], Collection]) -> Path:
 
 
 def _tell(made: Collection, folder: Path) -> None:
-    """Say on stderr what a corpus leaves out."""
+    """Report on stderr which pieces a corpus leaves out."""
     if made.left_out:
         total = sum(map(len, made.pieces.values())) + len(made.left_out)
-        lines = listed(lines_of(made.left_out), f"all of them are in {folder / MANIFEST}")
+        lines = listed(lines_of(made.left_out), f"the full list is in {folder / MANIFEST}")
         print(f"{len(made.left_out)} of {total} pieces left out:\n{lines}", file=sys.stderr)
     if made.skipped:
         some = few_reasons(made.skipped)
-        print(f"{len(made.skipped)} not looked at: {some}", file=sys.stderr)
+        print(f"{len(made.skipped)} skipped: {some}", file=sys.stderr)
 
 
 def lines_of(reasons: Mapping[str, str]) -> list[str]:
@@ -132,11 +131,11 @@ def lines_of(reasons: Mapping[str, str]) -> list[str]:
 
 
 def listed(lines: Sequence[str], where: str = "") -> str:
-    """Return the first lines, indented, and how many more there are.
+    """Return the first lines, indented, and the number of others.
 
     Args:
-        lines: without line ends.
-        where: all of them can be read.
+        lines: lines without line ends.
+        where: where to find all of them.
 
     Example:
         >>> listed(["a.mid: no notes"])
@@ -148,13 +147,13 @@ def listed(lines: Sequence[str], where: str = "") -> str:
 
 
 def few_reasons(reasons: dict[str, str]) -> str:
-    """Return the first few names with their reasons, in one line.
+    """Return the first few names with their reasons in one line.
 
     Example:
         >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
         'a.mid: no notes; b.mid: no notes'
     """
-    more = ["and so on"] if len(reasons) > FEW_REASONS else []
+    more = ["and others"] if len(reasons) > FEW_REASONS else []
     return "; ".join(lines_of(reasons)[:FEW_REASONS] + more)
 
 
@@ -166,18 +165,17 @@ def write_prepared(
     left_out: dict[str, str] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a prepared corpus atomically: another process sees all of it or none.
+    """Write a prepared corpus atomically: other processes see all of it or nothing.
 
     Args:
-        folder: to be made or replaced.
+        folder: the folder to create or replace.
         pieces: the scores of each split by name.
         layout: one of `LAYOUTS`.
-        left_out: why a file or a tune was left out, by its name.
-        about: what else the manifest is to keep.
+        left_out: reasons for leaving out files or tunes, by name.
+        about: further entries of the manifest.
 
     Raises:
-        ValueError: an unknown layout, scores on different grids, or one that the layout
-            cannot hold.
+        ValueError: if the layout is unknown or cannot represent a score, or grids differ.
     """
     write, _ = choose(LAYOUTS, layout, "layout")
     steps_per_quarter = _common_steps(pieces, layout)
@@ -210,28 +208,28 @@ def write_prepared(
 
 
 def read_prepared(folder: Path) -> dict[str, list[Score]]:
-    """Read a prepared corpus back as `{split: [Score]}`, in the order of the file names.
+    """Read a prepared corpus as `{split: [Score]}`, sorted by file name.
 
     Raises:
-        ValueError: no manifest, or a file that is not of the corpus's layout; the message
-            names it.
+        ValueError: if there is no manifest, or a file does not have the corpus's layout; the
+            message names it.
     """
     return {split: read_split(folder, split) for split in SPLITS}
 
 
 def read_split(folder: Path, split: str) -> list[Score]:
-    """Read one split of a prepared corpus, as `read_prepared` does.
+    """Read one split of a prepared corpus, as in `read_prepared`.
 
-    A split is parsed once in a process, as long as its files stay as they are.
+    The result is cached until the files change.
     """
     files = [folder / MANIFEST, *piece_paths(folder, split)]
     stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     return list(_parse_split(folder.absolute(), split, stamps))
 
 
-@lru_cache(maxsize=2)  # what is fitted and trained on, and what is measured
+@lru_cache(maxsize=2)  # the training split and an evaluated one
 def _parse_split(folder: Path, split: str, stamps: tuple) -> tuple[Score, ...]:
-    """Return the scores of a split; `stamps` say whether its files are still those."""
+    """Return the scores of a split; `stamps` detect changes of its files."""
     manifest = read_manifest(folder)
     _, read = choose(LAYOUTS, manifest["layout"], "layout")
     scores = []
@@ -244,7 +242,7 @@ def _parse_split(folder: Path, split: str, stamps: tuple) -> tuple[Score, ...]:
 
 
 def piece_paths(folder: Path, split: str) -> list[Path]:
-    """Return the CSV files of one split, in the order in which `read_prepared` reads them."""
+    """Return the CSV files of one split, in the order of `read_prepared`."""
     return [folder / entry["file"] for entry in _entries_of(read_manifest(folder), split)]
 
 
@@ -256,10 +254,10 @@ def read_manifest(folder: Path) -> dict:
     """Return the manifest of a prepared corpus.
 
     Raises:
-        ValueError: the folder has none, one that cannot be read, or one of another format.
+        ValueError: if it is missing, unreadable, or of another format.
     """
     try:
-        # "surrogatepass": the name of a file need not be text in UTF-8, and may be a title.
+        # "surrogatepass", because file names need not be valid UTF-8 and may be titles.
         text = read_limited(folder / MANIFEST, MOST_MANIFEST).decode("utf-8", "surrogatepass")
         manifest = json.loads(text)
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -267,13 +265,13 @@ def read_manifest(folder: Path) -> dict:
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"Expected a prepared corpus with a {MANIFEST} in {folder}, got: {error}. "
-            "Delete the folder to have it built again."
+            "Delete the folder to have it rebuilt."
         ) from None
     return manifest
 
 
 def is_intact(folder: Path) -> bool:
-    """Return whether every file of a prepared corpus is there with the hash it was given."""
+    """Return whether all files of a prepared corpus exist with the recorded hashes."""
     try:
         manifest = read_manifest(folder)
         return manifest["layout"] in LAYOUTS and all(
@@ -284,16 +282,16 @@ def is_intact(folder: Path) -> bool:
 
 
 def corpus_hash(folder: Path) -> str:
-    """Return the SHA-256 of what a training reads of a prepared corpus.
+    """Return the SHA-256 of everything that training reads from a prepared corpus.
 
-    It is of the pieces in each split and of what the manifest says about them. When and where
-    the corpus was prepared, titles, tempi, parts and what was left out do not count.
+    This covers the pieces of each split and their metadata in the manifest, but not when and
+    where the corpus was prepared, titles, tempi, parts, or what was left out.
 
     Args:
         folder: a prepared corpus.
 
     Raises:
-        ValueError: not a prepared corpus, or one of whose files is missing.
+        ValueError: if it is not a prepared corpus, or a file is missing.
 
     Example:
         >>> corpus_hash(prepare("jsb", build))  # doctest: +SKIP
@@ -304,25 +302,25 @@ def corpus_hash(folder: Path) -> str:
         about = [manifest["layout"], manifest["steps_per_quarter"]]
         total.update(json.dumps(about).encode())
         for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
-            # The bytes that are there: a user may have edited a file since it was prepared.
+            # The current contents: a user may have edited a file since it was prepared.
             kept = entry | dict.fromkeys(UNHEARD) | {"sha256": _sha256_of(folder / entry["file"])}
             total.update(json.dumps(kept, sort_keys=True).encode())
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
-            "Delete the folder to have it built again."
+            "Delete the folder to have it rebuilt."
         ) from None
     return total.hexdigest()
 
 
 def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
-    """Return the SHA-256 over the names, relative to `root`, and the bytes of files.
+    """Return the SHA-256 of the contents of files and their names relative to `root`.
 
     Args:
-        root: above them.
-        paths: of the files.
-        limit: bytes; of a larger file, which nothing reads, the size counts, and of one that
-            cannot be read the name.
+        root: a common parent folder.
+        paths: the files.
+        limit: in bytes; for larger files, which nothing reads, the size is hashed, and for
+            unreadable ones the name.
     """
     total = hashlib.sha256()
     for path in paths:
@@ -350,7 +348,7 @@ def _read_grid(path: Path, **about) -> Score:
 
 def _write_notes(path: Path, score: Score) -> tuple[bytes, dict]:
     notes = np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1)
-    # The end of the last note need not be that of the piece.
+    # The piece may end after its last note.
     return write_notes_csv(path, notes), {"length": score.length}
 
 
@@ -358,12 +356,12 @@ def _read_notes(path: Path, **about) -> Score:
     columns = dict(zip(NOTE_COLUMNS, read_notes_csv(path).T))
     try:
         return Score(**columns, **about)
-    except ValueError as error:  # a note beyond the end of the piece
+    except ValueError as error:  # such as a note beyond the end of the piece
         raise ValueError(f"{path.name}: {error}") from None
 
 
-# How pieces are written, and read back: `write(path, score)` returns the bytes of the file and
-# what more the manifest has to keep; `read(path, **about)` gets that, `ABOUT` and the grid.
+# Writer and reader of each layout: `write(path, score)` returns the contents of the file and extra
+# manifest entries; `read(path, **about)` receives these, `ABOUT` and the grid.
 LAYOUTS: dict[str, tuple[Callable[..., tuple[bytes, dict]], Callable[..., Score]]] = {
     "grid": (_write_grid, _read_grid),
     "notes": (_write_notes, _read_notes),
@@ -389,7 +387,7 @@ def _common_steps(pieces: Pieces, layout: str) -> int:
 
 
 def _entry(file: str, sha256: str, score: Score) -> dict:
-    """Return what the manifest says about a piece in either layout."""
+    """Return the manifest entry of a piece, for either layout."""
     pitches = score.pitch.tolist() or [LOWEST_PITCH, HIGHEST_PITCH]
     about = {name: getattr(score, name) for name in ABOUT}
     about["parts"] = [asdict(part) for part in score.parts]
@@ -410,7 +408,7 @@ def _write_manifest(folder: Path, manifest: dict) -> None:
 
 
 def _replace_folder(new: Path, folder: Path) -> None:
-    """Put `new` in the place of `folder`; a damaged one is moved aside and deleted."""
+    """Replace `folder` by `new`; a damaged one is moved aside and deleted."""
     for attempt in range(1, TRIES + 1):
         _move_aside(folder)
         try:
@@ -421,13 +419,13 @@ def _replace_folder(new: Path, folder: Path) -> None:
             if is_intact(folder):
                 return
             if attempt == TRIES:
-                raise  # until then, a third process may have moved that copy aside
+                raise  # before that, a third process may have moved that copy aside
 
 
 def _move_aside(folder: Path) -> None:
-    """Delete a folder, which other processes may be about to do too."""
+    """Delete a folder that other processes may be deleting too."""
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        with contextlib.suppress(FileNotFoundError):  # another process has moved it already
+        with contextlib.suppress(FileNotFoundError):  # already moved by another process
             os.replace(folder, aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)

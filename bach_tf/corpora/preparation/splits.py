@@ -1,4 +1,4 @@
-"""Assign pieces to train, valid and test by a seed."""
+"""Assigning pieces to train, valid and test by a seed."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def deal(
     seed: int = SPLIT_SEED,
     kind: str = "files",
 ) -> dict[str, list[Item]]:
-    """Deal items out to the splits, each split at least one.
+    """Split items at random, with at least one in each split.
 
     Args:
-        items: in any order; the same items are dealt in the same way.
-        fractions: of train, valid and test, 1 together.
-        seed: of the order.
-        kind: what the items are, for the message.
+        items: in any order, which does not affect the result.
+        fractions: of train, valid and test, summing to 1.
+        seed: random seed.
+        kind: what the items are, for the error message.
 
     Raises:
-        ValueError: fewer than three items.
+        ValueError: if there are fewer than three items.
 
     Example:
         >>> deal("abcde", (0.6, 0.2, 0.2))
@@ -39,7 +39,7 @@ def deal(
     """
     if len(items) < FEWEST:
         raise ValueError(f"Expected at least {FEWEST} {kind} to split, got {len(items)}.")
-    items = sorted(items)  # type: ignore[type-var]  # of some kind that has an order
+    items = sorted(items)  # type: ignore[type-var]  # they are of some orderable type
     order = np.random.default_rng(seed).permutation(len(items))
     held_out = [max(1, round(fraction * len(items))) for fraction in fractions[1:]]
     bounds = np.cumsum([len(items) - sum(held_out), held_out[0]])

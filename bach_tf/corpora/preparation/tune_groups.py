@@ -1,4 +1,4 @@
-"""Variants of a tune: found by their notes, and kept in one split."""
+"""Finding variants of a tune by their notes, and keeping them in one split."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from bach_tf.corpora.preparation.prepared import SPLITS, Pieces
 from bach_tf.score import Score
 
-RUN = 6  # intervals: shorter runs, such as a scale of five notes, are common to many tunes
-# Of the folk songs' variants by number or title whose pitches agree to 85 % and more when they
-# are aligned, 86 % share this much; a quarter instead finds no more of them. Longer runs find
-# fewer, and runs of 5 chain 152 tunes together.
+RUN = 6  # intervals; many tunes share shorter figures, such as a scale of five notes
+# Of the folk songs' variants (by number or title) whose aligned pitches agree to at least 85 %,
+# 86 % share this fraction; a threshold of a quarter finds no more of them. Longer runs find fewer,
+# and runs of 5 chain 152 tunes together.
 SHARED_RUNS = 0.3
-HELD_OUT = 0.1  # of the tunes, for valid and for test each
+HELD_OUT = 0.1  # fraction of the tunes, for valid and test each
 
 
 def intervals_of(score: Score) -> tuple[int, ...]:
-    """Return the intervals of a melody in semitones: what no transposition changes.
+    """Return the intervals of a melody in semitones, which are invariant under transposition.
 
-    Repeated notes count, as an interval of 0; rests and durations do not.
+    Repeated notes count as an interval of 0; rests and durations are ignored.
 
     Example:
         >>> intervals_of(Score.from_grid([[67], [67], [0], [72], [71]]))
@@ -35,15 +35,15 @@ def intervals_of(score: Score) -> tuple[int, ...]:
 def variant_groups(
     scores: Mapping[str, Score], labels: Mapping[str, Iterable[Hashable]] | None = None
 ) -> list[list[str]]:
-    """Return the names of tunes in groups: each is with every other that resembles it.
+    """Group tunes so that each one is with all others that resemble it.
 
-    Two tunes resemble each other where they have a label in common, or where they share at
-    least three tenths of their runs of six intervals: of the runs of the one with fewer,
-    because one may have a part more than the other.
+    Two tunes resemble each other if they share a label, or at least three tenths of their runs
+    of six intervals. The fraction refers to the tune with fewer runs, because the other may have
+    an additional section.
 
     Args:
         scores: melodies by name.
-        labels: what else makes tunes one, such as a title, by the names of the tunes.
+        labels: further marks of variants, such as titles, by name of the tune.
 
     Example:
         >>> scale = [[60], [62], [64], [65], [67], [69], [71], [72]]
@@ -55,10 +55,10 @@ def variant_groups(
 
 
 def groups_by_label(labels: Mapping[str, Iterable[Hashable]]) -> list[list[str]]:
-    """Return names in groups: each is with every other that has a label in common with it.
+    """Group names so that each one is with all others that share a label with it.
 
     Args:
-        labels: by name.
+        labels: labels by name.
 
     Example:
         >>> groups_by_label({"a": [1], "b": [2], "c": [1, 3]})
@@ -68,7 +68,7 @@ def groups_by_label(labels: Mapping[str, Iterable[Hashable]]) -> list[list[str]]
 
 
 def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Return names in groups, those of each pair in one."""
+    """Return the connected components of names linked by pairs."""
     leaders = {name: name for name in sorted(names)}
     for one, other in pairs:
         leaders[_leader(leaders, one)] = _leader(leaders, other)
@@ -79,20 +79,20 @@ def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list
 
 
 def split_groups(scores: Mapping[str, Score], groups: list[list[str]]) -> Pieces:
-    """Split tunes into 80 % train, 10 % valid and 10 % test, whole groups only.
+    """Split tunes into 80 % train, 10 % valid and 10 % test, in whole groups.
 
-    The groups are dealt out in the order of a hash of their intervals, so that neither names nor
-    the order of files decide. The largest goes to train, so that it cannot fill a small split.
+    Groups are assigned in the order of a hash of their intervals, so that neither names nor the
+    order of files matter. The largest group goes to train, because it could fill a small split.
 
     Raises:
-        ValueError: fewer than three groups.
+        ValueError: if there are fewer than three groups.
     """
     if len(groups) < len(SPLITS):
         raise ValueError(
-            f"Expected tunes of at least {len(SPLITS)} different melodies, one for each split, "
-            f"got {len(groups)} of {len(scores)} tunes."
+            f"Expected tunes with at least {len(SPLITS)} different melodies, one for each split, "
+            f"got {len(groups)} in {len(scores)} tunes."
         )
-    # A melody in two splits is a leak: folk songs are there in up to a dozen variants.
+    # A melody in two splits would leak: folk songs have up to a dozen variants.
     ranked = sorted(groups, key=lambda group: _hash_of(scores, group))
     largest = max(ranked, key=len)
     pieces: Pieces = {"train": {name: scores[name] for name in largest}, "valid": {}, "test": {}}
@@ -104,7 +104,7 @@ def split_groups(scores: Mapping[str, Score], groups: list[list[str]]) -> Pieces
 
 
 def _alike(scores: Mapping[str, Score]) -> list[tuple[str, str]]:
-    """Return the pairs that share enough of their runs."""
+    """Return the pairs that share enough runs."""
     runs = {name: _runs_of(intervals_of(score)) for name, score in scores.items()}
     names_by_run = defaultdict(list)
     for name, found in runs.items():
@@ -119,7 +119,7 @@ def _alike(scores: Mapping[str, Score]) -> list[tuple[str, str]]:
 
 
 def _runs_of(intervals: tuple[int, ...]) -> set[tuple[int, ...]]:
-    """Return every run of `RUN` intervals; a tune that is shorter is one run as a whole."""
+    """Return every run of `RUN` intervals; a shorter tune is a single run."""
     starts = range(max(1, len(intervals) - RUN + 1))
     return {intervals[start : start + RUN] for start in starts}
 
@@ -132,7 +132,7 @@ def _with_one_label(labels: Mapping[str, Iterable[Hashable]]) -> list[tuple[str,
 
 
 def _leader(leaders: dict[str, str], name: str) -> str:
-    """Return the name that stands for the whole group of `name`."""
+    """Return the representative of the group of `name`."""
     while leaders[name] != name:
         leaders[name] = name = leaders[leaders[name]]
     return name

@@ -1,12 +1,11 @@
-"""What a corpus of chorale grids must look like, checked before anything learns from it.
+"""Validation of chorale grids, before anything is trained on them.
 
     bach-tf validate FOLDER
 
-Two looks at the same cells: TensorFlow Data Validation (TFDV) computes statistics of each
-split and holds them against `chorale_grid.pbtxt`; the reader of the grids says which
-row of which file is wrong. Statistics say that something is wrong and how much the splits
-differ, but never where; rows say where. Where TFDV has no wheels, `measures.py` finds what it
-would find.
+The same cells are checked in two ways: TensorFlow Data Validation (TFDV) computes statistics of
+each split and compares them with `chorale_grid.pbtxt`; the reader of grids reports bad rows.
+Statistics show that something is wrong and how much the splits differ, but not where; the reader
+shows where. Without TFDV, `measures.py` finds the same.
 """
 
 from bach_tf.corpora.validation.corpus import ensure_valid, validate_corpus

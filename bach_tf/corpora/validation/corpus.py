@@ -1,4 +1,4 @@
-"""Validate a folder of chorale grids: find its files, read them, and write the report."""
+"""Validating a folder of chorale grids: find its files, read them, and write the report."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bach_tf.corpora.validation.statistics import SCHEMA, Cells, find, to_frame
 from bach_tf.formats.grid_csv import find_problems, read_cells
 from bach_tf.score import Score
 
-RULES = 2  # raise it when what is checked changes: corpora found valid are checked again
-HASH_DIGITS = 12  # of a hash, in the name of a file or a folder
+RULES = 2  # increment when the checks change, so that corpora found valid are checked again
+HASH_DIGITS = 12  # of a hash, in the name of a file or folder
 
 Splits = dict[str, list[Path]]
 
@@ -26,13 +26,13 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
     """Validate a folder of chorale grids, and write the statistics and the report.
 
     Args:
-        folder: `train/ valid/ test/` of CSV files, or CSV files, which are taken for one
-            split named `train`. Each file is one piece.
-        report_dir: where to write; a folder of the cache, named by the content, when `None`.
+        folder: `train/ valid/ test/` folders of CSV files, or CSV files, which are taken as a
+            single split `train`. Each file is one piece.
+        report_dir: where to write; by default a folder in the cache, named by the content.
 
     Raises:
-        ValueError: `folder` is absent, not a folder, or has no CSV files. Bad content does
-            not raise: it is in the report.
+        ValueError: if `folder` does not exist, is not a folder, or has no CSV files. Bad content
+            does not raise but is part of the report.
 
     Example:
         >>> validate_corpus(Path("my_chorales")).ok  # doctest: +SKIP
@@ -72,14 +72,14 @@ def validate_corpus(folder: Path, report_dir: Path | None = None) -> Report:
 
 
 def ensure_valid(folder: Path) -> None:
-    """Validate a corpus once for each content; later calls only hash its files.
+    """Validate a corpus once per content; later calls only hash its files.
 
     Args:
         folder: as for `validate_corpus`.
 
     Raises:
-        ValueError: the content is not as expected, or there is none. The message has the
-            first problems and says where the report is.
+        ValueError: if the content is invalid or missing. The message has the first problems and
+            the path of the report.
     """
     folder = Path(folder)
     find_splits(folder)
@@ -92,22 +92,22 @@ def ensure_valid(folder: Path) -> None:
         lines = "\n".join(f"  {shortened(line, LONGEST_LINE)}" for line in first(found, limit=5))
         raise ValueError(
             f"Expected a corpus of chorale grids in {folder}, got:\n{lines}\n"
-            f"Correct them and start again. The whole report: {report.report_path}"
+            f"Correct them and start again. Full report: {report.report_path}"
         )
-    # Of what was read, should the files have changed meanwhile.
+    # The hash of what was read, in case the files have changed meanwhile.
     marker = _valid_marker(report.content_hash)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
 
 
 def find_splits(folder: Path) -> Splits:
-    """Return the CSV files of each split, in the order of their names.
+    """Return the CSV files of each split, sorted by name.
 
     Raises:
-        ValueError: `folder` is absent, not a folder, or has no CSV files.
+        ValueError: if `folder` does not exist, is not a folder, or has no CSV files.
     """
     if not folder.exists():
-        raise ValueError(f"Expected a folder of CSV files, got a path that is not there: {folder}")
+        raise ValueError(f"Expected a folder of CSV files, got a missing path: {folder}")
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of CSV files, got a file: {folder}")
     if any((folder / split).is_dir() for split in SPLITS):
@@ -122,7 +122,7 @@ def find_splits(folder: Path) -> Splits:
 
 
 def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], Pieces, list[str]]:
-    """Return the cells of every file that is text, the sound grids, and what is wrong."""
+    """Return the cells of all text files, the valid grids, and the problems."""
     cells: dict[str, list[Cells]] = {}
     grids: Pieces = {split: {} for split in splits}
     problems = []
@@ -136,7 +136,7 @@ def _read_splits(folder: Path, splits: Splits) -> tuple[dict[str, list[Cells]], 
             try:
                 header, rows = read_cells(path)
             except ValueError as error:
-                # The reader knows the file's name alone.
+                # The reader only knows the file name.
                 problems.append(f"{name.removesuffix(path.name)}{error}")
                 continue
             cells[split].append((header, rows))

@@ -1,8 +1,8 @@
-"""What TensorFlow Data Validation (TFDV) would find, where it cannot be installed.
+"""A replacement for TensorFlow Data Validation (TFDV) where it cannot be installed.
 
-The same summary, anomalies and drift under the same names, counted by ourselves: a corpus
-is valid with it exactly when it is valid without. What it has beyond them, files of
-statistics that can be opened again, is missing; `why_missing` says why.
+It computes the same summary, anomalies and drift under the same names, so that a corpus is valid
+with it exactly if it is valid without. Only TFDV's statistics files are missing; `why_missing`
+says why.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bach_tf.score import SILENCE
 if TYPE_CHECKING:
     import pandas as pd
 
-DRIFT_THRESHOLD = 0.05  # of the Jensen-Shannon divergence in bits; why: chorale_grid.pbtxt
-GLIBC = (2, 39)  # the oldest C library that TFDV's wheels for Python 3.12 and later run on
+DRIFT_THRESHOLD = 0.05  # Jensen-Shannon divergence in bits; explained in chorale_grid.pbtxt
+GLIBC = (2, 39)  # minimum C library for TFDV's wheels for Python 3.12 and later
 LOW_PITCH = "Pitch out of range"
 LOW_PITCH_REASON = (
     f"Values in {SILENCE + 1}..{LOWEST_PITCH - 1}: a pitch is {SILENCE} or "
@@ -34,15 +34,15 @@ WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")  # up to 18 digits fit into 64 bits
 
 
 class Counts(NamedTuple):
-    """How often each cell comes in a column, of those that are not empty."""
+    """Counts of the non-empty cells of a column."""
 
-    cells: Counter[str]  # in the order of the first appearance
+    cells: Counter[str]  # in order of first appearance
     steps: int  # rows of the split
-    is_text: bool  # whether a cell is no whole number
+    is_text: bool  # whether any cell is not an integer
 
     @property
     def numbers(self) -> dict[int, int]:
-        """How often each whole number comes."""
+        """Counts of the integers."""
         return {
             int(cell): count for cell, count in self.cells.items() if WHOLE_NUMBER.fullmatch(cell)
         }
@@ -54,10 +54,10 @@ Split = dict[str, Counts]  # by column
 def measure(
     frames: dict[str, pd.DataFrame],
 ) -> tuple[list[Column], list[Anomaly], list[Drift]]:
-    """Return the summary of each split, what is wrong with it, and the drift from `train`.
+    """Return the summary of each split, its anomalies, and its drift from `train`.
 
     Args:
-        frames: the rows of each split, as `to_frame` makes them.
+        frames: the rows of each split, as returned by `to_frame`.
     """
     splits = {split: count_cells(frame) for split, frame in frames.items()}
     columns = [row for split, counts in splits.items() for row in _summary(split, counts)]
@@ -72,7 +72,7 @@ def measure(
 
 
 def count_cells(frame: pd.DataFrame) -> Split:
-    """Return how often each cell comes in each column."""
+    """Count the cells in each column."""
     counts = {}
     for name in frame.columns:
         cells = Counter(str(cell) for cell in frame[name].dropna())
@@ -85,8 +85,8 @@ def divergence(first: Counter[str], second: Counter[str]) -> float:
     """Return the Jensen-Shannon divergence of two distributions in bits.
 
     Args:
-        first: how often each value comes; at least one.
-        second: the same for the other.
+        first: counts of each value, at least one.
+        second: the same for the other distribution.
 
     Returns:
         0 for identical distributions, 1 for disjoint ones.
@@ -104,7 +104,7 @@ def divergence(first: Counter[str], second: Counter[str]) -> float:
 
 
 def _divergence_from(middle: np.ndarray, fractions: np.ndarray) -> float:
-    """Return the Kullback-Leibler divergence in bits of a distribution from the mean."""
+    """Return the Kullback-Leibler divergence of a distribution from the mean, in bits."""
     there = fractions > 0
     return float(np.sum(fractions[there] * np.log2(fractions[there] / middle[there])))
 
@@ -187,10 +187,10 @@ def has_wheels() -> bool:
 
 
 def why_missing(error: ImportError) -> str:
-    """Return one line: that TFDV is missing, why, and what of a report is missing with it.
+    """Return a line saying that TFDV is missing, why, and what the report lacks without it.
 
     Args:
-        error: of its import.
+        error: the error of its import.
     """
     if error.name != "tensorflow_data_validation":
         why = f"cannot be imported ({error})"
@@ -205,14 +205,14 @@ def why_missing(error: ImportError) -> str:
 
 
 def _glibc() -> tuple[int, ...]:
-    """Return the version of the GNU C library; (0,) where there is none."""
+    """Return the version of the GNU C library; (0,) if there is none."""
     library, number = platform.libc_ver()
     digits = number.split(".")[:2]
     return tuple(map(int, digits)) if library == "glibc" and all(map(str.isdigit, digits)) else (0,)
 
 
 def _system() -> str:
-    """Return what decides which wheels can be installed, in words."""
+    """Describe the system, as far as it determines which wheels can be installed."""
     name = f"Python {sys.version_info[0]}.{sys.version_info[1]} on {platform.system()}"
     name = f"{name} ({platform.machine()})"
     if sys.version_info >= (3, 12) and _glibc() > (0,):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 
-SHOWN = 20  # problems on the screen; the report file has all of them
+SHOWN = 20  # problems on screen; the report file has all of them
 
 
 class Column(NamedTuple):
-    """What the statistics say about one voice in one split; pitches only, not the silence."""
+    """Statistics of one voice in one split, of its pitches without silence."""
 
     split: str
     column: str
@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
 
 class Anomaly(NamedTuple):
-    """What is held against one column of one split, in TFDV's words."""
+    """An anomaly in one column of one split, in TFDV's words."""
 
     split: str
     column: str
@@ -34,7 +34,7 @@ class Anomaly(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """How far the pitches of a column in one split are from those in another."""
+    """The distance between the pitches of a column in two splits."""
 
     splits: str
     column: str
@@ -49,19 +49,19 @@ class Report:
 
     Args:
         folder: the corpus.
-        content_hash: SHA-256 over the relative names and the bytes of its CSV files.
+        content_hash: SHA-256 of the relative names and the contents of its CSV files.
         pieces: number of CSV files in each split.
-        columns: a summary of the statistics.
-        problems: `FILE:ROW: expected ..., got ...`, all of them.
-        anomalies: what is held against the schema.
-        drift: the splits compared with `train`. Drift is a warning, not a failure: small
+        columns: summary of the statistics.
+        problems: all problems, as `FILE:ROW: expected ..., got ...`.
+        anomalies: violations of the schema.
+        drift: the splits compared with `train`. Drift is a warning, not a failure, because small
             splits differ by chance.
         copies: pieces that are in two splits, in any key and at any tempo.
-        skipped: why files that end in `.csv` were not read, by their names.
+        skipped: why files that end in `.csv` were skipped, by name.
         report_path: the text of this report, beside the statistics.
-        statistics_paths: a binary `DatasetFeatureStatisticsList` for each split, to be read
-            with `tfdv.load_stats_binary`; none without TFDV.
-        missing: that TFDV is missing, and why; empty with it.
+        statistics_paths: a binary `DatasetFeatureStatisticsList` for each split, to be read with
+            `tfdv.load_stats_binary`; none without TFDV.
+        missing: why TFDV is missing; empty if it is installed.
     """
 
     folder: Path
@@ -79,12 +79,12 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether every file is as expected; pieces in two splits do not count."""
+        """Whether every file is valid; pieces in two splits do not matter."""
         return not (self.problems or self.anomalies)
 
     @property
     def ok(self) -> bool:
-        """Whether the corpus is as expected; drift alone does not count."""
+        """Whether the corpus is valid; drift alone does not matter."""
         return self.sound and not self.copies
 
 
@@ -92,8 +92,8 @@ def format_report(report: Report, limit: int | None = SHOWN) -> str:
     """Return a report as text; its last line is the verdict.
 
     Args:
-        report: of `validate_corpus`.
-        limit: problems and anomalies to list; all of them when `None`.
+        report: as returned by `validate_corpus`.
+        limit: maximum number of problems and anomalies to list; `None` for all.
     """
     counts = ", ".join(f"{split} {count}" for split, count in report.pieces.items())
     lines = [f"corpus   {report.folder}", f"pieces   {counts}", f"content  {report.content_hash}"]
@@ -106,7 +106,7 @@ def format_report(report: Report, limit: int | None = SHOWN) -> str:
     lines += ["", f"pieces in two splits: {len(report.copies)}"]
     lines += [f"  {line}" for line in first(report.copies, limit)]
     if report.skipped:
-        lines += ["", f"files not looked at: {len(report.skipped)}"]
+        lines += ["", f"files skipped: {len(report.skipped)}"]
         lines += first([f"  {name}: {why}" for name, why in report.skipped.items()], limit)
     lines += ["", "drift: Jensen-Shannon divergence of the pitches, a warning above the threshold"]
     lines += _table(Drift, report.drift) or ["  not measured: fewer than two splits with rows"]
@@ -127,7 +127,7 @@ def _verdict(report: Report) -> str:
 
 
 def _table(row_type: Any, rows: Iterable[tuple]) -> list[str]:
-    """Return lines of aligned columns under the names of the fields; none without rows."""
+    """Return lines of aligned columns below the names of the fields; none without rows."""
     texts = [tuple(_cell_text(cell) for cell in row) for row in rows]
     if not texts:
         return []
@@ -146,7 +146,7 @@ def _cell_text(cell) -> str:
 
 
 def first(lines: Iterable[str], limit: int | None) -> list[str]:
-    """Return the first lines and how many more there are; all of them when `limit` is `None`."""
+    """Return the first lines and the number of others; all lines if `limit` is `None`."""
     lines = list(lines)
     if limit is None or len(lines) <= limit:
         return lines

@@ -1,7 +1,7 @@
-"""The cells of a corpus as TensorFlow Data Validation (TFDV) sees them: statistics of each split.
+"""Validation with TensorFlow Data Validation (TFDV): statistics of each split.
 
-TFDV takes seconds to import, so it is imported where it is used. There are systems without
-it: `measures.py` then finds the same.
+TFDV takes seconds to import, so it is imported where it is used. On systems without it,
+`measures.py` finds the same.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = Path(__file__).parent / "chorale_grid.pbtxt"
-MOST_COLUMNS = 32  # that TFDV sees of a split: more would be the same anomaly again
-TOP_VALUES = 1000  # distinct values in the statistics; more are never pitches
+MOST_COLUMNS = 32  # passed to TFDV per split; more would only repeat the same anomaly
+TOP_VALUES = 1000  # distinct values in the statistics; pitches never have more
 
-# Reads the exact fraction of each pitch, which the schema asks for with `is_categorical`.
+# Evaluated on the exact fraction of each pitch, requested in the schema by `is_categorical`.
 NO_LOW_PITCH_SQL = (
     "NOT EXISTS(SELECT 1 FROM UNNEST(feature.string_stats.rank_histogram.buckets) AS bucket "
     f"WHERE SAFE_CAST(bucket.label AS INT64) BETWEEN {SILENCE + 1} AND {LOWEST_PITCH - 1})"
@@ -43,14 +43,14 @@ Cells = tuple[list[str], list[list[str]]]  # header, rows
 
 
 class Findings(NamedTuple):
-    """What the cells of all splits are like.
+    """The findings in the cells of all splits.
 
     Args:
-        columns: a summary of each column of each split.
-        anomalies: what is held against them.
+        columns: summary of each column of each split.
+        anomalies: violations of the schema.
         drift: the splits compared with `train`.
-        statistics: of TFDV, by split: empty without it.
-        missing: that it is missing, and why; empty with it.
+        statistics: TFDV's statistics by split; empty without TFDV.
+        missing: why TFDV is missing; empty if it is installed.
     """
 
     columns: list[Column]
@@ -61,7 +61,7 @@ class Findings(NamedTuple):
 
 
 def find(frames: dict[str, pd.DataFrame]) -> Findings:
-    """Return what TFDV finds in the splits or, where it cannot be had, what we find."""
+    """Return the findings of TFDV or, where it cannot be installed, our own."""
     try:
         tfdv = import_tfdv()
     except ImportError as error:
@@ -98,9 +98,9 @@ def run_tfdv(
 
 
 def import_tfdv() -> ModuleType:
-    """Import TFDV, which takes seconds, without what its imports say in passing.
+    """Import TFDV, which takes seconds, suppressing messages of its imports.
 
-    They warn and log about clouds and notebooks that nothing here uses.
+    They warn and log about clouds and notebooks that are not used here.
     """
     disabled = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
@@ -114,7 +114,7 @@ def import_tfdv() -> ModuleType:
 
 
 def _custom_validations():
-    """Return the validation of 1..20, which an interval in the schema cannot say."""
+    """Return the check for values 1..20, which an interval in the schema cannot express."""
     from tensorflow_data_validation.anomalies.proto import custom_validation_config_pb2
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -131,9 +131,9 @@ def _custom_validations():
 
 
 def _comparable(schema, *frames: pd.DataFrame):
-    """Return the schema without the drift of columns that are empty in one of the splits.
+    """Return the schema without drift comparators for columns that are empty in some split.
 
-    TFDV cannot measure it, and says so on stderr from C++.
+    TFDV cannot compute them, and reports that on stderr from C++.
     """
     comparable = type(schema)()
     comparable.CopyFrom(schema)
@@ -152,7 +152,7 @@ def _anomalies(split: str, result) -> Iterator[Anomaly]:
         for reason in info.reason:
             description = reason.description
             if reason.type == anomalies_pb2.AnomalyInfo.CUSTOM_VALIDATION:
-                description = LOW_PITCH_REASON  # TFDV's own words are the query
+                description = LOW_PITCH_REASON  # TFDV's description is the query
             yield Anomaly(split, name, reason.short_description, description)
 
 
@@ -166,7 +166,7 @@ def _drift(split: str, result) -> Iterator[Drift]:
 
 
 def summarise(statistics: dict) -> Iterator[Column]:
-    """Yield the range and the silence of each column of each split."""
+    """Yield the range and the fraction of silence of each column of each split."""
     for split, found in statistics.items():
         dataset = found.datasets[0]
         for feature in dataset.features:
@@ -187,15 +187,15 @@ def summarise(statistics: dict) -> Iterator[Column]:
 
 
 def to_frame(pieces: list[Cells]) -> pd.DataFrame:
-    """Return the rows of a split, as TFDV is to see them.
+    """Return the rows of a split as a data frame for TFDV.
 
-    A cell without text is missing. A column of whole numbers is one of ints, and any other
-    remains text, so that TFDV sees the wrong type instead of failing on it.
+    Empty cells are missing values. Columns of integers have an integer type, and all others remain
+    text, so that TFDV reports the wrong type instead of failing.
     """
     import pandas as pd
 
     steps = sum(len(rows) for _, rows in pieces)
-    # The four are there even where no file has them: TFDV then says that they are missing.
+    # These columns always exist, so that TFDV reports them if no file has them.
     columns: dict[str, list] = {name: [None] * steps for name in HEADER}
     step = 0
     for header, rows in pieces:
@@ -211,7 +211,7 @@ def to_frame(pieces: list[Cells]) -> pd.DataFrame:
 
 
 def _column_names(header: list[str], width: int) -> list[str]:
-    """Return a name for each cell of a row: the header's where that has a fresh one."""
+    """Return a name for each cell of a row, from the header if it is present and unique."""
     if tuple(header) == HEADER and width <= len(HEADER):
         return header
     names: list[str] = []
