@@ -317,8 +317,8 @@ def test_one_of_ten_is_a_tenth_and_two_are_too_many(tmp_path):
     broken("empty", tmp_path)
     with pytest.raises(
         ValueError,
-        match=r"at most a tenth .* to be bad, got 2 bad of 10: empty\.mid: expected a MIDI file, got: "
-        r"an empty file; text\.mid: .*instead of b'MThd'\. Repair them or remove them",
+        match=r"at most a tenth .* to be bad, got 2 bad of 10: empty\.mid: expected a MIDI file, "
+        r"got: an empty file; text\.mid: .*instead of b'MThd'\. Repair them or remove them",
     ):
         read_midi_files(find_midi_files(tmp_path), read_midi)
 

@@ -72,7 +72,7 @@ def test_files_of_many_kinds_are_one_corpus(home, mine, capsys):
         "book.abc": BOOK,
         "broken.mid": "no music",
         "metadata.csv": "composer,year\nBach,1723\n",
-        "readme.txt": "files skipped",
+        "readme.txt": "not looked at",
     }
     made = CORPORA["folder"].prepare(mine(mixed))
     assert set().union(*names_in(made).values()) == {"a", "b", "c", "d"}
@@ -116,8 +116,8 @@ def test_ten_files_are_named_and_the_others_counted(home, mine, capsys):
 def test_a_folder_of_other_music_is_refused_with_the_reasons(home, mine):
     folder = mine({f"{number}.mid": tune(number) for number in range(4)})
     message = (
-        r"at least 3 different pieces of four voices in sixteenths .*, got 0 in .*mine\. Of other "
-        r"music, --model folk takes melodies.*\n4 left out:\n  0\.mid: expected 4 voices, got 1\n"
+        r"at least 3 different pieces of four voices in sixteenths .*, got 0 in .*mine\. For other "
+        r"music: --model folk takes melodies.*\n4 left out:\n  0\.mid: expected 4 voices, got 1\n"
     )
     with pytest.raises(ValueError, match=message):
         CORPORA["folder"].prepare(folder)
