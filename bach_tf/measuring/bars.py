@@ -1,4 +1,4 @@
-"""Where in a bar the tokens of a piece stand: by its metre and upbeat, as known or as found."""
+"""Positions of tokens within bars, from the metre and upbeat as known or estimated."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bach_tf.codecs import PAD, Codec
 from bach_tf.score import Score
 from bach_tf.theory.metre import with_metre
 
-Bars = Mapping[bytes, tuple[int, int]]  # steps in a bar, and before the first bar line
+Bars = Mapping[bytes, tuple[int, int]]  # piece: steps per bar, steps before the first bar line
 
 
 def bars_of(codec: Codec, scores: Iterable[Score]) -> dict[bytes, tuple[int, int]]:
-    """Return the bars of pieces, by the bytes of their ids.
+    """Return the bars of pieces, keyed by the bytes of their ids.
 
-    The metre is the first one of a score. Parts that say none have the one that is found in their
-    notes; a melody that says none has bars of four quarters from its beginning.
+    The metre is the first one of a score. If there is none, it is estimated for scores with named
+    parts, while melodies are taken to have 4/4 from the beginning.
 
     Args:
-        codec: whose steps are those of the grid.
-        scores: that the codec can encode.
+        codec: its steps must be those of the grid.
+        scores: scores that the codec can encode.
     """
     bars = {}
     for score in scores:
@@ -32,14 +32,14 @@ def bars_of(codec: Codec, scores: Iterable[Score]) -> dict[bytes, tuple[int, int
 
 
 def steps_of_bars(codec: Codec, inputs: np.ndarray, usual: int, bars: Bars) -> np.ndarray:
-    """Return the step of the bar that each target of whole pieces stands at, from 0 on.
+    """Return the step within the bar, from 0, of each target of whole pieces.
 
     Args:
-        codec: of the ids.
-        inputs: ids int `(B, T)`, a piece a row.
-        usual: steps in a bar of the pieces that are not in `bars`; their first one begins with
-            the piece.
-        bars: of the other pieces.
+        codec: the codec of the ids.
+        inputs: ids int `(B, T)`, one piece per row.
+        usual: steps per bar of pieces that are not in `bars`; their first bar begins with the
+            piece.
+        bars: the bars of the other pieces.
 
     Returns:
         int64 `(B, T)`.
@@ -57,5 +57,5 @@ def steps_of_bars(codec: Codec, inputs: np.ndarray, usual: int, bars: Bars) -> n
 
 
 def _key(codec, ids: np.ndarray) -> bytes:
-    """Return what is the same for a piece with or without its end and padding."""
+    """Return a key that is the same for a piece with or without its end and padding."""
     return ids[(ids != PAD) & (ids != codec.END)].astype("<i4").tobytes()

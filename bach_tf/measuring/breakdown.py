@@ -1,4 +1,4 @@
-"""Where the nats of a likelihood go: tokens grouped by their labels."""
+"""How likelihood is distributed: tokens grouped by labels."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-Breakdown = dict[str, dict[str, float]]  # for each label its tokens, nats per token and share
+Breakdown = dict[str, dict[str, float]]  # label: its tokens, nats per token, fraction of all nats
 
 
 def break_down(nats: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Breakdown:
-    """Return how many nats the tokens with each label cost.
+    """Group the negative log-likelihood of tokens by their labels.
 
     Args:
-        nats: float `(N,)`, the negative log-likelihood of each token.
-        labels: int `(N,)`, numbers of names.
-        names: of the labels, from label 0 on.
+        nats: float `(N,)`, negative log-likelihood of each token.
+        labels: int `(N,)`, indices into `names`.
+        names: names of the labels.
 
     Returns:
-        for each name, in their order, `tokens`, how many have it; `nll` in nats per token; and
-        `share` of the nats of all tokens. Names that no token has are left out.
+        for each name in order, `tokens`, their number; `nll` in nats per token; and `share`, the
+        fraction of the nats of all tokens. Names without tokens are left out.
 
     Raises:
-        ValueError: not as many labels as nats, or a label without a name.
+        ValueError: if the arrays differ in length, or a label has no name.
 
     Example:
         >>> nats, labels = np.array([0.5, 1.5, 2.0]), np.array([0, 0, 2])
@@ -37,7 +37,7 @@ def break_down(nats: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Br
         )
     if labels.size and not 0 <= labels.min() <= labels.max() < len(names):
         raise ValueError(
-            f"Labels must be in 0..{len(names) - 1}, the numbers of their names. Received: "
+            f"Labels must be in 0..{len(names) - 1}, indices of names. Received: "
             f"{labels.min()}..{labels.max()}"
         )
     tokens = np.bincount(labels, minlength=len(names))
@@ -51,10 +51,10 @@ def break_down(nats: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Br
 
 
 def format_breakdowns(breakdowns: Mapping[str, Breakdown]) -> str:
-    """Return a table of breakdowns, one below the other.
+    """Return tables of several breakdowns, one below the other.
 
     Args:
-        breakdowns: by what tokens are grouped by, such as "voice".
+        breakdowns: the breakdowns by what they are grouped by, such as "voice".
 
     Example:
         >>> nats, labels = np.array([0.5, 1.5, 2.0]), np.array([0, 0, 1])

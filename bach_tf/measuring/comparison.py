@@ -1,4 +1,4 @@
-"""New pieces beside those of a corpus: measures, grades, and what gives the new ones away."""
+"""Comparing new pieces with a corpus: measures, grades, and what gives the new ones away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bach_tf.measuring.grading import TERMS, Features, Reference, features, fit_
 from bach_tf.measuring.judging import tell_apart
 from bach_tf.score import Score
 
-MOST_TELLING = 6  # measures that are named below the table
+MOST_TELLING = 6  # number of measures named below the table
 UNITS = {
     **counterpoint.UNITS,
     "grade_median": "0 is best",
@@ -26,14 +26,14 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """New pieces beside those of a corpus.
+    """A comparison of new pieces with those of a corpus.
 
     Args:
-        columns: for the new pieces and for each split, by name, what `counterpoint.measure` and
-            `grades` return. The new ones have `told_apart` too, the accuracy of a classifier that
-            tells them from the corpus, and `told_apart_error`, its standard error.
-        telling: for each measure how well it alone tells them apart, see `Verdict`; empty where
-            there are too few pieces.
+        columns: for the new pieces and each split, by name, the results of `counterpoint.measure`
+            and `grades`. For the new pieces also `told_apart`, the accuracy of a classifier that
+            distinguishes them from the corpus, and `told_apart_error`, its standard error.
+        telling: for each measure how well it alone distinguishes them, see `Verdict`; empty with
+            too few pieces.
     """
 
     columns: dict[str, dict[str, float]]
@@ -46,14 +46,15 @@ def compare(
     """Compare new pieces with those of a corpus.
 
     Args:
-        name: of the column of the new ones.
-        pieces: of at most four voices, on a grid of sixteenths.
-        splits: those of the corpus; what is copied is looked for in "train", and grades are
+        name: name of the column for the new pieces.
+        pieces: pieces of at most four voices on a grid of sixteenths.
+        splits: those of the corpus; copies are searched for in "train", and grades are
             distances from it.
-        seed: of the classifier's folds.
+        seed: random seed of the cross-validation folds.
 
     Raises:
-        ValueError: no pieces, none with a note, or one of more voices or on another grid.
+        ValueError: if there are no pieces or no notes, or a piece has too many voices or
+            another grid.
 
     Example:
         >>> piece = Score.from_grid([[67, 64, 60, 48]] * 4 + [[69, 65, 62, 50]] * 4)
@@ -63,7 +64,7 @@ def compare(
     """
     train = splits["train"]
     columns = {name: counterpoint.measure(pieces, train)}
-    columns["train"] = counterpoint.measure(train)  # in which it would find each piece itself
+    columns["train"] = counterpoint.measure(train)  # each piece would find itself in the split
     others = {split: scores for split, scores in splits.items() if split != "train"}
     columns |= {split: counterpoint.measure(scores, train) for split, scores in others.items()}
     found = {column: _features(scores) for column, scores in {name: pieces, **splits}.items()}
@@ -82,7 +83,7 @@ def grades(pieces: Sequence[Features], reference: Reference) -> dict[str, float]
     """Return `grade_median`, both quartiles, and the median of each term as `grade_TERM`.
 
     Args:
-        pieces: at least one.
+        pieces: features of at least one piece.
         reference: what they are compared with.
     """
     terms = np.array([list(grade(piece, reference).values()) for piece in pieces])  # (N, 9)
@@ -97,15 +98,15 @@ def grades(pieces: Sequence[Features], reference: Reference) -> dict[str, float]
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """Return a table of the columns, and below it what gives the new pieces away."""
+    """Return a table of the columns, followed by what gives the new pieces away."""
     table = counterpoint.format_table(comparison.columns, UNITS)
     most = list(comparison.telling.items())[:MOST_TELLING]
     if not most:
         return table
     named = ", ".join(f"{measure} {share:.0%}" for measure, share in most)
     return (
-        f"{table}\n\nMost telling, with the share of pairs in which the new piece has more of it "
-        f"than the corpus's: {named}"
+        f"{table}\n\nMost telling, with the fraction of pairs in which the new piece has more than "
+        f"the corpus's: {named}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The exact likelihood of a corpus under a run, and the counterpoint of the run's own pieces."""
+"""The exact likelihood of a corpus under a run, and the counterpoint of generated pieces."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from bach_tf.measuring.ngrams import measure_ngrams
 from bach_tf.models import NextTokenModel
 from bach_tf.score import STEPS_PER_QUARTER
 
-VOICE, POSITION = "voice", "step of the bar"  # by which tokens are grouped
+VOICE, POSITION = "voice", "step of the bar"  # titles of labels
 NO_BARS: Bars = MappingProxyType({})
-LEAST_CHANGES = (1, 4, 8)  # of a context found in a memory, by which tokens are grouped
-ORDERS = (0, 3, 7)  # of the n-gram models beside; 3 does not reach back over a step of 4 voices
+LEAST_CHANGES = (1, 4, 8)  # bounds of groups by the changes in a context found in memory
+ORDERS = (0, 3, 7)  # n-gram baselines; order 3 does not reach beyond a step of four voices
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How tokens are grouped in a breakdown.
+    """A grouping of tokens in a breakdown.
 
     Args:
         title: such as "voice".
-        names: of the labels, from 0 on.
-        of: inputs int `(B, T)`, ids, to the label of each target, int `(B, T)` or `(T,)`. Only
-            those of the tokens that count are read.
+        names: names of the labels.
+        of: maps inputs, ids int `(B, T)`, to the label of each target, int `(B, T)` or `(T,)`.
+            Only labels of counted tokens are used.
     """
 
     title: str
@@ -51,11 +51,11 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """The tokens that were measured, `N` of them.
+    """The `N` evaluated tokens.
 
     Args:
         nats: float32 `(N,)`, their negative log-likelihood.
-        hits: bool `(N,)`, where the most probable id was right.
+        hits: bool `(N,)`, whether the most probable id was correct.
         unknown: how many are the codec's unknown token.
         labels: int `(N,)` for each of the `Labels`.
     """
@@ -66,7 +66,7 @@ class Tokens:
     labels: dict[Labels, np.ndarray]
 
     def breakdowns(self) -> dict[str, Breakdown]:
-        """Return where the nats go, by the title of each of the labels."""
+        """Return the breakdowns by title of the labels."""
         return {
             labels.title: break_down(self.nats, values, labels.names)
             for labels, values in self.labels.items()
@@ -76,19 +76,19 @@ class Tokens:
 def measure_tokens(
     model: NextTokenModel, codec: Codec, batches: Iterable, labels: Sequence[Labels] = ()
 ) -> Tokens:
-    """Measure each token that counts.
+    """Evaluate each counted token.
 
     Each conditional is a softmax over the whole vocabulary, given only earlier tokens.
 
     Args:
-        model: ids to logits.
-        codec: says which id is the unknown one.
-        batches: inputs int32 `(B, T)`, targets `(B, T)` and weights `(B, T)`, 1 where a token
-            counts, as `evaluation_batches` yields them.
-        labels: of the tokens.
+        model: maps ids to logits.
+        codec: defines the unknown token.
+        batches: inputs int32 `(B, T)`, targets `(B, T)` and weights `(B, T)`, 1 for counted
+            tokens, as yielded by `evaluation_batches`.
+        labels: groupings of the tokens.
 
     Raises:
-        ValueError: no token to measure.
+        ValueError: if no token is counted.
     """
     measure = tf.function(lambda *batch: _measure(model, *batch), reduce_retracing=True)
     nats: list[np.ndarray] = []
@@ -116,25 +116,25 @@ def evaluate(
     labels: Sequence[Labels] = (),
     bars: Bars = NO_BARS,
 ) -> dict[str, Any]:
-    """Measure the likelihood of the tokens that count; see `measure_tokens`.
+    """Compute the likelihood of the counted tokens; see `measure_tokens`.
 
     Args:
-        model: ids to logits.
-        codec: says which voice a token belongs to.
+        model: maps ids to logits.
+        codec: defines the voice of each token.
         batches: as for `measure_tokens`.
         positions: number of metrical positions in the longest bar, for whole pieces.
-        labels: more ways to group tokens in `breakdowns`.
-        bars: of the pieces, see `bars_of`. The others have bars of `positions` steps, of which the
-            first begins with the piece.
+        labels: further groupings for `breakdowns`.
+        bars: the bars of the pieces, see `bars_of`. Other pieces have bars of `positions` steps,
+            beginning with the piece.
 
     Returns:
         `nll` in nats per token, `bits_per_step`, `perplexity`, `accuracy`, `tokens`; `unknown`, how
-        many of these are the codec's unknown token, where it has one; `nll_VOICE` for each voice of
-        the codec, where it has several; `nll_by_position`, float `(positions,)`, NaN where
-        no token was counted, where there are several; and `breakdowns`, see `Tokens.breakdowns`.
+        many of these are the unknown token, if the codec has one; `nll_VOICE` for each voice, if
+        the codec has several; `nll_by_position`, float `(positions,)`, NaN where no token was
+        counted, if there are several; and `breakdowns`, see `Tokens.breakdowns`.
 
     Raises:
-        ValueError: no token to measure.
+        ValueError: if no token is counted.
     """
     tokens = measure_tokens(
         model, codec, batches, [*position_labels(codec, positions, bars), *labels]
@@ -164,16 +164,16 @@ def evaluate(
 
 
 def position_labels(codec: Codec, positions: int, bars: Bars = NO_BARS) -> list[Labels]:
-    """Return how tokens are grouped by where they stand in a piece.
+    """Return groupings of tokens by their position in a piece.
 
     Args:
-        codec: of the tokens.
-        positions: steps in the longest bar, 1 where positions are not told apart.
-        bars: of the pieces.
+        codec: the codec of the tokens.
+        positions: steps in the longest bar; 1 to ignore positions.
+        bars: the bars of the pieces.
 
     Returns:
-        by voice, where there are several; by the step of the bar, by its quarter and by the step
-        of the quarter, where positions are told apart.
+        groupings by voice, if there are several; and, unless positions are ignored, by step of
+        the bar, by quarter of the bar and by step of the quarter.
     """
 
     def steps(inputs: np.ndarray) -> np.ndarray:
@@ -203,21 +203,21 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 
 def _nll_of(parts: Breakdown, names: Sequence[str]) -> dict[str, float]:
-    """Return the nats per token of each name; nan of no token."""
+    """Return the nats per token of each name; NaN without tokens."""
     return {name: parts[name]["nll"] if name in parts else math.nan for name in names}
 
 
 def _measure(model: NextTokenModel, inputs, targets):
-    """Return the nats of each target, and whether it was the most probable id: `(B, T)` both."""
+    """Return the nats of each target, and whether it was the most probable id: `(B, T)` each."""
     logits = model(inputs, training=False)  # (B, T, V)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     return nats, tf.argmax(logits, axis=2, output_type=tf.int32) == targets
 
 
 def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
-    """Measure a run on a split of a prepared corpus, as its preset says; see `evaluate`.
+    """Evaluate a run on a split of a prepared corpus, as set in its preset; see `evaluate`.
 
-    Positions in a bar are told apart where whole pieces are measured whose steps are of one length.
+    Positions in the bar are distinguished for whole pieces with steps of fixed duration.
     """
     preset, codec = run.preset, run.codec
     batches = measured_batches(preset, codec, corpus, split)
@@ -231,18 +231,18 @@ def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
 
 
 def memory_labels(memory: str) -> Labels:
-    """Return how tokens of whole pieces are grouped by what a memory holds for them.
+    """Return a grouping of tokens of whole pieces by what a memory retrieves for them.
 
     Args:
-        memory: the text of a `bach_tf.models.memory.Memory`.
+        memory: a serialised `bach_tf.models.memory.Memory`.
 
     Returns:
-        by the changes in the longest context that is found.
+        the grouping by number of changes in the longest context found.
     """
     from bach_tf.models.memory import Memory, changes_matched, remembered
 
     def matched(inputs: np.ndarray) -> np.ndarray:
-        # Behind the start come the tokens of whole steps; the last target is the end of the piece.
+        # The start token is followed by whole steps; the last target is the end of the piece.
         steps = inputs[:, 1:].reshape(len(inputs), -1, Memory.VOICES)
         found = np.stack(remembered(memory).found_for(list(steps)))[:, :-1]  # (B, N, 4, 3)
         groups = np.searchsorted(LEAST_CHANGES, changes_matched(found), side="right")
@@ -254,7 +254,7 @@ def memory_labels(memory: str) -> Labels:
 
 
 def evaluate_ngrams(run: Run, corpus: Path, split: str) -> dict[int, dict[str, float]]:
-    """Measure n-gram models, fitted to the training split, on the tokens that the run counts.
+    """Evaluate n-gram models fitted to the training split, on the tokens counted for the run.
 
     Returns:
         for each order, `nll` in nats per token and `accuracy`.
@@ -277,17 +277,17 @@ def compare_generated(
     """Compare the counterpoint of new pieces with that of each split.
 
     Args:
-        run: that writes four voices.
-        corpus: the prepared folder; copied passages are searched for in its training split.
-        pieces: number of new pieces.
-        temperature: of sampling; the preset's when `None`.
-        seed: of sampling.
+        run: a run that writes four voices.
+        corpus: the prepared folder; copies are searched for in its training split.
+        pieces: number of pieces to generate.
+        temperature: for sampling; the preset's by default.
+        seed: random seed for sampling.
 
     Returns:
-        the comparison of the `generated` pieces and of each split; see `compare`.
+        the comparison of the `generated` pieces and each split, see `compare`.
 
     Raises:
-        ValueError: a run that does not write four voices, or no piece requested.
+        ValueError: if the run does not write four voices, or no piece is requested.
     """
     preset = run.preset
     if run.codec.part_names != counterpoint.VOICES:
@@ -304,7 +304,7 @@ def compare_generated(
 
 
 def format_measures(measures: dict[str, Any]) -> str:
-    """Return the measures as tables: of all tokens, of positions in a bar, and of each group."""
+    """Return the results as tables: for all tokens, positions in the bar, and each grouping."""
     lines = []
     for name, value in measures.items():
         if name.startswith("nll_") or name == "breakdowns":
@@ -319,7 +319,7 @@ def format_measures(measures: dict[str, Any]) -> str:
 
 
 def _format_positions(nll: np.ndarray) -> list[str]:
-    """Return a line for each quarter of a bar."""
+    """Return a line for each quarter of the bar."""
     quarters = (
         nll.reshape(-1, STEPS_PER_QUARTER) if nll.size % STEPS_PER_QUARTER == 0 else nll[None]
     )

@@ -1,8 +1,8 @@
-"""Whether new pieces can be told from those of a corpus: a classifier on all their measures.
+"""Whether new pieces can be distinguished from those of a corpus: a classifier on all measures.
 
-L2-regularised logistic regression on what `counterpoint.measure` returns for each piece, in
-five-fold cross-validation. At an accuracy of 50 % nothing that is measured tells the two apart.
-Both classes have the same weight, however many pieces each has.
+This is L2-regularised logistic regression on the results of `counterpoint.measure` for each piece,
+with five-fold cross-validation. At an accuracy of 50 % no measure distinguishes the two. Both
+classes have equal weight, regardless of their numbers of pieces.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from bach_tf.measuring.counterpoint import UNITS, measure
 from bach_tf.score import Score
 
 FOLDS = 5
-PRIOR = 1.0  # precision of each weight, of measures in standard deviations
+PRIOR = 1.0  # precision of each weight, for measures in standard deviations
 MOST_STEPS = 50  # of Newton's method; it takes about 8
 SMALL_STEP = 1e-8
-# The length of a piece is chosen by who asks for it, and counts per piece depend on it. For a
-# single piece the two entropies are equal, and so are the median and maximum of its longest chord.
+# Lengths are chosen by users, and counts per piece depend on them. For a single piece both
+# entropies are equal, and so are median and maximum of its longest chord.
 UNHEARD = (
     "pieces", "steps", "notes", "parallel_fifths", "parallel_octaves", "pitch_class_entropy_of_all",
     "longest_chord_bars_max", "long_chord",
 )  # fmt: skip
 MEASURES = tuple(
     name for name in UNITS if name not in UNHEARD and not name.startswith("copied")
-)  # a piece of the training split would find itself
+)  # copies are excluded because a piece of the training split would find itself
 
 Scaling = Callable[[np.ndarray], np.ndarray]  # (N, M) to (N, M + 1)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How well new pieces are told from those of the corpus.
+    """How well new pieces can be distinguished from those of the corpus.
 
     Args:
-        accuracy: balanced accuracy: the mean of the shares of new pieces and of the corpus that are
-            recognised, each piece by a classifier that was fitted without it.
+        accuracy: balanced accuracy: the mean of the fractions of new pieces and of the corpus that
+            are classified correctly, each piece by a classifier fitted without it.
         error: its standard error.
         telling: for each measure alone, the probability that a new piece has more of it than one
-            of the corpus, with ties counted half (the area under the ROC curve). The most telling,
-            those furthest from 0.5, come first.
+            of the corpus, counting ties half (the area under the ROC curve). Sorted by distance
+            from 0.5, the most telling first.
     """
 
     accuracy: float
@@ -52,15 +52,15 @@ class Verdict:
 
 
 def tell_apart(new: Sequence[Score], corpus: Sequence[Score], seed: int = 0) -> Verdict | None:
-    """Return how well new pieces are told from those of the corpus by their measures.
+    """Classify new pieces and those of the corpus by their measures.
 
     Args:
         new: pieces of at most four voices.
-        corpus: others.
-        seed: of the folds.
+        corpus: other pieces.
+        seed: random seed of the folds.
 
     Returns:
-        `None` with fewer pieces than folds on a side.
+        the verdict, or `None` if either side has fewer pieces than folds.
     """
     if min(len(new), len(corpus)) < FOLDS:
         return None
@@ -81,9 +81,9 @@ def cross_validate(values: np.ndarray, is_new: np.ndarray, seed: int) -> np.ndar
     """Return which pieces are classified correctly: bool `(N,)`.
 
     Args:
-        values: float `(N, M)`, nan where something cannot be measured.
-        is_new: bool `(N,)`, of at least `FOLDS` pieces on either side.
-        seed: of the folds, which have as many of each side as they can.
+        values: float `(N, M)`, NaN for missing values.
+        is_new: bool `(N,)`, with at least `FOLDS` pieces on either side.
+        seed: random seed of the folds, which are stratified.
     """
     fold = np.empty(len(values), np.int64)
     rng = np.random.default_rng(seed)
@@ -98,9 +98,9 @@ def cross_validate(values: np.ndarray, is_new: np.ndarray, seed: int) -> np.ndar
 
 
 def fit_judge(values: np.ndarray, is_new: np.ndarray) -> tuple[np.ndarray, Scaling]:
-    """Return the weights `(M + 1,)` of a classifier, and how measures are scaled for them.
+    """Return the weights `(M + 1,)` of a classifier, and the scaling of its inputs.
 
-    The weights minimise the logistic loss, with both classes weighted alike, plus half the sum of
+    The weights minimise the logistic loss, with both classes weighted equally, plus half the sum of
     their squares, by Newton's method. The last weight is the bias, which is not regularised.
     """
     scale = _scaling(values)
@@ -120,7 +120,7 @@ def fit_judge(values: np.ndarray, is_new: np.ndarray) -> tuple[np.ndarray, Scali
 
 
 def more_often(values: np.ndarray, is_new: np.ndarray) -> float:
-    """Return how often a new piece has more than one of the corpus: the area under the ROC curve.
+    """Return the probability that a new piece has more: the area under the ROC curve.
 
     Example:
         >>> more_often(np.array([3.0, 1.0, 1.0, 0.0]), np.array([True, True, False, False]))
@@ -136,10 +136,10 @@ def more_often(values: np.ndarray, is_new: np.ndarray) -> float:
 
 
 def _variance(recognised: np.ndarray) -> float:
-    """Return the variance of a share, as if two more pieces had been asked about.
+    """Return the variance of a fraction, with two pseudo-observations, one of each outcome.
 
-    With one of them recognised, the other not (Agresti and Coull 1998, nearly): of five pieces none
-    recognised does not mean that the share is known without error.
+    Similar to Agresti and Coull 1998: that none of five pieces is recognised does not mean that the
+    fraction is known without error.
     """
     pieces = recognised.size + 2
     share = (recognised.sum() + 1) / pieces
@@ -147,7 +147,7 @@ def _variance(recognised: np.ndarray) -> float:
 
 
 def _measures(score: Score) -> list[float]:
-    """Return what is measured of a piece, in the order of `MEASURES`; nan of one without notes."""
+    """Return the measures of a piece in the order of `MEASURES`; NaN if it has no notes."""
     if not len(score):
         return [math.nan] * len(MEASURES)
     measures = measure([score])
@@ -155,7 +155,7 @@ def _measures(score: Score) -> list[float]:
 
 
 def _scaling(values: np.ndarray) -> Scaling:
-    """Return what standardises measures, with 0 for those that are missing, and appends a 1."""
+    """Return a function that standardises measures, imputes 0 for missing ones, and appends a 1."""
     known = ~np.isnan(values)
     counts = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, values, 0).sum(axis=0) / counts

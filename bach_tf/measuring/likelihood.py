@@ -20,7 +20,7 @@ class LogLikelihood:
 
     Args:
         tokens: their names in the codec.
-        nats: float32 `(T,)`, the log-probability of each token, given all before it.
+        nats: float32 `(T,)`, the log-probability of each token given all earlier ones.
 
     Example:
         >>> found = LogLikelihood(("C4", "D4"), np.array([-0.5, -1.5], np.float32))
@@ -45,11 +45,11 @@ class LogLikelihood:
 
 
 class Scorer:
-    """Scores pieces with a model; compiled at the first piece and reused.
+    """Computes log-likelihoods with a model; compiled for the first piece and reused.
 
     Args:
-        model: gives the logits.
-        codec: gives the counted ids and their names.
+        model: computes the logits.
+        codec: defines the counted ids and their names.
 
     Example:
         >>> Scorer(run.model, run.codec).score(score).total  # doctest: +SKIP
@@ -65,7 +65,7 @@ class Scorer:
         """Return the log-likelihood of a piece.
 
         Raises:
-            ValueError: music that the codec cannot hold.
+            ValueError: if the codec cannot encode the music.
         """
         ids = self.codec.encode(score)  # (1 + T,)
         nats = self._nats(ids[None]).numpy()[0]

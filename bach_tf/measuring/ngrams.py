@@ -1,7 +1,7 @@
-"""N-gram models: the baseline of every likelihood.
+"""N-gram models: the baseline for every likelihood.
 
-A model that has learnt anything must be likelier than the frequencies of its ids (order 0) and
-than what the few ids before each one tell (order 3, say).
+A model that has learned anything must be better than the frequencies of ids (order 0) and
+than predictions from a few preceding ids (such as order 3).
 
 The smoothing is interpolated modified Kneser-Ney:
 
@@ -9,8 +9,8 @@ The smoothing is interpolated modified Kneser-Ney:
 - S. F. Chen and J. Goodman, "An empirical study of smoothing techniques for language modeling",
   Computer Speech and Language 13 (1999).
 
-It was kept for what it does on validation pieces, against interpolated Witten-Bell: 1.52 and 1.61
-nats at order 3 on the canonical chorales, 2.57 and 2.79 on the pitches of the cello suites.
+It was chosen for its validation loss over interpolated Witten-Bell: 1.52 against 1.61 nats at order
+3 on the canonical chorales, 2.57 against 2.79 on the pitches of the cello suites.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-START, END = 1, 2  # in every codec; `PAD`, 0, never comes
-# For what the counts are too few or too regular to estimate: the values of KenLM's
-# `--discount_fallback`, but each for itself.
+START, END = 1, 2  # in every codec; `PAD`, 0, never occurs
+# For counts that are too few or too regular for an estimate: the values of KenLM's
+# `--discount_fallback`, applied individually.
 FALLBACK_DISCOUNTS = np.array([0.5, 1.0, 1.5])
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """The n-grams of one level, which is the number of ids of context, in training.
+    """Counts of n-grams for one level, which is a number of context ids.
 
-    contexts: int64 (C,), sorted: at level 0 the phase, elsewhere the row of the context one
-        shorter * vocab_size + the id before it. No key outgrows tokens * vocab_size.
-    grams: int64 (G,), sorted: row of the context * vocab_size + the id that came after it.
+    contexts: int64 (C,), sorted: the phase at level 0, otherwise the row of the context without
+        its oldest id * vocab_size + that id. Keys are below tokens * vocab_size.
+    grams: int64 (G,), sorted: row of the context * vocab_size + the following id.
     counts: int64 (G,).
-    shorter: int64 (G,): the row, one level down, of the gram without its oldest id.
+    shorter: int64 (G,): the row of the gram without its oldest id, one level down.
     """
 
     contexts: np.ndarray
@@ -45,12 +45,12 @@ class _Counts:
 
 @dataclass(frozen=True)
 class _Level:
-    """What follows the contexts of one length.
+    """Distributions after the contexts of one level.
 
     contexts, grams: see `_Counts`.
-    probs: float64 (G,): the probability of each id that was seen after its context.
-    backoffs: float64 (C,): the weight of the level below, which gives all other ids.
-    best: int64 (C,): the most probable id; its probability is in `highest`, float64 (C,).
+    probs: float64 (G,): probability of each id seen after its context.
+    backoffs: float64 (C,): weight of the level below, which predicts all other ids.
+    best: int64 (C,): the most probable id, with the probability `highest`, float64 (C,).
     """
 
     contexts: np.ndarray
@@ -63,10 +63,10 @@ class _Level:
 
 @dataclass(frozen=True)
 class NgramModel:
-    """An interpolated n-gram model; `fit_ngram` makes it.
+    """An interpolated n-gram model, fitted by `fit_ngram`.
 
-    Its distributions are over all ids but padding and the start, and no such id is impossible.
-    Sequences begin with the start token, so that each id has a position, and with it a phase.
+    Its distributions cover all ids except padding and start, and none of them has probability 0.
+    Sequences begin with the start token, which determines the position and phase of each id.
     """
 
     vocab_size: int
@@ -75,16 +75,16 @@ class NgramModel:
     levels: tuple[_Level, ...]
 
     def log_prob(self, ids: np.ndarray) -> np.ndarray:
-        """Return the log-likelihood of `ids[1:]`, each after all before it.
+        """Return the log-likelihood of `ids[1:]`, each given all previous ids.
 
         Args:
-            ids: ints `(T,)`, a piece or its beginning, from the start token on.
+            ids: ints `(T,)`, a piece or its beginning, including the start token.
 
         Returns:
             float64 `(T - 1,)`, in nats.
 
         Raises:
-            ValueError: no start token, or an id outside the vocabulary.
+            ValueError: if there is no start token, or an id is outside the vocabulary.
         """
         ids = _checked(ids, self.vocab_size)
         probs = np.full(ids.size - 1, self._uniform)
@@ -95,7 +95,7 @@ class NgramModel:
         return np.log(probs)
 
     def most_probable(self, ids: np.ndarray) -> np.ndarray:
-        """Return the most probable id at each position of `ids[1:]`; of equals, the lowest.
+        """Return the most probable id at each position of `ids[1:]`; the lowest in case of a tie.
 
         Args:
             ids: as for `log_prob`.
@@ -104,25 +104,25 @@ class NgramModel:
             int64 `(T - 1,)`.
 
         Raises:
-            ValueError: as `log_prob`.
+            ValueError: as for `log_prob`.
         """
         ids = _checked(ids, self.vocab_size)
-        best = np.full(ids.size - 1, END)  # of the uniform distribution
+        best = np.full(ids.size - 1, END)  # for the uniform distribution
         for level, rows in self._rows(ids):
             best = np.where(rows >= 0, level.best[rows], best)
         return best
 
     def log_probs_after(self, context: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return the log-probability of each id to come next.
+        """Return the log-probability of each id as the next one.
 
         Args:
-            context: ints `(T,)`, the piece so far, from the start token on.
+            context: ints `(T,)`, the piece so far, including the start token.
 
         Returns:
             float64 `(vocab_size,)`, in nats; `-inf` for padding and the start token.
 
         Raises:
-            ValueError: as `log_prob`.
+            ValueError: as for `log_prob`.
 
         Example:
             >>> model = fit_ngram([np.array([1, 3, 4, 3, 4, 3, 4, 2])], vocab_size=5, order=1)
@@ -132,7 +132,7 @@ class NgramModel:
         ids = _checked(context, self.vocab_size)
         probs = np.full(self.vocab_size, self._uniform)
         probs[: START + 1] = 0
-        for level, rows in self._rows(np.append(ids, END)):  # the last row is what is asked for
+        for level, rows in self._rows(np.append(ids, END)):  # the last row is the next position
             row = rows[-1]
             if row >= 0:
                 bounds = [row * self.vocab_size, (row + 1) * self.vocab_size]
@@ -146,17 +146,17 @@ class NgramModel:
         return 1 / (self.vocab_size - START - 1)
 
     def _rows(self, ids: np.ndarray) -> Iterator[tuple[_Level, np.ndarray]]:
-        """Yield each level with the rows of the contexts of `ids[1:]` `(T - 1,)`.
+        """Yield each level with the rows of the contexts of `ids[1:]`: `(T - 1,)`.
 
-        A row is -1 where the context is unseen or would begin before the start token; it then is
-        so on all levels above too.
+        A row is -1 if the context is unseen or would begin before the start token; then so are
+        those of all higher levels.
         """
         positions = np.arange(1, ids.size)
         rows = np.zeros(positions.size, np.int64)
-        older = (positions - 1) % self.period  # at level 0 the phase, then one more id each time
+        older = (positions - 1) % self.period  # the phase at level 0, then one more id per level
         for length, level in enumerate(self.levels):
             if length:
-                # Past the beginning a second start token, which no context has.
+                # Before the beginning this is another start token, which no context has.
                 older = ids[np.maximum(positions - length, 0)]
             rows = _find(level.contexts, rows * self.vocab_size + older)
             yield level, rows
@@ -169,15 +169,14 @@ def fit_ngram(
 
     Args:
         pieces: int arrays `(T,)`, each from the start token to the end token.
-        vocab_size: ids are `0..vocab_size - 1`, padding and the start among them.
-        order: how many ids before each one are its context, fewer at the beginning of a piece; 0
-            for frequencies alone.
-        period: of a codec whose tokens come in turn. Each position modulo `period` then has its
-            own counts on all levels. The start token has no position.
+        vocab_size: ids are `0..vocab_size - 1`, including padding and start.
+        order: number of context ids, fewer at the beginning of a piece; 0 for frequencies only.
+        period: for codecs whose tokens alternate: each position modulo `period` has its own
+            counts on all levels. The start token has no position.
 
     Raises:
-        ValueError: no pieces, a piece without its start or end, an id outside the vocabulary, or
-            a setting out of range.
+        ValueError: if there are no pieces, a piece lacks its start or end, an id is outside the
+            vocabulary, or a setting is out of range.
 
     Example:
         >>> pieces = [np.array([1, 3, 4, 3, 4, 2]), np.array([1, 4, 3, 4, 2])]
@@ -217,23 +216,22 @@ def measure_ngrams(
     orders: Sequence[int] = (0, 3),
     period: int = 1,
 ) -> dict[int, dict[str, float]]:
-    """Measure n-grams of several orders, fitted to some pieces, on others.
+    """Evaluate n-gram models of several orders, fitted to some pieces, on others.
 
     Args:
-        train: pieces as `fit_ngram` takes them.
-        test: the same, others.
-        vocab_size: of the codec.
-        counted: bool `(vocab_size,)`, the ids whose likelihood is measured. The others are
-            predicted, but not measured.
-        orders: which.
-        period: the `period` of `fit_ngram`.
+        train: pieces as for `fit_ngram`.
+        test: other pieces.
+        vocab_size: that of the codec.
+        counted: bool `(vocab_size,)`, the ids included in the result. All ids are predicted.
+        orders: the orders to evaluate.
+        period: see `fit_ngram`.
 
     Returns:
-        For each order `nll` in nats per token, `accuracy` (how often the most probable id came) and
-        `tokens`, the number of ids measured.
+        For each order `nll` in nats per token, `accuracy` (how often the most probable id was
+        correct) and `tokens`, the number of counted ids.
 
     Raises:
-        ValueError: `counted` of another shape, no token to measure, or as `fit_ngram`.
+        ValueError: if `counted` has the wrong shape, no token is counted, or as for `fit_ngram`.
 
     Example:
         >>> piece = np.array([1] + [3, 4] * 50 + [2])
@@ -267,11 +265,11 @@ def measure_ngrams(
 
 
 def _count(pieces: Sequence[np.ndarray], vocab_size: int, order: int, period: int) -> list[_Counts]:
-    """Count all n-grams up to `order` ids of context; of short pieces only, fewer levels."""
+    """Count all n-grams up to `order` context ids; fewer levels if all pieces are short."""
     ids = np.concatenate(pieces)
     positions = np.concatenate([np.arange(piece.size) for piece in pieces])
-    at = np.flatnonzero(positions)  # of each predicted id: the start is never one
-    older = (positions[at] - 1) % period  # at level 0 the phase, then one more id each time
+    at = np.flatnonzero(positions)  # of each predicted id, which the start token is not
+    older = (positions[at] - 1) % period  # the phase at level 0, then one more id per level
     context_of = gram_of = np.zeros(at.size, np.int64)
     levels = []
     for length in range(min(order, positions.max()) + 1):
@@ -292,11 +290,11 @@ def _count(pieces: Sequence[np.ndarray], vocab_size: int, order: int, period: in
 
 
 def _smooth(level: _Counts, above: _Counts | None, below: _Level | None, vocab_size: int) -> _Level:
-    """Return the distributions of one level, those of the level below in them."""
+    """Return the distributions of one level, interpolated with the level below."""
     counts = level.counts
     if above is not None:
-        # Kneser-Ney: in how many longer contexts an id was seen, not how often. What begins with
-        # the start token has nothing before it, and keeps its counts.
+        # Kneser-Ney: the number of longer contexts an id was seen in, not its count. Grams that
+        # begin with the start token have no longer contexts and keep their counts.
         longer = np.bincount(above.shorter, minlength=counts.size)
         counts = np.where(longer > 0, longer, counts)
     context_of = level.grams // vocab_size
@@ -305,7 +303,7 @@ def _smooth(level: _Counts, above: _Counts | None, below: _Level | None, vocab_s
     backoffs = np.bincount(context_of, discounts) / totals
     if below is None:
         lower = 1 / (vocab_size - START - 1)
-        best = np.full(totals.size, END)  # of the uniform distribution
+        best = np.full(totals.size, END)  # for the uniform distribution
         highest = backoffs * lower
     else:
         lower = below.probs[level.shorter]
@@ -317,7 +315,7 @@ def _smooth(level: _Counts, above: _Counts | None, below: _Level | None, vocab_s
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
-    """Return what is taken off counts of 1, 2, and 3 or more: Chen and Goodman (1999), eq. 26."""
+    """Return the discounts for counts of 1, 2, and 3 or more: Chen and Goodman (1999), eq. 26."""
     kinds = np.bincount(np.minimum(counts, 5), minlength=6)[1:5]  # seen once, ..., four times
     if not kinds[:2].all():
         return FALLBACK_DISCOUNTS
@@ -329,38 +327,37 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 def _most_probable(grams, probs, best, highest, vocab_size) -> tuple[np.ndarray, np.ndarray]:
-    """Return the most probable id of each context and its probability: `(C,)` both.
+    """Return the most probable id of each context and its probability: `(C,)` each.
 
-    Of the ids unseen after a context only `best`, the most probable one of the level below, can be
-    the most probable.
+    Of the ids unseen after a context, only `best` of the level below can be the most probable one.
 
     Args:
         grams: `(G,)`, see `_Counts`.
         probs: `(G,)`.
         best: `(C,)`, the most probable id of the level below.
-        highest: `(C,)`, its probability here if it is unseen here.
+        highest: `(C,)`, its probability at this level if it is unseen.
         vocab_size: number of ids.
     """
     context_of = grams // vocab_size
     tops = np.maximum.reduceat(probs, np.searchsorted(context_of, np.arange(best.size)))
     hits = np.flatnonzero(probs == tops[context_of])
-    first = np.unique(context_of[hits], return_index=True)[1]  # the lowest id of equals
+    first = np.unique(context_of[hits], return_index=True)[1]  # the lowest id in a tie
     ids = grams[hits[first]] % vocab_size
     unseen = (highest > tops) | ((highest == tops) & (best < ids))
     return np.where(unseen, best, ids), np.maximum(highest, tops)
 
 
 def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return where in sorted `keys` each of `wanted` is, -1 where it is not.
+    """Return the index in sorted `keys` of each of `wanted`; -1 if missing.
 
-    A key made of row -1 and an id is negative, and so not among them.
+    A key made of row -1 and an id is negative, and therefore missing.
     """
     at = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
     return np.where(keys[at] == wanted, at, -1)
 
 
 def _checked(ids, vocab_size: int, where: str = "") -> np.ndarray:
-    """Return ids as int64 `(T,)`, the start token first and only there."""
+    """Return ids as int64 `(T,)`, with the start token first and nowhere else."""
     ids = np.asarray(ids, np.int64)
     if ids.ndim != 1 or not ids.size or ids[0] != START:
         raise ValueError(

@@ -23,7 +23,9 @@ def test_the_canonical_splits_stand_beside_each_other(canonical_pieces):
     assert not TOLD & set(columns["train"])
     assert "copied_bars_max" not in columns["train"]
     lines = format_comparison(comparison).splitlines()
-    assert lines[-1].startswith("Most telling, with the share of pairs in which the new piece has")
+    assert lines[-1].startswith(
+        "Most telling, with the fraction of pairs in which the new piece has"
+    )
     (grade,) = (line.split() for line in lines if line.startswith("grade_median"))
     assert grade[2:] == ["6.753", "6.774", "6.468", "0", "is", "best"]
 

@@ -370,7 +370,7 @@ def test_copies_say_what_they_cannot_measure():
         find_copies([piece], [piece[:0]])
     with pytest.raises(ValueError, match=r"`changes` must be at least 1\. Received: changes=0"):
         find_copies([piece], [piece], changes=0)
-    with pytest.raises(ValueError, match=r"all of as many voices\. Received: .*\(1,\)"):
+    with pytest.raises(ValueError, match=r"with equal numbers of voices\. Received: .*\(1,\)"):
         find_copies([piece], [piece[:, :1]])
     with pytest.raises(ValueError, match=r"Expected grids \(T, V\)"):
         find_copies([piece[:, 0]], [piece[:, 0]])
@@ -507,7 +507,7 @@ def test_a_table_stands_side_by_side():
         "                 train  model\n"
         "pieces             229     20\n"
         "crossing          2.37  10.00  % of steps\n"
-        "parallel_fifths  0.166         a piece\n"
+        "parallel_fifths  0.166         per piece\n"
         "copied_bars_max         4.500  bars of 16\n"
         "leaps_bass                     % of intervals"
     )

@@ -84,7 +84,7 @@ def test_the_best_epoch_is_marked_in_both_panels(tmp_path, figures):
     for axes, value, text in zip(figures[0].axes, (1.3, 0.5), ("1.300", "50 %")):
         (marker,) = (line for line in axes.lines if line.get_marker() == "o")
         assert (list(marker.get_xdata()), list(marker.get_ydata())) == ([3], [value])
-        assert axes.texts[0].get_text() == f"best, epoch 3: {text}"
+        assert axes.texts[0].get_text() == f"best epoch 3: {text}"
 
 
 def test_one_epoch_is_seen(tmp_path, figures):

@@ -1,7 +1,7 @@
-"""What the notes do: parallels, crossings, ranges, rhythm, harmony, and what is copied.
+"""Measures of counterpoint: parallels, crossings, ranges, rhythm, harmony and copying.
 
-`measure` gives all of it for a set of scores, `format_table` prints several sets side by side. The
-rest are the single rules, pure functions of grids `(T, V)`.
+`measure` computes all of them for a set of scores, `format_table` prints several sets side by side.
+The others are individual rules, pure functions of grids `(T, V)`.
 """
 
 from bach_tf.measuring.counterpoint.copies import Copies, find_copies

@@ -1,10 +1,10 @@
 """Copying: the longest passages that pieces share with a training set, in any key.
 
-Two steps in a row are a symbol: all pitches of both, relative to a pitch of the first. A passage of
-n steps is n - 1 symbols, so equal symbols are equal notes with equal durations up to transposition,
-but for the first and the last chord, which count for as long as both pieces hold them. All training
-pieces are one long text of such symbols, sorted into a suffix array by doubling; the longest match
-of a passage begins like one of its two neighbours there:
+Two consecutive steps form a symbol: all pitches of both, relative to a pitch of the first. A
+passage of n steps has n - 1 symbols, so equal symbols mean equal notes with equal durations up to
+transposition, except for the first and last chord, which count for as long as both pieces hold
+them. All training pieces form one long text of symbols, sorted into a suffix array by doubling; the
+longest match of a passage is a prefix of one of its two neighbours there:
 
 - U. Manber and G. Myers, "Suffix arrays: a new method for on-line string searches", SIAM Journal
   on Computing 22 (1993).
@@ -24,13 +24,13 @@ REST = -1000  # in a symbol; no two pitches are that far apart
 
 @dataclass(frozen=True)
 class Copies:
-    """The longest copied passage of each of `N` pieces; all zero where nothing is.
+    """The longest copied passage of each of `N` pieces; zeros if there is none.
 
     Args:
-        start: int64 `(N,)`, the step of the piece at which it begins.
-        steps: int64 `(N,)`, how long it is.
-        changes: int64 `(N,)`, how many times a voice or several move in it, together once.
-        length: int64 `(N,)`, steps in the whole piece.
+        start: int64 `(N,)`, first step of the passage in the piece.
+        steps: int64 `(N,)`, its length.
+        changes: int64 `(N,)`, number of times that any voices move in it.
+        length: int64 `(N,)`, length of the whole piece in steps.
     """
 
     start: np.ndarray
@@ -42,19 +42,20 @@ class Copies:
 def find_copies(
     grids: Sequence[np.ndarray], training: Sequence[np.ndarray], *, changes: int = 1
 ) -> Copies:
-    """Return the longest passage of each piece that is in some training piece, in any key.
+    """Return the longest passage of each piece that occurs in some training piece, in any key.
 
-    All voices are copied together, from one training piece. For one voice, give its column alone.
+    All voices must be copied together, from one training piece. For a single voice, pass only its
+    column.
 
     Args:
-        grids: ints `(T, V)`, a row a step, 0 for silence.
-        training: ints `(T, V)`, as many voices.
-        changes: at least so many times something must move in a passage: a chord that is held for
-            long, as most last ones are, is in every training set.
+        grids: ints `(T, V)`, one row per step, 0 for silence.
+        training: ints `(T, V)`, with the same number of voices.
+        changes: minimum number of changes in a passage, because chords that are held for long,
+            such as most final ones, occur in every training set.
 
     Raises:
-        ValueError: no piece with a step on one of the sides, pieces of different numbers of voices,
-            or `changes` below 1.
+        ValueError: if one of the sets has no steps, numbers of voices differ, or `changes` is below
+            1.
 
     Example:
         >>> piece = np.array([[67, 60], [67, 60], [69, 60], [71, 55], [60, 52]])
@@ -69,7 +70,7 @@ def find_copies(
     text = _text(pieces)  # (S,), all symbols
     sizes = np.array([len(piece) for piece in pieces])
     lengths = sizes[len(training) :]
-    first = sizes[: len(training)].sum()  # the symbol at which the measured pieces begin
+    first = sizes[: len(training)].sum()  # index of the first symbol of the evaluated pieces
     matched = _longest_matches(text, first)  # (S - first,), in symbols, from each step on
     moved = np.concatenate([_moves(grid) for grid in pieces[len(training) :]])
     before = np.concatenate([[0], np.cumsum(moved)])
@@ -80,7 +81,7 @@ def find_copies(
 
 
 def _checked(grids: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return all pieces, those for training first."""
+    """Return all pieces, beginning with the training pieces."""
     for name, pieces in (("piece to measure", grids), ("training piece", training)):
         if not sum(map(len, pieces)):
             raise ValueError(f"Expected at least one {name} with a step. Received: none")
@@ -88,13 +89,13 @@ def _checked(grids: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> lis
     voices = {grid.shape[1:] for grid in pieces}
     if len(voices) > 1 or any(grid.ndim != 2 for grid in pieces):
         raise ValueError(
-            f"Expected grids (T, V), all of as many voices. Received: (T, ...) with {voices}"
+            f"Expected grids (T, V) with equal numbers of voices. Received: (T, ...) with {voices}"
         )
     return pieces
 
 
 def _longest_of_each(steps: np.ndarray, changes: np.ndarray, lengths: np.ndarray) -> Copies:
-    """Return the longest match of each piece, the first of equals; `steps` are of all pieces."""
+    """Return the longest match of each piece, the first one in a tie; `steps` are of all pieces."""
     found = []
     for start, length in zip(np.cumsum(lengths) - lengths, lengths):
         if not length or not steps[start : start + length].any():
@@ -106,14 +107,14 @@ def _longest_of_each(steps: np.ndarray, changes: np.ndarray, lengths: np.ndarray
 
 
 def _moves(grid: np.ndarray) -> np.ndarray:
-    """Return whether any voice changes after each step; after the last none does: bool `(T,)`."""
+    """Return whether any voice changes after each step (not after the last one): bool `(T,)`."""
     return np.append((grid[1:] != grid[:-1]).any(axis=1), [False])[: len(grid)]
 
 
 def _text(grids: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the symbols of all pieces: int64 `(steps of all,)`.
+    """Return the symbols of all pieces: int64 `(total steps,)`.
 
-    The last step of each piece has a symbol of its own, below 0: no match goes on over it.
+    The last step of each piece has a unique symbol, below 0, so that matches end there.
     """
     symbols = np.concatenate([_symbols(grid) for grid in grids])
     ids = np.unique(symbols, axis=0, return_inverse=True)[1].reshape(-1)
@@ -124,17 +125,17 @@ def _text(grids: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _symbols(grid: np.ndarray) -> np.ndarray:
-    """Return each step and the one after it, relative to a pitch of the first: `(T, 2 V)`.
+    """Return each step and the next one, relative to a pitch of the first: `(T, 2 V)`.
 
-    Where all voices rest, that pitch is of the last chord before, so that a general rest does not
-    let a passage go on in another key; before the first chord, of that one.
+    If all voices rest, that pitch is taken from the previous chord, so that passages do not change
+    key at a general rest; before the first chord, from that one.
     """
     sounds = grid != SILENCE
     if not sounds.any():
         return np.full((len(grid), 2 * grid.shape[1]), REST)
     sounding = np.flatnonzero(sounds.any(axis=1))
     latest = np.searchsorted(sounding, np.arange(len(grid)), side="right") - 1
-    chord = sounding[np.maximum(latest, 0)]  # (T,), the step of that chord
+    chord = sounding[np.maximum(latest, 0)]  # (T,), the step of the previous chord
     reference = grid[chord, sounds[chord].argmax(axis=1)][:, None]  # (T, 1)
     following = np.append(grid[1:], grid[-1:], axis=0)
     pairs = [np.where(row == SILENCE, REST, row - reference) for row in (grid, following)]
@@ -142,7 +143,7 @@ def _symbols(grid: np.ndarray) -> np.ndarray:
 
 
 def _longest_matches(text: np.ndarray, first: int) -> np.ndarray:
-    """Return how many symbols from each on, of those from `first` on, are in `text[:first]`."""
+    """Return for each symbol from `first` on the length of its longest match in `text[:first]`."""
     ranks = _rank_by_doubling(text)
     order = np.argsort(ranks[-1])
     place = np.arange(text.size)
@@ -160,7 +161,7 @@ def _longest_matches(text: np.ndarray, first: int) -> np.ndarray:
 
 
 def _rank_by_doubling(text: np.ndarray) -> list[np.ndarray]:
-    """Return the ranks of the 1, 2, 4... symbols from each on, until no two are equal."""
+    """Return the ranks of the runs of 1, 2, 4... symbols from each one, until all are distinct."""
     ranks = [np.unique(text, return_inverse=True)[1].reshape(-1)]
     width = 1
     while ranks[-1].max() + 1 < text.size:
@@ -172,9 +173,9 @@ def _rank_by_doubling(text: np.ndarray) -> list[np.ndarray]:
 
 
 def _common_symbols(ranks: list[np.ndarray], one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return how many symbols from `one` on are those from `other` on."""
+    """Return the number of equal symbols from `one` and from `other` on."""
     common = np.zeros(one.size, np.int64)
-    for level in range(len(ranks) - 2, -1, -1):  # in the last one no two are equal
+    for level in range(len(ranks) - 2, -1, -1):  # all ranks of the last level are distinct
         equal = ranks[level][one + common] == ranks[level][other + common]
         common += equal * 2**level
     return common

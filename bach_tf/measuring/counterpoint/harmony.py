@@ -1,6 +1,6 @@
-"""What sounds together: pitch classes and their entropy, dissonances, keys, last chords.
+"""Harmony: pitch classes and their entropy, dissonances, keys, final chords.
 
-A grid is ints `(T, V)`: a row a step, MIDI pitches, 0 for silence.
+A grid is ints `(T, V)`: one row per step, MIDI pitches, 0 for silence.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from bach_tf.theory.intervals import DISSONANT
 from bach_tf.theory.tonics import key_strengths
 
 OCTAVE = 12
-HIGHEST = 127  # of MIDI pitches
+HIGHEST = 127  # MIDI pitch
 
-# Pitch classes above the root. The fifth may be left out, the third may not.
+# Pitch classes above the root. The fifth may be missing, the third may not.
 TRIADS = {(0, 4, 7), (0, 3, 7), (0, 4), (0, 3)}
 
 
 def pitch_class_steps(grid: np.ndarray) -> np.ndarray:
-    """Return for how many steps each pitch class sounds, all voices added: int64 `(12,)`.
+    """Return the number of steps for which each pitch class sounds in all voices: int64 `(12,)`.
 
     Example:
         >>> pitch_class_steps(np.array([[72, 60], [74, 60], [0, 60]])).tolist()[:4]
@@ -30,7 +30,7 @@ def pitch_class_steps(grid: np.ndarray) -> np.ndarray:
 
 
 def entropy_bits(counts: np.ndarray) -> float:
-    """Return the entropy of a distribution, given as counts `(N,)`; 0 of no counts at all.
+    """Return the entropy of a distribution given as counts `(N,)`; 0 without counts.
 
     Example:
         >>> entropy_bits(np.array([5, 5, 5, 5, 0]))
@@ -47,11 +47,11 @@ def chords(grid: np.ndarray) -> np.ndarray:
 
 
 def dissonances(grid: np.ndarray) -> np.ndarray:
-    """Return where something is dissonant against the lowest note that sounds: bool `(T,)`.
+    """Return where any note is dissonant with the lowest one: bool `(T,)`.
 
-    Dissonant are seconds, fourths, tritones and sevenths, modulo the octave, `DISSONANT`. Intervals
-    between upper voices alone do not count: the fourth of a first inversion is none, that of a
-    six-four chord is one.
+    Dissonances are seconds, fourths, tritones and sevenths, modulo the octave, see `DISSONANT`.
+    Intervals between upper voices are ignored: the fourth in a first inversion is no dissonance,
+    that in a six-four chord is one.
 
     Example:
         >>> dissonances(np.array([[72, 67, 64, 60], [72, 69, 64, 60], [72, 69, 65, 60]])).tolist()
@@ -78,7 +78,7 @@ def on_beats(steps: int, upbeat: int = 0) -> np.ndarray:
 
 
 def last_chord(grid: np.ndarray) -> np.ndarray:
-    """Return the pitches of the last step at which anything sounds: int `(N,)`, from low to high.
+    """Return the pitches of the last step with sound: int `(N,)`, from low to high.
 
     Example:
         >>> last_chord(np.array([[67, 60], [64, 60], [0, 60], [0, 0]])).tolist()
@@ -93,9 +93,9 @@ def last_chord(grid: np.ndarray) -> np.ndarray:
 
 
 def triad_root(pitches: np.ndarray) -> int | None:
-    """Return the root of a major or minor triad in any position; `None` of any other chord.
+    """Return the root of a major or minor triad in any position; `None` for other chords.
 
-    The fifth may be left out. Diminished and augmented triads do not count: no piece ends on one.
+    The fifth may be missing. Diminished and augmented triads do not count, as no piece ends on one.
 
     Args:
         pitches: ints `(N,)`.
@@ -111,12 +111,12 @@ def triad_root(pitches: np.ndarray) -> int | None:
 
 
 def ending(grid: np.ndarray) -> tuple[bool, bool, bool]:
-    """Return whether the last chord is a triad, one in root position, and that on the tonic.
+    """Return whether the last chord is a triad, in root position, and on the tonic.
 
-    The tonic is that of the most probable key, see `key_strengths`. Either third will do: a piece
-    in minor may end in major. The key is that of the whole piece, so this does not measure
-    cadences alone: of the canonical chorales 75 to 78 % end so, 97 to 99 % on a triad in root
-    position, and most of the rest on a chord whose dominant is the estimated tonic.
+    The tonic is that of the most probable key, see `key_strengths`, with either third, because
+    pieces in minor may end in major. The key is estimated from the whole piece, so this measures
+    more than cadences: 75 to 78 % of the canonical chorales end this way, 97 to 99 % on a triad in
+    root position, and most of the others on a chord whose dominant is the estimated tonic.
 
     Example:
         >>> cadence = np.array([[65, 62, 59, 55], [64, 60, 55, 48]])

@@ -34,19 +34,19 @@ from bach_tf.score import STEPS_PER_QUARTER, Score
 from bach_tf.theory.metre import with_metre
 
 FOURTH = 5
-LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # in sixteenths; what is left is "other"
-STEPS_PER_BAR = 16  # whatever the metre: a grid does not tell it
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # in sixteenths; all others are "other"
+STEPS_PER_BAR = 16  # regardless of the metre, which a grid does not have
 LONG_COPY_BARS = 4
 LONG_CHORD_BARS = 2
 
-# Beside a value in a table; "%" for a fraction, which is printed in hundredths.
+# Shown beside a value in a table; "%" marks a fraction, printed in percent.
 UNITS = {
     "pieces": "",
     "steps": "sixteenths",
     "notes": "",
-    "parallel_fifths": "a piece",
+    "parallel_fifths": "per piece",
     "parallel_fifths_per_1000": "per 1,000 notes",
-    "parallel_octaves": "a piece",
+    "parallel_octaves": "per piece",
     "parallel_octaves_per_1000": "per 1,000 notes",
     "parallels_per_1000": "per 1,000 notes",
     "crossing": "% of steps",
@@ -84,44 +84,44 @@ UNITS |= {f"copied_soprano_{name}": unit for name, unit in COPY_UNITS.items()}
 def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) -> dict[str, float]:
     """Measure counterpoint, harmony and copying in a set of pieces.
 
-    A score counts as its grid: a note is a change of pitch in a voice, a repeated note is a held
-    one, and fewer than four voices are the highest ones. Fractions lie in 0..1, and are NaN
-    where nothing is counted (the leaps of a silent voice).
+    Scores are evaluated as grids: a note is a change of pitch in a voice, repeated notes are held
+    notes, and if there are fewer than four voices they are the highest ones. Fractions are in 0..1,
+    or NaN if there is nothing to count (such as leaps of a silent voice).
 
     Args:
-        scores: at most four voices each, highest first, on a grid of sixteenths.
-        training: pieces that something may be copied from. For the training pieces themselves
-            leave it out: each would find itself.
+        scores: scores with at most four voices each, highest first, on a grid of sixteenths.
+        training: pieces that could be copied from. Leave it out for the training pieces
+            themselves, because each one would find itself.
 
     Returns:
         `pieces`, `notes`, `steps` in sixteenths;
-        `parallel_fifths` and `parallel_octaves` (with unisons), a piece, and with `_per_1000`
-        after 1,000 notes, see `parallels`; `parallels_per_1000`, both together;
-        `crossing`, the fraction of steps with two neighbouring voices in which some voice is below
-        its lower neighbour; `wide_spacing`, of steps with two neighbouring upper voices in which
-        two such voices are more than an octave apart; `out_of_range`, of notes, see `RANGES`;
-        `pitch_class_entropy` in bits, the mean of the pieces, each pitch class for as long as it
-        sounds; `pitch_class_entropy_of_all`, of all pieces as if they were one, which grows
-        with the number of keys (published figures near 2.9 bits for chorales are of the first);
+        `parallel_fifths` and `parallel_octaves` (including unisons) per piece, and with
+        `_per_1000` per 1,000 notes, see `parallels`; `parallels_per_1000`, both together;
+        `crossing`, the fraction of steps with two adjacent voices in which some voice is below
+        its lower neighbour; `wide_spacing`, of steps with two adjacent upper voices in which two
+        such voices are more than an octave apart; `out_of_range`, of notes, see `RANGES`;
+        `pitch_class_entropy` in bits, the mean over pieces, weighted by duration;
+        `pitch_class_entropy_of_all`, that of all pieces together, which grows with the number of
+        keys (published figures near 2.9 bits for chorales are of the first kind);
         `length_mean` in sixteenths, and `length_1` to `length_16` and `length_other`, the fractions
-        of notes of such lengths;
-        `longest_chord_bars_median` and `longest_chord_bars_max`, of the chord of each piece that
-        is held longest, in bars of 16 steps; `long_chord`, the fraction of pieces in which one is
-        held over two bars: see `longest_chord`;
-        `dissonant_on_beat` and `dissonant_off_beat`, the fractions of steps that begin a quarter
-        and of the others, where two voices sound, with a dissonance against the lowest note: see
+        of notes with these durations;
+        `longest_chord_bars_median` and `longest_chord_bars_max`, of the longest chord of each
+        piece, in bars of 16 steps; `long_chord`, the fraction of pieces with a chord of more than
+        two bars: see `longest_chord`;
+        `dissonant_on_beat` and `dissonant_off_beat`, the fractions of steps on and off quarter
+        beats, where two voices sound, with a dissonance against the lowest note: see
         `dissonances`;
         `leaps_VOICE` and `leaps_over_octave_VOICE`, the fractions of melodic intervals larger than
-        a fourth and than an octave, of each voice;
+        a fourth and than an octave, for each voice;
         `final_triad`, `final_root_position`, `final_tonic`, fractions of pieces: see `ending`;
-        and with `training`, of the longest passage in each piece that is copied from there in any
+        and with `training`, for the longest passage of each piece that is copied from there in any
         key, for all voices together as `copied_...` and the soprano alone as `copied_soprano_...`:
         `steps_mean`, `steps_median`, `steps_max`, `bars_mean`, `bars_max` in bars of 16 steps,
-        `changes_mean`, how often something moves in it, `share_mean` of the piece, and `long`, the
-        fraction of pieces with a copy of at least 4 bars; see `find_copies`.
+        `changes_mean`, the number of changes in it, `share_mean`, its fraction of the piece, and
+        `long`, the fraction of pieces with a copy of at least 4 bars; see `find_copies`.
 
     Raises:
-        ValueError: no scores, none with a note, or a score of more than four voices or on another
+        ValueError: if there are no scores or no notes, or a score has too many voices or another
             grid.
 
     Example:
@@ -150,15 +150,16 @@ def measure(scores: Sequence[Score], training: Sequence[Score] | None = None) ->
 def format_table(
     columns: dict[str, dict[str, float]], units: Mapping[str, str] = MappingProxyType(UNITS)
 ) -> str:
-    """Return measures of several sets side by side, a line for each measure.
+    """Return the measures of several sets side by side, one line per measure.
 
     Args:
-        columns: for each set its name and what `measure` returned, or any part of it; what a set
-            lacks stays empty, and what has no unit is printed as it is.
-        units: behind a line; "%" at the beginning for a share, which is printed in hundredths.
+        columns: for each set its name and (part of) the result of `measure`; cells for missing
+            values stay empty.
+        units: printed after each line; a unit beginning with "%" marks a fraction, printed in
+            percent.
 
     Raises:
-        ValueError: no sets.
+        ValueError: if there are no sets.
 
     Example:
         >>> print(format_table({"Bach": {"crossing": 0.024}, "model": {"crossing": 0.1, "nll": 2}}))
@@ -209,7 +210,7 @@ def _grids(scores: Sequence[Score], what: str) -> list[np.ndarray]:
 
 
 def _share(flags: np.ndarray, among: np.ndarray | None = None) -> float:
-    """Return the fraction of true `flags`, of those `among` which it is asked; NaN of none."""
+    """Return the fraction of true `flags`, optionally only of those `among`; NaN if none."""
     counted = flags if among is None else flags[among]
     return float(counted.mean()) if counted.size else float("nan")
 

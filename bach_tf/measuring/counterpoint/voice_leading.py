@@ -1,7 +1,7 @@
-"""How voices move and how they lie: parallels, crossings, spacing, ranges, leaps.
+"""Voice leading: parallels, crossings, spacing, ranges, leaps.
 
-A grid is ints `(T, V)`: a row a step, a column a voice from the highest down, MIDI pitches, 0 for
-silence. In a grid a note is a change of pitch, so a repeated note is one held note here.
+A grid is ints `(T, V)`: one row per step, one column per voice from the highest down, MIDI pitches,
+0 for silence. A note is a change of pitch, so repeated notes count as one held note.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ VOICES = ("soprano", "alto", "tenor", "bass")
 
 
 def parallels(grid: np.ndarray, interval: int) -> np.ndarray:
-    """Return where two voices move in the same direction from an interval to the same one.
+    """Return where two voices move in the same direction from an interval to the same interval.
 
-    Both voices change their pitch from one step to the next, neither from or to silence. Motion in
-    contrary directions, from a fifth to a twelfth say, is no parallel.
+    Both voices change their pitch between two steps, neither from nor to silence. Contrary motion,
+    such as from a fifth to a twelfth, is not parallel.
 
-    Intervals are counted from the lower voice up to the higher one, modulo the octave. So where
-    voices are crossed, a fourth is taken for a fifth, as if the one that is out of its place lay an
-    octave off: 11 of the 70 fifths of the canonical chorales are such fourths.
+    Intervals are measured from the lower voice up to the higher one, modulo the octave. So if
+    voices are crossed, a fourth counts as a fifth, as if the displaced voice were an octave away:
+    11 of the 70 fifths in the canonical chorales are such fourths.
 
     Args:
         grid: ints `(T, V)`.
         interval: in semitones; `FIFTH`, or `OCTAVE` for octaves and unisons.
 
     Returns:
-        bool `(T - 1, V * (V - 1) / 2)`, a column for each pair of voices: the highest with each
-        below, then the second with each below it.
+        bool `(T - 1, V * (V - 1) / 2)`, one column per pair of voices: the highest with each
+        lower one, then the second with each lower one, and so on.
 
     Example:
         >>> parallels(np.array([[67, 60], [69, 62]]), FIFTH).tolist()
@@ -50,7 +50,7 @@ def parallels(grid: np.ndarray, interval: int) -> np.ndarray:
 
 
 def neighbours_sound(grid: np.ndarray) -> np.ndarray:
-    """Return where a voice and the next lower one both sound: bool `(T, V - 1)`."""
+    """Return where adjacent voices both sound: bool `(T, V - 1)`."""
     sounds = np.asarray(grid) != SILENCE
     return sounds[:, :-1] & sounds[:, 1:]
 
@@ -58,7 +58,7 @@ def neighbours_sound(grid: np.ndarray) -> np.ndarray:
 def crossings(grid: np.ndarray) -> np.ndarray:
     """Return where a voice is below the next lower one: bool `(T, V - 1)`.
 
-    Two voices in unison are not crossed, nor is one that rests.
+    Voices in unison are not crossed, nor are silent ones.
 
     Example:
         >>> crossings(np.array([[64, 60], [60, 60], [59, 60], [59, 0]])).ravel().tolist()
@@ -68,12 +68,12 @@ def crossings(grid: np.ndarray) -> np.ndarray:
 
 
 def wide_spacings(grid: np.ndarray) -> np.ndarray:
-    """Return where neighbours are more than an octave apart, but for the lowest pair.
+    """Return where adjacent voices are more than an octave apart, except the lowest pair.
 
-    Between the lowest two, tenor and bass, any distance is usual.
+    Between tenor and bass, any distance is common.
 
     Returns:
-        bool `(T, V - 2)`: of four voices soprano with alto, and alto with tenor.
+        bool `(T, V - 2)`: for four voices, soprano with alto, and alto with tenor.
 
     Example:
         >>> wide_spacings(np.array([[72, 60, 47, 36], [74, 60, 48, 24]])).tolist()
@@ -96,7 +96,7 @@ def note_starts(grid: np.ndarray) -> np.ndarray:
 
 
 def note_lengths(grid: np.ndarray) -> np.ndarray:
-    """Return the length of each note in steps: int64 `(N,)`, voice after voice.
+    """Return the duration of each note in steps: int64 `(N,)`, voice after voice.
 
     Example:
         >>> note_lengths(np.array([[60], [60], [0], [60], [62]])).tolist()
@@ -109,9 +109,9 @@ def note_lengths(grid: np.ndarray) -> np.ndarray:
 
 
 def longest_chord(grid: np.ndarray) -> int:
-    """Return for how many steps the chord is held that stands longest; 0 of a piece of silence.
+    """Return the duration in steps of the chord held longest; 0 for silence.
 
-    It is held while no voice changes its pitch, ends or begins.
+    A chord is held while no voice changes its pitch, ends or begins.
 
     Example:
         >>> longest_chord(np.array([[67, 60], [67, 60], [67, 60], [67, 59], [0, 0], [0, 0]]))
@@ -143,8 +143,8 @@ def melodic_intervals(column: np.ndarray) -> np.ndarray:
         column: ints `(T,)`, the pitches of a voice.
 
     Returns:
-        int64 `(M,)`, in semitones, negative downwards: from each note to the next one that follows
-        it without a rest.
+        int64 `(M,)`, in semitones, negative if downwards, between notes that follow each other
+        without a rest.
 
     Example:
         >>> melodic_intervals(np.array([60, 60, 64, 0, 67, 55])).tolist()

@@ -1,7 +1,7 @@
-"""A published grade for chorales: distances of a piece's histograms from Bach's.
+"""A published grade for chorales: distances between the histograms of a piece and of Bach.
 
-`features` finds the histograms of a piece, `fit_reference` adds up those of the training pieces,
-`grade` gives the terms of the grade, whose sum it is.
+`features` computes the histograms of a piece, `fit_reference` adds up those of the training pieces,
+and `grade` returns the terms whose sum is the grade.
 """
 
 from bach_tf.measuring.grading.features import Features, changes, features

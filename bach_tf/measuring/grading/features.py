@@ -1,4 +1,4 @@
-"""What a chorale is graded by: histograms of its notes, rhythms, chords, intervals and repeats."""
+"""Features for grading chorales: histograms of notes, rhythms, chords, intervals and repeats."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from bach_tf.measuring.grading.repeats import repeat_lengths
 from bach_tf.score import SILENCE
 
 MODES = ("major", "minor")
-REST = -1  # among the degrees of the scale
+REST = -1  # among scale degrees
 NOTES, RHYTHMS, CHORDS, REPEATS, PARALLELS = "notes", "rhythms", "chords", "repeats", "parallels"
 INTERVALS = tuple(f"intervals_{voice}" for voice in VOICES)
 OF_THE_MODE = (NOTES, CHORDS, *INTERVALS)  # compared with pieces in the same mode
 
-Histogram = Counter[Any]  # of pitches, lengths or names
+Histogram = Counter[Any]  # of pitches, durations or names
 
 
 @dataclass(frozen=True)
 class Features:
-    """What one piece is graded by.
+    """The features by which a piece is graded.
 
     Args:
         mode: "major" or "minor".
-        size: how many notes there are.
+        size: number of notes.
         histograms: by name: `NOTES`, steps of each semitone above the tonic, and of rests;
-            `RHYTHMS`, notes and rests of each length; `CHORDS` of each quality; `INTERVALS` of
+            `RHYTHMS`, notes and rests of each duration; `CHORDS` of each quality; `INTERVALS` of
             each voice, in semitones; `REPEATS`, passages of each length; `PARALLELS`, fifths and
             octaves.
     """
@@ -46,12 +46,12 @@ class Features:
 
 
 def features(grid: np.ndarray, begins: np.ndarray | None = None) -> Features:
-    """Return what a piece is graded by.
+    """Compute the features of a piece.
 
     Args:
-        grid: ints `(T, 4)`, a row a step, 0 for silence.
-        begins: bool `(T, 4)`, where a note or a rest begins. When `None`, where the grid changes:
-            a repeated note is a held one.
+        grid: ints `(T, 4)`, one row per step, 0 for silence.
+        begins: bool `(T, 4)`, where notes and rests begin. By default where the grid changes, so
+            that repeated notes count as held.
 
     Example:
         >>> cadence = np.array([[71, 67, 62, 55]] * 4 + [[72, 67, 64, 48]] * 4)
@@ -77,7 +77,7 @@ def features(grid: np.ndarray, begins: np.ndarray | None = None) -> Features:
 
 
 def changes(grid: np.ndarray) -> np.ndarray:
-    """Return where a note or a rest begins in each voice, by the grid alone: bool `(T, V)`.
+    """Return where notes and rests begin in each voice, judging by the grid: bool `(T, V)`.
 
     Example:
         >>> changes(np.array([[60, 0], [60, 0], [0, 48]])).astype(int).tolist()
@@ -88,19 +88,19 @@ def changes(grid: np.ndarray) -> np.ndarray:
 
 
 def _degrees(grid: np.ndarray, tonic: int) -> Histogram:
-    """Return for how many steps each semitone above the tonic sounds, and for how many none."""
+    """Return the duration in steps of each semitone above the tonic, and of rests."""
     degrees = np.where(grid == SILENCE, REST, (grid - tonic) % OCTAVE)
     return _count(degrees)
 
 
 def _lengths(begins: np.ndarray) -> Histogram:
-    """Return how many notes and rests of each length there are."""
-    steps = np.flatnonzero(begins.T)  # voice after voice, each of which begins with its first step
+    """Return the number of notes and rests of each duration."""
+    steps = np.flatnonzero(begins.T)  # voice after voice; each one begins with its first step
     return _count(np.diff(steps, append=begins.size))
 
 
 def _intervals(column: np.ndarray, begins: np.ndarray) -> Histogram:
-    """Return how often each interval comes, of notes between which there is no rest."""
+    """Count the intervals between notes not separated by a rest."""
     pitches = column[begins]
     follows = (pitches[1:] != SILENCE) & (pitches[:-1] != SILENCE)
     return _count(np.diff(pitches)[follows])

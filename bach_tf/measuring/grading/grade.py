@@ -1,20 +1,20 @@
-"""A published grade for chorales: how far a piece is from Bach's, in nine terms.
+"""A published grade for chorales: the distance of a piece from Bach in nine terms.
 
 A. Fang, A. Liu, P. Seetharaman, B. Pardo, "Bach or Mock? A Grading Function for Chorales in the
 Style of J. S. Bach", ML4MD workshop at ICML 2020, arXiv 2006.13329. Details that the paper leaves
 open follow the authors' code: github.com/asdfang/constraint-transformer-bach, Grader/grader.py.
 
 Each term is the Wasserstein distance between a histogram of the piece and that of all reference
-pieces. The bins are ordered by how often they occur in Bach and stand one apart; bins that he never
-fills come last. Repeated passages are the exception: they are ordered by length, in sixteenths. The
-term for parallels is the distance between the shares of fifths and octaves, multiplied by how many
-times more parallels per note the piece has than the references. So a piece whose fifths and octaves
-are in Bach's own proportion costs nothing, however many they are: read it beside `measure`.
+pieces. The bins are ordered by their frequency in Bach, at unit distances; bins that he never uses
+come last. Repeated passages are the exception: they are ordered by length, in sixteenths. The term
+for parallels is the distance between the fractions of fifths and octaves, multiplied by how many
+times more parallels per note the piece has than the references. So parallels cost nothing, however
+many there are, if fifths and octaves are in Bach's proportion: compare `measure`.
 
-All terms have equal weight, as in the paper. The paper names notes and intervals by their letters;
-here they are counted in semitones. Its chorales have repeated notes, which a grid cannot tell from
-held ones, so compare grades of grids with each other only. `python -m benchmarks.grade` counts
-repeated notes too and reproduces the paper's figures.
+All terms have equal weight, as in the paper. The paper spells notes and intervals; here they are
+counted in semitones. Its chorales have repeated notes, which a grid cannot distinguish from held
+ones, so compare grades of grids only with each other. `python -m benchmarks.grade` includes
+repeated notes and reproduces the figures of the paper.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from bach_tf.measuring.grading.features import (
 )
 
 TERMS = (NOTES, RHYTHMS, PARALLELS, CHORDS, *INTERVALS, REPEATS)
-NOTHING = "nothing"  # the kind of a piece that has none of any, as a voice without an interval
+NOTHING = "nothing"  # the bin of an empty histogram, such as of a voice without intervals
 NO_REPEAT = 0  # steps
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What pieces are compared with.
+    """The references that pieces are compared with.
 
     Args:
         histograms: of all reference pieces, by mode and name.
-        parallels: how many they have for each note.
+        parallels: number of parallels per note.
     """
 
     histograms: Mapping[str, Mapping[str, Histogram]]
@@ -57,16 +57,16 @@ class Reference:
 
 
 def fit_reference(pieces: Sequence[Features]) -> Reference:
-    """Return what pieces are compared with.
+    """Combine the features of reference pieces.
 
-    Where no reference piece is in a mode, pieces in it are compared with all of them. References
-    without a parallel count as if they had one.
+    If no reference piece is in a mode, pieces in it are compared with all of them. References
+    without any parallels count as having one.
 
     Args:
-        pieces: the reference pieces, by what `features` finds in them.
+        pieces: features of the reference pieces.
 
     Raises:
-        ValueError: no notes.
+        ValueError: if there are no notes.
     """
     notes = sum(piece.size for piece in pieces)
     if not notes:
@@ -84,14 +84,14 @@ def fit_reference(pieces: Sequence[Features]) -> Reference:
 
 
 def grade(piece: Features, reference: Reference) -> dict[str, float]:
-    """Return the terms of the grade of a piece; their sum is the grade, and 0 is best.
+    """Return the terms of a piece's grade; the grade is their sum, and 0 is best.
 
     Args:
-        piece: what `features` finds in it.
-        reference: from `fit_reference`.
+        piece: its features.
+        reference: as returned by `fit_reference`.
 
     Returns:
-        the distances by name, `TERMS`.
+        the distances by name, see `TERMS`.
 
     Example:
         >>> from bach_tf.measuring.grading.features import features
@@ -125,7 +125,7 @@ def _parallels(piece: Features, bach: Histogram, per_note: float) -> float:
 
 
 def _distance_of_ranks(piece: Histogram, bach: Histogram) -> float:
-    """Return the distance where kinds stand in the order of how often Bach has them."""
+    """Return the distance between histograms with bins ordered by their frequency in Bach."""
     known = sorted((kind for kind in bach if bach[kind]), key=lambda kind: (-bach[kind], str(kind)))
     strange = sorted((kind for kind in piece if kind not in known), key=lambda kind: piece[kind])
     kinds = [*known, *strange, NOTHING]
@@ -133,7 +133,7 @@ def _distance_of_ranks(piece: Histogram, bach: Histogram) -> float:
 
 
 def _distance_of_lengths(piece: Histogram, bach: Histogram) -> float:
-    """Return the distance where passages stand at their lengths in steps."""
+    """Return the distance between histograms of passage lengths in steps."""
     kinds = range(max([NO_REPEAT, *piece, *bach]) + 1)
     return _distance(_shares(piece, kinds, NO_REPEAT), _shares(bach, kinds, NO_REPEAT))
 
@@ -145,5 +145,5 @@ def _shares(histogram: Histogram, kinds: Iterable, when_empty) -> np.ndarray:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the Wasserstein distance of two distributions over places that are one apart."""
+    """Return the Wasserstein distance of two distributions over bins at unit distances."""
     return float(np.abs(np.cumsum(one - other)).sum())

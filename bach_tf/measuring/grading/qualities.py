@@ -1,4 +1,4 @@
-"""What kind of chord sounds: a triad, a seventh chord, a fifth alone."""
+"""Chord qualities: triads, seventh chords, bare fifths and others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from bach_tf.measuring.counterpoint.harmony import OCTAVE
 from bach_tf.score import SILENCE
 
-# Semitones above the root. A chord that has just these notes has that name; of the ninth chords the
-# fifth is left out, as four voices do.
+# Semitones above the root. A chord with exactly these notes has this name; ninth chords lack the
+# fifth, as is usual in four voices.
 CHORDS = {
     "dominant seventh": (0, 4, 7, 10),
     "minor seventh": (0, 3, 7, 10),
@@ -28,23 +28,23 @@ CHORDS = {
     "fifth": (0, 7),
     "unison": (0,),
 }
-# A chord with these notes and others has that name: the first that fits.
+# A chord with these notes and others has this name: the first one that fits.
 TRIADS = {
     "minor": (0, 3, 7),
     "major": (0, 4, 7),
     "diminished": (0, 3, 6),
     "augmented": (0, 4, 8),
 }
-SUSPENDED_SECOND = (0, 2, 7)  # above the lowest note; elsewhere these are a suspended fourth
+SUSPENDED_SECOND = (0, 2, 7)  # above the lowest note; in other positions, a suspended fourth
 OTHER = "other"
 
 
 def chord_qualities(grid: np.ndarray, begins: np.ndarray) -> list[str]:
-    """Return the quality of each chord of a piece: a new one begins where any voice does.
+    """Return the quality of each chord of a piece; a chord begins whenever a voice does.
 
     Args:
-        grid: ints `(T, V)`, a row a step, 0 for silence.
-        begins: bool `(T, V)`, where a note or a rest begins.
+        grid: ints `(T, V)`, one row per step, 0 for silence.
+        begins: bool `(T, V)`, where notes and rests begin.
 
     Example:
         >>> grid = np.array([[67, 64, 60], [67, 64, 60], [67, 65, 62], [71, 65, 62]])
@@ -59,7 +59,7 @@ def chord_qualities(grid: np.ndarray, begins: np.ndarray) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def chord_quality(pitches: tuple[int, ...]) -> str:
-    """Return the name of a chord, whatever its root and its position; "other" without a name.
+    """Return the name of a chord regardless of root and position; "other" if it has none.
 
     Args:
         pitches: MIDI numbers, at least one.

@@ -1,7 +1,8 @@
-"""What a voice repeats: its melodic passages that come twice or more, note for note.
+"""Melodic repetition: passages of a voice that occur at least twice, note for note.
 
-A passage begins with a note and has at least two. It counts unless a longer passage that contains
-it comes as often: where "C D E" comes twice, "C D" is not counted. The passages are inner nodes of
+A passage begins with a note and has at least two. It only counts if no longer passage that contains
+it is as frequent: if "C D E" occurs twice, "C D" does not count. These are the inner nodes of a
+suffix tree, obtained from the sorted suffixes:
 a suffix tree, which is read off the sorted suffixes:
 
 - M. I. Abouelhoda, S. Kurtz, E. Ohlebusch, "Replacing suffix trees with enhanced suffix arrays",
@@ -16,22 +17,22 @@ from itertools import pairwise
 
 import numpy as np
 
-HELD = 128  # in a text: the step goes on with the note or the rest before it; no MIDI pitch
+HELD = 128  # continues the previous note or rest; not a MIDI pitch
 LEAST_NOTES = 2
 
 
 def repeat_lengths(grid: np.ndarray, begins: np.ndarray) -> Counter[int]:
-    """Return how often passages of each length come, those that come twice or more.
+    """Count the repeated passages of each length.
 
-    Voices are looked at one by one. A passage that two voices have is counted once, as often as the
-    lower one has it.
+    Each voice is analysed separately. A passage in two voices is counted once, with the frequency
+    in the lower one.
 
     Args:
-        grid: ints `(T, V)`, a row a step, 0 for silence.
-        begins: bool `(T, V)`, where a note or a rest begins.
+        grid: ints `(T, V)`, one row per step, 0 for silence.
+        begins: bool `(T, V)`, where notes and rests begin.
 
     Returns:
-        for each length in steps, how often passages of it come.
+        for each length in steps, the total frequency of its passages.
 
     Example:
         >>> melody = np.array([[60, 62, 64, 67, 60, 62, 64, 72]]).T
@@ -48,15 +49,15 @@ def repeat_lengths(grid: np.ndarray, begins: np.ndarray) -> Counter[int]:
 
 
 def repeats(column: np.ndarray, begins: np.ndarray) -> dict[bytes, int]:
-    """Return the passages that a voice repeats, and how often each comes.
+    """Return the repeated passages of a voice and their frequencies.
 
     Args:
         column: ints `(T,)`, the pitches of the voice.
-        begins: bool `(T,)`, where a note or a rest begins: at the first step at least.
+        begins: bool `(T,)`, where notes and rests begin, including the first step.
 
     Returns:
-        for each passage how often it comes. It has a byte for each step: the pitch where a note
-        begins, 0 where a rest does, `HELD` where it goes on.
+        the frequency of each passage. Passages have one byte per step: the pitch where a note
+        begins, 0 where a rest does, `HELD` where it continues.
 
     Example:
         >>> found = repeats(np.array([60, 62, 60, 62]), np.full(4, True))
@@ -77,13 +78,13 @@ def repeats(column: np.ndarray, begins: np.ndarray) -> dict[bytes, int]:
 
 
 def _notes_before(text: bytes, starts: np.ndarray) -> dict[int, bytes]:
-    """Return the note before each, with its length; that before the first is like no other."""
+    """Return the note before each note, with its duration; a unique value before the first."""
     bounds = zip([0, *starts[:-1].tolist()], starts.tolist())
     return {start: text[before:start] for before, start in bounds}
 
 
 def _common(text: bytes, order: list[int]) -> list[int]:
-    """Return how many steps each of the sorted suffixes has in common with the next one."""
+    """Return the number of steps that each sorted suffix shares with the next one."""
     common = []
     for one, other in pairwise(order):
         steps = enumerate(zip(text[one:], text[other:]))
@@ -93,8 +94,8 @@ def _common(text: bytes, order: list[int]) -> list[int]:
 
 
 def _nodes(common: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the inner nodes: the bounds of each in the sorted list, and its length."""
-    stack = [(0, 0)]  # where it begins, and its length
+    """Yield the inner nodes: their bounds in the sorted list, and their length."""
+    stack = [(0, 0)]  # start and length of each open node
     for place, length in enumerate([*common, 0]):
         begin = place
         while stack[-1][1] > length:

@@ -1,11 +1,11 @@
-"""What TensorBoard shows of a run beside its losses: samples, settings, layers, the embedding.
+"""What TensorBoard shows of a run besides its losses: samples, settings, layers, the embedding.
 
-`callbacks(run)` goes to `learning.train`. Into the run folder, where TensorBoard finds it under the
+Pass `callbacks(run)` to `learning.train`. Into the run folder, where TensorBoard finds it under the
 run's own name, it writes
 
-- every few epochs a new piece, as sound and as a piano roll, always with the same seed: what
-  changes from one to the next is what the model has learned;
-- the table of the embedding, a row for each token, with the tokens' names;
+- every few epochs a new piece, as sound and as a piano roll, always with the same seed, so that
+  progress can be heard;
+- the embedding matrix, one row per token, with the names of the tokens;
 - once, the preset as text and as hyper-parameters, the layers as text, and the graph.
 """
 

@@ -1,4 +1,4 @@
-"""The table of the embedding with the tokens' names, as TensorBoard's projector reads them."""
+"""The embedding matrix with the names of tokens, in the format of TensorBoard's projector."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ VECTORS, NAMES = "embedding.tsv", "embedding_names.tsv"
 
 
 def write_embedding(run: Run) -> None:
-    """Write the vectors of the ids and what each row is into the run's folder.
+    """Write the vectors of the ids, and a description of each row, into the run folder.
 
-    A checkpoint of TensorFlow would do as well, but TensorBoard looks for the newest one under the
-    name `checkpoint`, which in a run folder is something else; and tables can be read by anyone.
+    A TensorFlow checkpoint would do as well, but TensorBoard looks for the newest one under the
+    name `checkpoint`, which has another meaning in a run folder; and anyone can read tables.
 
     Args:
-        run: of any codec. A model without such vectors writes none.
+        run: a run with any codec. Nothing is written for models without an embedding.
     """
     name = MODELS[run.preset.model.architecture].embedding
     if name is None:
@@ -44,7 +44,7 @@ def write_embedding(run: Run) -> None:
 
 
 def _row(name: str, effect: dict[str, Any]) -> tuple[str, ...]:
-    """Return a token, and the pitch class and octave of its lowest note, to colour points by."""
+    """Return a token, with pitch class and octave of its lowest note, by which to colour it."""
     sounding, released = effect.get("strike"), effect.get("release")
     pitches = sounding or (released if released != VOICE else None)
     if not pitches:

@@ -1,4 +1,4 @@
-"""The layers of a model with shapes and weights, and its graph."""
+"""The layers of a model with shapes and parameters, and its graph."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ INDENT = "  "
 
 
 def trace(model: keras.Model, preset: Preset, codec: Codec) -> tf.Graph:
-    """Return the graph of one call on a batch of training windows.
+    """Return the graph of a call on one batch of training windows.
 
     Args:
-        model: takes ids `(B, T)`.
-        preset: says how large a batch is.
-        codec: says how many tokens a step is.
+        model: maps ids `(B, T)` to logits.
+        preset: determines the batch size.
+        codec: determines the tokens per step.
     """
     shape = (preset.training.batch_size, preset.music.window * len(codec.may_follow))
     call = tf.function(lambda ids: model(ids, training=False))
@@ -30,22 +30,22 @@ def trace(model: keras.Model, preset: Preset, codec: Codec) -> tf.Graph:
 
 
 def summarise(preset: Preset, codec: Codec) -> str:
-    """Return the layers of a preset's model as a table, in the order in which they are called.
+    """Return the layers of a preset's model as a table, in the order of their calls.
 
-    A layer within another one is set in below it; it is named as the model's code names it.
-    The shapes are those of a training batch: windows, tokens, and so on.
+    Nested layers are indented; layers are named as in the code of the model. Shapes are those for
+    a training batch: windows, tokens, and so on.
 
     Args:
-        preset: of the model.
-        codec: says how large the vocabulary is.
+        preset: the settings of the model.
+        codec: determines the vocabulary size.
 
     Raises:
-        ValueError: an architecture that is not in `MODELS`.
+        ValueError: if the architecture is not in `MODELS`.
 
     Example:
         >>> print(summarise(run.preset, run.codec))  # doctest: +SKIP
     """
-    model = build_model(preset, codec)  # a fresh one: its layers are spied on
+    model = build_model(preset, codec)  # a new one, because its layers are instrumented
     shapes: dict[int, str] = {}
     for layer in _all_within(model):
         _note_shape(layer, shapes)
@@ -60,9 +60,9 @@ def summarise(preset: Preset, codec: Codec) -> str:
 
 
 def _children(layer: keras.Layer) -> dict[str, keras.Layer]:
-    """Return the layers within a layer by the names that its code gives them."""
+    """Return the layers within a layer by their attribute names."""
     if isinstance(layer, keras.layers.RNN):
-        return {}  # the cell is how it works, not a layer beside it
+        return {}  # the cell is an implementation detail
     named = {}
     for name, value in vars(layer).items():
         if name.startswith("_"):
@@ -81,12 +81,12 @@ def _all_within(layer: keras.Layer) -> Iterator[keras.Layer]:
 
 
 def _note_shape(layer: keras.Layer, shapes: dict[int, str]) -> None:
-    """Let a layer write down the shape of what it returns, in the order of the calls."""
+    """Make a layer record the shape of its output, in the order of the calls."""
     call = layer.call
 
     @functools.wraps(call)
     def noting(*args, **kwargs):
-        shapes.setdefault(id(layer), "")  # the outer layer is called first
+        shapes.setdefault(id(layer), "")  # outer layers are called first
         outputs = call(*args, **kwargs)
         parts = [str(tuple(part.shape)) for part in keras.tree.flatten(outputs)]
         shapes[id(layer)] = ", ".join(parts)
@@ -96,7 +96,7 @@ def _note_shape(layer: keras.Layer, shapes: dict[int, str]) -> None:
 
 
 def _rows(layer: keras.Layer, shapes: dict[int, str], depth: int = 0) -> Iterator[tuple[str, ...]]:
-    """Yield name, kind, output, weights and their number of each layer within one."""
+    """Yield name, class, output, variables and number of parameters of each nested layer."""
     order = {called: place for place, called in enumerate(shapes)}
     children = _children(layer).items()
     for name, child in sorted(children, key=lambda each: order.get(id(each[1]), len(order))):
@@ -113,14 +113,14 @@ def _rows(layer: keras.Layer, shapes: dict[int, str], depth: int = 0) -> Iterato
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    """Return cells under one another, the last one, a number, to the right."""
+    """Return aligned cells, with the last one, a number, to the right."""
     *words, number = row
     cells = [cell.ljust(width) for cell, width in zip(words, widths)]
     return "  ".join([*cells, number.rjust(widths[-1])]).rstrip()
 
 
 def _by(shape: tuple[int, ...]) -> str:
-    """Return a shape as `160x480`."""
+    """Return a shape in the form `160x480`."""
     return "x".join(map(str, shape)) or "scalar"
 
 
@@ -130,5 +130,5 @@ def _count(weights: list) -> int:
 
 def _total(model: keras.Model) -> str:
     trained, kept = _count(model.trainable_weights), _count(model.non_trainable_weights)
-    fixed = f", and {kept:,} that are measured, not trained" if kept else ""
+    fixed = f", and {kept:,} non-trainable" if kept else ""
     return f"{trained:,} trainable parameters{fixed}."

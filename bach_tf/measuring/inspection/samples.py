@@ -1,4 +1,4 @@
-"""The opening of a piece as sound and as a picture, small enough to keep many of them."""
+"""The opening of a piece as sound and as an image, small enough to keep many of them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bach_tf.formats.sound.synthesis import SAMPLE_RATE, synthesise
 from bach_tf.recipes import Preset
 from bach_tf.score import Score
 
-SECONDS = 20.0  # of a sample, about eight bars: 1 MB as sound
+SECONDS = 20.0  # duration of a sample, about eight bars: 1 MB as sound
 FRAMES_PER_SECOND = SAMPLE_RATE // 2
 
 
 def steps_of_opening(preset: Preset, codec: Codec) -> int:
-    """Return how many steps of a codec make a sample.
+    """Return the length of a sample in steps of the codec.
 
-    Where a step has no length in time, it is a whole piece, of which the opening is taken.
+    If steps have no fixed duration, this is a whole piece, of which the opening is used.
 
     Args:
-        preset: says how long a piece is, and its tempo.
-        codec: says what a step is.
+        preset: provides length and tempo of a piece.
+        codec: defines a step.
     """
     if codec.steps_per_bar is None:
         return preset.music.length
@@ -36,12 +36,12 @@ def steps_of_opening(preset: Preset, codec: Codec) -> int:
 
 
 def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
-    """Return what sounds in the first seconds of a piece; notes that go on are cut.
+    """Return the first seconds of a piece, truncating notes that go on.
 
     Args:
         score: the piece.
         tempo_qpm: quarter notes per minute.
-        seconds: how much of it.
+        seconds: duration of the opening.
 
     Example:
         >>> opening(Score.from_grid([[60]] * 9), tempo_qpm=60, seconds=1.0).duration.tolist()
@@ -51,14 +51,14 @@ def opening(score: Score, tempo_qpm: float, seconds: float = SECONDS) -> Score:
 
 
 def as_sound(score: Score, preset: Preset) -> np.ndarray:
-    """Return a piece as sound of one channel, for `tf.summary.audio`.
+    """Return a piece as mono sound for `tf.summary.audio`.
 
     Args:
         score: the piece.
-        preset: says the tempo and the instrument.
+        preset: provides tempo and instrument.
 
     Returns:
-        float32 `(1, frames, 1)` in -1..1, of `FRAMES_PER_SECOND`.
+        float32 `(1, frames, 1)` in -1..1, at `FRAMES_PER_SECOND`.
     """
     sound = synthesise(
         score, Rendition(tempo_qpm=preset.music.tempo_qpm, program=preset.music.program)
@@ -68,11 +68,11 @@ def as_sound(score: Score, preset: Preset) -> np.ndarray:
 
 
 def as_picture(score: Score, preset: Preset) -> np.ndarray:
-    """Return a piano roll, for `tf.summary.image`.
+    """Return a piano roll for `tf.summary.image`.
 
     Args:
         score: the piece.
-        preset: says the tempo.
+        preset: provides the tempo.
 
     Returns:
         uint8 `(1, height, width, 4)`.

@@ -1,18 +1,18 @@
-"""A preset as TensorBoard shows it: a table to read, and hyper-parameters to compare runs by."""
+"""A preset in TensorBoard: as a table, and as hyper-parameters for comparing runs."""
 
 from __future__ import annotations
 
 from bach_tf.recipes import Preset
 from bach_tf.recipes.changes import GROUPS
 
-HyperParameter = bool | int | float | str  # what TensorBoard can sort and filter
+HyperParameter = bool | int | float | str  # types that TensorBoard can sort and filter
 
 
 def flat_settings(preset: Preset) -> dict:
-    """Return all settings, those of a group under names as `train.py --set` takes them.
+    """Return all settings, named as for `--set`.
 
     Args:
-        preset: of a run.
+        preset: that of a run.
 
     Example:
         >>> from bach_tf.recipes import PRESETS
@@ -27,10 +27,10 @@ def flat_settings(preset: Preset) -> dict:
 
 
 def hyper_parameters(preset: Preset) -> dict[str, HyperParameter]:
-    """Return all settings as TensorBoard's HParams take them; lists and `None` as text.
+    """Return all settings for TensorBoard's HParams; lists and `None` become text.
 
     Args:
-        preset: of a run.
+        preset: that of a run.
     """
     return {
         name: value if isinstance(value, HyperParameter) else str(value)
@@ -42,7 +42,7 @@ def settings_table(preset: Preset) -> str:
     """Return all settings as a Markdown table.
 
     Args:
-        preset: of a run.
+        preset: that of a run.
     """
     rows = [f"| {name} | `{value!r}` |" for name, value in flat_settings(preset).items()]
     return "\n".join(["| setting | value |", "| --- | --- |", *rows])

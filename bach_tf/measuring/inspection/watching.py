@@ -1,4 +1,4 @@
-"""The callback that writes all this while a model is trained."""
+"""The callback that writes samples and descriptions during training."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from bach_tf.measuring.inspection.samples import (
 from bach_tf.measuring.inspection.settings import hyper_parameters, settings_table
 from bach_tf.score import Score
 
-SAMPLE_EPOCHS = 5  # a sample takes about a megabyte: 100 epochs take twenty
+SAMPLE_EPOCHS = 5  # a sample takes about 1 MB, so 100 epochs take 20 MB
 
 
 def callbacks(run: Run, every: int = SAMPLE_EPOCHS) -> list[keras.callbacks.Callback]:
-    """Return what `learning.train` needs to show a run in TensorBoard.
+    """Return the callbacks that show a run in TensorBoard, for `learning.train`.
 
     Args:
-        run: to be trained.
-        every: epochs from one sample to the next; the first epoch has one too.
+        run: the run to train.
+        every: epochs between samples; the first epoch has one too.
 
     Raises:
-        ValueError: not at least one epoch.
+        ValueError: if `every` is less than one epoch.
 
     Example:
         >>> learning.train(run, corpus, callbacks=inspection.callbacks(run))  # doctest: +SKIP
@@ -42,17 +42,17 @@ def callbacks(run: Run, every: int = SAMPLE_EPOCHS) -> list[keras.callbacks.Call
 
 
 class Inspection(keras.callbacks.Callback):
-    """Write samples, the embedding, the settings, the layers and the graph into a run's folder.
+    """Write samples, the embedding, the settings, the layers and the graph into a run folder.
 
-    It leaves the model alone and draws from no generator that training draws from, so that the
-    weights come out the same.
+    The model and the random generators of training are not affected, so that the resulting
+    weights are the same.
 
     Args:
-        run: to be trained.
-        every: epochs from one sample to the next.
+        run: the run to train.
+        every: epochs between samples.
 
     Raises:
-        ValueError: not at least one epoch.
+        ValueError: if `every` is less than one epoch.
     """
 
     def __init__(self, run: Run, every: int = SAMPLE_EPOCHS):
@@ -72,7 +72,7 @@ class Inspection(keras.callbacks.Callback):
                 self._write_about()
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
-        # What validation has measured: the averages of the weights where the preset asks for them.
+        # The evaluated weights, which are averages if the preset asks for them.
         self.measured.model.set_weights(self.run.model.get_weights())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
@@ -86,7 +86,7 @@ class Inspection(keras.callbacks.Callback):
         self.writer.close()
 
     def compose(self) -> Score:
-        """Return a piece by the model as it was measured, with the preset's seed."""
+        """Return a piece generated with the evaluated weights and the preset's seed."""
         preset, codec = self.run.preset, self.run.codec
         tokens = codec.tokens_in(steps_of_opening(preset, codec))
         (ids,) = self.sampler.sample(
@@ -94,7 +94,7 @@ class Inspection(keras.callbacks.Callback):
             length=tokens,
             temperature=preset.music.temperature,
             seed=preset.training.seed,
-            min_length=tokens,  # an early end leaves little to hear
+            min_length=tokens,  # little could be heard of a piece that ends early
             allowed=codec.may_write,
         )
         return decode_piece(codec, ids)

@@ -1,10 +1,10 @@
-"""Pictures of a run: how it learned, and how what it writes differs from its corpus.
+"""Plots of a run: how it learned, and how its pieces differ from its corpus.
 
 bach-tf plot --run RUN
 
-- `training.png`: loss and accuracy of each epoch, on the training and the validation split;
-- `distributions.png`: how often each pitch, interval and note length comes in the corpus, and in
-  new pieces.
+- `training.png`: loss and accuracy of each epoch, for training and validation;
+- `distributions.png`: histograms of pitches, intervals and durations in the corpus and in new
+  pieces.
 """
 
 from bach_tf.measuring.plots.charts import write_distributions

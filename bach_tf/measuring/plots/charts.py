@@ -22,19 +22,19 @@ from bach_tf.theory.note_names import note_name
 
 CORPUS, GENERATED = COLOURS[1], COLOURS[0]
 OCTAVE = 12
-NAMED = ((52, "CDEFGAB"), (128, "CEG"))  # pitches that are named where there are so many
-MOST_LENGTHS = 14  # the commonest; the others are drawn together
+NAMED = ((52, "CDEFGAB"), (128, "CEG"))  # up to this range, the pitches labelled on the axis
+MOST_LENGTHS = 14  # most frequent ones; the others share a bar
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 12.0, 7.5, 110
-BAR = 0.42  # width; two of them stand at each value
+BAR = 0.42  # width; there are two at each value
 
 
 @dataclass(frozen=True)
 class Bars:
-    """What a panel shows.
+    """The contents of a panel.
 
     Args:
-        corpus: fraction of each value; `generated` likewise.
-        names: of the values, empty where there is no room for one.
+        corpus: fraction of each value; `generated`, the same for new pieces.
+        names: labels of the values, empty where there is no room.
         axis: what the values are.
     """
 
@@ -52,27 +52,27 @@ def write_distributions(
     tempo_qpm: float,
     title: str = "",
 ) -> None:
-    """Draw the pitches, intervals and note lengths of a corpus and of new pieces side by side.
+    """Plot pitches, intervals and durations of a corpus and of new pieces side by side.
 
-    Above each stands how far apart they are, as total variation, and to measure that by, how far
-    apart two splits of the corpus are.
+    Each panel gives the total variation distance between them and, for comparison, that between
+    two splits of the corpus.
 
     Args:
-        splits: the pieces of "train" and of "valid", which together are the corpus.
+        splits: the pieces of "train" and "valid", which together form the corpus.
         generated: new pieces.
-        path: of the picture; its ending says the format.
-        tempo_qpm: quarter notes per minute, by which lengths of a performance are seconds.
-        title: above it all.
+        path: the image; its ending determines the format.
+        tempo_qpm: quarter notes per minute, to convert durations in performances to seconds.
+        title: title of the figure.
 
     Raises:
-        ValueError: no note in a split or in the new pieces.
+        ValueError: if a split or the new pieces have no notes.
 
     Example:
         >>> write_distributions(
         ...     read_prepared(corpus), scores, Path("distributions.png"), tempo_qpm=90
         ... )  # doctest: +SKIP
     """
-    from matplotlib.figure import Figure  # takes a moment to import
+    from matplotlib.figure import Figure  # slow to import
 
     for what, scores in (*splits.items(), ("new pieces", generated)):
         if not any(map(len, scores)):
@@ -81,7 +81,7 @@ def write_distributions(
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     panels = figure.subplot_mosaic([["pitch", "pitch"], ["interval", "length"]])
     performed = generated[0].timing == SECONDS
-    milliseconds = 60_000 / tempo_qpm if performed else None  # in a quarter
+    milliseconds = 60_000 / tempo_qpm if performed else None  # per quarter
     for name in MEASURES:
         _draw_measure(panels[name], name, splits, generated, milliseconds)
     handles = panels["pitch"].get_legend_handles_labels()
@@ -111,7 +111,7 @@ def _pitch_bars(corpus: Distribution, generated: Distribution, _) -> Bars:
 
 
 def _interval_bars(corpus: Distribution, generated: Distribution, _) -> Bars:
-    """Draw what is wider than an octave together, at both ends."""
+    """Merge intervals wider than an octave at both ends."""
     widest = OCTAVE + 1
     values = range(-widest, widest + 1)
     names = [f"{value:+d}" if value % 2 == 0 and abs(value) < OCTAVE else "" for value in values]
@@ -123,7 +123,7 @@ def _interval_bars(corpus: Distribution, generated: Distribution, _) -> Bars:
 
 
 def _length_bars(corpus: Distribution, generated: Distribution, milliseconds: float | None) -> Bars:
-    """Draw the commonest lengths, and all others as one."""
+    """Show the most frequent durations, and all others as one bar."""
     weight = {v: corpus.get(v, 0) + generated.get(v, 0) for v in corpus.keys() | generated.keys()}
     common = sorted(sorted(weight, key=weight.get, reverse=True)[:MOST_LENGTHS])
     names = [str(v) if milliseconds is None else f"{float(v) * milliseconds:.0f}" for v in common]
@@ -138,7 +138,7 @@ def _length_bars(corpus: Distribution, generated: Distribution, milliseconds: fl
 
 
 def _merged(distribution: Distribution, bin_of: Callable) -> Distribution:
-    """Return the fraction of each bin: the values that are drawn as one bar."""
+    """Return the fraction of each bin, whose values share a bar."""
     sums: Distribution = {}
     for value, fraction in distribution.items():
         sums[bin_of(value)] = sums.get(bin_of(value), 0) + fraction
@@ -153,7 +153,7 @@ def _bars(
 
 
 BARS = {"pitch": _pitch_bars, "interval": _interval_bars, "length": _length_bars}
-TITLES = {"pitch": "Pitches", "interval": "Intervals", "length": "Note lengths"}
+TITLES = {"pitch": "Pitches", "interval": "Intervals", "length": "Durations"}
 
 
 def _draw_bars(axes, bars: Bars) -> None:

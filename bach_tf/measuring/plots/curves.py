@@ -1,4 +1,4 @@
-"""Learning curves: the loss and the accuracy of each epoch."""
+"""Learning curves: loss and accuracy of each epoch."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ BEST_BY = "val_nll"
 TRAINING, VALIDATION = COLOURS[1], COLOURS[0]
 PANELS = {"nll": "loss, nats per token", "accuracy": "accuracy"}
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 9.0, 6.0, 130
-LOSSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)  # that a logarithmic axis names
-STEEP = 4  # how many times the last loss is the first one where the axis is logarithmic
+LOSSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)  # ticks of a logarithmic axis
+STEEP = 4  # ratio of losses above which the axis is logarithmic
 
 
 def read_curves(run_folder: Path) -> pd.DataFrame:
-    """Return what a training has noted, a row for each epoch.
+    """Return the training history with one row per epoch.
 
     Args:
-        run_folder: of the run.
+        run_folder: the run folder.
 
     Raises:
-        ValueError: no epoch has finished yet, or something else stands there.
+        ValueError: if no epoch has finished yet, or the file has other content.
     """
     path = run_folder / HISTORY
     needed = {"epoch", *(f"{split}{name}" for split in ("", "val_") for name in PANELS)}
@@ -36,23 +36,23 @@ def read_curves(run_folder: Path) -> pd.DataFrame:
     if missing or rows.empty:
         what = f"no column {', '.join(missing)}" if missing else "no epoch"
         raise ValueError(
-            f"{path}: expected a row for each epoch, got {what}. A training writes it: "
+            f"{path}: expected a row for each epoch, got {what}. Training writes it: "
             f"bach-tf train --resume {run_folder}"
         )
     return rows
 
 
 def write_training_curve(history: pd.DataFrame, path: Path, title: str = "") -> None:
-    """Draw the loss and the accuracy of training and validation over the epochs.
+    """Plot training and validation loss and accuracy over the epochs.
 
-    The best epoch, whose weights the run has kept, is marked.
+    The best epoch, whose weights were kept, is marked.
 
     Args:
-        history: of `read_curves`.
-        path: of the picture; its ending says the format.
-        title: above it.
+        history: as returned by `read_curves`.
+        path: the image; its ending determines the format.
+        title: title of the figure.
     """
-    from matplotlib.figure import Figure  # takes a moment to import
+    from matplotlib.figure import Figure  # slow to import
 
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
@@ -71,7 +71,7 @@ def write_training_curve(history: pd.DataFrame, path: Path, title: str = "") -> 
 
 def _draw_curves(axes, history: pd.DataFrame, name: str) -> None:
     epochs = history["epoch"] + 1
-    marker = "o" if len(epochs) == 1 else None  # a line needs two
+    marker = "o" if len(epochs) == 1 else None  # a line needs two points
     axes.plot(epochs, history[name], color=TRAINING, marker=marker, label="training")
     validation = history[f"val_{name}"]
     axes.plot(epochs, validation, color=VALIDATION, marker=marker, label="validation")
@@ -80,9 +80,9 @@ def _draw_curves(axes, history: pd.DataFrame, name: str) -> None:
     axes.plot(epochs[best], validation[best], "o", color=VALIDATION, markersize=7, zorder=3)
     value = percent(round(validation[best], 3)) if name == "accuracy" else f"{validation[best]:.3f}"
     late = best > len(epochs) / 2
-    above = validation[best] > history[name][best]  # where the other curve is not
+    above = validation[best] > history[name][best]  # away from the other curve
     axes.annotate(
-        f"best, epoch {epochs[best]}: {value}",
+        f"best epoch {epochs[best]}: {value}",
         (epochs[best], validation[best]),
         xytext=(-6 if late else 6, 8 if above else -8),
         textcoords="offset points",
@@ -97,7 +97,7 @@ def _draw_curves(axes, history: pd.DataFrame, name: str) -> None:
 
 
 def _scale_loss(axes, history: pd.DataFrame) -> None:
-    """Make the axis logarithmic where the first epochs would press the others flat."""
+    """Use a logarithmic axis if the first epochs would flatten the others."""
     from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
     losses = history[["nll", "val_nll"]].to_numpy()
@@ -113,7 +113,7 @@ def _scale_loss(axes, history: pd.DataFrame) -> None:
 
 
 def percent(fraction: float, _: int | None = None) -> str:
-    """Return a fraction as matplotlib's axes and readers want it.
+    """Format a fraction in percent, as a formatter for matplotlib's axes.
 
     Args:
         fraction: 0..1.

@@ -1,4 +1,4 @@
-"""Distributions of pitches, intervals and note lengths, and the distance between two."""
+"""Distributions of pitches, intervals and durations, and the distance between two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bach_tf.score import BEATS, Score
 
 BINS_PER_DOUBLING = 2
 
-Distribution = dict[int | Fraction, float]  # the fraction of each value; they add up to 1
+Distribution = dict[int | Fraction, float]  # value: its fraction; they sum to 1
 
 
 def pitches(score: Score) -> list[int]:
@@ -22,14 +22,14 @@ def pitches(score: Score) -> list[int]:
 
 
 def intervals(score: Score) -> list[int]:
-    """Return the semitones from each note to the next one of its voice, rests skipped.
+    """Return the intervals in semitones between consecutive notes of a voice, skipping rests.
 
-    Of notes of one voice that begin together the highest counts.
+    Of simultaneous notes in one voice, only the highest counts.
     """
     found = []
     for voice in range(score.voices):
         mine = np.flatnonzero(score.voice == voice)
-        # In the order of onset, then pitch: the last of an onset is its highest.
+        # Sorted by onset, then pitch: the last one of an onset is the highest.
         last = np.diff(score.onset[mine], append=-1) != 0
         found += np.diff(score.pitch[mine[last]]).tolist()
     return found
@@ -38,8 +38,8 @@ def intervals(score: Score) -> list[int]:
 def lengths(score: Score) -> list[Fraction]:
     """Return the duration of each note, in quarters.
 
-    In a performance they are those of hands, not of notation: each is the nearest of a scale with
-    two lengths in a doubling, 1, 1.4, 2, 2.8 and so on.
+    Durations in performances are continuous, so they are rounded to a scale with two values per
+    doubling: 1, 1.4, 2, 2.8 and so on.
     """
     steps = score.steps_per_quarter
     if score.timing == BEATS:
@@ -56,7 +56,7 @@ MEASURES: dict[str, Callable[[Score], list]] = {
 
 
 def distribution(values: Iterable) -> Distribution:
-    """Return the fraction of all values that each distinct value makes up.
+    """Return the fraction of each distinct value.
 
     Args:
         values: hashable and comparable.
@@ -86,7 +86,7 @@ def total_variation(one: Distribution, other: Distribution) -> float:
 
     Args:
         one: fraction of each value.
-        other: likewise.
+        other: the same for the other distribution.
 
     Example:
         >>> total_variation({60: 0.5, 62: 0.5}, {60: 0.75, 64: 0.25})
