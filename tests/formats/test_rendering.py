@@ -88,7 +88,7 @@ def test_several_pieces_do_not_go_into_one_file(chorale, tmp_path, capsys):
     assert main([str(chorale), str(other), "--output", str(tmp_path / "new.mid")]) == 2
     assert "2 pieces would be written to " in capsys.readouterr().err
     assert main([str(chorale), "--output", str(chorale)]) == 2
-    assert "a.mid is the piece itself" in capsys.readouterr().err
+    assert "a.mid is the input itself" in capsys.readouterr().err
 
 
 def test_tempo_and_instrument_are_those_of_the_file(chorale, tmp_path):
