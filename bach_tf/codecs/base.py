@@ -124,7 +124,7 @@ class Codec(ABC):
         arguments = check_settings(cls.ARGUMENTS, config)
         missing = next((name for name in cls.NEEDED if name not in arguments), None)
         if missing:
-            raise ValueError(f"The codec's setting `{missing}` is missing.")
+            raise ValueError(f"The setting `{missing}` of the codec is missing.")
         return cls(**arguments)
 
     def tokens_in(self, steps: int) -> int:
