@@ -24,8 +24,9 @@ from bach_tf.corpora.preparation.embedded import embedded_files
 from bach_tf.corpora.preparation.kinds import MELODIES, melody
 from bach_tf.corpora.preparation.naming import untaken_names
 from bach_tf.corpora.preparation.own_files import Labels, prepare_own
-from bach_tf.corpora.preparation.prepared import Collection, Pieces, few_reasons
+from bach_tf.corpora.preparation.prepared import Collection, Pieces
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.reasons import few_reasons
 from bach_tf.corpora.preparation.splits import FEWEST
 from bach_tf.corpora.preparation.tune_groups import (
     groups_by_label,

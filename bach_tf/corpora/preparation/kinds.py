@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from bach_tf.corpora.preparation.layouts import ABOUT
 from bach_tf.corpora.preparation.own_files import Kind
-from bach_tf.corpora.preparation.prepared import ABOUT
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.formats.midi.names import rank_of
 from bach_tf.formats.notation.performing import in_seconds

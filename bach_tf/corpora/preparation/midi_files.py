@@ -11,9 +11,9 @@ from bach_tf.corpora.preparation.own_files import names_of
 from bach_tf.corpora.preparation.prepared import (
     Collection,
     Pieces,
-    few_reasons,
 )
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.reasons import few_reasons
 from bach_tf.corpora.preparation.splits import deal
 from bach_tf.score import Score
 

@@ -20,11 +20,10 @@ from bach_tf.corpora.preparation.prepared import (
     Collection,
     Pieces,
     hash_of_files,
-    lines_of,
-    listed,
     read_manifest,
 )
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
+from bach_tf.corpora.preparation.reasons import lines_of, listed
 from bach_tf.corpora.preparation.splits import FEWEST, deal
 from bach_tf.corpora.preparation.tune_groups import groups_by_label
 from bach_tf.formats import READERS, read_all
@@ -117,7 +116,7 @@ def prepare_own(corpus: str, folder: Path, kind: Kind) -> Path:
     listing = list_files(folder, ENDINGS)
     if not listing.paths:
         raise ValueError(
-            f"Expected {kind.what} in {shortened(folder)} as {', '.join(ENDINGS)} files. Got none."
+            f"Expected {kind.what} in {shortened(folder)}, as {', '.join(ENDINGS)} files. Got none."
         )
     content = hash_of_files(folder, listing.paths, MOST_BYTES)
     made = prepare_folder(

@@ -20,29 +20,20 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import platformdirs
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.files import read_limited, read_once
-from bach_tf._basics.messages import LONGEST_LINE, shortened
+from bach_tf.corpora.preparation.layouts import ABOUT, LAYOUTS
 from bach_tf.corpora.preparation.naming import storable_name, untaken_names
-from bach_tf.formats.grid_csv import (
-    HIGHEST_PITCH,
-    LOWEST_PITCH,
-    MOST_BYTES,
-    VOICES,
-    read_grid_csv,
-    write_grid_csv,
-)
-from bach_tf.formats.notes_csv import HEADER as NOTE_COLUMNS
-from bach_tf.formats.notes_csv import read_notes_csv, write_notes_csv
+from bach_tf.corpora.preparation.reasons import few_reasons, lines_of, listed
+from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, MOST_BYTES
 from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
@@ -50,15 +41,8 @@ MANIFEST = "manifest.json"
 FORMAT = 5  # increment when a layout or the contents of corpora change, to rebuild caches
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # attempts to replace a folder that other processes replace too
-FEW_REASONS = 3  # number of left-out pieces named in a sentence
-MOST_LINES = 10  # number of them listed line by line
 
-# Fields of a score that neither layout can represent, stored in the manifest.
-ABOUT = (
-    "timing", "title", "key_signature", "key_changes", "tempi", "metres", "upbeat", "fermatas",
-    "parts", "pedals",
-)  # fmt: skip
-UNHEARD = ("title", "key_changes", "tempi", "parts", "pedals")  # those not used in training
+UNHEARD = ("title", "key_changes", "tempi", "parts", "pedals")  # of `ABOUT`, not used in training
 
 Pieces = dict[str, dict[str, Score]]  # {split: {name: score}}
 
@@ -116,45 +100,6 @@ def _tell(made: Collection, folder: Path) -> None:
     if made.skipped:
         some = few_reasons(made.skipped)
         print(f"{len(made.skipped)} skipped: {some}", file=sys.stderr)
-
-
-def lines_of(reasons: Mapping[str, str]) -> list[str]:
-    """Return a line for each name with its reason.
-
-    Example:
-        >>> lines_of({"a.mid": "no notes"})
-        ['a.mid: no notes']
-    """
-    return [
-        f"{shortened(name)}: {shortened(reason, LONGEST_LINE)}" for name, reason in reasons.items()
-    ]
-
-
-def listed(lines: Sequence[str], where: str = "") -> str:
-    """Return the first lines, indented, and the number of others.
-
-    Args:
-        lines: lines without line ends.
-        where: where to find all of them.
-
-    Example:
-        >>> listed(["a.mid: no notes"])
-        '  a.mid: no notes'
-    """
-    more = len(lines) - MOST_LINES
-    rest = [f"and {more} more{'; ' * bool(where)}{where}"] if more > 0 else []
-    return "\n".join(f"  {line}" for line in [*lines[:MOST_LINES], *rest])
-
-
-def few_reasons(reasons: dict[str, str]) -> str:
-    """Return the first few names with their reasons in one line.
-
-    Example:
-        >>> few_reasons({"a.mid": "no notes", "b.mid": "no notes"})
-        'a.mid: no notes; b.mid: no notes'
-    """
-    more = ["and others"] if len(reasons) > FEW_REASONS else []
-    return "; ".join(lines_of(reasons)[:FEW_REASONS] + more)
 
 
 def write_prepared(
@@ -336,36 +281,6 @@ def hash_of_files(root: Path, paths: Iterable[Path], limit: int) -> str:
 def _sha256_of(path: Path) -> str:
     """Return the SHA-256 of a piece in hexadecimal."""
     return hashlib.sha256(read_once(path, MOST_BYTES)).hexdigest()
-
-
-def _write_grid(path: Path, score: Score) -> tuple[bytes, dict]:
-    return write_grid_csv(path, score.to_grid(len(VOICES))), {}
-
-
-def _read_grid(path: Path, **about) -> Score:
-    return Score.from_grid(read_grid_csv(path), **about)
-
-
-def _write_notes(path: Path, score: Score) -> tuple[bytes, dict]:
-    notes = np.stack([getattr(score, name) for name in NOTE_COLUMNS], axis=1)
-    # The piece may end after its last note.
-    return write_notes_csv(path, notes), {"length": score.length}
-
-
-def _read_notes(path: Path, **about) -> Score:
-    columns = dict(zip(NOTE_COLUMNS, read_notes_csv(path).T))
-    try:
-        return Score(**columns, **about)
-    except ValueError as error:  # such as a note beyond the end of the piece
-        raise ValueError(f"{path.name}: {error}") from None
-
-
-# Writer and reader of each layout: `write(path, score)` returns the contents of the file and extra
-# manifest entries; `read(path, **about)` receives these, `ABOUT` and the grid.
-LAYOUTS: dict[str, tuple[Callable[..., tuple[bytes, dict]], Callable[..., Score]]] = {
-    "grid": (_write_grid, _read_grid),
-    "notes": (_write_notes, _read_notes),
-}
 
 
 def _common_steps(pieces: Pieces, layout: str) -> int:
