@@ -14,7 +14,7 @@ from bach_tf.composing.given_tokens import BEGINS, HOLDS
 from bach_tf.composing.rules import Rules
 from bach_tf.composing.sampling import draw
 from bach_tf.formats.grid_csv import VOICES
-from bach_tf.models import NextTokenModel
+from bach_tf.models import NextTokenModel, cpu
 
 FEWEST = 0.5  # share of the particles below which the effective sample size makes them drawn anew
 BREACH = 0.01  # how likely a given note is taken to be one that breaks a rule
@@ -122,16 +122,17 @@ class Loop:
         two, three = (self.model.initial_state(rows) for rows in (2, 3))
         # A state may hold more than rows of particles: what differs with their number is one.
         self.of_rows = tf.nest.map_structure(lambda a, b: a.shape != b.shape, two, three)
-        begin = (
-            tf.constant(0),
-            self._first_rows(versions * particles),
-            tf.zeros([versions, particles]),
-            tf.zeros([versions]),
-            *(tf.TensorArray(tf.int32, length, element_shape=[None]) for _ in range(2)),
-        )
-        _, rows, log_weights, evidence, tokens, ancestors = tf.while_loop(
-            lambda t, *_: t < length, self._step, begin
-        )
+        with cpu.tracing_a_loop():
+            begin = (
+                tf.constant(0),
+                self._first_rows(versions * particles),
+                tf.zeros([versions, particles]),
+                tf.zeros([versions]),
+                *(tf.TensorArray(tf.int32, length, element_shape=[None]) for _ in range(2)),
+            )
+            _, rows, log_weights, evidence, tokens, ancestors = tf.while_loop(
+                lambda t, *_: t < length, self._step, begin
+            )
         total = tf.reduce_logsumexp(log_weights, axis=1)
         log_weights -= total[:, None]
         shape = tf.shape(log_weights)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from bach_tf._basics.messages import shortened
 from bach_tf.codecs import PAD, Codec, SatbCodec
 from bach_tf.composing.rules import Rules
-from bach_tf.models import NextTokenModel
+from bach_tf.models import NextTokenModel, cpu
 
 HIGHEST_TEMPERATURE = 100  # beyond it, sampling is practically uniform
 MOST_CHANCES = 1 << 28  # random numbers per call: a gigabyte
@@ -252,11 +252,12 @@ class Sampler:
             kept = kept if rules is None else rules.advance(ids, t, kept)
             return t + 1, ids, ended | (ids == end), state, kept, pieces.write(t + 1, ids)
 
-        state = self.model.initial_state(batch)
         ended = tf.zeros_like(first, tf.bool)
         kept = () if rules is None else rules.first_state(batch)
-        loop = (tf.constant(0), first, ended, state, kept, pieces.write(0, first))
-        pieces = tf.while_loop(go_on, step, loop)[-1]
+        with cpu.tracing_a_loop():
+            state = self.model.initial_state(batch)
+            loop = (tf.constant(0), first, ended, state, kept, pieces.write(0, first))
+            pieces = tf.while_loop(go_on, step, loop)[-1]
         return tf.transpose(pieces.stack())  # (N, 1 + L)
 
     def _allowed_at(self, t: tf.Tensor, may_draw: tf.Tensor, min_length: tf.Tensor) -> tf.Tensor:

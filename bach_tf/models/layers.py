@@ -207,6 +207,11 @@ class RelativeAttention(keras.layers.Layer):
 
         The token at a position stands at the remainder of its division by the context.
         """
+        if cpu.in_place():
+            from bach_tf.models.cpu import caches
+
+            sizes = (batch_size, self.heads, self.head_units)
+            return caches.empty(sizes, self.context), caches.empty(sizes, self.context)
         shape = (batch_size, self.heads, self.context, self.head_units)
         return ops.zeros(shape), ops.zeros(shape)
 
@@ -215,11 +220,16 @@ class RelativeAttention(keras.layers.Layer):
         query, key, value = self._split(self.project(x)[:, None])  # (B, H, 1, D) each
         # A token is written over the oldest one: to move all the others would take longer than
         # to attend to them.
-        slot = position % self.context
-        keys, values = (_written(old, slot, new) for old, new in zip(state, (key, value)))
-        ages = (slot - ops.arange(self.context)) % self.context  # of the tokens in the caches
-        distances = ops.take(self.distances, self.context - 1 - ages, axis=1)  # (H, context, D)
-        of_distances = _products(ops.moveaxis(query[:, :, 0], 0, 1), distances)  # (H, B, context)
+        slot, write = position % self.context, _written
+        if cpu.in_place():
+            from bach_tf.models.cpu import caches
+
+            state, write = caches.with_room(state, slot, self.context), caches.written
+        keys, values = (write(old, slot, new) for old, new in zip(state, (key, value)))
+        room = ops.arange(ops.shape(keys)[2], dtype="int32")
+        ages = (slot - room) % self.context  # of the tokens in the caches
+        distances = ops.take(self.distances, self.context - 1 - ages, axis=1)  # (H, room, D)
+        of_distances = _products(ops.moveaxis(query[:, :, 0], 0, 1), distances)  # (H, B, room)
         scores = _products(query, keys) + ops.moveaxis(of_distances, 1, 0)[:, :, None]
         out = self._weighted(scores, ages <= position, values, training=False)  # (B, H, 1, D)
         return self.out(ops.reshape(out, (-1, self.units))), (keys, values)

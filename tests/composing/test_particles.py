@@ -18,6 +18,7 @@ from bach_tf.composing.sampling import Sampler
 from bach_tf.learning.runs import build_model
 from bach_tf.measuring.likelihood import Scorer
 from bach_tf.models import MODELS
+from bach_tf.models.cpu import caches
 from bach_tf.models.memory import Memory
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
@@ -249,7 +250,9 @@ def chorale():
 @pytest.fixture(scope="module")
 def harmoniser(chorale):
     rules = ["parallels", "crossing", "spacing", "range", "cadence"]
-    return ParticleSampler(chorale, CHORALE_CODEC, rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caches, "ROOM", 3)  # they grow, and a piece is longer than the context
+        yield ParticleSampler(chorale, CHORALE_CODEC, rules)
 
 
 def test_a_chorale_is_harmonised_and_measured(chorale, harmoniser):
