@@ -97,7 +97,7 @@ def test_abc_of_several_notes_at_a_time(abc, music, notes):
 
 
 def test_overlays_are_voices_where_they_run_through_a_tune(abc):
-    through = r"^a\.abc: voice 1: 2 voices run through one part, and are read as such$"
+    through = r"^a\.abc: voice 1: 2 layers run through this part: each is read as a voice$"
     with pytest.warns(ReadingWarning, match=through):
         score = abc("cdef & C4 | g2 f2 & E2 D2 | e4 & C4 |").score
     assert score.to_grid(2)[::4].tolist() == [
@@ -374,7 +374,7 @@ def test_spines_that_split_and_join(kern):
 def test_spines_that_split_all_the_time_are_voices(kern):
     rows = ("*^", "4c 4C", "4d 4D", "=2 =2", "*^ *", "4e 4G 4C", "4f 4A 4D", "*v *v *", "=3 =3",
             "4c 4C", "4d 4D", "*- *-")  # fmt: skip
-    through = r"^a\.krn: spine 1: 2 voices run through one part, and are read as such$"
+    through = r"^a\.krn: spine 1: 2 layers run through this part: each is read as a voice$"
     with pytest.warns(ReadingWarning) as said:
         score = kern("**kern", "*M2/4", "=1", *rows).score
     assert [re.match(through, str(each.message)) is not None for each in said] == [True, False]

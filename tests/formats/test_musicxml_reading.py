@@ -381,7 +381,7 @@ def test_two_singers_on_a_staff_and_two_hands_are_voices(read_text):
     hands = attributes() + note("G", 8, STAFF[0]) + back + note("C", 8, STAFF[1], voice=5)
     names = "<score-part id='P1'><part-name>Piano</part-name></score-part>"
     through = (
-        r"^a\.musicxml: part 1 \(Piano\): 2 voices run through one part, and are read as such$"
+        r"^a\.musicxml: part 1 \(Piano\): 2 layers run through this part: each is read as a voice$"
     )
     with pytest.warns(ReadingWarning, match=through):
         score = read_text(xml([hands, hands], parts=names)).score

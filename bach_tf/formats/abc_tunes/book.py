@@ -1,4 +1,4 @@
-"""Files of ABC: one tune, or a book of them."""
+"""ABC files: single tunes and tune books."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from bach_tf.formats.notation.text import decode
 from bach_tf.formats.reading import Grid, Notices, Piece
 
 MOST_BYTES = 10_000_000
-MOST_CHARACTERS = 200_000  # of a tune, which rarely has a hundredth of it
-MOST_NAMED = 10  # tunes that a message names
+MOST_CHARACTERS = 200_000  # of a tune; most have a few hundred
+MOST_NAMED = 10  # tunes listed in a message
 NUMBER = re.compile(r"X:\s*(\d{1,9})")
 TITLE = re.compile(r"^T:(.*)", re.MULTILINE)
-DEFAULTS = re.compile(r"^(?:[LMQ]:|%%MIDI).*", re.MULTILINE)  # that a file may say for all tunes
+DEFAULTS = re.compile(r"^(?:[LMQ]:|%%MIDI).*", re.MULTILINE)  # which a file may give for all tunes
 
 
 def split_tunes(text: str) -> list[str]:
-    r"""Return the tunes of a file: each from its `X:` to the next.
+    r"""Split a file into tunes, each from its `X:` field to the next.
 
-    What stands before the first `X:` belongs to none.
+    Text before the first `X:` is dropped.
 
     Example:
         >>> split_tunes("% two tunes\nX:1\nK:C\nC\nX:2\nK:C\nD")
@@ -44,15 +44,15 @@ def read_abc_file(
 
     Args:
         path: of the file.
-        grid: to which notes are moved; `None` for the coarsest, from sixteenths on, that holds
-            them.
+        grid: to quantise to; `None` for the coarsest grid, from sixteenths on, that holds all
+            notes.
         strict: refuse a tune with faults.
-        unfold: play its repeats out.
-        tune: its number, as `X:` says; the first of the file when `None`.
+        unfold: write out its repeats and the part order of `P:`.
+        tune: its number in `X:`; the first tune of the file when `None`.
 
     Raises:
-        ValueError: no such tune, nothing but rests, or more than a piece may have; faults too,
-            where reading is strict. The message names the row and the measure.
+        ValueError: no such tune, a tune without notes, or one above the size limits; with
+            `strict`, any fault. The message names the row and the measure.
 
     Example:
         >>> piece = read_abc_file(Path("book.abc"), tune=3)  # doctest: +SKIP
@@ -69,16 +69,16 @@ def read_abc_file(
 def read_abc_tunes(
     path: Path, grid: Grid | None = None, strict: bool = False, unfold: bool = False
 ) -> dict[str, Piece | ValueError]:
-    """Return all tunes of a file, or why one cannot be read, by their numbers and titles.
+    """Return all tunes of a file by number and title; for an unreadable one, the error.
 
     Args:
         path: of the file.
-        grid: as `read_abc_file` takes it.
-        strict: as there.
-        unfold: as there.
+        grid: as in `read_abc_file`.
+        strict: as in `read_abc_file`.
+        unfold: as in `read_abc_file`.
 
     Raises:
-        ValueError: a file that cannot be read.
+        ValueError: the file cannot be read.
 
     Example:
         >>> tunes = read_abc_tunes(Path("book.abc"))  # doctest: +SKIP
@@ -101,7 +101,7 @@ class _Book:
     def __init__(self, path: Path):
         self.path = path
         text = decode(read_limited(path, MOST_BYTES)).replace("\r\n", "\n").replace("\r", "\n")
-        # A file may hold a tune without a number, or nothing of the kind.
+        # The file may be a single tune without a number, or no ABC at all.
         self.tunes = split_tunes(text) or [text]
         head = text[: text.find(self.tunes[0])]
         self.defaults = "\n".join(DEFAULTS.findall(head))
@@ -149,7 +149,7 @@ class _Book:
 
 
 def _until_the_blank_line(tune: str) -> str:
-    """Return a tune without the free text that may follow it."""
+    """Return a tune up to its first blank line; free text may follow it."""
     begun, lines = False, []
     for line in tune.split("\n"):
         if begun and not line.strip():

@@ -1,4 +1,4 @@
-"""The fields of ABC: keys, metres, lengths, tempi, voices."""
+"""ABC fields: keys, metres, unit lengths, tempi, voices and part order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BAGPIPES = 2  # sharps of K:HP and K:Hp
 NO_KEY = ("", "none")
 ALTERATION = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 ALTERED_NOTE = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
-# What may stand behind a key or a voice, as `clef=bass` or `bass` alone.
+# Settings that may follow a key or a voice: `clef=bass`, or `bass` alone.
 SETTING = re.compile(r"""(?:^|\s)([A-Za-z]+)=("[^"]*"|\S*)""")
 CLEF = re.compile(r"(?:^|\s)(?:treble|alto|tenor|bass|perc|none)\d?([+-]8)?(?=\s|$)")
 NAMED_METRES = {"C": (4, 4), "C|": (2, 2)}
@@ -30,18 +30,18 @@ NOTE_VALUES = re.compile(r"(\d{1,3})/(\d{1,3})")
 PLAYED = re.compile(r"[A-Za-z]|[0-9]{1,2}|[()]")
 PER_MINUTE = re.compile(r"(?:=|^)\s*(\d{1,4}(?:\.\d{1,6})?)\s*$")
 OCTAVE = 12
-# How ABC writes accents, before the letter, and Unicode, behind it.
+# ABC puts accents before the letter, Unicode puts combining accents after it.
 ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", ",": "\u0327"}
 ACCENTED = re.compile(r"\\([`'^~\",])([A-Za-z])")
 
 
 class Key(NamedTuple):
-    """A key and what stands behind it.
+    """A key with its settings.
 
     Args:
         sharps: flats are negative.
-        semitones: by which letters are altered.
-        offset: semitones from what is written to what sounds.
+        semitones: the alteration of each letter.
+        offset: semitones from written to sounding pitch.
     """
 
     sharps: int
@@ -50,7 +50,7 @@ class Key(NamedTuple):
 
 
 def sharps_of(key: str) -> int:
-    """Return the sharps of a key, or its flats as a negative number.
+    """Return the number of sharps of a key; flats are negative.
 
     Raises:
         ValueError: not a key.
@@ -74,11 +74,11 @@ def sharps_of(key: str) -> int:
 
 
 def read_key(text: str, before: Key | None = None) -> Key:
-    """Return what `K:` says.
+    """Return the key of a `K:` field.
 
     Args:
         text: such as "G", "D mix", "A exp ^c", "Bb clef=bass octave=-1".
-        before: the key where the text says none, but a clef alone.
+        before: the current key, kept where the field only has a clef.
 
     Raises:
         ValueError: not a key.
@@ -101,7 +101,7 @@ def read_key(text: str, before: Key | None = None) -> Key:
 
 
 def sounding_offset(text: str) -> int:
-    """Return the semitones by which a clef, `octave=` and `transpose=` move what is written."""
+    """Return the transposition, in semitones, of a clef, `octave=` and `transpose=`."""
     settings = {name.lower(): value.strip('"') for name, value in SETTING.findall(text)}
     clef = CLEF.search(text) or CLEF.search(settings.get("clef", ""))
     octaves = {"+8": 1, "-8": -1}.get(clef[1] or "", 0) if clef else 0
@@ -114,7 +114,7 @@ def _whole(text: str) -> int:
 
 
 def read_text(text: str) -> str:
-    r"""Return a title with the letters that ABC writes in ASCII.
+    r"""Return a title with its ASCII escapes replaced by accented letters.
 
     Example:
         >>> read_text(r"S\'eamus \"O Br&ouml;gan \,c")
@@ -125,7 +125,7 @@ def read_text(text: str) -> str:
 
 
 def read_metre_field(text: str) -> tuple[int, int] | None:
-    """Return the metre that `M:` says; `None` for none.
+    """Return the metre of an `M:` field; `None` for free metre or no metre.
 
     Example:
         >>> read_metre_field("C|"), read_metre_field("2+3/8"), read_metre_field("none")
@@ -135,10 +135,10 @@ def read_metre_field(text: str) -> tuple[int, int] | None:
 
 
 def read_unit(text: str) -> Fraction:
-    """Return the quarters of an `L:` such as `1/8`.
+    """Return the unit length of an `L:` field such as `1/8`, in quarters.
 
     Raises:
-        ValueError: no length.
+        ValueError: not a length.
     """
     parts = (1, 1) if text.strip() == "1" else read_meter(text)
     if parts is None:
@@ -147,11 +147,11 @@ def read_unit(text: str) -> Fraction:
 
 
 def read_tempo(text: str, unit: Fraction) -> float | None:
-    """Return the quarters a minute that `Q:` says; `None` where it has words alone.
+    """Return the tempo of a `Q:` field in quarters per minute; `None` for words alone.
 
     Args:
-        text: such as "1/4=120", "Allegro 3/8=60", or "120" for so many unit lengths.
-        unit: quarters of a unit length.
+        text: such as "1/4=120", "Allegro 3/8=60", or "120", which counts unit lengths.
+        unit: the unit length in quarters.
 
     Example:
         >>> read_tempo('"Lively" 3/8=60', Fraction(1, 2)), read_tempo("100", Fraction(1, 2))
@@ -170,7 +170,7 @@ def read_tempo(text: str, unit: Fraction) -> float | None:
 
 
 def voice_settings(text: str) -> tuple[str, dict[str, str]]:
-    """Return the name of a voice by which a tune calls it, and its settings in small letters.
+    """Return the identifier of a voice, and its settings with lower-case names.
 
     Example:
         >>> voice_settings('T1 clef=treble name="Tenor I"')
@@ -181,13 +181,15 @@ def voice_settings(text: str) -> tuple[str, dict[str, str]]:
 
 
 def parts_in_order(text: str) -> list[str]:
-    """Return the parts that the `P:` of a header plays, one after the other.
+    """Return the labels of the parts in the order that a header's `P:` field plays them.
 
     Example:
         >>> "".join(parts_in_order("A2.(AB)2C"))
         'AAABABC'
     """
-    groups: list[list[list[str]]] = [[]]  # those that are open; each has what can be repeated
+    groups: list[list[list[str]]] = [
+        []
+    ]  # open parentheses; each holds the units that can be repeated
     for token in PLAYED.findall(text):
         if token == "(":
             groups.append([])

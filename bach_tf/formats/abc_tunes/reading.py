@@ -1,4 +1,4 @@
-"""One tune in ABC: its header, its voices and their notes."""
+"""The reader of one ABC tune: header, voices and music lines."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ from bach_tf.formats.tunes import check_bars, tune_of
 from bach_tf.score import HIGHEST_NUMBER, MOST_VOICES, Part, Score
 
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
-LETTERS_OF_NOTES = "ABCDFGabcdefg"  # behind the header "C:|" is a note and a bar line
+LETTERS_OF_NOTES = "ABCDFGabcdefg"  # in the body "C:|" is a note and a bar line, not a field
 PROGRAM = re.compile(r"%%MIDI\s+program\s+(?:\d{1,2}\s+)?(\d{1,3})")
 LONGEST_LINE = 4_000  # characters
-FREE = ("none", "frei", "free")  # German collections write the second
+FREE = ("none", "frei", "free")  # "Frei" in German collections
 KEYNOTE = re.compile(r"[CGDAEBF]|[DAEBG]b")
 
 
 def read_abc(text: str) -> Score:
-    r"""Read a tune of one voice, one note at a time, in sixteenths, as printed.
+    r"""Read a monophonic tune in sixteenths, without playing its repeats.
 
     Raises:
-        OffGridError: the tune cannot be written in sixteenths.
-        ValueError: something that is no ABC, as `row N, ...: expected ...` where the tune's first
-            row is 1, or a bar that is too long by a part of a beat.
+        OffGridError: the tune does not fit a grid of sixteenths.
+        ValueError: invalid ABC, as `row N, ...: expected ...` counting from the first row of the
+            tune, or a bar that is too long by a fraction of a beat.
 
     Example:
         >>> score = read_abc("X:1\nM:3/4\nL:1/8\nK:G\nD2 | G3AF2 | G6 |]")
@@ -65,16 +65,16 @@ def read_abc(text: str) -> Score:
 
 
 def read_sheet(text: str, notices: Notices, first_row: int = 1, defaults: str = "") -> Sheet:
-    """Return what is in the text of a tune.
+    """Parse the text of a tune.
 
     Args:
         text: from `X:` on.
-        notices: takes what is mended or left out.
-        first_row: of the tune in its file.
-        defaults: fields that hold for all tunes of a file.
+        notices: collects what is repaired or skipped.
+        first_row: the row of the file where the tune begins.
+        defaults: fields that apply to all tunes of the file.
 
     Raises:
-        ValueError: a longer tune than there may be, or more voices.
+        ValueError: a tune or a number of voices above the limits.
     """
     reader = _Reader(notices)
     for line in defaults.splitlines():
@@ -86,7 +86,7 @@ def read_sheet(text: str, notices: Notices, first_row: int = 1, defaults: str = 
 
 
 class _Reader:
-    """Where the reading of a tune stands."""
+    """The state of the parser within a tune."""
 
     def __init__(self, notices: Notices):
         self.notices = notices
@@ -96,14 +96,14 @@ class _Reader:
         self.in_header = True
         self.metres: list[tuple[Fraction, tuple[int, int] | None]] = []
         self.keys: list[KeyAt] = []
-        self.tempo = ""  # of the header: it may be in unit lengths, which follow
+        self.tempo = ""  # of the header; it may count unit lengths, which are given later
         self.tempi: dict[Fraction, float] = {}
         self.voices: dict[str, Voice] = {}
         self.settings: dict[str, dict[str, str]] = {}  # of the voices
         self.programs: dict[str, int] = {}
-        self.name = ""  # of the voice that is being read
-        self.playing: list[str] = []  # the parts of the tune in the order in which they are played
-        self.sections: dict[str, Fraction] = {}  # where each of them begins
+        self.name = ""  # of the current voice
+        self.playing: list[str] = []  # labels of parts, in the order of the header's `P:`
+        self.sections: dict[str, Fraction] = {}  # where each part begins
 
     @property
     def voice(self) -> Voice:
@@ -183,7 +183,7 @@ class _Reader:
             self.metres.append((self.voice.now, metre))
 
     def tell_of_no_metre(self, text: str) -> None:
-        """Tell of a metre that is none, unless the tune has none from the beginning on."""
+        """Report an invalid metre, or a change from measured to free metre."""
         free = not text or text.lower().startswith(FREE)
         if not free:
             self.notices.remark("expected a metre such as M:3/4: left out", self.place())
@@ -225,7 +225,7 @@ class _Reader:
             if settings and name in self.voices:
                 self.voices[name].offset = self._offset_of(name)
         elif not self.name:
-            self.name = name  # music that names no voice is the first one's
+            self.name = name  # music before any `V:` belongs to the first voice
 
     def read_music(self, line: str) -> None:
         for token in tokens(line):
@@ -248,7 +248,7 @@ class _Reader:
             raise ValueError(f"row {self.row}: expected at most {MOST_QUARTERS} quarters, got more")
 
     def read_part(self, text: str) -> None:
-        """Read the order of the parts, in the header, or where one of them begins."""
+        """Read the part order of the header, or the label of a part in the body."""
         if self.in_header:
             self.playing = parts_in_order(text)
         elif len(text) == 1 and (not self.voices or self.voice is next(iter(self.voices.values()))):
@@ -273,7 +273,7 @@ class _Reader:
         return sheet
 
     def add_voice(self, sheet: Sheet, voice: Voice, part: Part, number: int) -> None:
-        """Give the notes of a voice to one part, or to several where overlays run through it."""
+        """Add a voice, or several where overlays run through it."""
         begins = [bar.start for bar in sheet.bars]
         bars: dict[int, set[int]] = {line: set() for line in sorted({h.voice for h in voice.heads})}
         for head in voice.heads:
@@ -287,7 +287,7 @@ class _Reader:
         tell_of_voices(names, part.name, place, self.notices)
 
     def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
-        """Return the bars as the header's `P:` plays them; `None` where there is nothing to it."""
+        """Return the bars in the order of the header's `P:`; `None` without one."""
         missing = [part for part in self.playing if part not in self.sections]
         if missing or not self.playing:
             if missing:
@@ -296,7 +296,7 @@ class _Reader:
         begins = [bar.start for bar in bars]
         starts = [bisect_left(begins, time) for time in self.sections.values()]
         spans = dict(zip(self.sections, pairwise([*starts, len(bars)])))
-        order = list(range(min(starts)))  # what stands before the first part
+        order = list(range(min(starts)))  # an introduction before the first part
         for part in self.playing:
             first, end = spans[part]
             if len(order) <= MOST_BARS:

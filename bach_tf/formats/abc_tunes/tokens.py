@@ -1,4 +1,4 @@
-"""The signs of ABC's music, cut into tokens."""
+"""The tokeniser for lines of ABC music."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bach_tf.formats.notation.text import SEMITONES
 
 LENGTH = r"\d{0,4}/*\d{0,4}"
 ACCIDENTAL = r"(?:\^{1,2}|_{1,2}|=)"
-NOTES = r"[A-Ga-gz\d/,'<>]{4,}"  # between two old signs for the end of a printed line
+NOTES = r"[A-Ga-gz\d/,'<>]{4,}"  # between two `!`, the old sign for a line break
 TOKEN = re.compile(
     rf"""(?P<note>(?P<accidental>{ACCIDENTAL})?(?P<letter>[A-Ga-g])(?P<octave>[,']*)
         (?P<length>{LENGTH})(?P<tie>-?))
-    | (?P<rest>[zx](?P<rest_length>{LENGTH}))-?  # some rests are tied to more rest
+    | (?P<rest>[zx](?P<rest_length>{LENGTH}))-?  # ties after rests are ignored
     | (?P<bars_of_rest>[ZX](?P<bars>\d{{0,3}}))
     | \[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
     | (?P<chord>\[(?=[^\[\]|\d]*[A-Ga-g])(?P<notes>[^\[\]|]*)\](?P<chord_length>{LENGTH})
@@ -36,12 +36,18 @@ IN_CHORD = re.compile(
     (?P<length>{LENGTH})(?P<tie>-?)""",
     re.VERBOSE,
 )
-NO_NOTES = re.compile(r'![^!]*!|"[^"]*"')  # decorations and texts within a chord
-TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # so many notes in the time of so many
+NO_NOTES = re.compile(r'![^!]*!|"[^"]*"')  # decorations and annotations within a chord
+TUPLET_TIME = {
+    2: 3,
+    3: 2,
+    4: 3,
+    6: 2,
+    8: 3,
+}  # notes in a tuplet: normal notes that take the same time
 
 
 def tokens(line: str) -> Iterator[re.Match | str]:
-    """Yield the tokens of a line, and signs that are none, one by one with what follows them."""
+    """Yield the tokens of a line; for each unknown character, the text from there on."""
     at = 0
     while at < len(line):
         token = TOKEN.match(line, at)
@@ -54,10 +60,10 @@ def tokens(line: str) -> Iterator[re.Match | str]:
 
 
 def times(length: str) -> Fraction:
-    """Return what the length after a note is: `3`, `3/2`, `/2`, or `/` and `//` for 1/2 and 1/4.
+    """Return the factor of a note length: `3`, `3/2`, `/2`, or `/` and `//` for 1/2 and 1/4.
 
     Raises:
-        ValueError: no length.
+        ValueError: not a length.
     """
     match = re.fullmatch(r"(\d*)(/*)(\d*)", length)
     above, slashes, below = match.groups() if match else ("", "", "")
@@ -68,7 +74,7 @@ def times(length: str) -> Fraction:
 
 
 def written_pitch(letter: str, octave: str) -> int:
-    """Return the MIDI number of a note without sharps and flats: `C` is middle C, `c'` two above.
+    """Return the MIDI pitch of a natural: `C` is middle C, `c'` two octaves above.
 
     Example:
         >>> written_pitch("c", "'"), written_pitch("B", ",")
@@ -79,7 +85,7 @@ def written_pitch(letter: str, octave: str) -> int:
 
 
 def passes(text: str) -> frozenset[int]:
-    """Return the passes for which an ending is: of "1", "1,3" or "1-3".
+    """Return the passes in which an ending such as "1", "1,3" or "1-3" is played.
 
     Example:
         >>> sorted(passes("1-3,5"))

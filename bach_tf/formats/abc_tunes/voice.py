@@ -1,4 +1,4 @@
-"""One voice of a tune in ABC while it is read."""
+"""The state of one voice while an ABC tune is read."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ JUMPS: dict[str, dict] = {
 
 @dataclass
 class Common:
-    """What the header says for all voices."""
+    """Fields of the header, which apply to all voices."""
 
     metre: tuple[int, int] | None = None
-    unit: Fraction | None = None  # quarters of a note that has no length of its own
+    unit: Fraction | None = None  # unit length in quarters
     key: Key = field(default_factory=lambda: Key(0, {}))
 
     def default_unit(self) -> Fraction:
-        """Return the unit, or what the standard says for the metre."""
+        """Return the unit length, by default that of the standard for the metre."""
         if self.unit is not None:
             return self.unit
         beats, value = self.metre or (4, 4)
@@ -46,11 +46,11 @@ class Common:
 
 
 class Voice:
-    """Where the reading of a voice stands.
+    """The parser's state in a voice.
 
     Args:
-        common: what the header says.
-        offset: semitones from what is written to what sounds, besides those of the key.
+        common: fields of the header.
+        offset: semitones from written to sounding pitch, in addition to the key's.
     """
 
     def __init__(self, common: Common, offset: int = 0):
@@ -61,24 +61,26 @@ class Voice:
         self.bars: list[Bar] = []
         self.had_bar_lines = False
         self.bar_begun = Fraction(0)
-        self.signs: dict = {}  # of the bar that has begun
+        self.signs: dict = {}  # of the current bar
         self.in_ending = False
-        self.in_bar: dict[str, int] = {}  # from an accidental to the bar line, in any octave
-        self.ties: dict[str, int] = {}  # the notes that are tied to what follows, and their pitches
-        self.sounded: dict[str, int] = {}  # the notes of the last event
+        self.in_bar: dict[str, int] = {}  # accidentals of the current bar, in all octaves
+        self.ties: dict[str, int] = {}  # tied notes of the last event and their pitches
+        self.sounded: dict[str, int] = {}  # all notes of the last event
         self.tuplet_notes, self.tuplet_factor = 0, Fraction(1)
-        self.last: tuple[int, Fraction] | None = None  # heads before the last event, and its length
-        self.broken = Fraction(1)  # of the next event
+        self.last: tuple[int, Fraction] | None = (
+            None  # number of heads before the last event, and its length
+        )
+        self.broken = Fraction(1)  # factor of the next event
         self.fermata = False
-        self.overlaid = Fraction(0)  # when the line above an overlay ends
-        self.line = 0  # of the bar: each overlay begins another
-        self.ties_of_lines: dict[int, dict[str, int]] = {}  # those that are not read now
+        self.overlaid = Fraction(0)  # where the layers before the current overlay end
+        self.line = 0  # the layer within the bar: each `&` begins another
+        self.ties_of_lines: dict[int, dict[str, int]] = {}  # ties of the other layers
 
     def read(self, token: re.Match) -> None:
         """Read a token of music.
 
         Raises:
-            ValueError: a length that is none, or a pitch that is not MIDI's.
+            ValueError: an invalid length, or a pitch outside the range of MIDI.
         """
         for kind, read in KINDS.items():
             if token[kind]:
@@ -102,7 +104,7 @@ class Voice:
     def _sound(
         self, notes: list[tuple[re.Match, Fraction]], quarters: Fraction, tied: bool
     ) -> None:
-        """Add notes that begin together, and go on by the length of the first."""
+        """Add notes that begin together and advance by the length of the first."""
         first, ties = len(self.heads), self.ties
         self.ties, self.sounded = {}, {}
         for note, length in notes:
@@ -129,7 +131,7 @@ class Voice:
         letter, name = note["letter"].lower(), note["letter"] + note["octave"]
         if note["accidental"]:
             self.in_bar[letter] = ALTERATION[note["accidental"]]
-        elif name in ties:  # a tie takes the accidental of its first note over the bar line
+        elif name in ties:  # a tied note keeps its accidental across the bar line
             return ties[name]
         altered = self.in_bar.get(letter, self.key.semitones.get(letter, 0))
         return written_pitch(note["letter"], note["octave"]) + altered
@@ -150,7 +152,7 @@ class Voice:
         self.last = None
 
     def _quarters(self, length: str) -> Fraction:
-        """Return how long a note or a rest with this text of a length is."""
+        """Return the duration of a note or a rest with this length."""
         quarters = self.unit * times(length) * self.broken
         self.broken = Fraction(1)
         if self.tuplet_notes:
@@ -164,7 +166,7 @@ class Voice:
         self.fermata = False
 
     def _read_broken(self, token: re.Match) -> None:
-        """Lengthen the last note and shorten the next, or the other way round."""
+        """Apply broken rhythm: lengthen the last note and shorten the next, or the reverse."""
         shorter = Fraction(1, 2 ** len(token["broken"]))
         before, after = 2 - shorter, shorter
         if token["broken"].startswith("<"):
@@ -194,13 +196,13 @@ class Voice:
         self.last = None
 
     def _go_to_line(self, line: int) -> None:
-        """Go on in another line of the bar, with the ties that lead into it."""
+        """Continue in another layer of the bar, with its pending ties."""
         self.ties_of_lines[self.line] = self.ties
         self.ties, self.line = self.ties_of_lines.pop(line, {}), line
 
     def _read_decoration(self, token: re.Match) -> None:
         name = token["decoration"].strip("!+")
-        name = name if len(name) == 1 else name.lower()  # of one letter: S and s are two
+        name = name if len(name) == 1 else name.lower()  # single letters are case-sensitive
         self.fermata = self.fermata or name in FERMATAS
         self.signs |= JUMPS.get(name, {})
 
@@ -224,7 +226,7 @@ class Voice:
             self.in_ending = True
 
     def end_bar(self, closing: dict) -> None:
-        """Append the bar that ends here, if anything was in it, with the signs of its end."""
+        """Append the bar that ends here, unless it is empty, with the signs at its end."""
         self.now, self.overlaid = max(self.now, self.overlaid), Fraction(0)
         self.in_bar = {}
         self._go_to_line(0)
@@ -237,7 +239,7 @@ class Voice:
             self.bars[-1] = self.bars[-1]._replace(signs=signs)
 
     def end(self) -> None:
-        """Append what follows the last bar line; tell where codas begin from where to leave."""
+        """Close the last bar, and tell the coda itself from the jump to it."""
         had_bar_lines = self.had_bar_lines
         self.end_bar({})
         self.had_bar_lines = had_bar_lines

@@ -1,8 +1,8 @@
 """Pieces from Humdrum `**kern` files: `.krn`.
 
-Read are spines with their splits and joins, notes, chords and rests with their dots, ties and
-fermatas, bar lines with their repeats, the order of sections, metres, the key signature, tempi,
-instruments and the title. What does not sound, such as phrase marks, is left out.
+Supported are spines that split and join, notes, chords and rests with dots, ties and fermatas, bar
+lines with repeats, section order, metres, key signatures, tempi, instruments and the title. Signs
+that do not affect the sound, such as phrase marks, are ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TEMPO = re.compile(r"\*MM(\d{1,4}(\.\d{1,6})?)")
 NAME, CODE = re.compile(r'\*I"(.+)'), re.compile(r"\*I([a-z]+)")
 SECTION, SECTIONS = re.compile(r"\*>([^\[]+)"), re.compile(r"\*>\[(.*)\]")
 NUMBER = re.compile(r"\d{1,6}")
-Line = tuple[int, int]  # a spine, and which of its paths
+Line = tuple[int, int]  # a spine, and one of its paths
 
 
 def read_kern_file(
@@ -48,19 +48,19 @@ def read_kern_file(
 ) -> Piece:
     """Read a piece.
 
-    A `**kern` spine is a voice, the last one the first and highest; two paths into which it splits
-    for more than half of the bars are two. Grace notes are left out.
+    Each `**kern` spine is a voice, the last one the highest. A path that splits off is a voice of
+    its own if it has notes in more than half of the bars. Grace notes are left out.
 
     Args:
         path: of the file.
-        grid: to which notes are moved; `None` for the coarsest, from sixteenths on, that holds
-            them.
+        grid: to quantise to; `None` for the coarsest grid, from sixteenths on, that holds all
+            notes.
         strict: refuse a file with faults.
-        unfold: play its repeats out, in the order of sections that the file says, if it does.
+        unfold: write out its repeats, in the section order of the file if it has one.
 
     Raises:
-        ValueError: no `**kern`, nothing but rests, or more than a piece may have; faults too, where
-            reading is strict. The message names the row.
+        ValueError: no `**kern`, a piece without notes, or one above the size limits; with
+            `strict`, any fault. The message names the row.
 
     Example:
         >>> piece = read_kern_file(Path("quartet.krn"))  # doctest: +SKIP
@@ -77,14 +77,14 @@ def read_kern_file(
 
 
 def read_kern(text: str) -> Score:
-    r"""Read a tune of one voice, one note at a time, in sixteenths.
+    r"""Read a monophonic tune in sixteenths.
 
     Args:
         text: of a file.
 
     Raises:
-        OffGridError: the tune cannot be written in sixteenths.
-        ValueError: no tune in `**kern`, several voices, or a token that is none, as `row N, ...`.
+        OffGridError: the tune does not fit a grid of sixteenths.
+        ValueError: no `**kern`, several voices, or an invalid token, as `row N, ...`.
 
     Example:
         >>> score = read_kern("**kern\n*M3/4\n4d\n=1\n4.g\n8a\n4f#\n=2\n2.g\n==\n*-")
@@ -95,10 +95,10 @@ def read_kern(text: str) -> Score:
 
 
 def read_sheet(text: str, notices: Notices) -> Sheet:
-    """Return what is in the text of a file.
+    """Parse the text of a file.
 
     Raises:
-        ValueError: no `**kern`, or a row without a column for each spine.
+        ValueError: no `**kern`, or a row whose number of columns is not that of the spines.
     """
     reader = _Reader(notices)
     for row, line in enumerate(text.split("\n"), start=1):
@@ -110,11 +110,11 @@ def read_sheet(text: str, notices: Notices) -> Sheet:
 
 
 class _RowError(ValueError):
-    """A row after which nothing can be read."""
+    """A row after which parsing cannot continue."""
 
 
 class _Reader:
-    """Where the reading of a file stands."""
+    """The state of the parser within a file."""
 
     def __init__(self, notices: Notices):
         self.notices = notices
@@ -127,7 +127,7 @@ class _Reader:
         self.bars: list[Bar] = []
         self.bar_begun = Fraction(0)
         self.number = ""
-        self.forward = False  # whether a repeat begins with the bar that has begun
+        self.forward = False  # whether a repeat begins with the current bar
         self.metres: list[tuple[Fraction, tuple[int, int]]] = []
         self.keys: list[KeyAt] = []
         self.tempi: dict[Fraction, float] = {}
@@ -158,7 +158,7 @@ class _Reader:
             self.read_data(fields)
 
     def begin(self, fields: list[str]) -> None:
-        """Begin the spines; behind the end of the first ones nothing is read."""
+        """Begin the spines; a second set of spines is not read."""
         if self.begun:
             if any(field == KERN for field in fields):
                 self.notices.remark("a second piece is left out", f"row {self.row}")
@@ -167,7 +167,7 @@ class _Reader:
         self.begun, self.spines = True, len(fields)
 
     def now(self) -> Fraction:
-        """Return the time at which most of the paths stand, the earliest where several do."""
+        """Return the time that most paths have reached; of several such times the earliest."""
         times = Counter(column.now for column in self.columns if column.is_kern)
         most = max(times.values(), default=0)
         return min((time for time, count in times.items() if count == most), default=Fraction(0))
@@ -225,7 +225,7 @@ class _Reader:
         self.number = number[0] if number else self.number
 
     def end_bar(self, time: Fraction, *, repeats: bool = False) -> None:
-        """Append the bar that ends at a time, if anything was in it."""
+        """Append the bar that ends at a time, unless it is empty."""
         if time > MOST_QUARTERS:
             raise _RowError(f"expected at most {MOST_QUARTERS} quarters, got a longer piece")
         if time > self.bar_begun:
@@ -291,7 +291,7 @@ class _Reader:
         return sheet
 
     def bars_in_order(self, bars: list[Bar]) -> list[int] | None:
-        """Return the bars as the file's list of sections plays them; `None` without one."""
+        """Return the bars in the section order of the file; `None` without one."""
         if self.order is None or not self.sections or not bars:
             return None
         begins = [bar.start for bar in bars]
@@ -308,7 +308,7 @@ class _Reader:
         return played or None
 
     def add_voices(self, sheet: Sheet) -> None:
-        """Give the notes of each spine to voices, those of the last spine first."""
+        """Add the voices of each spine, starting with the last spine."""
         begins = [bar.start for bar in sheet.bars]
         by_spine: dict[int, list[tuple[Line, Head]]] = defaultdict(list)
         for line, head in self.heads:

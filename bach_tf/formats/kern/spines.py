@@ -1,4 +1,4 @@
-"""The spines of a Humdrum file: which column is whose, while they split, join and change places."""
+"""The spines of a Humdrum file: the owner of each column as they split, join and exchange."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SPLIT, JOIN, EXCHANGE, ADD, END = "*^", "*v", "*x", "*+", "*-"
 
 @dataclass
 class Path:
-    """A column, from where it begins to where it splits, joins another or ends.
+    """A column of a file, from its beginning to where it joins another or ends.
 
     Args:
-        spine: of the file, counted from 0.
-        kind: of what is in it, such as "**kern".
-        now: when its last note ends, in quarters.
-        line: which of the paths of its spine it is, counted from 0. One that splits keeps its
-            number, and the new one has the lowest that is free.
+        spine: the spine of the file, counted from 0.
+        kind: the exclusive interpretation, such as "**kern".
+        now: the end of its last note, in quarters.
+        line: its number among the paths of the spine, counted from 0. A path that splits keeps
+            its number; the new path takes the lowest free one.
     """
 
     spine: int
@@ -36,10 +36,10 @@ class Path:
 
 
 def begin(fields: Sequence[str]) -> list[Path]:
-    """Return the paths that a row of exclusive interpretations begins.
+    """Return the paths opened by a row of exclusive interpretations.
 
     Raises:
-        ValueError: something else, or more of them than a piece has.
+        ValueError: no `**kern`, or more spines than `MOST_SPINES`.
     """
     if not any(field == KERN for field in fields):
         raise ValueError(f"expected a file in Humdrum **kern, got {fields[0][:40]!r}")
@@ -48,25 +48,25 @@ def begin(fields: Sequence[str]) -> list[Path]:
 
 
 def check_number(fields: Sequence[object]) -> None:
-    """Raise `ValueError` for more columns than a piece has."""
+    """Raise `ValueError` for more columns than `MOST_SPINES`."""
     if len(fields) > MOST_SPINES:
         raise ValueError(f"expected at most {MOST_SPINES} spines, got {len(fields)}")
 
 
 def follow(paths: list[Path], fields: Sequence[str], spines: int) -> list[Path]:
-    """Return the paths behind a row of interpretations.
+    """Return the paths after a row of interpretations.
 
     Args:
-        paths: before it.
-        fields: of the row, one for each path.
-        spines: how many there have been in the file: the number of one that is added.
+        paths: the paths before it.
+        fields: the fields of the row, one per path.
+        spines: the number of spines so far, which is the number of an added one.
 
     Example:
         >>> [path.spine for path in follow(begin(["**kern", "**kern"]), ["*^", "*-"], 2)]
         [0, 0]
     """
     following: list[Path] = []
-    joining: list[Path] = []  # neighbours that become one
+    joining: list[Path] = []  # adjacent paths that become one
     for path, field in zip(paths, fields):
         if field == JOIN:
             joining.append(path)

@@ -1,4 +1,4 @@
-"""The notes and rests of `**kern`, a token each, and what its interpretations say."""
+"""Tokens of `**kern`: notes, rests and interpretations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bach_tf.formats.notation.sheet import in_ticks
 from bach_tf.formats.notation.text import SEMITONES, SHARPS_ORDER
 
 KEY_SIGNATURE = re.compile(r"\*k\[([a-g#-]*)\]")
-# Phrases, slurs, beams, stems, articulation, ornaments and what users add sound in no other way.
+# Phrases, slurs, beams, stems, articulation, ornaments and user-defined signs are ignored.
 SILENT = re.compile(r"[^\d.%a-gA-G#\-nr\[\]_]")
 NOTE = re.compile(
     r"(?P<length>\d{1,4})(?P<parts>%\d{1,4})?(?P<dots>\.{0,3})"
@@ -18,7 +18,7 @@ NOTE = re.compile(
 )
 UNMEASURED = re.compile(r"(?P<name>([A-Ga-g])\2{0,4})(?P<alteration>#{1,2}|-{1,2}|n)?")
 ALTERATION = {None: 0, "n": 0, "#": 1, "##": 2, "-": -1, "--": -2}
-# The instruments of `*I`, as General MIDI has them: those of the collections.
+# General MIDI programs of the `*I` codes that the collections use.
 PROGRAMS = {
     "vox": 52, "soprn": 52, "mezzo": 52, "calto": 52, "alto": 52, "tenor": 52, "barit": 52,
     "bass": 52, "cantus": 52, "piano": 0, "cemba": 6, "clavi": 7, "organ": 19, "harm": 20,
@@ -32,10 +32,10 @@ class Token(NamedTuple):
     """A note or a rest.
 
     Args:
-        quarters: how long it is.
+        quarters: its duration.
         pitch: MIDI number; `None` for a rest.
-        from_tie: whether it goes on from the one before.
-        fermata: whether it has one.
+        from_tie: whether a tie leads into it.
+        fermata: whether it has a fermata.
     """
 
     quarters: Fraction
@@ -45,14 +45,14 @@ class Token(NamedTuple):
 
 
 def read_tokens(field: str) -> list[Token]:
-    """Return the notes of a chord, or one note or rest.
+    """Return the notes of a chord, or a single note or rest.
 
     Args:
-        field: of a row; the notes of a chord are separated by spaces, and those after the first
-            may go without a duration.
+        field: of a row; the notes of a chord are separated by spaces, and only the first needs a
+            duration.
 
     Raises:
-        ValueError: something else.
+        ValueError: an invalid token.
 
     Example:
         >>> [token.pitch for token in read_tokens("4.c 4.e-;")]
@@ -73,12 +73,12 @@ def read_tokens(field: str) -> list[Token]:
 
 
 def is_grace(field: str) -> bool:
-    """Return whether a field has no time of its own."""
+    """Return whether a field is a grace note."""
     return "q" in field.lower()
 
 
 def sharps_of(names: str) -> int | None:
-    """Return the sharps (flats are negative) of `f#c#`; `None` for a set of another kind."""
+    """Return the sharps (flats are negative) of `f#c#`; `None` for other sets of accidentals."""
     letters = "".join(names[::2])
     if names == "".join(f"{letter}#" for letter in SHARPS_ORDER[: len(letters)]):
         return len(letters)
@@ -89,7 +89,7 @@ def sharps_of(names: str) -> int | None:
 
 def _quarters(note: re.Match) -> Fraction:
     length = note["length"]
-    # A whole note is 1; 0 is twice as long, and 00 four times; 3%2 is two thirds of it.
+    # 1 is a whole note, 0 a breve, 00 a longa; 3%2 is two thirds of a whole note.
     whole = Fraction(2 ** len(length)) if not int(length) else Fraction(1, int(length))
     if note["parts"] and int(length):
         whole *= int(note["parts"][1:])

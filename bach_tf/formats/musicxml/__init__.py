@@ -1,4 +1,4 @@
-"""Scores from and as MusicXML, the format of notation programs."""
+"""MusicXML, the exchange format of notation programs: reader and writer."""
 
 from bach_tf.formats.musicxml.elements import legal_text
 from bach_tf.formats.musicxml.reading import read_musicxml

@@ -1,4 +1,4 @@
-"""Compressed MusicXML, `.mxl`: a zip archive, of which one member is read, in memory.
+"""Compressed MusicXML, `.mxl`: a zip archive whose score is unpacked in memory.
 
 Source: W3C, "Compressed .mxl files", https://www.w3.org/2021/06/musicxml40/tutorial/compressed-mxl-files/
 """
@@ -16,16 +16,16 @@ from pathlib import PurePosixPath
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.musicxml.safe_xml import parse_xml
 
-MOST_BYTES = 50_000_000  # of a score as text
+MOST_BYTES = 50_000_000  # of an uncompressed score
 MOST_MEMBERS = 1_000
 MAGIC = b"PK\x03\x04"
-LOCAL = struct.Struct("<4s5H3I2H")  # the header of a member
+LOCAL = struct.Struct("<4s5H3I2H")  # the local header of a member
 ENCRYPTED = 1  # of its flags
-CHUNK = 256  # bytes that are unpacked at a time: what stands before damage is kept
+CHUNK = 256  # bytes per step, so that everything before the damage is kept
 CONTAINER = "META-INF/container.xml"
 MOST_CONTAINER_BYTES = 100_000
 ENDINGS = (".musicxml", ".xml")
-# What zipfile raises for damaged archives; RuntimeError: a password.
+# Exceptions of zipfile for damaged archives; RuntimeError means a password.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
     NotImplementedError, ValueError, LookupError, OverflowError,
@@ -33,15 +33,15 @@ DAMAGE = (
 
 
 def score_in(content: bytes, if_cut: Callable[[], None] | None = None) -> bytes:
-    """Return the score in a file: its content, or that of the score in a zip archive.
+    """Return the score of a file: its content, or the unpacked score of a zip archive.
 
     Args:
-        content: of the file, compressed or not, whatever its ending says.
-        if_cut: is called where an archive is damaged or stops in the middle, of which as much of
-            the score as can be unpacked is returned then; such a file is refused when `None`.
+        content: the bytes of the file, compressed or not; its ending does not matter.
+        if_cut: called for a damaged or truncated archive, whose score is then returned as far as
+            it can be unpacked. `None` refuses such archives.
 
     Raises:
-        ValueError: a damaged archive, one without a score, or more than there should be.
+        ValueError: a damaged archive, one without a score, or one above the size limits.
     """
     if not content.startswith(MAGIC):
         return content
@@ -62,10 +62,10 @@ def score_in(content: bytes, if_cut: Callable[[], None] | None = None) -> bytes:
 
 
 def unpacked(content: bytes) -> bytes:
-    """Return what can be unpacked of the score in a damaged archive; nothing where there is none.
+    """Return the score of a damaged archive as far as it can be unpacked; empty without one.
 
-    Members follow one another, each behind a header of its own; the directory at the end, which a
-    file that was cut off lacks, only repeats them.
+    Each member follows a header of its own. The directory at the end, which truncated archives
+    lack, repeats these headers.
 
     Source: PKWARE, "APPNOTE.TXT - .ZIP File Format Specification", 4.3.7
     """
@@ -88,7 +88,7 @@ def unpacked(content: bytes) -> bytes:
 
 
 def _inflated(packed: bytes) -> bytes:
-    """Return packed bytes as far as they can be unpacked, within limits."""
+    """Inflate bytes as far as possible; nothing if the result exceeds `MOST_BYTES`."""
     inflate, found = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
     for start in range(0, len(packed), CHUNK):
         try:
@@ -96,16 +96,16 @@ def _inflated(packed: bytes) -> bytes:
         except zlib.error:
             break
         if len(found) > MOST_BYTES:
-            return b""  # far more than a score: nothing of it is to be trusted
+            return b""  # a zip bomb
     return bytes(found)
 
 
 class _RefusedError(ValueError):
-    """An archive that is whole and not as it should be."""
+    """An intact archive that is not acceptable."""
 
 
 def _name_of_score(archive: zipfile.ZipFile) -> str:
-    """Return the member that the container names, or the only one that can be a score."""
+    """Return the member named by the container, else the first that may be a score."""
     names = archive.namelist()
     if len(names) > MOST_MEMBERS:
         raise _RefusedError(f"expected an archive of at most {MOST_MEMBERS} members, got more")
@@ -132,4 +132,4 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
             f"expected at most {most:,} bytes in '{shortened(name, 40)}', got {info.file_size:,}"
         )
     with archive.open(info) as file:
-        return file.read(most + 1)  # it cannot have more than it says: zipfile reads no further
+        return file.read(most + 1)  # zipfile never reads more than `file_size`

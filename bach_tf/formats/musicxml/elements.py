@@ -1,4 +1,4 @@
-"""The elements of one bar: notes, rests, and what stands on them."""
+"""The XML elements of a bar: notes and rests with their attributes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bach_tf.theory.keys import LETTERS, spell
 
 ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 LINE_FEED, FIRST_PRINTED, SURROGATES = 0x0A, 0x20, range(0xD800, 0xE000)
-UNSURE = None  # of an alteration: after a tie or a new key signature it is written anew
+UNSURE = None  # after a tie or a new key signature the accidental is repeated
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a bar is written with.
+    """The keys of a bar and the unit of durations.
 
     Args:
-        sharps: of the key signature with which it begins; flats are negative.
-        division: ticks of one unit in which MusicXML counts durations.
-        changes: key signatures that begin within it: tick and sharps of each, in order.
+        sharps: of the key signature at its beginning; flats are negative.
+        division: ticks per unit of MusicXML durations.
+        changes: tick and sharps of each key signature that begins within it, in order.
     """
 
     sharps: int
@@ -33,7 +33,7 @@ class Page:
     changes: tuple[tuple[int, int], ...] = ()
 
     def sharps_at(self, tick: int) -> int:
-        """Return the sharps that hold at a tick of the piece."""
+        """Return the sharps at a tick of the piece."""
         return next((sharps for at, sharps in reversed(self.changes) if at <= tick), self.sharps)
 
 
@@ -46,7 +46,7 @@ def add(parent: Element, tag: str, text: object = None, **attributes: object) ->
 
 
 def legal_text(text: str) -> str:
-    """Return a text with question marks for the characters that XML cannot hold."""
+    """Replace characters that are illegal in XML by question marks."""
     return "".join(c if _is_legal(ord(c)) else "?" for c in text)
 
 
@@ -57,13 +57,13 @@ def _is_legal(code: int) -> bool:
 
 
 def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
-    """Append the notes and rests that a part has in a bar to its measure."""
+    """Append the notes and rests of a part in a bar to its measure."""
     duration = (bar.end - bar.start) // page.division
-    lines = {}  # {number: symbols}; a staff has its first line in every bar
+    lines = {}  # {layer: symbols}; every bar has the first layer of each staff
     for number, line in enumerate(part.lines):
         events = events_in(line, bar)
         if not events and line.main and bar.end - bar.start < bar.meter.bar:
-            # Readers take the rest of a bar for a whole one, also where the bar is short.
+            # Programs take a whole-measure rest for a complete bar, even in short bars.
             events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
         if not events and line.main and page.changes:
             events = [Event(bar.lacks, bar.lacks + bar.end - bar.start)]
@@ -86,7 +86,7 @@ def add_bar(measure: Element, part: Part, bar: Bar, page: Page) -> None:
 
 
 def _cut(events: Sequence[Event], times: Sequence[int]) -> list[Event]:
-    """Return the events of a bar, cut at some times; what was one goes on with a tie."""
+    """Split the events of a bar at some times, with ties."""
     found = []
     for event in events:
         inside = [time for time in times if event.start < time < event.end]
@@ -99,7 +99,7 @@ def _cut(events: Sequence[Event], times: Sequence[int]) -> list[Event]:
 
 @dataclass(frozen=True)
 class _Where:
-    """The line of a part that is being written."""
+    """A layer of a part."""
 
     part: Part
     number: int
@@ -121,11 +121,11 @@ class _Where:
 
 
 class _Spelling(NamedTuple):
-    """How a note is named.
+    """The spelling of a note.
 
     Args:
         sharps: of the key signature.
-        sign: before the note; `None` for none.
+        sign: the printed accidental, if any.
     """
 
     sharps: int
@@ -176,7 +176,7 @@ def _add_note(
     spelling: _Spelling,
     division: int,
 ) -> Element:
-    """Append a note, or a rest without a pitch, in the order that MusicXML asks for."""
+    """Append a note or a rest, with its children in the order of the schema."""
     note = add(measure, "note")
     _add_pitch(note, pitch, spelling.sharps)
     add(note, "duration", symbol.ticks // division)
@@ -232,7 +232,7 @@ def _add_notations(
 
 
 def _tuplets(symbols: Sequence[Symbol]) -> list[list[str]]:
-    """Return at which symbols a tuplet starts and stops."""
+    """Return for each symbol whether a tuplet starts or stops there."""
     tuplets = [symbol.tuplet for symbol in symbols]
     return [
         ["start"] * (here != before) + ["stop"] * (here != after) if here else []
@@ -243,7 +243,7 @@ def _tuplets(symbols: Sequence[Symbol]) -> list[list[str]]:
 def _accidentals(
     part: Part, lines: dict[int, list[Symbol]], bar: Bar, page: Page
 ) -> dict[tuple[int, int, int], str]:
-    """Return the signs that a bar needs: `{(line, place of the symbol, pitch): sign}`."""
+    """Return the printed accidentals of a bar: `{(layer, position of the symbol, pitch): sign}`."""
     in_time = sorted(
         (symbol.start, number, place, pitch, symbol.from_tie)
         for number, symbols in lines.items()
@@ -270,7 +270,7 @@ def _accidentals(
 
 
 def _of_signature(letter: str, sharps: int) -> int:
-    """Return how a key signature alters a letter."""
+    """Return the alteration of a letter in a key signature."""
     if sharps < 0:
         return -int(letter in LETTERS[sharps:])
     return int(letter in LETTERS[:sharps])

@@ -1,4 +1,4 @@
-"""What a file of ours says that its score does not: a file must have it, and readers unsay it."""
+"""Defaults in files of bach_tf for what a score does not know; reading makes them unknown again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bach_tf.formats.notation import Sheet
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import SECONDS, Score
 
-GUESSED = "guessed"  # the name of the field in which it stands
+GUESSED = "guessed"  # name of the miscellaneous field
 KEY, METRE, TEMPO, PARTS, PROGRAM = "key", "metre", "tempo", "parts-from", "program"
 MOST_DIGITS = 4
 
 
 def guesses_of(score: Score, rendition: Rendition) -> str:
-    """Return what is written without being known: "key tempo program:2 parts-from:3".
+    """Return what is written without being known, such as "key tempo program:2 parts-from:3".
 
-    `program:2` is the instrument of the second voice; `parts-from:3` all that is said of the third
-    part and those below it.
+    `program:2` means the instrument of the second voice, `parts-from:3` the name and instrument of
+    all parts from the third on.
 
     Example:
         >>> guesses_of(Score.from_grid([[67]], key_signature=0), Rendition(tempo_qpm=60))
@@ -40,12 +40,12 @@ def guesses_of(score: Score, rendition: Rendition) -> str:
 
 
 def begins(places: Sequence[tuple]) -> bool:
-    """Return whether the first of some tempi or metres holds from the beginning."""
+    """Return whether the first of the tempi or metres is at step 0."""
     return bool(places) and places[0][0] == 0
 
 
 def unsay(sheet: Sheet, root: Element) -> None:
-    """Take out of a sheet what its file has guessed."""
+    """Remove from a sheet what its file marks as guessed."""
     for field in root.iterfind("identification/miscellaneous/miscellaneous-field"):
         if field.get("name") == GUESSED:
             for word in (field.text or "").split():

@@ -1,4 +1,4 @@
-"""The measures of one part of a MusicXML file: notes with their times within the measure."""
+"""The measures of a MusicXML part: notes with their times within the measure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NO_TIME = "senza-misura"
 
 
 class Placed(NamedTuple):
-    """A note head in its measure: times are in quarters since that began."""
+    """A note head; times are in quarters from the beginning of its measure."""
 
     start: Fraction
     end: Fraction
@@ -62,19 +62,19 @@ class Placed(NamedTuple):
 
 @dataclass
 class Measure:
-    """What a measure of a part has.
+    """The content of a measure of a part.
 
     Args:
         number: as it is printed.
-        upbeat: whether it is not counted.
-        notes: in it.
-        tempi: quarter notes a minute, with their times.
-        metre: with which it begins; `None` where none has been said.
-        says_metre: whether it is said here.
-        later: metres that begin within it, or with its end, with their times.
-        end: when what is in it ends; 0 without anything.
-        resting: how long its rest of a whole measure is said to be, whatever the measure.
-        signs: of repeats.
+        upbeat: whether it is excluded from the count of measures.
+        notes: its note heads.
+        tempi: quarter notes per minute with their times.
+        metre: the metre at its beginning; `None` if unknown.
+        says_metre: whether a time signature stands at its beginning.
+        later: time signatures within it or at its end, with their times.
+        end: when its content ends; 0 if it is empty.
+        resting: the notated duration of its whole-measure rest.
+        signs: repeats, endings and jumps.
     """
 
     number: str
@@ -90,32 +90,32 @@ class Measure:
 
 
 class PartReader:
-    """Reads the measures of a part, one after the other.
+    """Reads the measures of a part in order.
 
     Args:
         name: of the part, in words.
-        notices: takes what is mended or left out.
+        notices: collects what is repaired or skipped.
     """
 
     def __init__(self, name: str, notices: Notices):
         self.name = name
         self.notices = notices
-        self.divisions = Fraction(1)  # of a quarter
+        self.divisions = Fraction(1)  # per quarter
         self.metre: Metre | None = None
-        self.keys: list[tuple[int, Fraction, int]] = []  # measure, time in it, sharps that sound
-        self.transposition = 0  # semitones from what is written to what sounds
-        self.fifths = 0  # the same, in fifths
+        self.keys: list[tuple[int, Fraction, int]] = []  # measure, time in it, sounding key
+        self.transposition = 0  # semitones from written to sounding pitch
+        self.fifths = 0  # the same in fifths
         self.now = Fraction(0)
-        self.last = Fraction(0)  # where the last note began: that of a chord
+        self.last = Fraction(0)  # onset of the last note, shared by chord notes
         self.measure = Measure("")
         self.count = 0
 
     def read(self, element: Element, count: int) -> Measure:
-        """Return a measure.
+        """Read a measure.
 
         Args:
-            element: of it.
-            count: its place among the measures, from 1 on.
+            element: its XML element.
+            count: its position among the measures, counted from 1.
         """
         self.count = count
         number = element.get("number", "").strip() or str(count)
@@ -129,12 +129,12 @@ class PartReader:
         return self.measure
 
     def _place(self) -> str:
-        """Return where reading stands, in words."""
+        """Return the current position in words."""
         where = beat_in_words(self.measure.number, self.now, self.metre)
         return f"{self.name}, {where}"
 
     def _fault(self, what: str, got: str = "") -> None:
-        """Note what should not be here, and what is made of it."""
+        """Report a fault at the current position."""
         place = f"{self._place()}, '{shortened(got, 20)}'" if got else self._place()
         self.notices.fault(what, place)
 
@@ -211,7 +211,7 @@ class PartReader:
             self._move_to(start + duration, is_there=rest is None or rest.get("measure") != "yes")
 
     def _add(self, note: Element, start: Fraction, end: Fraction) -> None:
-        """Add a note head, unless it has no pitch or no length."""
+        """Add a note head unless it lacks a pitch or a duration."""
         pitch = self._pitch_of(note)
         if pitch is None or start == end:
             return
@@ -233,7 +233,7 @@ class PartReader:
         )
 
     def _pitch_of(self, note: Element) -> int | None:
-        """Return the pitch that sounds; `None` for drums, and for what is none."""
+        """Return the sounding pitch; `None` for drums and invalid pitches."""
         pitch = note.find("pitch")
         if pitch is None:
             self.notices.remark("notes without a pitch, as of drums, are left out", self._place())
@@ -253,7 +253,7 @@ class PartReader:
         return number
 
     def _duration_of(self, element: Element) -> Fraction:
-        """Return how long an element says that it lasts, in quarters."""
+        """Return the duration of an element in quarters."""
         text = element.findtext("duration")
         duration = None if text is None else self._number_of(text, "durations")
         if duration is None:
@@ -262,13 +262,13 @@ class PartReader:
             return Fraction(0)
         quarters = duration / self.divisions
         printed = _printed(element)
-        # Divisions that a tuplet does not go into are rounded: what is printed is exact.
+        # Divisions that do not fit a tuplet are rounded; its note values are exact.
         if printed and abs(printed - quarters) * self.divisions < 1:
             quarters = printed
         return in_ticks(quarters)
 
     def _number_of(self, text: str, what: str) -> Fraction | None:
-        """Return a number that is not negative; `None`, with a fault, where there is none."""
+        """Parse a non-negative number; reports a fault and returns `None` if it is invalid."""
         text = text.strip()
         if NUMBER.fullmatch(text):
             return Fraction(text)
@@ -276,7 +276,7 @@ class PartReader:
         return None
 
     def _move_to(self, time: Fraction, *, is_there: bool = True) -> None:
-        """Go on to a time in the measure."""
+        """Move the current position to a time in the measure."""
         self.now = time
         if time > MOST_QUARTERS:
             raise ValueError(
@@ -317,7 +317,7 @@ READ: dict[str, Callable[[PartReader, Element], None]] = {
 
 
 def _beats(text: str) -> int | None:
-    """Return the sum of beats such as "4" and "3+2"; `None` for what is none."""
+    """Return the sum of beats such as "4" or "3+2"; `None` if invalid."""
     parts = [part.strip() for part in text.strip("() ").split("+")]
     if not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
         return None
@@ -325,7 +325,7 @@ def _beats(text: str) -> int | None:
 
 
 def _sum_of(pairs: list[tuple[int | None, int | None]]) -> Metre | None:
-    """Return time signatures that stand side by side, such as 3/8 and 1/4, as one: 5/8."""
+    """Add up time signatures that stand side by side: 3/8 and 1/4 give 5/8."""
     if not pairs or not all(beats and value and value.bit_count() == 1 for beats, value in pairs):
         return None
     shortest = max(value for _, value in pairs if value)
@@ -334,7 +334,7 @@ def _sum_of(pairs: list[tuple[int | None, int | None]]) -> Metre | None:
 
 
 def _printed(note: Element) -> Fraction | None:
-    """Return the quarters of a note of a tuplet by its note value; `None` of another."""
+    """Return the exact quarters of a tuplet note from its note value; `None` outside tuplets."""
     change = note.find("time-modification")
     value = VALUES.get(text_of(note, "type"))
     if change is None or value is None:
@@ -358,7 +358,7 @@ def _tempo(text: str, value: Fraction) -> float | None:
 
 
 def _metronome(metronome: Element) -> float | None:
-    """Return the quarters a minute of a mark such as "dotted quarter = ca. 60"."""
+    """Return the quarters per minute of a mark such as "dotted quarter = ca. 60"."""
     unit = VALUES.get(text_of(metronome, "beat-unit"))
     if unit is None:
         return None

@@ -1,6 +1,6 @@
-"""The parts, staves and lines in which the notes of a score are written.
+"""The layout of a score in parts, staves, layers and bars.
 
-A line holds one chord at a time: it is what MusicXML calls a voice. Times are in ticks.
+A layer, here `Line`, holds one chord at a time; MusicXML calls it a voice. Times are in ticks.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ TUPLET_GRIDS = (48, 240, 336)  # steps a quarter that note values and tuplets ca
 
 
 class Chord(NamedTuple):
-    """Notes of one line that begin and end together."""
+    """Notes of a layer that begin and end together."""
 
     start: int
     end: int
-    pitches: tuple[int, ...]  # from the lowest up
+    pitches: tuple[int, ...]  # ascending
 
 
 class Bar(NamedTuple):
-    """From where to where a bar goes.
+    """The span of a bar.
 
     Args:
         start: in ticks.
         end: in ticks.
-        lacks: how much of a whole bar its beginning lacks.
-        meter: of the bar.
-        says_meter: whether a metre begins with it.
+        lacks: ticks missing at its beginning, as in an upbeat.
+        meter: its time signature.
+        says_meter: whether the time signature is printed.
     """
 
     start: int
@@ -61,16 +61,16 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """Chords that follow one another.
+    """A layer: consecutive chords.
 
     Args:
-        chords: in the order of time.
-        staff: of its part, counted from 0.
-        stem: "up" or "down", or "" where the reader may choose.
+        chords: in order of time.
+        staff: the staff of its part, counted from 0.
+        stem: "up" or "down"; "" leaves it to the notation program.
         main: whether its silences are written as rests.
-        fermatas: ticks at which a chord begins that has one.
-        player: which one of the part's it is for, counted from 0.
-        velocities: of notes that are not of the usual one, by where they begin and their pitch.
+        fermatas: onsets, in ticks, of chords with a fermata.
+        player: the player of the part, counted from 0.
+        velocities: velocities other than the default, by onset and pitch.
     """
 
     chords: tuple[Chord, ...]
@@ -84,14 +84,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """What one player or singer reads, or two of them on one staff.
+    """A part for one player, or for two on one staff.
 
     Args:
-        name: beside the first staff.
-        clefs: of each staff: "G" or "F".
-        lines: of all staves.
+        name: printed beside the first staff.
+        clefs: "G" or "F" for each staff.
+        lines: the layers of all staves.
         players: one, or those who share the staff.
-        id: by which the file knows it.
+        id: its id in the file.
     """
 
     name: str
@@ -101,15 +101,15 @@ class Part:
     id: str = ""
 
     def player_id(self, player: int) -> str:
-        """Return by what the file knows a player, counted from 0."""
+        """Return the id of a player, counted from 0."""
         return f"{self.id}-I{player + 1}"
 
 
 def on_grid(score: Score) -> Score:
     """Return the score on a grid whose steps are whole ticks.
 
-    Scores in beats keep their times, where `QUARTER` can say them. A performance, in seconds, is
-    moved to sixteenths.
+    Scores in beats keep their times if these are multiples of a tick. Performances, in seconds, are
+    quantised to sixteenths.
     """
     if score.timing != BEATS:
         return moved(score, STEPS_PER_QUARTER)
@@ -123,7 +123,7 @@ def on_grid(score: Score) -> Score:
 
 
 def rounded(score: Score) -> Score:
-    """Return the score on a grid that tuplets can say; what had to be moved is warned of."""
+    """Quantise a score to a grid that tuplets can represent, with a warning for moved notes."""
 
     def moved_on(steps: int) -> np.ndarray:
         times = np.stack([score.onset, score.onset + score.duration]) * steps
@@ -135,7 +135,7 @@ def rounded(score: Score) -> Score:
         place = place_of(score, int(score.onset[notes[0]]))
         warnings.warn(
             f"{place}: {notes.size} of {len(score)} notes were moved to the nearest of {steps} "
-            "steps of a quarter: no tuplet of MusicXML can say when they begin or end",
+            "steps of a quarter: no tuplet of MusicXML can represent their onsets or ends",
             WritingWarning,
             stacklevel=2,
         )
@@ -143,14 +143,14 @@ def rounded(score: Score) -> Score:
 
 
 def moved(score: Score, steps_per_quarter: int) -> Score:
-    """Return the score with all that it has at the nearest step of another grid.
+    """Quantise everything in a score to the nearest step of another grid.
 
-    Notes last a step at least. Of those of one pitch and voice that then begin together the longest
-    is left; one that is struck again ends there.
+    Notes last at least a step. Of notes of one voice and pitch that then begin together the longest
+    is kept; a repeated pitch ends the note before.
     """
 
     def to_step(step: int) -> int:
-        """Return the step that is nearest to an old one."""
+        """Return the nearest step of the new grid."""
         old = score.steps_per_quarter
         return (2 * int(step) * steps_per_quarter + old) // (2 * old)
 
@@ -182,14 +182,14 @@ def moved(score: Score, steps_per_quarter: int) -> Score:
         key_changes=tuple(place for place in keys if place[0] > 0),
         upbeat=to_step(score.upbeat),
         fermatas=tuple(to_step(step) for step in score.fermatas),
-        pedals=(),  # of which there are none in MusicXML here
+        pedals=(),  # not written in MusicXML
     )
 
 
 def bars_of(score: Score) -> list[Bar]:
-    """Return the bars: the upbeat and whole ones, and the last of each metre as long as it may be.
+    """Return the bars; the last bar of each metre may be short.
 
-    A metre is 4/4 where it is unknown or cannot be written; the second is warned of.
+    Unknown metres are taken as 4/4. So are metres that cannot be written, with a warning.
     """
     tick = QUARTER // score.steps_per_quarter
     metres = {0: Meter(4, 4)}
@@ -216,26 +216,26 @@ def _meter(beats: int, value: int) -> Meter:
 
 
 def _without(what: str) -> Meter:
-    """Return the metre that takes the place of one that cannot be written, and warn of it."""
+    """Warn of a metre that cannot be written, and return its replacement."""
     sentence = f"bars of 4/4 are written, and none of {what}"
     warnings.warn(sentence, WritingWarning, stacklevel=2)
     return Meter(4, 4)
 
 
 def parts_of(score: Score, rendition: Rendition) -> list[Part]:
-    """Return the parts in which a score is written.
+    """Return the parts of a score.
 
     Args:
         score: whose steps are whole ticks.
-        rendition: says the instruments, of which keyboards have two staves for a wide part, and
-            the layout: "parts" for a part each; "closed" for soprano and alto on one staff, tenor
-            and bass on another, if there are four voices of one note at a time.
+        rendition: gives the instruments (wide keyboard parts have two staves) and the layout:
+            "parts" for one part per voice; "closed" for soprano and alto on one staff, tenor and
+            bass on another, if there are four monophonic voices.
     """
     nobody = Player("voice 1", CHURCH_ORGAN if rendition.program is None else rendition.program)
     players = rendition.parts_of(score) or [nobody]
     lines = [_lines_of(score, voice) for voice in range(score.voices)]
     if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
-        # One fermata stands above each system, where singers and congregation look for it.
+        # One fermata above each system, where singers and congregation look for it.
         marked = _with_fermatas([line for own in lines for line in own], score)
         parts = [_two_on_a_staff(score, players, marked, upper) for upper in (0, 2)]
     else:
@@ -244,7 +244,7 @@ def parts_of(score: Score, rendition: Rendition) -> list[Part]:
 
 
 def _with_fermatas(lines: Iterable[Line], score: Score) -> list[Line]:
-    """Return lines with the fermatas of a score, each in the first where a note begins there."""
+    """Assign each fermata of a score to the first layer with a note that begins there."""
     tick = QUARTER // score.steps_per_quarter
     left = {step * tick for step in score.fermatas}
     marked = []
@@ -256,7 +256,7 @@ def _with_fermatas(lines: Iterable[Line], score: Score) -> list[Line]:
 
 
 def _sings(lines: Sequence[Line]) -> bool:
-    """Return whether a voice has one note at a time."""
+    """Return whether a voice is monophonic."""
     return len(lines) == 1 and all(len(chord.pitches) == 1 for chord in lines[0].chords)
 
 
@@ -303,7 +303,7 @@ def _lines_of(score: Score, voice: int) -> list[Line]:
 
 
 def _velocities(score: Score, voice: int) -> dict[tuple[int, int], int]:
-    """Return the velocities of notes that are not of the usual one, by start and pitch."""
+    """Return the velocities other than the default, by onset and pitch."""
     tick = QUARTER // score.steps_per_quarter
     other = (score.voice == voice) & (score.velocity != VELOCITY)
     columns = (score.onset[other] * tick, score.pitch[other], score.velocity[other])
@@ -316,10 +316,7 @@ def _clef(pitches: np.ndarray) -> str:
 
 
 def _lines(notes: Iterable[tuple[int, int, int]]) -> list[Line]:
-    """Return notes in as few lines as they need, one at least.
-
-    The first line takes the highest notes.
-    """
+    """Distribute notes to as few layers as possible, at least one; the first is the highest."""
     chords = defaultdict(set)
     for start, end, pitch in notes:
         chords[start, end].add(pitch)
@@ -335,9 +332,9 @@ def _lines(notes: Iterable[tuple[int, int, int]]) -> list[Line]:
 
 
 def events_in(line: Line, bar: Bar) -> list[Event]:
-    """Return what a line does in a bar, rests included; nothing where it has no notes there.
+    """Return the events of a layer in a bar, rests included; empty if it has no notes there.
 
-    Times are counted from where a whole bar would begin.
+    Times are counted from the beginning of a complete bar.
     """
     start, end, lacks = bar.start, bar.end, bar.lacks
     offset = lacks - start

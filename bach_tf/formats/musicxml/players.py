@@ -9,10 +9,10 @@ from bach_tf.score import HIGHEST_NUMBER, Part
 from bach_tf.theory.instruments import PROGRAMS
 
 PROGRAM_OF_NAME = {name.lower(): program for program, name in enumerate(PROGRAMS)}
-NO_NAMES = ("MusicXML Part", "Part_1")  # what programs write where there is none
+NO_NAMES = ("MusicXML Part", "Part_1")  # placeholders that programs write
 MIDDLE, RIGHT = 64, 127  # of MIDI's pan
 FULL_VOLUME, QUARTER_TURN = 100, 90  # of MusicXML's volume, in percent, and pan, in degrees
-FORTE = 90  # the velocity of which MusicXML's dynamics are percent
+FORTE = 90  # the velocity that MusicXML dynamics of 100 stand for
 
 
 @dataclass
@@ -30,14 +30,14 @@ class Listed:
     instruments: dict[str, Part] = field(default_factory=dict)
 
     def part(self) -> Part:
-        """Return the first instrument under the part's name."""
+        """Return the first instrument with the name of the part."""
         first = next(iter(self.instruments.values()), Part())
         program = _program_named(self.name) if first.program is None else first.program
         return Part(self.name or first.name, program, first.volume, first.pan)
 
 
 def listed_parts(root: Element) -> dict[str, Listed]:
-    """Return the entries of the part list by their ids."""
+    """Return the entries of the part list by id."""
     found = {}
     for element in root.iterfind("part-list/score-part"):
         name = text_of(element, "part-name")
@@ -54,7 +54,7 @@ def listed_parts(root: Element) -> dict[str, Listed]:
 
 
 def _program_named(name: str) -> int | None:
-    """Return the program of an instrument such as "Violin 2"; `None` where no name is the same."""
+    """Return the General MIDI program of a name such as "Violin 2"; `None` for other names."""
     return PROGRAM_OF_NAME.get(name.rstrip(" 0123456789").lower())
 
 
@@ -70,29 +70,29 @@ def _instrument(name: str, midi: Element, named: Part) -> Part:
 
 
 def _pan(degrees: float) -> int:
-    """Return MIDI's pan of degrees: -90 is left, 0 in front, 90 right; what is behind is beside."""
+    """Return MIDI pan for degrees: -90 is left, 0 front, 90 right; positions behind are clipped."""
     side = RIGHT - MIDDLE if degrees > 0 else MIDDLE
     return _bounded(MIDDLE + degrees * side / QUARTER_TURN)
 
 
 def volume_in_percent(volume: int) -> str:
-    """Return MusicXML's volume of MIDI's, from which the latter is found again."""
+    """Convert a MIDI volume to percent, with enough digits to convert it back."""
     return f"{volume * FULL_VOLUME / HIGHEST_NUMBER:.4g}"
 
 
 def pan_in_degrees(pan: int) -> str:
-    """Return MusicXML's pan of MIDI's, from which the latter is found again."""
+    """Convert MIDI pan to degrees, with enough digits to convert it back."""
     side = RIGHT - MIDDLE if pan > MIDDLE else MIDDLE
     return f"{(pan - MIDDLE) * QUARTER_TURN / side:.4g}"
 
 
 def dynamics_of(velocity: int) -> str:
-    """Return MusicXML's dynamics of a velocity, in percent of forte."""
+    """Convert a velocity to MusicXML dynamics, in percent of forte."""
     return f"{velocity * 100 / FORTE:.4g}"
 
 
 def velocity_of(dynamics: float) -> int:
-    """Return the velocity of MusicXML's dynamics.
+    """Convert MusicXML dynamics to a velocity.
 
     Example:
         >>> velocity_of(float(dynamics_of(81)))
@@ -102,7 +102,7 @@ def velocity_of(dynamics: float) -> int:
 
 
 def text_of(element: Element, path: str) -> str:
-    """Return the text of an element below another, without space around it; "" for none."""
+    """Return the stripped text of a descendant; "" if there is none."""
     return (element.findtext(path) or "").strip()
 
 

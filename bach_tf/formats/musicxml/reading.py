@@ -1,8 +1,8 @@
-"""Pieces from MusicXML files: `.musicxml`, `.xml`, and compressed `.mxl`.
+"""The reader of MusicXML files: `.musicxml`, `.xml` and compressed `.mxl`.
 
-The reader is ours, over the expat of Python's library: what a note is, which voice it belongs to
-and where in a file something is wrong are what this package is about. music21, which the corpora
-need, takes a second to import and another for a chorale, and has no limits for files of strangers.
+It builds on Python's expat rather than on music21, which the corpora need: music21 takes a second
+to import and another per chorale, has no limits for untrusted files, and does not tell where a file
+is faulty.
 
 Source: W3C, MusicXML 4.0, https://www.w3.org/2021/06/musicxml40/
 """
@@ -44,12 +44,12 @@ from bach_tf.formats.notation.voices import (
 from bach_tf.formats.reading import Grid, Notices, Piece
 from bach_tf.score import MOST_VOICES, Part
 
-OURS = "bach_tf"  # the software that a file of ours names: its parts are voices as they are
-# What a score needs nothing of.
+OURS = "bach_tf"  # the software named in our own files, whose parts are taken as voices unchanged
+# Elements without information for a score.
 SKIPPED = frozenset(
     ("defaults", "credit", "print", "lyric", "beam", "stem", "notehead", "harmony", "figured-bass")
 )
-Line = tuple[int, str]  # a staff, and a voice as the file calls it
+Line = tuple[int, str]  # a staff, and the file's name of a voice
 Voices = tuple[dict[Line, int], list[Part]]
 FILES = (".xml", ".mxl", ".musicxml", ".mscz", ".mscx", ".musx", ".sib", ".mus")
 PARTWISE, TIMEWISE = "score-partwise", "score-timewise"
@@ -60,20 +60,20 @@ def read_musicxml(
 ) -> Piece:
     """Read a score.
 
-    A part is a voice; where two or more lines run through a part, as for two singers on a staff or
-    the two hands of a pianist, each is one. Tied notes are one, grace notes are left out, repeats
-    are as printed unless they are to be played out, and pitches are those that sound.
+    Each part is a voice. If several layers run through a part, as with two singers on a staff or
+    the hands of a pianist, each is a voice. Tied notes are joined, grace notes are left out,
+    repeats are written out only on request, and pitches are sounding pitches.
 
     Args:
         path: of the file.
-        grid: to which notes are moved; `None` for the coarsest, from sixteenths on, that holds
-            them.
+        grid: to quantise to; `None` for the coarsest grid, from sixteenths on, that holds all
+            notes.
         strict: refuse a file with faults.
-        unfold: play its repeats out.
+        unfold: write out its repeats.
 
     Raises:
-        ValueError: not MusicXML, nothing but rests, or more than a piece may have; faults too,
-            where reading is strict. The message names the part, the measure and the beat.
+        ValueError: not MusicXML, a piece without notes, or one above the size limits; with
+            `strict`, any fault. The message names the part, the measure and the beat.
 
     Example:
         >>> piece = read_musicxml(Path("hymn.musicxml"))  # doctest: +SKIP
@@ -84,7 +84,7 @@ def read_musicxml(
     try:
         root = _root_in(content, notices)
         sheet = _Assembly(_partwise(root), notices).sheet()
-        title = Path(sheet.title)  # which some programs make of the file's name
+        title = Path(sheet.title)  # some programs use the file name as title
         sheet.title = (title.stem if title.suffix in FILES else sheet.title) or path.stem
         return piece_of(sheet, notices, grid, unfold)
     except ValueError as error:
@@ -93,7 +93,7 @@ def read_musicxml(
 
 
 def _root_in(content: bytes, notices: Notices) -> Element:
-    """Return the root of a score; of a file that is damaged or stops, as far as it goes."""
+    """Parse a score; a truncated or damaged file as far as possible."""
     damaged: list[str] = []
 
     def if_archive_is_damaged() -> None:
@@ -118,7 +118,7 @@ def _root_in(content: bytes, notices: Notices) -> Element:
 
 
 def _partwise(root: Element) -> Element:
-    """Return the score with measures in parts, whichever way the file has them."""
+    """Return the score with measures inside parts, converting time-wise files."""
     if root.tag == PARTWISE:
         return root
     if root.tag != TIMEWISE:
@@ -135,18 +135,20 @@ def _partwise(root: Element) -> Element:
 
 
 class _Assembly:
-    """Puts the parts of a score side by side."""
+    """Combines the parts of a score."""
 
     def __init__(self, root: Element, notices: Notices):
         self.root = root
         self.notices = notices
-        # Programs that have changed a file name themselves too.
+        # Programs that edit a file add their names.
         software = root.iterfind("identification/encoding/software")
         self.ours = {(each.text or "").strip() for each in software} == {OURS}
         listed = listed_parts(root)
         self.listed: list[Listed] = []
         self.measures: list[list[Measure]] = []  # of each part
-        self.keys: list[list[tuple[int, Fraction, int]]] = []  # of each part that has any
+        self.keys: list[
+            list[tuple[int, Fraction, int]]
+        ] = []  # per part, parts without keys omitted
         elements = root.findall("part")
         if len(elements) > MOST_VOICES:
             raise ValueError(f"expected at most {MOST_VOICES} parts, got {len(elements)}")
@@ -183,9 +185,9 @@ class _Assembly:
         return sheet
 
     def _cut_at_metres(self, bars: list[Bar]) -> list[Bar]:
-        """Return the bars, cut where metres begin within them."""
+        """Return the bars, split where time signatures stand within them."""
         later: dict[Fraction, Metre] = {}
-        for measures in reversed(self.measures):  # the first part has the last word
+        for measures in reversed(self.measures):  # the first part takes precedence
             for bar, measure in zip(bars, measures):
                 later |= {bar.start + time: metre for time, metre in measure.later}
         return [
@@ -206,7 +208,7 @@ class _Assembly:
             length = _length_of(here, metre)
             signs = max((each.signs for each in here), key=lambda signs: sum(map(bool, signs)))
             bar = Bar(now, now + length, here[0].number, metre, signs)
-            # Many a file counts its upbeat as bar 1.
+            # Many files count their upbeat as bar 1.
             first = not bars and (not self.ours and len(self.measures[0]) > 1)
             called = not bars and any(each.upbeat for each in here)
             said = any(each.says_metre for each in here)
@@ -218,13 +220,13 @@ class _Assembly:
 
     def _tempi(self, bars: Sequence[Bar]) -> list[tuple[Fraction, float]]:
         found: dict[Fraction, float] = {}
-        for measures in reversed(self.measures):  # the first part has the last word
+        for measures in reversed(self.measures):  # the first part takes precedence
             for bar, measure in zip(bars, measures):
                 found |= {bar.start + time: qpm for time, qpm in measure.tempi}
         return sorted(found.items())
 
     def _keys(self, bars: Sequence[Bar]) -> list[KeyAt]:
-        """Return the key signatures of the first part that begins as most of them do."""
+        """Return the key signatures of the first part whose initial key is the most common."""
         firsts = Counter(keys[0][2] for keys in self.keys)
         usual = next(iter(firsts.most_common(1)), (None,))[0]
         chosen = next((keys for keys in self.keys if keys[0][2] == usual), [])
@@ -249,7 +251,7 @@ class _Assembly:
         sheet.parts += parts
 
     def _voices(self, listed: Listed, measures: Sequence[Measure]) -> Voices:
-        """Return the voice of each line of a part, from 0 on, and the parts of these voices."""
+        """Return the voice of each layer of a part, counted from 0, and the names of the voices."""
         by_instrument = _by_instrument(listed, measures)
         if by_instrument is not None:
             return by_instrument
@@ -274,10 +276,10 @@ class _Assembly:
 
 
 def _length_of(measures: Sequence[Measure], metre: tuple[int, int] | None) -> Fraction:
-    """Return how long a measure is: as its longest part, rests of whole measures left aside.
+    """Return the length of a measure: that of its longest part, ignoring whole-measure rests.
 
-    Those are rests of any measure, whatever their duration says; where there is nothing else, the
-    measure is as long as the metre has it, or shorter.
+    Whole-measure rests stand for any length. A measure without anything else has the length of its
+    metre, or that of the rest if it is shorter.
     """
     longest = max(measure.end for measure in measures)
     resting = max(measure.resting for measure in measures)
@@ -288,7 +290,7 @@ def _length_of(measures: Sequence[Measure], metre: tuple[int, int] | None) -> Fr
 
 
 def _lines(measures: Sequence[Measure]) -> dict[Line, Line]:
-    """Return the line of each staff and voice: a voice that crosses over to a staff is one."""
+    """Return the layer of each staff and voice; a voice that changes staff is one layer."""
     counts = Counter((note.staff, note.voice) for measure in measures for note in measure.notes)
     lines = {line: line for line in counts}
     staves: dict[str, list[Line]] = defaultdict(list)
@@ -302,7 +304,7 @@ def _lines(measures: Sequence[Measure]) -> dict[Line, Line]:
 
 
 def _at_once(measure: Measure) -> set[str]:
-    """Return the voices that have notes on two staves that sound together and are no chord."""
+    """Return the voices that have overlapping notes on two staves, chords aside."""
     in_order = sorted(measure.notes, key=lambda note: (note.voice, note))
     return {
         note.voice
@@ -315,7 +317,7 @@ def _at_once(measure: Measure) -> set[str]:
 
 
 def _by_instrument(listed: Listed, measures: Sequence[Measure]) -> Voices | None:
-    """Return the voices of a part with an instrument for each line; `None` for another."""
+    """Return the voices of a part with one instrument per layer; `None` for other parts."""
     used: dict[Line, set[str]] = defaultdict(set)
     for measure in measures:
         for note in measure.notes:

@@ -1,6 +1,6 @@
-"""Stretches of time as the note values that are written for them: ties, dots, tuplets, beams.
+"""Durations as note values: ties, dots, tuplets and beams.
 
-Times are in ticks, `QUARTER` to a quarter, and are counted from where a whole bar begins.
+Times are in ticks, `QUARTER` per quarter, counted from the beginning of a complete bar.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Ticks: 1024ths and tuplets of 3, 5, 7, 9, 11, 13 and their products are whole numbers of them.
+# Ticks per quarter: whole numbers for 1024ths and tuplets of 3, 5, 7, 9, 11, 13 and products.
 QUARTER = 2**8 * 3**2 * 5 * 7 * 11 * 13
 KINDS = (
     "1024th", "512th", "256th", "128th", "64th", "32nd", "16th", "eighth", "quarter", "half",
@@ -23,21 +23,21 @@ BEAMS = {kind: number for number, kind in enumerate(reversed(KINDS[:8]), start=1
 
 
 class UnwritableError(ValueError):
-    """Times that lie between all that note values and tuplets can say."""
+    """Times that no combination of note values and tuplets can represent."""
 
 
 class Event(NamedTuple):
-    """What a line does in a bar for some time: notes or, where there are none, a rest."""
+    """A chord of a layer within a bar, or a rest if it has no pitches."""
 
     start: int
     end: int
     pitches: tuple[int, ...] = ()
-    begun: bool = True  # here, not in the bar before
+    begun: bool = True  # False if it continues from the previous bar
     ended: bool = True
 
 
 class Tuplet(NamedTuple):
-    """So many notes in the time of so many."""
+    """A tuplet: `actual` notes in the time of `normal`."""
 
     start: int
     end: int
@@ -46,24 +46,24 @@ class Tuplet(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """One note, chord or rest as it is written."""
+    """A note, chord or rest as it is written."""
 
     start: int
-    ticks: int  # that it lasts
+    ticks: int  # sounding duration
     kind: str
     dots: int
     tuplet: Tuplet | None
     pitches: tuple[int, ...]
-    from_tie: bool  # goes on from the symbol before
+    from_tie: bool  # tied to the symbol before
     to_tie: bool
 
 
 @dataclass(frozen=True)
 class Meter:
-    """How a bar is divided.
+    """A time signature.
 
     Args:
-        beats: in a bar.
+        beats: beats per bar.
         value: the note value of a beat: 4 is a quarter.
     """
 
@@ -77,22 +77,22 @@ class Meter:
 
     @property
     def compound(self) -> bool:
-        """Whether three of the beats that are counted make one that is felt, as in 6/8."""
+        """Whether the beats are grouped in threes, as in 6/8."""
         return self.value >= 8 and self.beats % 3 == 0
 
     @property
     def beat(self) -> int:
-        """Ticks of a beat that is felt: a quarter, or three of the short beats."""
+        """Ticks of the main beat: a quarter, or three short beats in compound metres."""
         return 12 * QUARTER // self.value if self.compound else QUARTER
 
     @property
     def span(self) -> int:
-        """Ticks of the shortest time within which a tuplet is written."""
+        """Ticks of the shortest tuplet bracket."""
         return self.beat // 3 if self.compound else QUARTER
 
     @property
     def levels(self) -> list[int]:
-        """Ticks between the points at which a note is cut, the strongest points first."""
+        """Ticks between the metrical points at which notes are split, the strongest first."""
         above = [self.beat * n for n in (4, 2) if self.bar % (self.beat * n) == 0]
         first = self.span
         below = [first >> n for n in range(1, 9) if (first >> n) * 2**n == first]
@@ -100,10 +100,10 @@ class Meter:
 
 
 def symbols_of(events: list[Event], meter: Meter) -> list[Symbol]:
-    """Return how the events of a bar, which follow one another, are written.
+    """Return the symbols for the consecutive events of a bar.
 
     Raises:
-        UnwritableError: no tuplet can say when one of them begins or ends.
+        UnwritableError: no tuplet can represent an onset or end.
     """
     tuplets = _tuplets_of(events, meter)
     symbols = []
@@ -131,7 +131,7 @@ def symbols_of(events: list[Event], meter: Meter) -> list[Symbol]:
 
 
 def _tuplets_of(events: list[Event], meter: Meter) -> list[Tuplet]:
-    """Return the tuplets of a bar: a beat long each, or longer where else notes would be tied."""
+    """Return the tuplets of a bar: one beat long, or longer if that avoids ties."""
     times = sorted({time for event in events for time in (event.start, event.end)})
     tuplets: list[Tuplet] = []
     for time in times:
@@ -144,7 +144,7 @@ def _tuplets_of(events: list[Event], meter: Meter) -> list[Tuplet]:
 def _tuplet_at(
     time: int, times: list[int], events: list[Event], meter: Meter, before: list[Tuplet]
 ) -> Tuplet:
-    """Return the shortest tuplet around a time into or out of which no note goes unevenly."""
+    """Return the shortest tuplet around a time that needs no ties."""
     free_from = before[-1].end if before else 0
     found = _tuplet(time // meter.span * meter.span, meter.span, times, meter)
     for length in _lengths(meter):
@@ -160,18 +160,18 @@ def _tuplet_at(
 
 
 def _lengths(meter: Meter) -> list[int]:
-    """Return how long tuplets may be, the shortest first."""
+    """Return the possible lengths of tuplets, the shortest first."""
     lengths = [meter.span, *(meter.beat * n for n in (1, 2, 4))]
     return [length for length in dict.fromkeys(lengths) if length <= meter.bar]
 
 
 def _tuplet(start: int, length: int, times: list[int], meter: Meter) -> Tuplet | None:
-    """Return the tuplet of a stretch of time that holds all times in it; `None` where none does."""
+    """Return the tuplet of a time span that fits all times within it; `None` if none fits."""
     inside = [time - start for time in times if start <= time <= start + length]
     unit = math.gcd(length, *inside)
     parts = length // unit
     actual = parts // (parts & -parts)  # the odd part
-    # As many of them as of the next smaller power of two, of which the beat itself may have three.
+    # Normal notes: the next smaller power of two, times three if the beat itself is ternary.
     threes = 3 if meter.compound and length % meter.beat == 0 else 1
     normal = threes << max(0, (actual // threes).bit_length() - 1)
     if normal > actual or unit * actual % normal or unit * actual // normal % SHORTEST:
@@ -181,7 +181,7 @@ def _tuplet(start: int, length: int, times: list[int], meter: Meter) -> Tuplet |
 
 
 def _is_closed(tuplet: Tuplet, events: list[Event]) -> bool:
-    """Return whether each event in a tuplet is one note value, and none goes over its edges."""
+    """Return whether the events of a tuplet are single note values that stay within it."""
     for event in events:
         if event.start >= tuplet.end or event.end <= tuplet.start:
             continue
@@ -195,12 +195,12 @@ def _is_closed(tuplet: Tuplet, events: list[Event]) -> bool:
 
 
 def _around(tuplets: list[Tuplet], start: int, end: int) -> Tuplet | None:
-    """Return the tuplet in which a stretch of time lies."""
+    """Return the tuplet that contains a time span."""
     return next((t for t in tuplets if t.start <= start and end <= t.end), None)
 
 
 def _cut_at(tuplets: list[Tuplet], start: int, end: int) -> list[tuple[int, int]]:
-    """Return a stretch of time in pieces, none of which goes into or out of a tuplet."""
+    """Split a time span at the edges of tuplets."""
     edges = {edge for tuplet in tuplets for edge in (tuplet.start, tuplet.end)}
     inside = sorted(edge for edge in edges if start < edge < end)
     return list(zip([start, *inside], [*inside, end]))
@@ -209,7 +209,7 @@ def _cut_at(tuplets: list[Tuplet], start: int, end: int) -> list[tuple[int, int]
 def _values(
     start: int, end: int, tuplet: Tuplet | None, meter: Meter, event: Event
 ) -> list[tuple[int, int, int, Tuplet | None]]:
-    """Return the symbols: start, ticks that it lasts, ticks as it is written, and its tuplet."""
+    """Return start, sounding ticks, written ticks and tuplet of each symbol."""
     if tuplet is None:
         lengths = split(start, end - start, meter, rest=not event.pitches)
         return [(at, ticks, ticks, None) for at, ticks in zip(_starts(start, lengths), lengths)]
@@ -226,16 +226,16 @@ def _starts(start: int, lengths: list[int]) -> list[int]:
 
 
 def split(start: int, length: int, meter: Meter, *, rest: bool = False) -> list[int]:
-    """Return the note values, in ticks, as which a stretch of a bar is written.
+    """Split a duration within a bar into note values, in ticks.
 
-    A note is cut where a player counts, unless it stands as all do: on the beat, or between two
-    beats of which it takes half each.
+    Notes are split at metrical points, except for the usual values on a beat and for syncopations
+    centred on one.
 
     Args:
-        start: ticks after the beginning of the bar.
+        start: ticks from the beginning of the bar.
         length: in ticks.
         meter: of the bar.
-        rest: whether it is silence, which is cut more often.
+        rest: whether it is a rest; rests are split more often.
 
     Example:
         >>> split(QUARTER // 2, 2 * QUARTER, Meter(4, 4))  # a dotted quarter, then an eighth
@@ -275,7 +275,7 @@ def _stands_well(start: int, length: int, meter: Meter, rest: bool) -> bool:
 
 
 def _centred(start: int, length: int, rest: bool) -> bool:
-    """Return whether a value stands on its own grid or, if a note, in the middle of two."""
+    """Return whether a value is on its own grid or, for notes, centred between two points."""
     if length in PLAIN:
         return start % length == 0 or (not rest and (start - length // 2) % (2 * length) == 0)
     third = length // 3
@@ -283,9 +283,9 @@ def _centred(start: int, length: int, rest: bool) -> bool:
 
 
 def beams_of(symbols: list[Symbol], meter: Meter) -> list[list[str]]:
-    """Return what each beam of each symbol of a bar does: "begin", "continue", "end", hooks.
+    """Return the state of each beam of each symbol: "begin", "continue", "end" or a hook.
 
-    Notes shorter than a quarter are joined within a beat.
+    Notes shorter than a quarter are beamed within a beat.
     """
     beams = [[] for _ in symbols]
     group = []
@@ -301,7 +301,7 @@ def beams_of(symbols: list[Symbol], meter: Meter) -> list[list[str]]:
 
 
 def _beat_of(symbol: Symbol, meter: Meter) -> int:
-    """Return the beat in which a symbol stands, or in which its tuplet begins."""
+    """Return the beat of a symbol, or that in which its tuplet begins."""
     return (symbol.tuplet.start if symbol.tuplet else symbol.start) // meter.beat
 
 
@@ -310,7 +310,7 @@ def _has_beam(symbol: Symbol) -> bool:
 
 
 def _join(group: list[int], symbols: list[Symbol], beams: list[list[str]]) -> None:
-    """Write the beams of neighbours that are joined into `beams`."""
+    """Fill in the beams of a group of neighbouring symbols."""
     if len(group) < 2:
         return
     counts = [BEAMS[symbols[number].kind] for number in group]

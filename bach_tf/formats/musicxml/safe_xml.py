@@ -1,7 +1,7 @@
-"""XML from strangers, as a tree: within limits, no entity expanded, nothing fetched.
+"""XML from untrusted sources as a tree, with limits; no entities, no network access.
 
-The parser is expat, which comes with Python: it reads in linear time and never opens a file or an
-address by itself. What is added are limits, and that a file which declares entities is refused.
+The parser is Python's expat, which takes linear time and never opens files or URLs by itself.
+Limits are added, and files that declare entities are refused.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from xml.parsers import expat
 
 from bach_tf._basics.messages import shortened
 
-# A symphony of an hour has half a million elements; the deepest of MusicXML lies eleven deep.
+# An hour of a symphony has half a million elements; MusicXML nests at most eleven deep.
 MOST_ELEMENTS = 2_000_000
 DEEPEST = 64
-# How expat calls the end of a file that comes too early.
+# Expat's messages for truncated files.
 CUT = frozenset((
     expat.errors.XML_ERROR_NO_ELEMENTS,
     expat.errors.XML_ERROR_UNCLOSED_TOKEN,
     expat.errors.XML_ERROR_PARTIAL_CHAR,
     expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
 ))  # fmt: skip
-SEQUENCES = frozenset(("measure", "part-list"))  # of elements that can be read one by one
-LONGEST_TEXT = 100_000  # characters of one element
+SEQUENCES = frozenset(("measure", "part-list"))  # whose children can be read one by one
+LONGEST_TEXT = 100_000  # characters in one element
 
 
 class XmlError(ValueError):
-    """A file that is no XML, or none that is to be trusted."""
+    """Invalid XML, or XML that exceeds the limits or declares entities."""
 
 
 def parse_xml(
@@ -40,13 +40,13 @@ def parse_xml(
 
     Args:
         content: of the file.
-        skipped: tags of elements that are left out with all that is in them.
-        if_cut: takes the line in which a file stops or is damaged, and what expat says of it; what
-            stands before is returned then. Such a file is refused when `None`.
+        skipped: tags of elements that are dropped with their content.
+        if_cut: called with the line where the file is truncated or damaged and with expat's
+            message; the tree up to there is returned. `None` refuses such files.
 
     Raises:
         XmlError: not XML, entities, or more than `MOST_ELEMENTS`, `DEEPEST` or `LONGEST_TEXT`; the
-            message says in which line.
+            message names the line.
 
     Example:
         >>> parse_xml(b"<a><b>1</b><c/></a>", frozenset({"c"}))[0].text
@@ -56,14 +56,14 @@ def parse_xml(
 
 
 class _Parser:
-    """Builds a tree of what expat finds."""
+    """Builds a tree from the events of expat."""
 
     def __init__(self, skipped: frozenset[str]):
         self.skipped = skipped
         self.builder = TreeBuilder()
-        self.open: list[str] = []  # the elements that have begun, skipped ones left aside
+        self.open: list[str] = []  # open elements, without skipped ones
         self.depth = self.elements = self.text = 0
-        self.skipping_from = DEEPEST + 1  # the depth below which nothing is kept
+        self.skipping_from = DEEPEST + 1  # elements from this depth on are dropped
         self.expat = expat.ParserCreate()
         self.expat.buffer_text = True
         self.expat.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -89,7 +89,7 @@ class _Parser:
         return self.builder.close()
 
     def close_cut(self) -> Element:
-        """Return the tree of a file that stops in the middle, without the element it stops in."""
+        """Return the tree of a truncated file without the element that was cut."""
         opened = self.open[:]
         while self.open:
             self.builder.end(self.open.pop())
@@ -142,7 +142,7 @@ class _Parser:
 
 
 def _drop_open(sequence: Element, has_open_child: bool) -> None:
-    """Drop what is incomplete in the last element of a sequence, and a note without a duration."""
+    """Drop the incomplete child of the last element, and a note without a duration."""
     last = sequence[-1]
     if has_open_child:
         last.remove(last[-1])

@@ -1,4 +1,4 @@
-"""The signs of a MusicXML measure that say where to go on."""
+"""Repeats, endings and jumps of a MusicXML measure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _of_barline(barline: Element) -> dict:
 
 
 def _passes(text: str) -> frozenset[int]:
-    """Return the passes that "1", "1, 2" or "1-3" name."""
+    """Return the passes of an ending number: "1", "1, 2" or "1-3"."""
     numbers = set()
     for part in text.split(","):
         ends = [int(found) for found in PASSES.findall(part)]

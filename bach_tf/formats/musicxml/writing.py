@@ -1,4 +1,4 @@
-"""The elements of a MusicXML file."""
+"""The writer of MusicXML files."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ CLEF_LINES = {"G": 2, "F": 4}
 
 
 def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Write a score as MusicXML 4.0, as notation programs read it.
+    """Write a score as MusicXML 4.0.
 
-    There is a part for each voice, called as the score says or "voice 1" and so on, in bass clef
-    where most of it is below middle C; with the program of a keyboard a voice that is wide has two
-    staves. Bars follow the metres and the upbeat, and the last one ends with the piece. Notes
-    across bar lines and beats are tied; those that sound together in a voice are chords or lines of
-    their own. Without a key signature one is estimated, and notes are named by it; without metres
-    there are bars of 4/4.
+    Each voice is a part with the name from the score, or "voice 1" and so on. Parts that are mostly
+    below middle C are in bass clef; wide parts of keyboard instruments have two staves. Bars follow
+    the metres and the upbeat, and the last bar ends with the piece. Notes across bar lines and
+    beats are tied. Notes that sound together in a voice are chords or separate layers. A missing
+    key signature is estimated, and pitches are spelled accordingly; without metres, bars are 4/4.
 
-    Times are exact, in ties and tuplets. What no tuplet can say is moved and warned of. A
-    performance, in seconds, is moved to sixteenths, in bars of 4/4 at the tempo of the file.
+    Rhythm is exact, with ties and tuplets; what no tuplet can represent is quantised with a
+    `WritingWarning`. Performances, in seconds, are quantised to sixteenths in bars of 4/4 at the
+    tempo of the file.
 
-    What is written in place of what the score does not say, such as a tempo, is named in the file,
-    so that reading it back does not take it for known.
+    Defaults for what the score does not know, such as its tempo, are marked in the file, so that
+    reading it back leaves them unknown.
 
     Args:
         score: the piece.
@@ -56,7 +56,7 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
 
 
 def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
-    """Return the MusicXML of a score, as `write_musicxml` writes it."""
+    """Return a score as MusicXML text, as `write_musicxml` writes it."""
     guesses = guesses_of(score, rendition)
     first = (0, rendition.tempo_of(score))
     if rendition.tempo_qpm is not None or score.timing == SECONDS:
@@ -91,7 +91,7 @@ def _add_part_list(root: Element, parts: Sequence[Part]) -> None:
     if len(parts) > 1:
         group = add(part_list, "part-group", type="start", number=1)
         add(group, "group-symbol", "bracket")
-        shared = all(len(part.lines) > 1 for part in parts)  # two voices on each staff
+        shared = all(len(part.lines) > 1 for part in parts)  # two voices per staff
         add(group, "group-barline", "yes" if shared else "no")
     for part in parts:
         one = add(part_list, "score-part", id=part.id)
@@ -106,7 +106,7 @@ def _add_part_list(root: Element, parts: Sequence[Part]) -> None:
 
 
 def _add_sound(element: Element, player: Player) -> None:
-    """Append what MIDI plays a part with; volume and pan where they are known."""
+    """Append the MIDI instrument of a part, and volume and pan if known."""
     if player.program is not None:
         add(element, "midi-program", player.program + 1)
     if player.volume is not None:
@@ -141,7 +141,7 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
 
 
 def _page_of(bar: Bar, keys: Sequence[tuple[int, int]], division: int) -> Page:
-    """Return what a bar is written with; a note over a change of key is written as two, tied."""
+    """Return the keys of a bar, including those that begin within it."""
     within = (key for key in keys if bar.start < key[0] < bar.end)
     return Page(_key_at(bar.start, keys), division, tuple(within))
 

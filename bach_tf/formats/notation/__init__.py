@@ -1,4 +1,4 @@
-"""What readers of notation share: a piece while it is read, its repeats, and its score."""
+"""Shared by the readers of notation: sheets, repeats, voices, and the way to a score."""
 
 from bach_tf.formats.notation.scoring import piece_of
 from bach_tf.formats.notation.sheet import Bar, Head, Sheet, Signs

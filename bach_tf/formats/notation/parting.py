@@ -1,6 +1,6 @@
-"""The voices of a sheet: parts in which several sound are separated, and the highest comes first.
+"""The voices of a sheet: polyphonic parts are separated, and upside-down parts are reordered.
 
-The rules are those of MIDI files: `midi.contigs` separates, `midi.names` orders.
+The rules are those for MIDI files, in `midi.contigs` and `midi.names`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from bach_tf.formats.notation.voices import names_of_voices
 from bach_tf.formats.reading import Notices
 from bach_tf.score import Part
 
-Voiced = tuple[list[Part], list[Head]]  # parts, and notes that name one of them as their voice
+Voiced = tuple[list[Part], list[Head]]  # parts, and notes with one of them as their voice
 
 
 def in_voices(sheet: Sheet, notes: Sequence[Head], notices: Notices) -> Voiced:
-    """Return the parts and notes of a sheet, a voice for each line that is heard.
+    """Return the parts and notes of a sheet, with polyphonic parts separated into voices.
 
-    Where as many notes of a part sound together for much of the time, as in a choir on one staff,
-    they are separated by contig mapping. Where some do now and then, as in a chord at the end or
-    where a part divides for a bar, they stay together.
+    If several notes of a part sound together most of the time, as with a choir on one staff, they
+    are separated by contig mapping. Occasional chords, as at the end or where a part divides for a
+    bar, stay in one voice.
 
     Args:
         sheet: what was read.
-        notes: ties joined; of those of a voice no two of a pitch overlap.
-        notices: are told of either.
+        notes: with ties joined; notes of one voice and pitch must not overlap.
+        notices: report both.
     """
     by_voice: dict[int, list[Head]] = defaultdict(list)
     for note in notes:
@@ -51,7 +51,7 @@ def in_voices(sheet: Sheet, notes: Sequence[Head], notices: Notices) -> Voiced:
 
 
 def _lines(sheet: Sheet, notes: list[Head], notices: Notices) -> list[list[Head]]:
-    """Return the voices of a part's notes, which are in order, the highest first."""
+    """Separate the notes of a part, in order, into voices; the highest comes first."""
     together = next((b for a, b in pairwise(notes) if b.start < a.end), None)
     if together is None:
         return [notes]
@@ -75,7 +75,7 @@ def _in_time(note: Head) -> tuple[float, float, int]:
 
 
 def from_the_highest(voiced: Voiced, notices: Notices) -> Voiced:
-    """Return parts and notes with the highest voice first, by `midi.names.order_of`."""
+    """Return parts and notes in the order of `midi.names.order_of`."""
     parts, notes = voiced
     pitches: list[list[int]] = [[] for _ in parts]
     for note in notes:

@@ -1,7 +1,8 @@
-"""Which lines of a part are voices: two singers on a staff are two, a chord that opens is one."""
+"""Layers of a part as voices: two singers on a staff are two, an occasional divisi is one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
@@ -11,21 +12,22 @@ from bach_tf.formats.notation.sheet import Head
 from bach_tf.formats.reading import Notices
 
 LineKey = TypeVar("LineKey", bound=Hashable)
-OFTEN = 0.5  # of the bars in which a part plays: a line that is there more often is a voice
+OFTEN = 0.5  # fraction of the bars with notes; a layer with more is a voice
+SHARED = re.compile(r"(?P<name>.*\D)\s(?P<one>\d|I+)\s?(?:[,/&+-]|and)\s?(?P<other>\d|I+)")
 SEPARATORS = ("\n", "/", ",", "&", " and ")
 
 
 def voices_of_lines(
     bars: Mapping[LineKey, set[int]], staves: Mapping[LineKey, int]
 ) -> dict[LineKey, int]:
-    """Return the voice of each line of a part, counted from 0.
+    """Return the voice of each layer of a part, counted from 0.
 
-    Lines that run through are voices. What is there now and then belongs to the first of them on
-    its staff, or to the first of all.
+    Layers that run through are voices. Occasional layers are merged into the first voice on their
+    staff, or else into the first voice.
 
     Args:
-        bars: of each line, those in which it has notes; lines in their order.
-        staves: of each line.
+        bars: the bars in which each layer has notes, in the order of layers.
+        staves: the staff of each layer.
 
     Example:
         >>> voices_of_lines({"1": {0, 1, 2}, "2": {2}}, {"1": 1, "2": 1})
@@ -48,12 +50,14 @@ def names_of_voices(name: str, voices: int) -> list[str]:
     r"""Return the names of the voices of a part.
 
     Args:
-        name: of the part, which may name each: "Soprano\nAlto", "S A", "Tenor/Bass".
-        voices: how many.
+        name: of the part; it may name each voice: "Soprano\nAlto", "S A", "Tenor/Bass".
+        voices: their number.
 
     Example:
         >>> names_of_voices("Soprano/Alto", 2), names_of_voices("Piano", 2)
         (['Soprano', 'Alto'], ['Piano 1', 'Piano 2'])
+        >>> names_of_voices("Trumpet 1, 2", 2)
+        ['Trumpet 1', 'Trumpet 2']
     """
     if voices == 1:
         return [" ".join(name.split())]
@@ -61,20 +65,23 @@ def names_of_voices(name: str, voices: int) -> list[str]:
         if len(names) == voices and all(names) and not any(each.isdigit() for each in names):
             return names
     plain = " ".join(name.split())
+    shared = SHARED.fullmatch(plain)
+    if shared and voices == 2:
+        return [f"{shared['name']} {shared[number]}" for number in ("one", "other")]
     return [f"{plain} {number + 1}" if plain else "" for number in range(voices)]
 
 
 def tell_of_voices(names: Sequence[str], part: str, place: str, notices: Notices) -> None:
-    """Tell that a part was read as several voices, unless its own name says so.
+    """Report that a part was read as several voices, unless its own name says so.
 
     Args:
         names: of the voices.
-        part: its name.
-        place: which part it is, in words.
-        notices: are told.
+        part: the name of the part.
+        place: the part in words.
+        notices: of the file.
     """
     if len(names) > 1 and not (part and all(name in part for name in names)):
-        notices.remark(f"{len(names)} voices run through one part, and are read as such", place)
+        notices.remark(f"{len(names)} layers run through this part: each is read as a voice", place)
 
 
 def _in_pieces(name: str) -> Iterator[list[str]]:
@@ -86,7 +93,7 @@ def _in_pieces(name: str) -> Iterator[list[str]]:
 
 
 def singers_named(name: str) -> list[str]:
-    """Return the voices of a choir that a part is named by, or its name alone.
+    """Return the voices of a choir in the name of a part, else the name itself.
 
     Example:
         >>> singers_named("Soprano/Alto"), singers_named("TB"), singers_named("Flute/Oboe")
@@ -100,10 +107,10 @@ def singers_named(name: str) -> list[str]:
 
 
 def sung(heads: Iterable[Head], voices: int) -> list[Head]:
-    """Return the heads of several singers who share a line of chords, each with its singer.
+    """Distribute a layer of chords to several singers.
 
-    The highest note of a chord is the first singer's. A note alone is sung by all, and of too many
-    notes the last singer has the rest.
+    The first singer has the highest note. All sing single notes, and the last singer has any
+    surplus notes.
     """
     chords: dict[Fraction, list[Head]] = {}
     for head in heads:
@@ -118,7 +125,7 @@ def sung(heads: Iterable[Head], voices: int) -> list[Head]:
 
 
 def in_order(lines: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Return lines, a staff and a name each, by staff and by name, numbers as numbers.
+    """Sort layers by staff, then by name, with numbers in numerical order.
 
     Example:
         >>> in_order([(1, "10"), (2, "1"), (1, "2")])
