@@ -238,8 +238,8 @@ def split(start: int, length: int, meter: Meter, *, rest: bool = False) -> list[
         rest: whether it is a rest; rests are split more often.
 
     Example:
-        >>> split(QUARTER // 2, 2 * QUARTER, Meter(4, 4))  # a dotted quarter, then an eighth
-        [288, 96]
+        >>> [ticks / QUARTER for ticks in split(QUARTER // 2, 2 * QUARTER, Meter(4, 4))]
+        [1.5, 0.5]
     """
     if _stands_well(start, length, meter, rest):
         return [length]
