@@ -1,7 +1,7 @@
 """Models of the next token, written in Keras alone, and what the package knows about each.
 
-`MODELS` maps a name to an `Architecture`: one entry a model. The classes are imported when they are
-first used, so that the settings of a model can be checked without Keras.
+`MODELS` maps each name to its `Architecture`. The classes are imported on first use, so that the
+settings of a model can be checked without importing Keras.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HOMES = {"NextTokenModel": "base"} | {
 
 
 def __getattr__(name: str) -> Any:
-    """Return a class of the room (PEP 562)."""
+    """Import and return a class of this package on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What the package knows about each model, without Keras: where its class is, and its settings."""
+"""Registry of the models: where each class is defined and which settings it takes; no Keras."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEEPEST = 64  # layers
 
 @dataclass(frozen=True)
 class Width(Whole):
-    """The width of a layer: its weights grow with the square."""
+    """The width of a layer; the number of weights grows with its square."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Depth(Whole):
 
 @dataclass(frozen=True)
 class Kernel(Whole):
-    """The steps that a convolution reads at once: each has weights of its own."""
+    """The kernel size of a convolution; each tap has weights of its own."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ UNITS = Width(1, WIDEST)
 LAYERS = Depth(1, DEEPEST)
 DROPOUT = Dropout(0, 1, below=True)
 PERIOD = Whole(1, 65_536)
-CONTEXT = Whole(1, 16_384)  # tokens or steps that attention sees: its memory grows with the square
+CONTEXT = Whole(1, 16_384)  # tokens or steps of attention; memory grows with the square
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +48,16 @@ class Architecture:
     """An entry of `MODELS`.
 
     Args:
-        home: where its class is, a `NextTokenModel`: "module:name".
-        settings: what each argument of the class may be, but for `vocab_size`.
-        tiny: settings with which it is as small as still makes sense, for tests and `--quick`.
-            What is not named stays as it was.
-        tokens_per_step: set where it reads steps of so many tokens, and so needs a codec whose
-            steps they are.
-        period: the setting that says after how many tokens positions are alike, if it has one.
-        voices: the flag, if it has one, that a codec of four voices is needed for: the class is
-            given their order in its place, or `None`.
-        embedding: the attribute that holds the vectors of the ids, a Keras `Embedding`, if any.
+        home: import path of the class, a `NextTokenModel`: "module:name".
+        settings: the allowed values of each argument of the class except `vocab_size`.
+        tiny: settings of the smallest sensible model, for tests and `--quick`. Other settings keep
+            their values.
+        tokens_per_step: tokens per step if the model reads whole steps; it then requires a codec
+            with steps of this length.
+        period: name of the setting for the period of the positions in tokens, if any.
+        voices: name of the flag that requires a codec of four voices, if any. The class receives
+            the order of the voices in its place, or `None`.
+        embedding: name of the attribute with the token embedding, a Keras `Embedding`, if any.
 
     Example:
         >>> MODELS["chorale"].tokens_per_step
@@ -73,11 +73,11 @@ class Architecture:
     embedding: str | None = "embedding"
 
     def load(self) -> type[NextTokenModel]:
-        """Return the class, which is imported now."""
+        """Import and return the class."""
         return load(self.home)
 
     def named(self, kind: type[Kind]) -> list[str]:
-        """Return the settings of a kind, such as `Dropout`.
+        """Return the names of the settings of one kind, such as `Dropout`.
 
         Example:
             >>> MODELS["chorale"].named(Dropout)
@@ -86,14 +86,14 @@ class Architecture:
         return [name for name, each in self.settings.items() if isinstance(each, kind)]
 
     def count_weights(self, settings: dict[str, Any], vocab_size: int = 0) -> int:
-        """Return about how many weights a model has, from its settings alone.
+        """Estimate the number of weights of a model from its settings alone.
 
-        Counted is a square of the widest layer for each layer, and a row for each token: of the
-        models here that is between a fifth and twice of what they have.
+        The estimate is the square of the widest layer for each layer, plus one row for each token.
+        For the models here it is between one fifth and twice the true number.
 
         Args:
             settings: of this architecture.
-            vocab_size: number of ids, where it is known.
+            vocab_size: size of the vocabulary, if known.
 
         Example:
             >>> MODELS["gru"].count_weights({"units": 64, "layers": 3}, vocab_size=61)
@@ -121,7 +121,7 @@ MODELS: dict[str, Architecture] = {
             "feed_forward": UNITS,
             "context": CONTEXT,
             "decoder": UNITS,
-            "embedding": Width(4, WIDEST),  # a quarter of it stands for a length
+            "embedding": Width(4, WIDEST),  # a quarter of it is the size of the length embedding
             "period": Whole(4, 65_536, multiple_of=4),  # a step is four tokens
             "lags": Whole(1, 1024),
             "dropout": DROPOUT,
@@ -130,7 +130,7 @@ MODELS: dict[str, Architecture] = {
             "moved_notes": DROPOUT,
             "order": Several(Whole(0, 3), 4, 4),
             "rules": Flag(),
-            "memory": Flag(optional=True),  # what it holds is no setting: `None` as `False`
+            "memory": Flag(optional=True),  # its content is not a setting; `None` means `False`
         },
         tiny={
             "layers": 1,
@@ -193,7 +193,7 @@ MODELS: dict[str, Architecture] = {
         home="bach_tf.models.conv_lstm:ConvLSTM",
         settings={
             "embedding": UNITS,
-            "filters": Several(UNITS, 1, 16),  # the dilation doubles with each of them
+            "filters": Several(UNITS, 1, 16),  # the dilation doubles from one to the next
             "kernel_size": Kernel(1, 64),
             "units": UNITS,
             "dropout": DROPOUT,

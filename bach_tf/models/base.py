@@ -1,4 +1,4 @@
-"""The contract of every model."""
+"""The interface of every model."""
 
 from __future__ import annotations
 
@@ -9,63 +9,62 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any  # of the backend, whichever it is
-State = Any  # any nest of tensors
-Shape = tuple[Any, ...]  # `None` where it is free
+Tensor = Any  # a tensor of the backend
+State = Any  # any nested structure of tensors
+Shape = tuple[Any, ...]  # `None` for a dynamic size
 
 
 class NextTokenModel(keras.Model):
-    """Ids in, logits of the next id out; causal.
+    """A causal model that maps ids to the logits of the next id.
 
-    `call` reads whole windows; `step` reads one token and gives the same logits, at a cost
-    that does not grow with the number of tokens before it. Both use the same weights.
+    `call` reads whole windows; `step` reads one token and returns the same logits, at a cost
+    that does not grow with the number of previous tokens. Both use the same weights.
 
-    Keras writes a model into a `.keras` file with the arguments that made it, which are plain
-    data, and `keras.models.load_model` makes it again from them, after
-    `from bach_tf.models import *`.
+    Keras saves a model to a `.keras` file together with its constructor arguments, which are
+    plain data. `keras.models.load_model` restores it after `from bach_tf.models import *`.
     """
 
     def __init_subclass__(cls, **options):
-        """Let Keras find the class of a model in a file."""
+        """Register the class, so that Keras finds it when a file is loaded."""
         super().__init_subclass__(**options)
         keras.saving.register_keras_serializable("bach_tf")(cls)
 
     def __new__(cls, *args, **settings):
-        """Keep the arguments for `get_config`."""
+        """Record the arguments for `get_config`."""
         model = super().__new__(cls)
         arguments = inspect.signature(cls).bind(*args, **settings)
         arguments.apply_defaults()
-        # Past Keras, which would wrap them to look for layers.
+        # Bypass Keras, which would wrap them in search of layers.
         object.__setattr__(model, "_arguments", dict(arguments.arguments))
         return model
 
     def get_config(self) -> dict:
-        """Return the arguments that make this model again, with fresh weights."""
+        """Return the constructor arguments, which build the same model with new weights."""
         return dict(self._arguments)
 
     def build(self, ids_shape: Shape) -> None:
-        """Make the weights for ids `(B, T)`.
+        """Create the weights for ids `(B, T)`.
 
-        A model that says itself which layer reads how wide a vector begins sooner: a call, by
-        which the layers find that out here, takes several times as long.
+        The default calls the model, so that the layers infer their input sizes. A model that
+        states these sizes itself starts several times faster.
         """
         self.call(ops.zeros((1, 2), "int32"))
 
     def build_from_config(self, config: dict) -> None:
-        """Make the weights; Keras would try it with ids that are no whole numbers."""
+        """Create the weights; Keras itself would try ids that are not integers."""
         self.build((1, 2))
 
     def undecayed(self) -> list[keras.Variable]:
-        """Return the weights that weight decay leaves as they are: none, unless a model says so."""
+        """Return the weights excluded from weight decay; none by default."""
         return []
 
     @abstractmethod
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
-        """Return the logits of the id after each of `ids`.
+        """Return the logits of the id that follows each of `ids`.
 
         Args:
             ids: int32 `(B, T)`.
-            training: whether dropout is on.
+            training: whether to apply dropout.
 
         Returns:
             float32 `(B, T, V)`.
@@ -73,16 +72,16 @@ class NextTokenModel(keras.Model):
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> State:
-        """Return the state before the first token: any nest of tensors with `B` rows."""
+        """Return the state before the first token: nested tensors with `B` rows."""
 
     @abstractmethod
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token.
+        """Read one token and update the state.
 
         Args:
             ids: int32 `(B,)`.
-            state: of the tokens before.
+            state: state after the previous tokens.
 
         Returns:
-            logits float32 `(B, V)` of the id that follows, and the new state.
+            the logits of the next id, float32 `(B, V)`, and the new state.
         """

@@ -1,4 +1,4 @@
-"""Dilated convolutions under an LSTM."""
+"""Dilated convolutions followed by an LSTM."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from bach_tf.models.steps import TokenRules
 
 
 class ConvLSTM(NextTokenModel):
-    """Dilated causal convolutions, as in WaveNet, under one LSTM.
+    """Dilated causal convolutions, as in WaveNet, followed by one LSTM.
 
     Source: the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15: each
     convolution is followed by ReLU and batch normalisation.
 
     Args:
-        vocab_size: number of ids, padding included.
-        embedding: numbers that stand for an id.
+        vocab_size: size of the vocabulary, including padding.
+        embedding: size of the token embedding.
         filters: channels of each convolution; the dilations are 1, 2, 4 and so on.
         kernel_size: taps of each convolution.
-        units: of the LSTM.
-        dropout: fraction of the LSTM's inputs and of its outputs left out.
-        period: number of tokens after which the place in a step or in a bar is the same; 1 for no
-            places. Each has a vector that is added in the first convolution, as WaveNet's is
-            conditioned. Training windows must begin at multiples of it.
-        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
+        units: units of the LSTM.
+        dropout: dropout rate of the inputs and the outputs of the LSTM.
+        period: period of the position embedding in tokens, such as a step or a bar; 1 for none. The
+            embedding is added to the first convolution, like the conditioning of WaveNet. Training
+            windows must start at multiples of the period.
+        rules: voice of each token of a step, to add the scores of `TokenRules`; `None` for none.
 
     Raises:
-        ValueError: an order of voices that is none.
+        ValueError: if the order of the voices is not a permutation.
 
     Example:
         >>> model = ConvLSTM(vocab_size=61, units=32)
@@ -115,7 +115,7 @@ class ConvLSTM(NextTokenModel):
         return [] if self.rules is None else self.rules.trainable_weights
 
     def _placed(self, number: int, x, positions):
-        """Return what a convolution gives, with the vectors of the places added in the first."""
+        """Return the output of a convolution; the first one adds the position embedding."""
         if number or self.place is None:
             return x
         return x + self.place(positions % self.period)

@@ -1,4 +1,4 @@
-"""Keras' recurrent layers, whose training step is our own where that is faster."""
+"""Keras' recurrent layers with a faster training step where one is available."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bach_tf.models.base import State, Tensor
 
 
 class GRU(keras.layers.GRU):
-    """Keras' gated recurrent unit, with a training step of its own on a CPU.
+    """Keras' gated recurrent unit with a faster training step on CPUs.
 
-    The weights, their names, the dropout's masks and the numbers are those of Keras (to rounding).
-    What is not a plain training step is left to Keras: other backends than TensorFlow, a GPU,
-    inference, recurrent dropout, masks, states returned, other activations than the default.
+    Weights, their names, dropout masks and (up to rounding) outputs are those of Keras. Keras
+    itself handles all other cases: other backends, GPUs, inference, recurrent dropout, masks,
+    returned states and activations other than the default.
 
-    Source: K. Cho et al. 2014 (arXiv 1406.1078), with the reset behind the product.
+    Source: K. Cho et al. 2014 (arXiv 1406.1078), with the reset gate applied after the product.
 
     Example:
         >>> tuple(GRU(8, return_sequences=True)(keras.ops.zeros((2, 5, 3)), training=True).shape)
@@ -31,12 +31,12 @@ class GRU(keras.layers.GRU):
 
             outputs = gru_outputs(self, sequences, initial_state, mask, training)
             if outputs is not None:
-                return outputs[:, -1], outputs, []  # no states: they are asked for elsewhere alone
+                return outputs[:, -1], outputs, []  # no states: not requested in this case
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
 
 class LSTM(keras.layers.LSTM):
-    """Keras' long short-term memory, with a training step of its own on a CPU: see `GRU`.
+    """Keras' long short-term memory with a faster training step on CPUs; see `GRU`.
 
     Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 1997.
 

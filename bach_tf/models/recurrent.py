@@ -14,27 +14,27 @@ from bach_tf.models.steps import TokenRules
 
 
 class StackedGRU(NextTokenModel):
-    """Gated recurrent units, one layer on the other; every step predicts the next.
+    """Stacked layers of gated recurrent units; each step predicts the next token.
 
     Source: the chorale exercise of A. Géron, "Hands-On Machine Learning", chapter 15, and
     K. Cho et al. 2014 (arXiv 1406.1078) for the unit.
 
     Args:
-        vocab_size: number of ids, padding included.
-        units: of each layer; twice the vocabulary when `None`.
-        layers: how many.
-        input_dropout: fraction of a layer's inputs left out, the same ones at every step of a
-            window (Gal and Ghahramani 2016, arXiv 1512.05287).
-        recurrent_dropout: likewise for the state. An epoch then takes 1.6 times as long on a CPU.
-        dropout: fraction of the last layer's outputs left out before the softmax layer.
-        l2: weight of the squared kernels in the loss.
-        layer_norm: whether to normalise between the layers.
-        period: number of tokens after which the place in a step or in a bar, of which each has a
-            vector, is the same; 1 for no places. Training windows must begin at multiples of it.
-        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
+        vocab_size: size of the vocabulary, including padding.
+        units: units of each layer; by default, twice the size of the vocabulary.
+        layers: number of layers.
+        input_dropout: dropout rate of the inputs of each layer, with the same mask at every step of
+            a window (Gal and Ghahramani 2016, arXiv 1512.05287).
+        recurrent_dropout: the same for the state. An epoch then takes 1.6 times as long on a CPU.
+        dropout: dropout rate of the outputs of the last layer, before the softmax layer.
+        l2: weight of the L2 penalty on the kernels.
+        layer_norm: whether to apply layer normalisation after each layer.
+        period: period of the position embedding in tokens, such as a step or a bar; 1 for none.
+            Training windows must start at multiples of the period.
+        rules: voice of each token of a step, to add the scores of `TokenRules`; `None` for none.
 
     Raises:
-        ValueError: an order of voices that is none.
+        ValueError: if the order of the voices is not a permutation.
 
     Example:
         >>> model = StackedGRU(vocab_size=61, units=32)
@@ -59,7 +59,7 @@ class StackedGRU(NextTokenModel):
         super().__init__()
         units = units or 2 * vocab_size
         regularizer = keras.regularizers.L2(l2) if l2 else None
-        # Unit variance, as the recurrent kernels expect: the default of 0.05 learns far slower.
+        # Unit variance, as the recurrent kernels expect; Keras' default of 0.05 learns far slower.
         normal = keras.initializers.RandomNormal(stddev=1.0)
         self.embedding = keras.layers.Embedding(vocab_size, units, embeddings_initializer=normal)
         self.period = period
@@ -120,7 +120,7 @@ class StackedGRU(NextTokenModel):
         return [] if self.rules is None else self.rules.trainable_weights
 
     def _read(self, ids, positions):
-        """Return the vectors of ids `(..., U)` at some positions."""
+        """Return the embeddings of ids `(..., U)` at the given positions."""
         x = self.embedding(ids)
         return x if self.place is None else x + self.place(positions % self.period)
 
@@ -129,21 +129,21 @@ class StackedGRU(NextTokenModel):
 
 
 class StackedLSTM(NextTokenModel):
-    """Long short-term memory, one layer on the other, and dense layers above.
+    """Stacked long short-term memory layers, followed by dense layers.
 
-    It covers four recipes: folk tunes (V. Velardo, "Generating melodies with LSTM networks"), the
+    Four recipes use it: folk tunes (V. Velardo, "Generating melodies with LSTM networks"), the
     cello suites and Mozart's sonatas (public tutorials on next-note prediction), and expressive
     piano (Oore et al. 2018, arXiv 1808.03715). Source of the unit: Hochreiter and Schmidhuber 1997.
 
     Args:
-        vocab_size: number of ids, padding included.
-        embedding: numbers that stand for an id.
-        units: of each recurrent layer.
-        layers: how many.
-        dense: sizes of the layers with ReLU between the last LSTM and the softmax layer.
-        dropout: fraction of the outputs of each LSTM left out.
-        batch_norm: whether to normalise the last LSTM's outputs and those of each dense layer
-            over batch and time.
+        vocab_size: size of the vocabulary, including padding.
+        embedding: size of the token embedding.
+        units: units of each recurrent layer.
+        layers: number of recurrent layers.
+        dense: sizes of the ReLU layers between the last LSTM and the softmax layer.
+        dropout: dropout rate of the outputs of each LSTM.
+        batch_norm: whether to apply batch normalisation to the outputs of the last LSTM and of each
+            dense layer.
 
     Example:
         >>> model = StackedLSTM(vocab_size=61, embedding=16, units=32)
@@ -205,7 +205,7 @@ class StackedLSTM(NextTokenModel):
         return self._head(x[:, None], training=False)[:, 0], tuple(new_state)
 
     def _head(self, x, training: bool):
-        """Return the logits `(B, T, V)` of the last LSTM's outputs `(B, T, U)`."""
+        """Return the logits `(B, T, V)` for the outputs `(B, T, U)` of the last LSTM."""
         x = self._norm(0, x, training)
         for number, dense in enumerate(self.dense, start=1):
             x = self._norm(number, ops.relu(dense(x)), training)

@@ -1,4 +1,4 @@
-"""Steps of four voices in models that read and write one token after another."""
+"""Steps of four voices in models that work token by token."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from bach_tf.models.base import Shape, State, Tensor
 from bach_tf.models.intervals import CLASSES, VOICES
 from bach_tf.models.rules import FIFTH, RuleScores, broken_rules
 
-INTERVALS = np.array([0, FIFTH, 1])  # octave, fifth, and any other
+INTERVALS = np.array([0, FIFTH, 1])  # octave, fifth, any other
 MOVES = np.array([-1, 0, 1])
 
 
 def in_steps(tokens: Tensor) -> Tensor:
-    """Return tokens `(B, T)` as steps, with room for the next token behind: `(B, N, 4)`."""
+    """Return tokens `(B, T)` as steps `(B, N, 4)`, padded by at least one token."""
     length = ops.shape(tokens)[1]
     missing = VOICES - length % VOICES
     if isinstance(length, int) and length < VOICES:
-        missing += VOICES  # Keras warns of attention to a single step
+        missing += VOICES  # Keras warns about attention over a single step
     steps = ops.pad(tokens, ((0, 0), (0, missing)))
     return ops.reshape(steps, (-1, (length + missing) // VOICES, VOICES))
 
 
 def step_before(first: Tensor) -> Tensor:
-    """Return the step before the first one of a window that begins with the ids `(B,)`: `(B, 4)`.
+    """Return the step before the first of a window that starts with the ids `(B,)`: `(B, 4)`.
 
-    That is the start, or a step of which the window shows the last voice alone.
+    This is the start, or a step of which only the last voice is in the window.
     """
     others = ops.where(ops.equal(first, START), START, PAD)
     return ops.stack([others, others, others, first], axis=-1)
 
 
 class TokenRules(keras.layers.Layer):
-    """The scores of broken rules for any model that writes four voices token by token.
+    """Scores of broken rules for any model that writes four voices token by token.
 
-    What `RuleScores` says of whole steps, to be added to the logits. A window begins with the token
+    These are the scores of `RuleScores`, to be added to the logits. A window starts with the token
     before a step.
 
     Args:
-        vocab_size: of a `SatbCodec`, in which pitches stand in order.
-        order: which voice each token of a step is, 0 for the highest.
+        vocab_size: size of the vocabulary of a `SatbCodec`, in which pitches are in order.
+        order: voice of each token of a step, 0 for the highest.
 
     Raises:
-        ValueError: an order that is none.
+        ValueError: if `order` is not a permutation.
 
     Example:
         >>> layer = TokenRules(61, order=[0, 1, 2, 3])
@@ -62,14 +62,14 @@ class TokenRules(keras.layers.Layer):
         self.pitches = np.arange(vocab_size, dtype=np.int32)
         self.sounds = (self.pitches >= self.scores.first).astype(np.float32)
         self.columns = 3 * (self.pitches + vocab_size - 1) + 1
-        self.row = 3 * (2 * vocab_size - 1)  # numbers in the table for an interval and a move
+        self.row = 3 * (2 * vocab_size - 1)  # table entries for an interval and a move
         self.lags = np.arange(VOICES - 1, dtype=np.int32) * (9 * self.row)
         semitones = np.arange(vocab_size) % CLASSES
         self.kinds = np.select([semitones == each for each in INTERVALS[:2]], [0, 1], 2)
         self.kinds = self.kinds.astype(np.int32)
 
     def build(self, ids_shape: Shape) -> None:
-        """Make the weights."""
+        """Create the weights."""
         self.scores.build((ids_shape[0], None, VOICES))
 
     def call(self, ids: Tensor) -> Tensor:
@@ -81,16 +81,16 @@ class TokenRules(keras.layers.Layer):
         return scores[:, : ops.shape(ids)[1]]
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the last two steps of ids, int32 `(B, 8)`, and a table of scores, `(K,)`.
+        """Return the ids of the last two steps, int32 `(B, 8)`, and a table of scores, `(K,)`.
 
-        The table stays as it is. What rules say of a pitch and another voice depends on few things:
-        to look that up takes a fraction of the time that it takes to find it out.
+        The table is constant. The scores of a pitch with another voice depend on few values, and a
+        table lookup takes a fraction of the time of computing them.
         """
         table = ops.einsum("vkr,vr->vk", self.features, self.scores.scaled())
         return ops.zeros((batch_size, 2 * VOICES), "int32"), ops.reshape(table, (-1,))
 
     def step(self, ids: Tensor, position: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the scores `(B, V)` after the ids `(B,)` of a position, and the new state."""
+        """Return the scores `(B, V)` after the ids `(B,)` at a position, and the new state."""
         recent, table = state
         recent = ops.concatenate([recent[:, 1:], ids[:, None]], axis=1)
         before = recent[:, VOICES : VOICES + 1]  # the same voice in the step before
@@ -107,11 +107,11 @@ class TokenRules(keras.layers.Layer):
 
 
 def _features(vocab_size: int, order: Sequence[int]) -> np.ndarray:
-    """Return which rules hold, for all that they depend on: float32 `(4, K, the rules)`.
+    """Return which rules are broken in each case: float32 `(4, K, rules)`.
 
-    `K` counts, the last one fastest: the three tokens before, the farthest first; the interval
-    before, one of `INTERVALS`; the move of the other voice, down, none and up; the distance, from
-    `1 - V` semitones; the move of the own voice.
+    `K` enumerates, with the last varying fastest: the three previous tokens, the farthest first;
+    the previous interval, one of `INTERVALS`; the motion of the other voice (down, none, up); the
+    distance, from `1 - V` semitones; the motion of the voice itself.
     """
     voices, lags = np.arange(VOICES)[:, None], np.arange(VOICES - 1, 0, -1)
     ranks = np.asarray(order)
@@ -120,6 +120,6 @@ def _features(vocab_size: int, order: Sequence[int]) -> np.ndarray:
     values = np.meshgrid(below, INTERVALS, MOVES, distances, MOVES, indexing="ij", sparse=True)
     below, was, other, distance, own = values
     rules = np.stack(np.broadcast_arrays(*broken_rules(was, distance, other, own, below)), axis=-1)
-    written = voices >= lags  # other tokens are of the step before
+    written = voices >= lags  # the other tokens belong to the previous step
     rules = rules.reshape(VOICES, VOICES - 1, -1, rules.shape[-1]) & written[..., None, None]
     return rules.reshape(VOICES, -1, rules.shape[-1]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Tensors that are of no graph, made while one may be traced: Keras has no name for that."""
+"""Create eager tensors while a graph may be traced; Keras has no function for this."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 
 
 def outside_of_graphs() -> AbstractContextManager:
-    """Return a context in which tensors are of no graph that is being traced."""
+    """Return a context in which tensors are created outside any graph being traced."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -1,9 +1,9 @@
-"""What TensorFlow's own operations make faster on a CPU, with the same numbers.
+"""Faster implementations in TensorFlow for CPUs, with the same results.
 
-The models are written in `keras.ops` and run on every backend of Keras. Where the backend is
-TensorFlow, they train with what stands here: the steps of recurrent layers and the random bits of
-dropout; and loops that write pieces do not copy their caches. `use(False)`, or `BACH_TF_CPU=0` in
-the environment, switches that off.
+The models are written in `keras.ops` and run on every backend of Keras. If the backend is
+TensorFlow, they use the recurrent layers and the random numbers of dropout of this package in
+training, and update caches in place in sampling loops. `use(False)`, or `BACH_TF_CPU=0` in the
+environment, disables all of this.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _switch = {"on": os.environ.get("BACH_TF_CPU", "1") != "0", "loop": False}
 
 
 def use(on: bool) -> None:
-    """Switch what stands here on or off, for all that is traced from now on."""
+    """Enable or disable these implementations for all functions traced from now on."""
     _switch["on"] = on
 
 
 def enabled() -> bool:
-    """Return whether the models use what stands here."""
+    """Return whether the models use these implementations."""
     return _switch["on"] and keras.backend.backend() == "tensorflow"
 
 
 @contextmanager
 def tracing_a_loop() -> Iterator[None]:
-    """Say that what is traced hands each state to `step` once: it may be written where it is."""
+    """Declare that each traced state is used by `step` only once and may be updated in place."""
     before, _switch["loop"] = _switch["loop"], True
     try:
         yield
@@ -38,5 +38,5 @@ def tracing_a_loop() -> Iterator[None]:
 
 
 def in_place() -> bool:
-    """Return whether what is traced now may write a state where it is."""
+    """Return whether the function traced now may update a state in place."""
     return enabled() and _switch["loop"]

@@ -11,13 +11,13 @@ import tensorflow as tf
 def kept(
     shape: Sequence[int | tf.Tensor], rate: float, seed_generator: keras.random.SeedGenerator
 ) -> tf.Tensor:
-    """Return which numbers of a shape are kept: bool, true for a fraction of `1 - rate`.
+    """Return a mask that keeps a fraction of `1 - rate`: bool of the given shape.
 
-    Four chances of 16 bits are cut from each number drawn: drawing them takes the time.
+    Each 64-bit random number is split into four of 16 bits, since drawing is the slow part.
 
     Args:
-        shape: of the result, ints or scalar tensors.
-        rate: fraction of the numbers left out.
+        shape: shape of the mask, ints or scalar tensors.
+        rate: dropout rate.
         seed_generator: Keras' `SeedGenerator`.
     """
     size = tf.math.reduce_prod(tf.stack(shape))

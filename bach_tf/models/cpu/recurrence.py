@@ -1,9 +1,9 @@
-"""The training step of recurrent layers, faster on a CPU than Keras' own, with the same numbers.
+"""The training step of recurrent layers, faster on CPUs than Keras' own, with the same results.
 
-Keras lets TensorFlow derive the gradient of its loop, which then multiplies the inputs of every
-step by themselves and adds up the gradient of the whole recurrent kernel at every step. Here both
-directions are written out: a step is one product of matrices and a few operations on the gates,
-and all that does not depend on the step before is one large product before or after the loop.
+TensorFlow's automatic gradient of Keras' loop multiplies the inputs of each step separately and
+accumulates the gradient of the whole recurrent kernel at each step. Here both directions are
+explicit: a step is one matrix product and a few operations on the gates, and everything that does
+not depend on the previous step is one large product before or after the loop.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-# Numbers in a matrix from which two products with its halves are faster than one: in cycles of one
-# core, 32 x 256 by 256 x 1024 took 277 us whole and 188 in halves, 192 x 768 no less in halves.
+# Size of a matrix above which two products with its halves are faster than one: on one core,
+# 32 x 256 by 256 x 1024 took 277 us whole and 188 us in halves; 192 x 768 did not get faster.
 LARGE = 180_000
 
 
@@ -25,13 +25,13 @@ def gru_outputs(
     mask: tf.Tensor | None,
     training: bool,
 ) -> tf.Tensor | None:
-    """Return the outputs of a gated recurrent unit in a plain training step; else `None`.
+    """Return the outputs of a gated recurrent unit, or `None` if the case is not supported.
 
     Args:
-        layer: with weights.
+        layer: a built layer.
         inputs: float32 `(B, T, I)`.
-        states: of one tensor, float32 `(B, U)`.
-        mask: as Keras gives it to the layer.
+        states: one tensor, float32 `(B, U)`.
+        mask: the mask that Keras passes to the layer.
         training: whether this is a training step.
 
     Returns:
@@ -49,14 +49,14 @@ def lstm_outputs(
     mask: tf.Tensor | None,
     training: bool,
 ) -> tf.Tensor | None:
-    """Return the outputs of a long short-term memory, as `gru_outputs` does; two states."""
+    """Return the outputs of a long short-term memory like `gru_outputs`; it has two states."""
     if not _is_plain(layer, mask, training):
         return None
     return _in_halves(lstm_window, layer, inputs, states)
 
 
 def _is_plain(layer: keras.layers.RNN, mask, training: bool) -> bool:
-    """Return whether a layer does what is written out here."""
+    """Return whether the configuration of a layer is supported here."""
     defaults = (keras.activations.tanh, keras.activations.sigmoid)
     return (
         bool(training)
@@ -72,9 +72,9 @@ def _is_plain(layer: keras.layers.RNN, mask, training: bool) -> bool:
 
 
 def _in_halves(window: Callable, layer: keras.layers.RNN, inputs, states):
-    """Return the outputs `(B, T, U)` of a layer, the halves of the batch side by side.
+    """Return the outputs `(B, T, U)` of a layer, with the halves of the batch in parallel.
 
-    The product of a step is too small for several cores to share.
+    The matrix product of a single step is too small to use several cores.
     """
     if layer.dropout:
         inputs = inputs * layer.cell.get_dropout_mask(inputs[:, 0])[:, None]
@@ -95,14 +95,14 @@ def gru_window(
     bias: tf.Tensor,
     state: tf.Tensor,
 ) -> tuple[tf.Tensor, Callable]:
-    """Return the states of a gated recurrent unit after each step.
+    """Return the state of a gated recurrent unit after each step.
 
     Args:
         inputs: float32 `(B, T, I)`.
         kernel: float32 `(I, 3 U)`: update gate, reset gate, candidate.
         recurrent_kernel: float32 `(U, 3 U)`.
-        bias: float32 `(2, 3 U)`: of the inputs, and of the state.
-        state: float32 `(B, U)`, before the first step.
+        bias: float32 `(2, 3 U)`: input bias, recurrent bias.
+        state: float32 `(B, U)`, the initial state.
 
     Returns:
         float32 `(B, T, U)`.
@@ -130,7 +130,7 @@ def gru_window(
     def gradient(outputs_gradient):
         update, reset = tf.split(gates, 2, axis=2)
         before = tf.concat([state[None], states[:-1]], axis=0)  # (T, B, U)
-        # What a change of the new state is multiplied by to be one of what stands in the gates.
+        # Derivatives of the new state with respect to the inputs of the gates.
         slope = _tanh_slope(candidate, 1 - update)
         slopes = [
             _sigmoid_slope(update, before - candidate),
@@ -179,14 +179,14 @@ def lstm_window(
         kernel: float32 `(I, 4 U)`: input gate, forget gate, candidate, output gate.
         recurrent_kernel: float32 `(U, 4 U)`.
         bias: float32 `(4 U,)`.
-        state: float32 `(B, U)`, the output before the first step.
-        carry: float32 `(B, U)`, the cell before the first step.
+        state: float32 `(B, U)`, the initial output.
+        carry: float32 `(B, U)`, the initial cell state.
 
     Returns:
         float32 `(B, T, U)`.
     """
     units = state.shape[1]
-    # tanh(x) = 2 sigmoid(2 x) - 1: the candidate is then one of four gates, in one operation.
+    # tanh(x) = 2 sigmoid(2 x) - 1, so one operation computes the candidate with the gates.
     twice = tf.repeat([1.0, 1.0, 2.0, 1.0], units)  # (4 U,)
     kernel, recurrent_kernel = kernel * twice, recurrent_kernel * twice
     flat, length = _time_major(inputs)  # (T B, I)
@@ -207,8 +207,8 @@ def lstm_window(
         enter, keep, half, leave = tf.split(gates, 4, axis=2)
         before = tf.concat([carry[None], carries[:-1]], axis=0)
         bent = tf.tanh(carries)
-        # What a change of the cell, or for the last of the output, is multiplied by to be one of
-        # what stands in the gates.
+        # Derivatives of the cell (for the output gate: of the output) with respect to the inputs
+        # of the gates.
         slopes = _sigmoid_slope(gates, tf.concat([2 * half - 1, before, 2 * enter, bent], axis=2))
         upward, into_cell = _swap(outputs_gradient), _tanh_slope(bent, leave)
         multiply = _multiplier(tf.transpose(recurrent_kernel))
@@ -246,7 +246,7 @@ def _tanh_slope(y, factor):
 
 
 def _multiplier(matrix) -> Callable:
-    """Return a function that multiplies rows by a matrix; a large one is cut in halves."""
+    """Return a function that multiplies rows by a matrix; a large matrix is split in halves."""
     rows, columns = matrix.shape
     if rows * columns < LARGE:
         return lambda x: tf.matmul(x, matrix)
@@ -258,7 +258,7 @@ def _multiplier(matrix) -> Callable:
 
 
 def _loop(step: Callable, state: tuple, length, sizes: tuple, *, backwards: bool = False):
-    """Return the last state, and what the steps gave, stacked: `(T, B, size)` each."""
+    """Return the last state and the stacked results of the steps: `(T, B, size)` each."""
     arrays = tuple(tf.TensorArray(tf.float32, length, element_shape=(None, n)) for n in sizes)
 
     def body(number, state, arrays):
@@ -272,21 +272,21 @@ def _loop(step: Callable, state: tuple, length, sizes: tuple, *, backwards: bool
 
 
 def _swap(x):
-    """Return `(T, B, ...)` of `(B, T, ...)`, and the other way round."""
+    """Swap the first two axes: `(B, T, ...)` to `(T, B, ...)` and back."""
     return tf.transpose(x, [1, 0, 2])
 
 
 def _time_major(inputs):
-    """Return `(T B, I)` of `(B, T, I)`, and `T`."""
+    """Reshape `(B, T, I)` to `(T B, I)`; return it with `T`."""
     return tf.reshape(_swap(inputs), [-1, inputs.shape[2]]), tf.shape(inputs)[1]
 
 
 def _batch_major(flat, like):
-    """Return `(B, T, I)`, shaped as `like`, of `(T B, I)`."""
+    """Reshape `(T B, I)` to `(B, T, I)`, the shape of `like`."""
     batch, length = tf.unstack(tf.shape(like)[:2])
     return _swap(tf.reshape(flat, [length, batch, flat.shape[1]]))
 
 
 def _by_step(flat, length):
-    """Return `(T, B, U)` of `(T B, U)`."""
+    """Reshape `(T B, U)` to `(T, B, U)`."""
     return tf.reshape(flat, [length, -1, flat.shape[1]])
