@@ -1,7 +1,7 @@
-"""Caches of a compiled loop that are written where they are, and grow with what is in them.
+"""Caches for a compiled sampling loop that are updated in place and grow with their content.
 
-TensorFlow copies a tensor to write a row of it; for a model of six layers and 32 pieces that is 150
-MB at every step. In a loop nobody looks at the caches of the step before.
+TensorFlow copies a tensor to update one row; for a model of six layers and 32 pieces this is
+150 MB at each step. A loop does not use the caches of the previous step again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-ROOM = 32  # tokens by which caches grow
+ROOM = 32  # tokens; caches grow by this many
 
 
 def empty(shape: Sequence[int | tf.Tensor], most: int) -> tf.Tensor:
-    """Return a cache with room for some tokens: zeros `(B, H, room, D)`.
+    """Return an empty cache with room for some tokens: zeros `(B, H, room, D)`.
 
     Args:
         shape: B, H and D.
-        most: tokens that there can be.
+        most: maximum number of tokens.
     """
     batch, heads, numbers = shape
-    # As a tensor of its own, whose size no graph knows; two of zeros would become one.
+    # A separate tensor of dynamic size; two tensors of zeros would be merged into one.
     room = tf.minimum(ROOM + 0 * tf.convert_to_tensor(batch), most)
     return tf.raw_ops.Empty(
         shape=tf.stack([batch, heads, room, numbers]), dtype=tf.float32, init=True
@@ -29,12 +29,12 @@ def empty(shape: Sequence[int | tf.Tensor], most: int) -> tf.Tensor:
 
 
 def with_room(caches: Sequence[tf.Tensor], slot: tf.Tensor, most: int) -> Sequence[tf.Tensor]:
-    """Return caches with room for a slot: those themselves, or longer ones.
+    """Return caches with room for a slot: the given ones, or longer copies.
 
     Args:
         caches: float32 `(B, H, room, D)` each.
         slot: int32 scalar.
-        most: tokens that there can be.
+        most: maximum number of tokens.
     """
     size = tf.shape(caches[0])[2]
     behind = tf.minimum(ROOM, most - size)
@@ -46,9 +46,9 @@ def with_room(caches: Sequence[tf.Tensor], slot: tf.Tensor, most: int) -> Sequen
 
 
 def written(cache: tf.Tensor, slot: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-    """Return a cache `(B, H, room, D)` with `new`, `(B, H, 1, D)`, written into a slot, in place.
+    """Write `new`, `(B, H, 1, D)`, to a slot of a cache `(B, H, room, D)` in place; return it.
 
-    The tensor that was given is no longer as it was.
+    The given tensor is modified.
     """
     batch, heads, room, numbers = tf.unstack(tf.shape(cache))
     rows = tf.range(batch * heads) * room + slot
