@@ -54,7 +54,7 @@ def measure(run: Run, pieces: list[np.ndarray]) -> np.ndarray:
 
 
 def repeated(chords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many steps each one of a piece repeats, and whether it goes on likewise: `(N,)`.
+    """Return how many steps each step repeats, and whether the repetition continues: `(N,)`.
 
     Args:
         chords: int32 `(1, N, 4)`.
@@ -70,7 +70,7 @@ def repeated(chords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def format_table(rows: np.ndarray) -> str:
     """Return a line for each range of lengths, and one for all."""
-    lines = ["| steps repeated | steps | nats per token | part of all nats | goes on likewise |"]
+    lines = ["| steps repeated | steps | nats per token | share of the loss | repeat continues |"]
     lines.append("| --- | --- | --- | --- | --- |")
     lengths, nats, goes_on = rows.T
     total = nats.sum()

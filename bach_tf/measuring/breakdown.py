@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-Breakdown = dict[str, dict[str, float]]  # label: its tokens, nats per token, fraction of all nats
+Breakdown = dict[str, dict[str, float]]  # label: its tokens, nats per token, fraction of the loss
 
 
 def break_down(nats: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Breakdown:
@@ -59,14 +59,14 @@ def format_breakdowns(breakdowns: Mapping[str, Breakdown]) -> str:
     Example:
         >>> nats, labels = np.array([0.5, 1.5, 2.0]), np.array([0, 0, 1])
         >>> print(format_breakdowns({"voice": break_down(nats, labels, ["soprano", "alto"])}))
-        voice    tokens  nats per token  % of all nats
+        voice    tokens  nats per token  % of the loss
         soprano       2          1.0000           50.0
         alto          1          2.0000           50.0
     """
     width = max(len(name) for title, found in breakdowns.items() for name in (title, *found))
     tables = []
     for title, found in breakdowns.items():
-        lines = [f"{title:<{width}}  {'tokens':>6}  nats per token  % of all nats"]
+        lines = [f"{title:<{width}}  {'tokens':>6}  nats per token  % of the loss"]
         for name, part in found.items():
             cells = f"{part['tokens']:>6}  {part['nll']:>14.4f}  {100 * part['share']:>13.1f}"
             lines.append(f"{name:<{width}}  {cells}")

@@ -18,11 +18,11 @@ def test_breakdowns_stand_one_below_the_other():
     parts = break_down(NATS, LABELS, ["none", "short", "long"])
     table = format_breakdowns({"match in memory": parts, "voice": parts})
     assert table == (
-        "match in memory  tokens  nats per token  % of all nats\n"
+        "match in memory  tokens  nats per token  % of the loss\n"
         "none                  3          1.3333           40.0\n"
         "long                  2          3.0000           60.0\n"
         "\n"
-        "voice            tokens  nats per token  % of all nats\n"
+        "voice            tokens  nats per token  % of the loss\n"
         "none                  3          1.3333           40.0\n"
         "long                  2          3.0000           60.0"
     )
