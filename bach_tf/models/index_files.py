@@ -1,4 +1,4 @@
-"""Indexes of large memories in the cache folder: making one takes a second of each start."""
+"""Cached indexes of large memories, since building one takes about a second at each start."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from bach_tf.corpora.preparation.prepared import cache_dir
 from bach_tf.models.memory_index import Index
 
 FOLDER = "indexes"
-VERSION = 2  # to be raised whenever an index of the same notes would be another
-LARGE = 10_000  # steps; of fewer an index is made faster than read
+VERSION = 2  # increase whenever the index of the same notes changes
+LARGE = 10_000  # steps; a smaller index is built faster than read
 ARRAYS = ("starts", "checks", "answers", "width")
 
 
 def kept_index(notes: np.ndarray, make: Callable[[], Index]) -> Index:
-    """Return the index of a memory from the cache folder, made and kept first if it is not there.
+    """Return the index of a memory from the cache folder; build and store it if it is missing.
 
-    A damaged file is replaced; a folder that cannot be written to is left alone.
+    A damaged file is replaced; a read-only folder is ignored.
 
     Args:
-        notes: uint8 `(M, 4)`, all that is in the memory.
-        make: gives the index.
+        notes: uint8 `(M, 4)`, the whole content of the memory.
+        make: builds the index.
     """
     if len(notes) < LARGE:
         return make()
@@ -44,9 +44,9 @@ def kept_index(notes: np.ndarray, make: Callable[[], Index]) -> Index:
 
 
 def _read(path: Path) -> Index | None:
-    """Return the index in a file, `None` where there is none: the archive has checksums."""
+    """Return the index in a file, `None` without a valid file; the archive has checksums."""
     try:
-        # NumPy leaves a damaged file open that it has opened itself.
+        # Opened here, because NumPy does not close a damaged file that it opened itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             tables = {name: arrays[name] for name in ARRAYS}
             return Index(**tables | {"width": int(tables["width"])})
@@ -55,14 +55,14 @@ def _read(path: Path) -> Index | None:
 
 
 def _write(path: Path, index: Index) -> None:
-    """Write an index as a whole: several processes may do so at a time."""
+    """Write an index atomically, since several processes may write it at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
     scratch = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, **{name: getattr(index, name) for name in ARRAYS})
-        scratch.chmod(0o644)  # mkstemp makes it private
+        scratch.chmod(0o644)  # mkstemp creates private files
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

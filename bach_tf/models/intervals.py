@@ -1,4 +1,4 @@
-"""Interval scores: the intervals between voices, and how a voice moves."""
+"""Scores of the intervals between voices and of melodic intervals."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.models.base import Shape, Tensor
 
 VOICES = 4
-CLASSES = 12  # of pitches and of intervals
+CLASSES = 12  # pitch classes and interval classes
 UNKNOWN = CLASSES  # the interval of a rest
-# Each voice with those above it.
+# Each voice paired with the voices above it.
 UPPER, LOWER = np.triu_indices(VOICES, 1)
 ALL_PAIRS = np.arange(len(UPPER))
 
@@ -26,16 +26,16 @@ def check_order(order: Sequence[int]) -> None:
 
 
 class IntervalScores(keras.layers.Layer):
-    """A score for each pitch that a voice may take, out of intervals alone.
+    """A score for each pitch of a voice from intervals alone.
 
-    Three learned tables are added up: of the leap from the voice's last note; of the distance to
-    each note that sounds above it; and, for each voice above, of the interval that the two had
-    and the one they would have, and whether the other has moved. The last one tells parallel
-    fifths and octaves from what is allowed. Transposing all notes moves the scores with them, so
-    that nothing of this has to be learned for each key.
+    The score is the sum of three learned tables: for the melodic interval from the last note of
+    the voice; for the distance to each note above it; and, for each voice above, for the previous
+    and the new interval between the two and whether the other voice has moved. The third table
+    distinguishes parallel fifths and octaves from allowed motion. Transposing all notes transposes
+    the scores, so that nothing has to be learned separately for each key.
 
     Args:
-        vocab_size: of a `SatbCodec`, in which pitches stand in order.
+        vocab_size: size of the vocabulary of a `SatbCodec`, in which pitches are in order.
     """
 
     def __init__(self, vocab_size: int):
@@ -46,11 +46,11 @@ class IntervalScores(keras.layers.Layer):
         sounds = (pitches >= 0).astype(np.float32)
         self.sounds = sounds[:, None] * sounds  # (V, V)
         self.distances = pitches[None] - pitches[:, None] + vocab_size - 1  # (V, V)
-        # Which pitches are of which class, counted from the lowest one: (12, V)
+        # The pitches of each pitch class, counted from the lowest pitch: (12, V)
         self.members = np.equal(np.arange(CLASSES)[:, None], pitches % CLASSES) * sounds
 
     def build(self, last_shape: Shape) -> None:
-        """Make the tables, which begin by saying nothing."""
+        """Create the tables, initially zero."""
         vocab_size = len(self.sounds)
         self.leaps = self.add_weight(
             shape=(VOICES, 2 * vocab_size - 1), initializer="zeros", name="leaps"
@@ -66,8 +66,8 @@ class IntervalScores(keras.layers.Layer):
         """Return the scores `(B, N, 4, V)`.
 
         Args:
-            last: int32 `(B, N, 4)`, the notes of the step before.
-            chords: int32 `(B, N, 4)`, the notes of this one; a voice sees those above it.
+            last: int32 `(B, N, 4)`, the notes of the previous step.
+            chords: int32 `(B, N, 4)`, the current notes; each voice sees those above it.
         """
         steps, vocab_size = ops.shape(last)[1], len(self.sounds)
         scores = ops.matmul(self._both(last, chords), self.table())
@@ -88,13 +88,13 @@ class IntervalScores(keras.layers.Layer):
         return tuple(ops.split(self.table(), VOICES, axis=1))
 
     def _both(self, last, chords):
-        """Return which notes stand before and above: `(B, N, 7 V)` of zeros and ones."""
+        """Return the previous notes and the notes above as one-hot vectors: `(B, N, 7 V)`."""
         both = ops.concatenate([last, chords[..., :-1]], axis=-1)  # (B, N, 7)
         shape = (-1, ops.shape(last)[1], both.shape[-1] * len(self.sounds))
         return ops.reshape(ops.one_hot(both, len(self.sounds)), shape)
 
     def table(self) -> Tensor:
-        """Return what each note before and above says of each note: `(7 V, 4 V)`."""
+        """Return the scores of each note given each previous note and note above: `(7 V, 4 V)`."""
         vocab_size = len(self.sounds)
         leaps, spaces = (
             ops.multiply(ops.take(table, self.distances, axis=1), self.sounds)

@@ -1,4 +1,4 @@
-"""Layers that read a whole window or one token at a time, with the same weights."""
+"""Layers that process a whole window or one token at a time, with the same weights."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ QUERIES = 64  # that attend at a time: fewer are as fast, and more operations
 
 
 class Dropout(keras.layers.Dropout):
-    """Keras' dropout, as a product with zeros and ones.
+    """Keras' dropout, implemented as a product with a mask of zeros and ones.
 
-    Keras selects between numbers and zeros, which takes TensorFlow several times as long.
+    Keras selects between values and zeros, which is several times slower in TensorFlow.
 
     Args:
-        rate: fraction of the numbers left out; the others are raised by as much.
-        options: those of Keras' layer.
+        rate: fraction of the values set to 0; the others are scaled up accordingly.
+        options: other options of Keras' layer.
 
     Raises:
-        ValueError: a rate that leaves nothing, or is none.
+        ValueError: if the rate is not in `[0, 1)`.
 
     Example:
         >>> tuple(Dropout(0.5)(ops.ones((2, 3)), training=True).shape)
@@ -38,7 +38,7 @@ class Dropout(keras.layers.Dropout):
         super().__init__(rate, **options)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return the inputs with some of the numbers at 0; as they are without training."""
+        """Return the inputs with some values set to 0; unchanged without training."""
         if not training or self.rate == 0:
             return x
         shape = ops.shape(x)
@@ -49,7 +49,7 @@ class Dropout(keras.layers.Dropout):
 
 
 def _kept(shape, rate: float, seed_generator):
-    """Return which numbers of a shape are kept: bool, true for a fraction of `1 - rate`."""
+    """Return a mask that keeps a fraction of `1 - rate`: bool of the given shape."""
     if cpu.enabled():
         from bach_tf.models.cpu.dropout import kept
 
@@ -58,13 +58,13 @@ def _kept(shape, rate: float, seed_generator):
 
 
 class MovedNotes(keras.layers.Layer):
-    """Move some of the notes by a few semitones, so that a model does not trust each one it reads.
+    """Transpose random notes by a few semitones, as noise on the inputs in training.
 
     Args:
-        rate: share of the notes that are moved.
-        lowest: the first id of a pitch; pitches stand in order.
-        vocab_size: number of ids, of which pitches are the last.
-        semitones: by how many at most, up or down.
+        rate: fraction of the notes to move.
+        lowest: the first id of a pitch; pitches are in order.
+        vocab_size: size of the vocabulary, in which pitches come last.
+        semitones: largest move, up or down.
 
     Example:
         >>> MovedNotes(0.0, lowest=4, vocab_size=20)(ops.ones((1, 2, 4), "int32")).shape[1]
@@ -80,10 +80,10 @@ class MovedNotes(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator() if rate else None
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
-        """Return the ids, in training with some pitches moved: int32 of their shape."""
+        """Return the ids, with some pitches moved in training: int32 of the same shape."""
         if not training or not self.rate:
             return ids
-        # One number for both: the share that is moved is dealt out to the distances.
+        # One random number decides both whether a note is moved and how far.
         ways = 2 * self.semitones + 1
         drawn = keras.random.uniform(ops.shape(ids), seed=self.seed_generator)
         jump = ops.cast(drawn * (ways / self.rate), "int32") - self.semitones
@@ -92,7 +92,7 @@ class MovedNotes(keras.layers.Layer):
 
 
 def gelu(x: Tensor) -> Tensor:
-    """Return `0.5 x (1 + tanh(c (x + 0.044715 x^3)))`, with fewer operations than are written here.
+    """Return `0.5 x (1 + tanh(c (x + 0.044715 x^3)))`, computed with fewer operations.
 
     Source: D. Hendrycks and K. Gimpel 2016 (arXiv 1606.08415), the approximation with tanh.
     """
@@ -101,12 +101,12 @@ def gelu(x: Tensor) -> Tensor:
 
 
 class CausalConv(keras.layers.Layer):
-    """A dilated convolution that sees nothing later: WaveNet's (van den Oord et al. 2016).
+    """A dilated causal convolution, as in WaveNet (van den Oord et al. 2016).
 
     Args:
         filters: channels of the output.
-        kernel_size: taps.
-        dilation: tokens from one tap to the next.
+        kernel_size: number of taps.
+        dilation: tokens between taps.
 
     Example:
         >>> tuple(CausalConv(8, kernel_size=2, dilation=4)(ops.zeros((1, 10, 3))).shape)
@@ -119,23 +119,23 @@ class CausalConv(keras.layers.Layer):
             filters, kernel_size, padding="causal", dilation_rate=dilation
         )
         self.dilation = dilation
-        self.reach = (kernel_size - 1) * dilation  # tokens before the present one that it sees
+        self.reach = (kernel_size - 1) * dilation  # previous tokens in the receptive field
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs `(B, T, C)`."""
+        """Create the weights for inputs `(B, T, C)`."""
         self.channels = input_shape[-1]
         self.conv.build(input_shape)
 
     def call(self, x: Tensor) -> Tensor:
-        """Return the outputs `(B, T, filters)` of inputs `(B, T, C)`."""
+        """Return the outputs `(B, T, filters)` for inputs `(B, T, C)`."""
         return self.conv(x)
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the inputs before the first one, zeros: `(B, reach, C)`."""
+        """Return the inputs before the first, all zeros: `(B, reach, C)`."""
         return ops.zeros((batch_size, self.reach, self.channels))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the output `(B, filters)` of one input `(B, C)`, and the state after it."""
+        """Return the output `(B, filters)` for one input `(B, C)`, and the new state."""
         seen = ops.concatenate([state, x[:, None]], axis=1)  # (B, reach + 1, C)
         taps = seen[:, :: self.dilation]  # (B, kernel_size, C)
         out = ops.einsum("bkc,kcf->bf", taps, self.conv.kernel) + self.conv.bias
@@ -143,21 +143,21 @@ class CausalConv(keras.layers.Layer):
 
 
 class RelativeAttention(keras.layers.Layer):
-    """Causal attention of several heads that knows how far back each token is.
+    """Causal multi-head attention with relative positions.
 
-    To each score is added the product of the query with a learned vector for the distance, by
-    the memory-efficient "skewing" of Huang et al. 2018 (arXiv 1809.04281): the products with
-    all distances are one matrix, whose rows are then moved into place. A token sees the last
-    `context` tokens. A longer sequence is cut into blocks of `context` queries, each with its own
-    keys and those of the block before, so that the cost grows with the length alone.
+    The product of the query with a learned vector for the distance is added to each score, with
+    the memory-efficient "skewing" of Huang et al. 2018 (arXiv 1809.04281): the products with all
+    distances form one matrix, whose rows are then shifted. A token attends to the last `context`
+    tokens. A longer sequence is split into blocks of `context` queries, each with the keys of its
+    own block and the previous one, so that the cost is linear in the length.
 
     Args:
-        heads: they share the width of the input.
-        context: tokens that a token sees, itself included.
-        dropout: fraction of the attention left out.
+        heads: number of heads, which share the width of the input.
+        context: tokens that a token attends to, including itself.
+        dropout: dropout rate of the attention weights.
 
     Raises:
-        ValueError: a width that the heads cannot share.
+        ValueError: if the width is not a multiple of `heads`.
 
     Example:
         >>> layer = RelativeAttention(2, context=16)
@@ -172,7 +172,7 @@ class RelativeAttention(keras.layers.Layer):
         self.dropout = Dropout(dropout)
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs `(B, T, U)`."""
+        """Create the weights for inputs `(B, T, U)`."""
         units = input_shape[-1]
         if units % self.heads:
             raise ValueError(
@@ -184,7 +184,7 @@ class RelativeAttention(keras.layers.Layer):
         self.project.build(input_shape)
         self.out = keras.layers.Dense(units)
         self.out.build(input_shape)
-        # The last row is the present token, the first one the furthest.
+        # The last row is the current token, the first row the farthest.
         self.distances = self.add_weight(
             shape=(self.heads, self.context, self.head_units),
             initializer=keras.initializers.RandomNormal(stddev=self.head_units**-0.5),
@@ -192,7 +192,7 @@ class RelativeAttention(keras.layers.Layer):
         )
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return the outputs `(B, T, U)` of inputs `(B, T, U)`."""
+        """Return the outputs `(B, T, U)` for inputs `(B, T, U)`."""
         length = ops.shape(x)[1]
         query, key, value = self._split(self.project(x))  # (B, H, T, D) each
         if isinstance(length, int) and length <= self.context:
@@ -205,7 +205,7 @@ class RelativeAttention(keras.layers.Layer):
     def initial_state(self, batch_size: int) -> State:
         """Return empty caches of keys and values: `(B, H, context, D)` each.
 
-        The token at a position stands at the remainder of its division by the context.
+        A token is stored at its position modulo the context.
         """
         if cpu.in_place():
             from bach_tf.models.cpu import caches
@@ -235,16 +235,16 @@ class RelativeAttention(keras.layers.Layer):
         return self.out(ops.reshape(out, (-1, self.units))), (keys, values)
 
     def _split(self, projected):
-        """Return query, key and value, `(B, H, T, D)` each, of `(B, T, 3 U)`."""
+        """Split `(B, T, 3 U)` into query, key and value, `(B, H, T, D)` each."""
         length = ops.shape(projected)[1]
         parts = ops.reshape(projected, (-1, length, 3, self.heads, self.head_units))
         query, key, value = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)
         return query * self.head_units**-0.5, key, value
 
     def _attend(self, query, key, value, training: bool):
-        """Attend from all tokens to all before them, of `(B, H, T, D)` with `T <= context`.
+        """Attend to all previous tokens, for `(B, H, T, D)` with `T <= context`.
 
-        Some queries at a time, to no later key: of 256 tokens this leaves out three eighths.
+        Queries are processed in groups without the later keys, which saves 3/8 for 256 tokens.
         """
         length = ops.shape(query)[2]
         queries, keys, values = (_parts(x, length) for x in (query, key, value))
@@ -258,7 +258,7 @@ class RelativeAttention(keras.layers.Layer):
         return _joined(outputs)
 
     def _attend_in_blocks(self, query, key, value, training: bool):
-        """Attend within `context`, of `(B, H, T, D)` with any `T`."""
+        """Attend within `context`, for `(B, H, T, D)` with any `T`."""
         size, length = self.context, ops.shape(query)[2]
         blocks = (length + size - 1) // size
         behind = blocks * size - length
@@ -270,24 +270,24 @@ class RelativeAttention(keras.layers.Layer):
         query_place = ops.arange(size)[:, None] + size
         key_place = ops.arange(2 * size)
         seen = (key_place <= query_place) & (key_place > query_place - size)  # (C, 2C)
-        # The first block has none before it.
+        # The first block has no previous block.
         exists = (ops.arange(blocks)[:, None] > 0) | (key_place >= size)  # (N, 2C)
         out = self._weighted(scores, seen & exists[:, None], value, training)
         out = ops.reshape(out, (-1, self.heads, blocks * size, self.head_units))
         return out[:, :, :length]
 
     def _pairs_of_blocks(self, x, behind, shape):
-        """Return each block with the one before it: `(B, H, N, 2C, D)` of `(B, H, T, D)`."""
+        """Join each block of `(B, H, T, D)` to the previous one: `(B, H, N, 2C, D)`."""
         x = ops.pad(x, ((0, 0), (0, 0), (self.context, behind), (0, 0)))
         before = ops.reshape(x[:, :, : -self.context], shape)
         here = ops.reshape(x[:, :, self.context :], shape)
         return ops.concatenate([before, here], axis=3)
 
     def _skewed(self, query, keys):
-        """Return the scores of the distances, `(..., Q, keys)` of queries `(..., Q, D)`.
+        """Return the scores of the distances, `(..., Q, keys)`, for queries `(..., Q, D)`.
 
-        The last query stands at the last key. Scores beyond `context` and of later keys are
-        arbitrary: they are masked.
+        The last query is at the position of the last key. Scores beyond `context` and of later keys
+        are arbitrary, since they are masked.
         """
         *outer, length, _ = ops.shape(query)
         known = self.distances
@@ -298,8 +298,8 @@ class RelativeAttention(keras.layers.Layer):
         scores = _products(query, known)  # (..., Q, the distances)
         missing = keys - known.shape[-2] + 1
         scores = ops.pad(scores, [(0, 0)] * (len(outer) + 1) + [(missing, 0)])  # (..., Q, keys+1)
-        # Row by row one less: behind the first Q numbers, rows of `keys` stand shifted by one.
-        # Cut as rows, since the gradient of a slice takes as long as all else here.
+        # After the first Q numbers, rows of length `keys` are shifted by one each. Split by rows,
+        # since the gradient of a slice takes as long as everything else here.
         rows = ops.reshape(scores, (-1, *outer[1:], keys + 1, length))
         return ops.reshape(ops.split(rows, [1], axis=-2)[1], (-1, *outer[1:], length, keys))
 
@@ -326,11 +326,11 @@ def _products(queries, keys):
 
 
 def _parts(x, length: int) -> list:
-    """Return `x`, `(B, H, T, D)`, in parts of `QUERIES`."""
+    """Split `x`, `(B, H, T, D)`, into parts of `QUERIES`."""
     begins = list(range(QUERIES, length, QUERIES))
     return ops.split(x, begins, axis=2) if begins else [x]
 
 
 def _joined(parts):
-    """Return parts `(B, H, Q, D)` one behind the other."""
+    """Concatenate parts `(B, H, Q, D)`."""
     return ops.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]

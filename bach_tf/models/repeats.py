@@ -1,8 +1,8 @@
-"""What a piece of four voices has done before: how long notes are held, and what it repeats.
+"""Repetition within a piece of four voices: durations of held notes, and repeated passages.
 
-All of it is counted, not learned, so a model need not find out from a few hundred pieces how to
-count or how to copy. Everything here sees the steps before the present one, and of the present one
-the voices above.
+These features are counted, not learned, so that a model need not learn counting and copying from a
+few hundred pieces. Each depends only on the previous steps and on the voices above in the current
+step.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from keras import ops
 
 from bach_tf.models.base import Tensor
 
-LONGEST = 32  # steps: longer runs count as this long
-FARTHEST = 1 << 12  # above all that is counted here: what weighs it goes first
+LONGEST = 32  # steps; longer runs count as this long
+FARTHEST = 1 << 12  # exceeds every count here, so that it dominates a comparison
 
 
 def held_lengths(chords: Tensor) -> Tensor:
-    """Return how many steps each voice has held its note, this one included.
+    """Return how many steps each voice has held its note, including the current one.
 
     Args:
         chords: int32 `(B, N, 4)`, the ids of each step.
@@ -30,7 +30,7 @@ def held_lengths(chords: Tensor) -> Tensor:
 
 
 def run_lengths(same: Tensor) -> Tensor:
-    """Return how many ones in a row end at each position, along the second axis.
+    """Return the length of the run of ones that ends at each position of the second axis.
 
     Args:
         same: int32 `(B, N, ...)` of zeros and ones.
@@ -40,21 +40,21 @@ def run_lengths(same: Tensor) -> Tensor:
     """
     runs, reach = same, 1
     while reach < LONGEST:
-        # Whoever has `reach` in a row adds what its neighbour of so many steps ago has.
+        # A run of length `reach` adds the run that ends where it starts.
         runs = runs + ops.where(runs == reach, behind(runs, reach), 0)
         reach *= 2
     return runs
 
 
 def behind(x: Tensor, steps: int) -> Tensor:
-    """Return `(B, N, ...)` moved so many steps on, zeros at the beginning."""
+    """Shift `(B, N, ...)` by a number of steps, with zeros at the beginning."""
     length = ops.shape(x)[1]
     padding = ((0, 0), (steps, 0), *((0, 0) for _ in x.shape[2:]))
     return ops.pad(x, padding)[:, :length]
 
 
 def lagged(chords: Tensor, lags: Tensor) -> Tensor:
-    """Return the step that lies each of the lags back, zeros before the first: `(B, N, D, 4)`.
+    """Return the steps at each of the lags, with zeros before the first: `(B, N, D, 4)`.
 
     Args:
         chords: int32 `(B, N, 4)`.
@@ -66,11 +66,11 @@ def lagged(chords: Tensor, lags: Tensor) -> Tensor:
 
 
 def matches(chords: Tensor, earlier: Tensor) -> Tensor:
-    """Return in which voices a step equals the earlier ones: int32 `(B, N, D, 5)`, the last in all.
+    """Return which voices of a step equal the earlier ones: int32 `(B, N, D, 5)`, the last for all.
 
     Args:
         chords: int32 `(B, N, 4)`.
-        earlier: int32 `(B, N, D, 4)`, as `lagged` gives it; zeros equal nothing.
+        earlier: int32 `(B, N, D, 4)`, the result of `lagged`; zeros never match.
     """
     same = ops.cast((chords[:, :, None] == earlier) & (earlier > 0), "int32")
     return ops.concatenate([same, ops.min(same, axis=-1, keepdims=True)], axis=-1)
@@ -79,23 +79,23 @@ def matches(chords: Tensor, earlier: Tensor) -> Tensor:
 def propose(
     chords: Tensor, earlier: Tensor, runs: Tensor, lags: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the notes that followed where the piece has been alike before.
+    """Return the notes that followed earlier occurrences of the preceding passage.
 
-    Two notes for each voice: what followed the longest passage in which all voices did what they
-    have done just now, those above in the present step included; and the longest in which the
-    voice itself did. Of equally long ones the nearest counts. A passage is no longer than the lag:
-    a figure of two beats that goes round and round is not a line that is sung again.
+    Each voice has two proposals: the continuation of the longest earlier passage that matches in
+    all voices, including those above in the current step; and of the longest that matches in the
+    voice itself. The nearest of equally long passages counts. A passage is no longer than its lag:
+    a repeated figure of two beats is not the repeat of a line.
 
     Args:
         chords: int32 `(B, N, 4)`, of each step; a voice sees those above it.
-        earlier: int32 `(B, N, D, 4)`, the steps some lags back.
-        runs: int32 `(B, N, D, 5)`, how many steps up to the last one were alike at each lag, in
+        earlier: int32 `(B, N, D, 4)`, the steps at each lag.
+        runs: int32 `(B, N, D, 5)`, number of matching steps up to the last one at each lag, in
             each voice and in all.
         lags: int32 `(D,)`, in steps.
 
     Returns:
-        ids int32 `(B, N, 4, 2)`; the lengths of the passages, 0 to `LONGEST`: int32
-        `(B, N, 4, 2)`; and which of the lags it is, int32 `(B, N, 4, 2)`.
+        the ids, the lengths of the passages (0 to `LONGEST`) and the indices of their lags: int32
+        `(B, N, 4, 2)` each.
     """
     same = ops.cast(chords[:, :, None] == earlier, "int32")  # (B, N, D, 4)
     soprano, alto, tenor, _ = ops.unstack(same, 4, axis=-1)

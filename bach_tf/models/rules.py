@@ -1,4 +1,4 @@
-"""What the rules of four-part writing look at: parallels, direct intervals, crossing, unisons."""
+"""Rules of four-part writing: parallels, direct intervals, voice crossing, unisons."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FEATURES = (
     "unison",
 )
 FIFTH = 7
-HASTE = 30.0  # times the rate of other weights: few notes tell anything of a rule
+HASTE = 30.0  # factor of the learning rate: few notes are informative about a rule
 
 
 def broken_rules(
     was: Tensor, distance: Tensor, other_moves: Tensor, own_moves: Tensor, below: Tensor
 ) -> tuple[Tensor, ...]:
-    """Return which of `FEATURES` hold of a pitch and another voice: bool of the common shape each.
+    """Return which of `FEATURES` apply to a pitch and another voice: bools of the common shape.
 
     Args:
-        was: int, semitones between the two voices in the step before, at least 0.
+        was: int, semitones between the two voices in the previous step, at least 0.
         distance: int, semitones from the other voice up to the pitch.
-        other_moves: int, above 0 where the other voice rises, below 0 where it falls.
-        own_moves: the same of the voice that takes the pitch.
-        below: bool, whether that voice is the lower one.
+        other_moves: int, positive if the other voice rises, negative if it falls.
+        own_moves: the same for the voice that takes the pitch.
+        below: bool, whether this voice is the lower one.
 
     Example:
         >>> [bool(each) for each in broken_rules(7, -7, 2, 2, np.True_)]
@@ -55,17 +55,17 @@ def broken_rules(
 
 
 class RuleScores(keras.layers.Layer):
-    """A score for each pitch that a voice may take, out of six rules and the voices before it.
+    """A score for each pitch of a voice from six rules and the voices written before it.
 
-    Of each voice and rule one weight is learned. In a few hundred pieces each forbidden interval
-    comes too seldom, in each key and pair of voices, to be learned otherwise.
+    One weight is learned for each voice and rule. A corpus of a few hundred pieces has too few
+    examples of each forbidden interval, in each key and pair of voices, to learn it otherwise.
 
     Args:
-        vocab_size: of a `SatbCodec`, in which pitches stand in order.
-        order: which voice each token of a step is, 0 for the highest.
+        vocab_size: size of the vocabulary of a `SatbCodec`, in which pitches are in order.
+        order: voice of each token of a step, 0 for the highest.
 
     Raises:
-        ValueError: an order that is none.
+        ValueError: if `order` is not a permutation.
     """
 
     def __init__(self, vocab_size: int, order: Sequence[int]):
@@ -74,10 +74,10 @@ class RuleScores(keras.layers.Layer):
         self.pitches = np.arange(vocab_size, dtype=np.int32)
         self.first = SatbCodec.FIRST_PITCH
         ranks = np.asarray(order)
-        self.below = ranks[:, None] > ranks  # (4, 4): which voice lies below which
+        self.below = ranks[:, None] > ranks  # (4, 4): whether one voice is below another
 
     def build(self, last_shape: Shape) -> None:
-        """Make the weights, which begin by saying nothing."""
+        """Create the weights, initially zero."""
         self.weights_of_rules = self.add_weight(
             shape=(VOICES, len(FEATURES)), initializer="zeros", name="rules"
         )
@@ -120,9 +120,9 @@ class RuleScores(keras.layers.Layer):
         return tuple(sounds & each for each in rules)
 
     def scaled(self) -> Tensor:
-        """Return the weights, `HASTE` times what is stored: they move so many times as fast.
+        """Return the weights, `HASTE` times the stored values, so that they learn faster.
 
-        The gradient is that of the weights themselves, so that its norm is what it would be.
+        The gradient is that of the weights themselves, so that its norm does not change.
         """
         stored = self.weights_of_rules
         return stored + ops.stop_gradient((HASTE - 1) * stored)

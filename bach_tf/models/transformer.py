@@ -15,26 +15,27 @@ from bach_tf.models.steps import TokenRules
 class Transformer(NextTokenModel):
     """The Music Transformer of Huang et al. 2018 (arXiv 1809.04281).
 
-    Every layer looks back at most `context` tokens, so that a token costs the same wherever it
-    stands; through the layers above one another the model sees `layers * context`. Each block
-    normalises before its attention and before its feed-forward part (Xiong et al. 2020, arXiv
-    2002.04745), which trains without a long warm-up.
+    Each layer attends to at most `context` tokens, so that the cost of a token does not depend
+    on its position; stacked layers see `layers * context` tokens. Each block normalises the
+    inputs of its attention and of its feed-forward part (Xiong et al. 2020, arXiv 2002.04745),
+    which allows training without a long warm-up.
 
     Args:
-        vocab_size: number of ids, padding included.
-        layers: how many blocks.
+        vocab_size: size of the vocabulary, including padding.
+        layers: number of blocks.
         units: width of the model.
-        heads: of the attention; they share the width.
+        heads: number of attention heads, which share the width.
         feed_forward: width of the hidden layer of each block.
-        context: tokens that a layer sees, the present one included.
-        period: number of tokens after which the position embedding repeats: those of a bar or of
-            a step; 1 where positions mean nothing. Training windows must begin at multiples of it.
-        dropout: fraction of the embeddings and of each part's outputs left out.
-        attention_dropout: fraction of the attention left out.
-        rules: which voice each token of a step is, where `TokenRules` score the ids; else `None`.
+        context: tokens that a layer attends to, including the current one.
+        period: period of the position embedding in tokens, such as a step or a bar; 1 for none.
+            Training windows must start at multiples of the period.
+        dropout: dropout rate of the embeddings and of the outputs of each part.
+        attention_dropout: dropout rate of the attention weights.
+        rules: voice of each token of a step, to add the scores of `TokenRules`; `None` for none.
 
     Raises:
-        ValueError: a width that the heads cannot share, or an order of voices that is none.
+        ValueError: if the width is not a multiple of `heads`, or the order of the voices is not a
+            permutation.
 
     Example:
         >>> model = Transformer(vocab_size=61, layers=2, units=32, heads=4, feed_forward=64)
@@ -106,14 +107,14 @@ class Transformer(NextTokenModel):
 
 
 class Block(keras.layers.Layer):
-    """Attention and a feed-forward part, each added to what comes in.
+    """Attention and a feed-forward part, each with a residual connection.
 
     Args:
-        heads: of the attention.
-        context: tokens that it sees.
+        heads: number of attention heads.
+        context: tokens that it attends to.
         feed_forward: width of the hidden layer.
-        dropout: fraction of each part's outputs left out.
-        attention_dropout: fraction of the attention left out.
+        dropout: dropout rate of the outputs of each part.
+        attention_dropout: dropout rate of the attention weights.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Block(keras.layers.Layer):
         self.hidden = keras.layers.Dense(feed_forward, activation="relu")
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs `(B, T, U)`."""
+        """Create the weights for inputs `(B, T, U)`."""
         self.out = keras.layers.Dense(input_shape[-1])
         self.attention.build(input_shape)
         for norm in self.norms:
@@ -140,7 +141,7 @@ class Block(keras.layers.Layer):
         self.out.build((*input_shape[:-1], self.hidden.units))
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return outputs `(B, T, U)` of inputs `(B, T, U)`."""
+        """Return the outputs `(B, T, U)` for inputs `(B, T, U)`."""
         attended = self.attention(self.norms[0](x), training=training)
         x = x + self.dropouts[0](attended, training=training)
         return x + self.dropouts[1](self._feed_forward(x), training=training)
