@@ -634,7 +634,7 @@ def test_one_changed_note_is_not_the_canonical_corpus(unpacked, home, tmp_path):
 def test_a_missing_piece_is_counted(unpacked, home, tmp_path):
     copy = shutil.copytree(unpacked, tmp_path / "fewer")
     next((copy / "train").iterdir()).unlink()
-    with pytest.raises(ValueError, match="got 228 / 76 / 77 pieces"):
+    with pytest.raises(ValueError, match="got 228 / 76 / 77 other pieces"):
         jsb.prepare(copy)
 
 

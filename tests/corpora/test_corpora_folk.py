@@ -426,7 +426,7 @@ def test_the_largest_group_goes_to_train():
 
 def test_fewer_than_three_melodies_cannot_be_split():
     scores = {"a": melody(ONE), "b": melody(ONE), "c": melody(TWO)}
-    with pytest.raises(ValueError, match=r"at least 3 different melodies.*got 2 of 3 tunes"):
+    with pytest.raises(ValueError, match=r"at least 3 different melodies.*got 2 in 3 tunes"):
         tune_groups.split_groups(scores, tune_groups.variant_groups(scores))
 
 

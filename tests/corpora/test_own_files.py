@@ -254,7 +254,7 @@ def test_the_singers_of_a_piece_with_instruments_are_taken():
             Score.from_grid([[72, 67, 60, 48]] + [[71, 67, 60, 48]] * 3, steps_per_quarter=8),
             r"bar 1, beat 1\.12: 1 of 5 notes begins between the 4 steps",
         ),
-        (replace(hymn(), timing="seconds", steps_per_quarter=100), "in seconds, has no beats"),
+        (replace(hymn(), timing="seconds", steps_per_quarter=100), "in seconds has no beats"),
     ],
 )
 def test_what_is_no_piece_of_four_voices(score, message):
