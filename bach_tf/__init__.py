@@ -13,10 +13,10 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bach_tf._api import Piece, Run, load, read, train
+    from bach_tf._api import Piece, Run, Version, load, read, train
 
 __version__ = "0.1.0"
-__all__ = ["Piece", "Run", "load", "read", "train"]
+__all__ = ["Piece", "Run", "Version", "load", "read", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,25 +1,31 @@
 """Bach's chorales graded against themselves, beside the published figures.
 
     python -m benchmarks.grade
+    python -m benchmarks.grade --write-reference
 
 The grade is that of A. Fang et al. 2020, see `bach_tf.measuring.grading`, on the embedded chorales:
 with their repeated notes, as in the paper, and without them, as in grids. Values are medians, with
-standard deviations in brackets.
+standard deviations in brackets. The second command writes what the package grades pieces against:
+the histograms of the canonical training chorales.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from bach_tf._basics.process import begin
+from bach_tf.corpora import CORPORA, prepare_corpus, read_split
 from bach_tf.corpora.chorales import is_interrupted, read_chorales, without_duplicates
 from bach_tf.corpora.preparation.chorale_scores import chorale_files
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.measuring.grading import TERMS, Features, changes, features, fit_reference, grade
+from bach_tf.measuring.grading.reference import BACH, to_plain
 from bach_tf.score import Score
 
 # Table 1 of arXiv 2006.13329: 351 chorales of music21.
@@ -60,9 +66,22 @@ def format_table(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
+def write_reference(path: Path) -> None:
+    """Write what pieces are graded against where no corpus is at hand."""
+    folder = prepare_corpus(CORPORA["jsb"].music)
+    train = read_split(folder, "train")
+    found = fit_reference([features(score.to_grid(len(VOICES))) for score in train])
+    path.write_text(json.dumps(to_plain(found)) + "\n", encoding="utf-8")
+    print(f"{path}: {len(train)} chorales")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write-reference", action="store_true", help=f"write {BACH.name} instead")
+    if parser.parse_args(argv).write_reference:
+        write_reference(BACH)
+        return 0
     found = read_chorales(chorale_files())
     whole = {name: score for name, score in found.items() if not is_interrupted(score)}
     scores = list(without_duplicates(whole).values())

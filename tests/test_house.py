@@ -45,12 +45,15 @@ LIGHT = (
     "learning.runs",
     "composing.primers",
     "composing.options",
+    "composing.outlines",
+    "composing.requests",
     "measuring.breakdown",
     "measuring.comparison",
     "measuring.counterpoint",
     "measuring.grading",
     "measuring.judging",
     "measuring.ngrams",
+    "measuring.versions",
 )
 HEAVY = {"tensorflow", "keras", "tensorflow_data_validation", "apache_beam"}
 FILES = sorted(PACKAGE.rglob("*.py"))

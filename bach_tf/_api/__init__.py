@@ -4,7 +4,7 @@ The work is done in the other rooms; this one defines names, defaults and paths 
 """
 
 from bach_tf._api.opening import load, read, train
-from bach_tf._api.piece import Piece
+from bach_tf._api.piece import Piece, Version
 from bach_tf._api.run import Run
 
-__all__ = ["Piece", "Run", "load", "read", "train"]
+__all__ = ["Piece", "Run", "Version", "load", "read", "train"]

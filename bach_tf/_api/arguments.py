@@ -69,6 +69,19 @@ def names_of(name: str, value: Any) -> str:
     return ",".join(value)
 
 
+def names_in(name: str, value: Any) -> tuple[str, ...]:
+    """Return names, as a list or with commas between them, one by one.
+
+    Raises:
+        ValueError: neither text nor a list of text.
+
+    Example:
+        >>> names_in("keep", "soprano, bass")
+        ('soprano', 'bass')
+    """
+    return tuple(each.strip() for each in names_of(name, value).split(","))
+
+
 def settings_of(name: str, value: Any) -> dict[str, Any]:
     """Return settings as a dict; empty for `None`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bach_tf.formats import reading, write
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import SECONDS
 
-SETTINGS = {field.name: field for field in fields(Rendition)}
+SETTINGS = {each.name: each for each in fields(Rendition)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,6 +79,21 @@ class Piece(reading.Piece):
     def _repr_html_(self) -> str:
         """Return the display in a notebook."""
         return notebook.show(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Version(Piece):
+    """A piece of which some notes were given, as `Run.harmonize` returns it.
+
+    Args:
+        score: what there is to know of the music.
+        rendition: how it is to be written; `given` says which notes were given.
+        facts: what is measured of it, by the names of `bach-tf harmonize --json`: `nats`,
+            `nats_per_token`, `grade`, `faults`, `cost`, `given_nats`, `interventions`; and
+            `recommended`, whether it is the one to take of those that were asked for.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def _counted(number: float, what: str) -> str:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from bach_tf._api.arguments import names_of, path_of, score_of
-from bach_tf._api.piece import Piece
+from bach_tf._api.arguments import names_in, names_of, path_of, score_of
+from bach_tf._api.piece import Piece, Version
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
 from bach_tf.composing.beginnings import Beginning, Wish, as_wished, beginning_of
 from bach_tf.composing.fitting import Fit, fitted
-from bach_tf.composing.options import NO_RULES, OPTIONS, make_rendition, resolve_options
+from bach_tf.composing.options import (
+    NO_RULES,
+    OPTIONS,
+    harmonizing_options,
+    make_rendition,
+    resolve_options,
+)
+from bach_tf.composing.requests import SOPRANO, Asked, outline_of, read_piece
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
@@ -23,6 +30,7 @@ from bach_tf.learning import runs
 from bach_tf.score import Score
 
 if TYPE_CHECKING:
+    from bach_tf.composing.particles import ParticleSampler
     from bach_tf.composing.sampling import Sampler
     from bach_tf.measuring.likelihood import LogLikelihood, Scorer
 
@@ -49,6 +57,27 @@ class Options(TypedDict, total=False):
     metre: str | None
     upbeat: float | None
     rules: str | Sequence[str] | None
+    program: int | str | None
+
+
+class HarmonizingOptions(TypedDict, total=False):
+    """The options of `Run.harmonize`."""
+
+    voice: str
+    keep: str | Sequence[str] | None
+    rewrite: str | None
+    key: str | None
+    primer: Primer | None
+    particles: int | None
+    candidates: int | None
+    rules: str | Sequence[str] | None
+    range: str | Mapping[str, tuple[int, int]] | None
+    temperature: float | None
+    seed: int | None
+    quantize: bool
+    unfold: bool
+    tune: int | None
+    tempo: float | None
     program: int | str | None
 
 
@@ -182,6 +211,111 @@ class Run(runs.Run):
         pieces = [Piece(generation.decode_piece(self.codec, ids, used), rendition) for ids in every]
         return pieces[0] if num_outputs is None else pieces
 
+    @overload
+    def harmonize(
+        self, piece: Primer, *, num_outputs: None = None, **how: Unpack[HarmonizingOptions]
+    ) -> Version: ...
+
+    @overload
+    def harmonize(
+        self, piece: Primer, *, num_outputs: int, **how: Unpack[HarmonizingOptions]
+    ) -> list[Version]: ...
+
+    def harmonize(
+        self,
+        piece: Primer,
+        *,
+        num_outputs: int | None = None,
+        voice: str = SOPRANO,
+        keep: str | Sequence[str] | None = None,
+        rewrite: str | None = None,
+        key: str | None = None,
+        primer: Primer | None = None,
+        particles: int | None = None,
+        candidates: int | None = None,
+        rules: str | Sequence[str] | None = None,
+        range: str | Mapping[str, tuple[int, int]] | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+        quantize: bool = False,
+        unfold: bool = False,
+        tune: int | None = None,
+        tempo: float | None = None,
+        program: int | str | None = None,
+    ) -> Version | list[Version]:
+        """Write the other voices of a melody, or those of a piece that are not kept.
+
+        What is given comes back just as it was. The arguments are those of the command line.
+
+        Args:
+            piece: a melody, or a piece of up to four parts: a piece, a score, or a file. Its
+                highest line is given, unless `keep` or `rewrite` say what is.
+            num_outputs: number of versions, returned as a list; when `None`, one is returned, not
+                in a list. Version `n` depends on the seed and on `n` alone.
+            voice: which voice the melody is.
+            keep: names of the voices of a piece that are kept; the others are written.
+            rewrite: bars that are written anew, such as "5-8,12", in all voices but those kept.
+            key: in which the piece is and ends, such as "g minor"; as its score says, or as it
+                seems, when `None`.
+            primer: how all four voices begin: a piece, a score, or a file.
+            particles: that are tried side by side for each version; 32 when `None`.
+            candidates: how often that is done for each version, of which the best is kept; once
+                when `None`.
+            rules: that new notes keep, as for `generate`; the preset's when `None`.
+            range: of new voices: such as "alto=55-74", or `{"alto": (55, 74)}`.
+            temperature: higher is more daring; the preset's when `None`.
+            seed: the same seed gives the same versions; a fresh one is drawn when `None`.
+            quantize: move notes that begin between two sixteenths.
+            unfold: play out the repeats of a file.
+            tune: the number of the melody in a tune book; the first where it is `None`.
+            tempo: quarter notes per minute; the piece's or the preset's when `None`.
+            program: General MIDI instrument, by name or 0..127; the melody's or the preset's when
+                `None`.
+
+        Raises:
+            ValueError: an argument out of bounds, or a piece that does not fit; as
+                `bach_tf.composing.requests.outline_of`.
+
+        Example:
+            >>> import bach_tf as bt
+            >>> run = bt.load("pretrained")
+            >>> version = run.harmonize("tune.musicxml", seed=1)  # doctest: +SKIP
+            >>> version.facts["nats_per_token"], version.save("hymn.pdf")  # doctest: +SKIP
+        """
+        names = None if rules is None else names_of("rules", rules) or NO_RULES
+        asked = dict.fromkeys(OPTIONS) | {
+            "num_outputs": num_outputs,
+            "particles": particles,
+            "candidates": candidates,
+            "rules": names,
+            "temperature": temperature,
+            "seed": seed,
+            "tune": tune,
+            "tempo": tempo,
+            "top_k": 0,
+            "top_p": 1.0,
+        }
+        check_settings(OPTIONS, asked)
+        music, fit = self.preset.music, Fit(quantize)
+        options = harmonizing_options(music, self.codec, {**asked, "range": range})
+        request = Asked(
+            voice=voice,
+            keep=None if keep is None else names_in("keep", keep),
+            rewrite=rewrite,
+            key=key,
+            primer=None if primer is None else _given_score("primer", primer, fit),
+            fit=fit,
+        )
+        score = _given_score("piece", piece, replace(fit, unfold=unfold, tune=tune))
+        outline = outline_of(self.codec, music, score, request)
+        rendition = make_rendition(music, tempo, program, outline.source_with_parts)
+        from bach_tf._api.versions import versions_of
+
+        sampler = self._particle_sampler(tuple(options["rules"]))
+        rendition = replace(rendition, given=outline.spans)
+        versions = versions_of(self, outline, options, rendition, sampler)
+        return versions[0] if num_outputs is None else versions
+
     def log_likelihood(self, piece: Primer) -> LogLikelihood:
         """Return the log-likelihood of a piece under the model, token by token, in nats.
 
@@ -276,6 +410,17 @@ class Run(runs.Run):
     def _samplers(self) -> dict[tuple[str, ...], Sampler]:
         return {}
 
+    def _particle_sampler(self, rules: tuple[str, ...]) -> ParticleSampler:
+        from bach_tf.composing.particles import ParticleSampler
+
+        if rules not in self._particle_samplers:
+            self._particle_samplers[rules] = ParticleSampler(self.model, self.codec, rules)
+        return self._particle_samplers[rules]
+
+    @cached_property
+    def _particle_samplers(self) -> dict[tuple[str, ...], ParticleSampler]:
+        return {}
+
     @cached_property
     def _scorer(self) -> Scorer:
         from bach_tf.measuring.likelihood import Scorer
@@ -302,6 +447,15 @@ class Run(runs.Run):
             self.codec, _as_rendered(score_of("primer", primer, self._grid), primer), fit
         )
         return as_wished(self.codec, beginning_of(self.codec, score, length), wish)
+
+
+def _given_score(name: str, piece: Any, fit: Fit) -> Score:
+    """Return the score of a piece of which notes are to be given."""
+    if isinstance(piece, reading.Piece):
+        return _as_rendered(piece.score, piece)
+    if isinstance(piece, Score):
+        return piece
+    return read_piece(path_of(name, piece, "a piece", "a score"), fit)
 
 
 def _as_rendered(score: Score, primer: Any) -> Score:

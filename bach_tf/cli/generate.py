@@ -120,6 +120,10 @@ def _add_primer(parser: Parser) -> None:
     add("--primer", help=about)
     steps = whole(1, MOST_STEPS)
     add("--primer-length", type=steps, metavar="N", help="use only N steps of the primer")
+    add(
+        "--harmonize", metavar="FILE",
+        help="harmonise a melody instead: see bach-tf harmonize --help",
+    )  # fmt: skip
     add("--quantize", action="store_true", help="move the primer's notes to the run's grid")
     add(
         "--transpose", type=transposition, default=0, metavar="N",

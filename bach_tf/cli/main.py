@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from bach_tf.cli.parser import Parser
 
 PROGRAM = "bach-tf"
+HARMONIZE = "--harmonize"  # of `generate`, where people look for it
 # Each is a module here, with `make_parser(program) -> Parser` and `work(args, talk) -> status`.
 COMMANDS = {
     "train": "train a model on a corpus",
     "generate": "write new pieces with a trained run",
+    "harmonize": "write the missing voices of a melody or a piece, or some bars anew",
     "evaluate": "measure the likelihood of a corpus, or compare new pieces with it",
     "render": "convert pieces to sound, sheet music and pictures",
     "plot": "plot learning curves and histograms of pieces beside the corpus",
@@ -66,6 +68,8 @@ def run_command(command: str, arguments: Sequence[str] | None, program: str) -> 
         arguments: those after the command; those of the process by default.
         program: how the command was called, for help and messages.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command, arguments = _meant(command, arguments)
     module = import_module(f"bach_tf.cli.{command}")
     args = module.make_parser(program).parse_args(arguments)
     from bach_tf.cli.quiet import silence_libraries
@@ -73,6 +77,18 @@ def run_command(command: str, arguments: Sequence[str] | None, program: str) -> 
 
     silence_libraries(getattr(args, "verbose", False))
     return run_program(program, module.work, args)
+
+
+def _meant(command: str, arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the command that is meant: `generate --harmonize FILE` is `harmonize FILE`."""
+    if command != "generate":
+        return command, arguments
+    for place, argument in enumerate(arguments):
+        name, equals, file = argument.partition("=")
+        if name.replace("_", "-") == HARMONIZE:
+            rest = [*arguments[:place], *arguments[place + 1 :]]
+            return "harmonize", [*([file] if equals else []), *rest]
+    return command, arguments
 
 
 def _parser() -> Parser:

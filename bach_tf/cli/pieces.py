@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,15 +59,29 @@ class Pieces:
         Raises:
             ValueError: if none of its files could be written, for example on a full disk.
         """
+        ended = codec.END in ids
+        record = piece_record(score, files.paths, codec, rendition, ended)
+        self.add_record(ids.tobytes(), files, record)
+
+    def add_record(self, notes: bytes, files: Written, record: dict) -> None:
+        """Record a piece by its facts.
+
+        Args:
+            notes: what is the same in two pieces that are the same.
+            files: the written files, and errors.
+            record: its facts.
+
+        Raises:
+            ValueError: no file of it could be written, for example on a full disk.
+        """
         self.begun += 1
         self._errors |= files.errors
-        first = self._numbers.setdefault(ids.tobytes(), self.begun)
+        first = self._numbers.setdefault(notes, self.begun)
         if first != self.begun:
             self._repeated[self.begun] = first
         if not files.paths:
             self._stop()
-        ended = codec.END in ids
-        self._records.append(piece_record(score, files.paths, codec, rendition, ended))
+        self._records.append(record)
 
     def record(self) -> dict:
         """Return `pieces` and `warnings` (sentences) as plain data."""
@@ -80,17 +94,20 @@ class Pieces:
             )
         return {"pieces": self._records, "warnings": warnings}
 
-    def tell(self, record: dict, talk: Talk) -> None:
+    def tell(
+        self, record: dict, talk: Talk, table: Callable[[dict], RenderableType] | None = None
+    ) -> None:
         """Report what was written and what failed.
 
         Args:
             record: the command's result.
             talk: the output.
+            table: renders the record; `pieces_table` when `None`.
 
         Raises:
             ValueError: if a piece could not be written in some format.
         """
-        talk.show(pieces_table(record))
+        talk.show((table or pieces_table)(record))
         paths = [path for piece in record["pieces"] for path in piece["files"]]
         talk.finish(record, paths, closing_line(record))
         if self._repeated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def plan(args: Namespace) -> Job:
         ValueError: if an argument is incompatible with others, the run, a format or the system.
     """
     program = None if args.program is None else find_program(args.program)
-    output, endings, named = _files(args)
+    output, endings, named = where_to(args, {"the primer": args.primer})
     if args.primer is not None:
         find_primer(args.primer)
     folder = find_run(args.run, recipe=args.model)
@@ -75,11 +76,17 @@ def _beginning(args: Namespace, codec: Codec) -> Beginning | None:
     return as_wished(codec, beginning, Wish(args.metre, args.upbeat))
 
 
-def _files(args: Namespace) -> tuple[Path, list[str], bool]:
+def where_to(
+    args: Namespace, inputs: Mapping[str, str | Path | None]
+) -> tuple[Path, list[str], bool]:
     """Return where the files go, their endings, and whether the user has named them.
 
+    Args:
+        args: with `output` and `format`.
+        inputs: what is read, by what it is called; none of it may be written over.
+
     Raises:
-        ValueError: if a format is unknown, the folder is not writable, or a file is the primer.
+        ValueError: if a format is unknown, the folder is not writable, or a file is an input.
     """
     output = args.output
     ending = output.suffix.lower()
@@ -90,8 +97,9 @@ def _files(args: Namespace) -> tuple[Path, list[str], bool]:
     check_folder(output.parent)
     endings = check_formats(asked)
     stem = output.with_suffix("")
-    primer = Path(args.primer or "")
     for path in (stem.with_name(stem.name + each) for each in endings):
-        if primer.is_file() and path.exists() and path.samefile(primer):
-            raise ValueError(f"{path} is the primer. Give the new piece another name.")
+        for name, file in inputs.items():
+            there = Path(file or "")
+            if there.is_file() and path.exists() and path.samefile(there):
+                raise ValueError(f"{path} is {name}. Give the new piece another name.")
     return stem, endings, True

@@ -89,7 +89,7 @@ def fitted(codec: Codec, score: Score, fit: Fit = AS_IT_IS) -> Score:
         ValueError: if notes begin between the steps of the codec, a melody is given where several
             voices are expected, or pitches are out of range.
     """
-    score = _on_grid(codec, score, fit.quantize)
+    score = on_grid(codec, score, fit.quantize)
     _check_voices(codec, score)
     if fit.transpose == AUTO:
         shift = fitting_shift(codec, score)
@@ -124,7 +124,17 @@ def _range_of(codec: Codec) -> tuple[int, int]:
     return getattr(codec, "lowest", 0), getattr(codec, "highest", HIGHEST_NUMBER)
 
 
-def _on_grid(codec: Codec, score: Score, quantize: bool) -> Score:
+def on_grid(codec: Codec, score: Score, quantize: bool) -> Score:
+    """Return a score on the grid of a codec.
+
+    Args:
+        codec: of the run.
+        score: the music.
+        quantize: move notes that begin between two steps to the nearest.
+
+    Raises:
+        ValueError: notes between the steps of the codec, unless they are moved.
+    """
     if codec.timing == SECONDS:
         return score  # the codec refuses other grids
     try:
@@ -140,8 +150,8 @@ def _check_voices(codec: Codec, score: Score) -> None:
     parts = len(codec.part_names)
     if parts > 1 and score.voices == 1:
         raise ValueError(
-            f"expected {parts} voices, got a melody: the other voices would be silent. Give a "
-            "beginning with all its voices."
+            f"expected {parts} voices, got a melody: the other voices would be silent. Harmonise "
+            "it (bach-tf harmonize), or give a beginning with all its voices."
         )
 
 

@@ -5,29 +5,37 @@ Imports no TensorFlow, so that mistakes are reported quickly.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import Real, Settings, Text, Whole
 from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.composing.primers import steps_of
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
+from bach_tf.formats.grid_csv import VOICES
 from bach_tf.formats.rendition import Rendition
 from bach_tf.recipes import Music
 from bach_tf.recipes.tables import SEEDS
 from bach_tf.score import Score
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
+from bach_tf.theory.note_names import note_number
 
 # These bound the memory of a piece; memory does not grow with the number of pieces.
 MOST_BARS = 5_000
 LARGEST_TOP_K = 1_000_000  # more than the tokens of any codec
 LONGEST_RULES = 255  # characters
 NO_RULES = "none"
+QUOTATION = "quotation"
 LONGEST_METRE = 255  # characters; valid metres depend on the codec
 LONGEST_UPBEAT = 64  # quarters
 MOST_TUNES = 1_000_000  # maximum number of a tune in a book
+PARTICLES, MOST_PARTICLES = 32, 1024  # per version of a harmonisation
+MOST_CANDIDATES = 64
+LONGEST_RANGE = 255  # characters
 MOST_PIECES = 10_000  # per call, so that a mistyped number does not run for hours
 
 # `None` stands for the preset's value, a random seed, or one piece.
@@ -46,7 +54,10 @@ OPTIONS: Settings = {
     "metre": Text(LONGEST_METRE, optional=True),
     "upbeat": Real(0, LONGEST_UPBEAT, optional=True),
     "rules": Text(LONGEST_RULES, optional=True),
+    "particles": Whole(1, MOST_PARTICLES, optional=True),
+    "candidates": Whole(1, MOST_CANDIDATES, optional=True),
 }
+RANGE = re.compile(r"(\w+)\s*=\s*([A-Ga-g]?[#b]?\d{1,3})\s*-\s*([A-Ga-g]?[#b]?\d{1,3})")
 
 
 def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +124,62 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
             f"that writes {codec.step_name}s. Leave them out."
         )
     return list(dict.fromkeys(names))
+
+
+def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `harmonizing.harmonize`, with defaults for what is not asked for.
+
+    Versions may quote the training split: a melody that is in it is no quotation of the run's.
+
+    Args:
+        music: of the run's preset: temperature and rules.
+        codec: of the run.
+        asked: values of `OPTIONS`, checked, and `range`, as `ranges_in` takes it. Others are
+            ignored.
+
+    Raises:
+        ValueError: an unknown rule or voice, or a range that is none.
+    """
+    temperature, seed = asked["temperature"], asked["seed"]
+    return {
+        "temperature": music.temperature if temperature is None else temperature,
+        "num_outputs": asked["num_outputs"] or 1,
+        "particles": asked["particles"] or PARTICLES,
+        "candidates": asked["candidates"] or 1,
+        "rules": [name for name in rules_of(music, codec, asked["rules"]) if name != QUOTATION],
+        "ranges": ranges_in(asked["range"] or {}),
+        "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
+    }
+
+
+def ranges_in(asked: str | Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return the lowest and the highest pitch of each voice that a user names.
+
+    Args:
+        asked: such as "soprano=60-79,alto=F3-D5", or `{"soprano": (60, 79)}`.
+
+    Raises:
+        ValueError: no ranges, an unknown voice, or a range that ends below its beginning.
+
+    Example:
+        >>> ranges_in("soprano=60-79, alto=F3-D5")
+        {'soprano': (60, 79), 'alto': (53, 74)}
+    """
+    if isinstance(asked, Mapping):
+        asked = ",".join(f"{voice}={'-'.join(map(str, pair))}" for voice, pair in asked.items())
+    ranges = {}
+    for part in str(asked).split(",") if asked else ():
+        match = RANGE.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(
+                f"Expected ranges such as soprano=60-79 or alto=F3-D5, got: {shortened(asked)}"
+            )
+        choose(dict.fromkeys(VOICES), match[1], "voice")
+        low, high = (note_number(name[:1].upper() + name[1:]) for name in match.groups()[1:])
+        if low > high:
+            raise ValueError(f"Expected a range from low to high, got: {shortened(match[0])}")
+        ranges[match[1]] = (low, high)
+    return ranges
 
 
 def make_rendition(

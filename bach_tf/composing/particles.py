@@ -23,6 +23,7 @@ from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.composing.endings import Ending, schedule
 from bach_tf.composing.given import Given
 from bach_tf.composing.given_tokens import Constraints, GivenTokens
+from bach_tf.composing.options import MOST_PARTICLES, PARTICLES
 from bach_tf.composing.particle_loop import (
     ENDLESS,
     GIVEN,
@@ -37,8 +38,6 @@ from bach_tf.composing.sampling import check_temperature, to_int32
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.models import NextTokenModel
 
-PARTICLES = 32
-MOST_PARTICLES = 1024
 ROWS_AT_ONCE = 128  # particles of all versions in one graph call: 5 MB each with `chorale`
 CADENCE = "cadence"
 INPUTS = (

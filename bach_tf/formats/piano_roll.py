@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 BLACK_KEYS, VEIL, INK, GREY = "#f4f4f4", "#efe9dc", "#222222", "#777777"
 BAR_LINES, NUMBERED_LINES, OCTAVE_LINES = "#d9d9d9", "#b4b4b4", "#cccccc"
 VEIL_ALPHA = 0.62  # over the notes that were given
+GIVEN_ALPHA, GIVEN_LINE = 0.3, 0.9  # of the faces of given notes, and points of their outlines
 LARGE, SMALL = 11, 8  # points
 
 WIDTH_INCHES = (6.0, 16.0)  # of the room for the notes: the narrowest and the widest
@@ -50,7 +52,7 @@ def write_piano_roll(score: Score, path: Path, rendition: Rendition = PLAIN) -> 
         score: the piece.
         path: of the picture; its ending says the format, such as `.png`.
         rendition: says the tempo of a performance, and how much of the beginning was given: that is
-            shaded and says so.
+            shaded and says so. Notes of voices that were given are pale, with an outline.
 
     Raises:
         ValueError: a tempo outside what MIDI can say.
@@ -70,9 +72,11 @@ def write_piano_roll(score: Score, path: Path, rendition: Rendition = PLAIN) -> 
         _draw_seconds(axes, quarters, tempo_qpm)
     else:
         _draw_bars(axes, score, quarters)
-    drawn = [_draw_voice(axes, score, voice) for voice in range(score.voices)]
+    drawn = [_draw_voice(axes, score, voice, rendition) for voice in range(score.voices)]
     if rendition.primer_steps > 0:
         _veil(axes, min(rendition.primer_steps / score.steps_per_quarter, quarters))
+    elif rendition.given:
+        _say(axes, "outlined: given")
     if len(names) > 1:
         _draw_legend(axes, drawn, names)
     with warnings.catch_warnings():
@@ -157,7 +161,7 @@ def _draw_seconds(axes, quarters: float, tempo_qpm: float) -> None:
     axes.set_xlabel("seconds", size=SMALL, color=GREY)
 
 
-def _draw_voice(axes, score: Score, voice: int):
+def _draw_voice(axes, score: Score, voice: int, rendition: Rendition):
     """Draw the notes of a voice and return what the legend shows of them."""
     from matplotlib.collections import PolyCollection
 
@@ -171,8 +175,21 @@ def _draw_voice(axes, score: Score, voice: int):
     corners = [(starts, below), (starts, above), (ends, above), (ends, below)]
     boxes = np.array(corners).transpose(2, 0, 1)  # (notes, 4, 2)
     colour = COLOURS[voice % len(COLOURS)]
-    notes = PolyCollection(boxes, facecolor=colour, linewidth=0, zorder=2, snap=True)
+    pale = _given(score, mine, voice, rendition)
+    style: dict[str, Any] = {"facecolor": colour, "linewidth": 0}
+    if pale.any():
+        faces = [(colour, GIVEN_ALPHA) if is_pale else colour for is_pale in pale]
+        style = {"facecolor": faces, "edgecolor": colour, "linewidth": GIVEN_LINE * pale}
+    notes = PolyCollection(boxes, zorder=2, snap=True, **style)
     return axes.add_collection(notes, autolim=False)
+
+
+def _given(score: Score, mine: np.ndarray, voice: int, rendition: Rendition) -> np.ndarray:
+    """Return which notes of a voice begin where it was given: bool `(notes,)`."""
+    spans = [(start, end) for start, end, of in rendition.given if of == voice]
+    onset = score.onset[mine]
+    inside = [(start <= onset) & (onset < end) for start, end in spans]
+    return np.any(inside, axis=0) if inside else np.zeros(len(mine), bool)
 
 
 def _hidden_voices(score: Score, mine: np.ndarray, voice: int) -> np.ndarray:
@@ -193,8 +210,13 @@ def _veil(axes, primer: float) -> None:
     """Make the beginning that was given paler, up to a quarter, and say what it is."""
     axes.axvspan(0, primer, color=VEIL, alpha=VEIL_ALPHA, linewidth=0, zorder=3)
     axes.axvline(primer, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
+    _say(axes, "primer")
+
+
+def _say(axes, text: str) -> None:
+    """Write a word above the notes, at the left."""
     axes.annotate(
-        "primer",
+        text,
         (0, 1),
         (0, 3),  # points from there
         xycoords="axes fraction",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bach_tf._basics.choices import choose
+from bach_tf._basics.columns import check_spans, tuples
 from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import is_number, is_whole
-from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
+from bach_tf.score import MOST_VOICES, PERFORMANCE_TEMPO_QPM, SECONDS, Part, Score, Tempo
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, PROGRAMS
 from bach_tf.theory.tunings import CONCERT_PITCH_HZ, EQUAL, frequencies
 
@@ -15,6 +16,9 @@ TEMPO_QPM = 90.0
 CHURCH_ORGAN = 19
 AUTO, SOUNDFONT, ADDITIVE = SYNTHESISERS = ("auto", "soundfont", "additive")
 PARTS, CLOSED = LAYOUTS = ("parts", "closed")
+
+Span = tuple[int, int, int]  # first step, end, voice
+LAST_STEP = 2**31  # of any piece
 
 
 class WritingWarning(UserWarning):
@@ -39,6 +43,8 @@ class Rendition:
         reference_hz: of sound: the A above middle C.
         primer_steps: how much of the beginning was given, and not made by a model: a piano roll
             shows it.
+        given: from where to where which voice was given, `(first step, end, voice)` each:
+            scores and piano rolls show it.
         layout: of MusicXML: "parts", or "closed" for two staves if there are four voices of one
             note at a time.
 
@@ -58,10 +64,12 @@ class Rendition:
     tuning: str = EQUAL
     reference_hz: float = CONCERT_PITCH_HZ
     primer_steps: int = 0
+    given: tuple[Span, ...] = ()
     layout: str = PARTS
 
     def __post_init__(self):
         object.__setattr__(self, "programs", tuple(self.programs))
+        object.__setattr__(self, "given", tuples("given", self.given))
         if self.tempo_qpm is not None:
             _check_tempo(self.tempo_qpm)
         asked = () if self.program is None else (self.program,)
@@ -82,6 +90,7 @@ class Rendition:
             raise ValueError(
                 f"`primer_steps` must be at least 0. Received: {shortened(self.primer_steps)}"
             )
+        check_spans("given", self.given, LAST_STEP, MOST_VOICES)
         if self.layout not in LAYOUTS:
             raise ValueError(
                 f"`layout` must be one of {', '.join(LAYOUTS)}. Received: {self.layout!r}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 import numpy as np
 
+from bach_tf._basics.messages import shortened
 from bach_tf.score import Score
 
 # How well each degree of the chromatic scale fits a key, from the tonic up: D. Temperley, "The
@@ -19,6 +23,55 @@ LETTER_PITCHES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 FIFTH = 7  # semitones
 FLATTEST = -3  # fifths below the tonic of the major key: the minor third
 TO_RELATIVE_MAJOR = 3  # semitones up from the tonic of a minor key
+
+# "g minor", "B-flat major", "F#m".
+KEY = re.compile(r"([A-Ga-g])\s*(#|b|-?\s*sharp|-?\s*flat)?\s*(major|maj|minor|min|m)?", re.ASCII)
+MOST_SHARPS = 7
+
+
+class Key(NamedTuple):
+    """A key as it is written.
+
+    Args:
+        tonic: pitch class, 0 is C.
+        mode: "major" or "minor".
+        sharps: of its signature; flats are negative.
+    """
+
+    tonic: int
+    mode: str
+    sharps: int
+
+
+def read_key(text: str) -> Key:
+    """Return the key that a user names.
+
+    Args:
+        text: such as "g minor", "Bb major", "F sharp minor" or "Em"; major where it does not say.
+
+    Raises:
+        ValueError: no key, or one of more than seven sharps or flats.
+
+    Example:
+        >>> read_key("g minor"), read_key("A-flat")
+        (Key(tonic=7, mode='minor', sharps=-2), Key(tonic=8, mode='major', sharps=-4))
+    """
+    match = KEY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(
+            f"Expected a key such as 'G minor', 'Bb major' or 'F# minor', got: {shortened(text)}"
+        )
+    letter, accidental, mode = match[1].upper(), match[2] or "", match[3] or "major"
+    altered = 1 if "#" in accidental or "sharp" in accidental else -1 if accidental else 0
+    is_minor = mode[:2] in ("mi", "m")
+    # Of a major key: the tonic's place in the row of fifths, where F is -1.
+    sharps = LETTERS.index(letter) - 1 + len(LETTERS) * altered - TO_RELATIVE_MAJOR * is_minor
+    if abs(sharps) > MOST_SHARPS:
+        raise ValueError(
+            f"Expected a key of at most {MOST_SHARPS} sharps or flats, got: {shortened(text)}"
+        )
+    tonic = (LETTER_PITCHES[letter] + altered) % 12
+    return Key(tonic, "minor" if is_minor else "major", sharps)
 
 
 def estimate_key(score: Score) -> tuple[int, str] | None:

@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from bach_tf.measuring.grading import TERMS, changes, features, fit_reference, grade
 from bach_tf.measuring.grading.qualities import chord_quality
+from bach_tf.measuring.grading.reference import bach, from_plain, to_plain
 from bach_tf.measuring.grading.repeats import HELD, repeats
 
 # A phrase in G major, four voices from the soprano down, and for how many steps each chord stands.
@@ -204,3 +206,20 @@ def test_canonical_chorales_are_graded_as_they_were(canonical_pieces):
         "intervals_soprano": 0.46, "intervals_alto": 0.47, "intervals_tenor": 0.55,
         "intervals_bass": 0.62, "repeats": 3.23,
     }  # fmt: skip
+
+
+def test_what_is_shipped_is_the_canonical_training_split(canonical_pieces):
+    train = [features(score.to_grid(4)) for score in canonical_pieces["train"]]
+    assert bach() == fit_reference(train)
+
+
+def test_a_reference_comes_back_from_plain_data():
+    reference = fit_reference([features(GRID)])
+    assert from_plain(json.loads(json.dumps(to_plain(reference)))) == reference
+
+
+def test_a_chorale_is_graded_without_a_corpus():
+    terms = grade(features(GRID), bach())
+    assert set(terms) == set(TERMS)
+    noise = np.random.default_rng(0).integers(36, 80, GRID.shape)
+    assert 0 < sum(terms.values()) < sum(grade(features(noise), bach()).values()) / 2

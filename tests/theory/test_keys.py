@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bach_tf.score import Score
-from bach_tf.theory.keys import LETTER_PITCHES, estimate_key, key_signature, spell
+from bach_tf.theory.keys import LETTER_PITCHES, estimate_key, key_signature, read_key, spell
 
 C_MAJOR = [60, 64, 67, 60, 65, 69, 62, 67, 71, 74, 72, 64, 60]
 A_MINOR = [57, 60, 64, 62, 65, 56, 59, 64, 62, 60, 59, 57, 57]
@@ -77,3 +77,27 @@ def test_most_signatures_of_the_chorales_are_found(chorale_pieces):
     ]
     # Others are in the old modes, with a sharp or a flat fewer than the key as it is heard now.
     assert np.mean(found) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("g minor", (7, "minor", -2)),
+        ("G", (7, "major", 1)),
+        ("F#m", (6, "minor", 3)),
+        ("b-flat major", (10, "major", -2)),
+        ("C sharp minor", (1, "minor", 4)),
+        ("Cb", (11, "major", -7)),
+        ("ab minor", (8, "minor", -7)),
+    ],
+)
+def test_keys_are_read_as_people_write_them(text, key):
+    assert read_key(text) == key
+
+
+def test_what_is_no_key_is_refused():
+    for text in ("h minor", "", "minor", "Cm7"):
+        with pytest.raises(ValueError, match="Expected a key such as 'G minor'"):
+            read_key(text)
+    with pytest.raises(ValueError, match="at most 7 sharps or flats, got: D# major"):
+        read_key("D# major")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import matplotlib
@@ -35,6 +36,7 @@ HIDDEN = "placeholder"
 WIDEST_TEXT = 0.9  # as a part of the page
 ALIGNED = {"start": "left", "middle": "center", "end": "right"}
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 CODES = {
     "moveTo": (Outline.MOVETO,),
     "lineTo": (Outline.LINETO,),
@@ -45,24 +47,28 @@ CODES = {
 
 @dataclass(frozen=True)
 class Look:
-    """How the texts of an element look, as far as its parents have said.
+    """How an element and the texts in it look, as far as its parents have said.
 
     Args:
         size: of the letters, in units of the page.
         weight: "normal" or "bold".
         style: "normal" or "italic".
         align: one of `ALIGNED`.
+        colour: as in "#0072B2".
     """
 
     size: float = 0.0
     weight: str = "normal"
     style: str = "normal"
     align: str = "start"
+    colour: str = "black"
 
     def within(self, element: Element) -> Look:
         """Return how the texts within an element look."""
         kinds = set(element.get("class", "").split())
-        changed = {"align": element.get("text-anchor", self.align)}
+        changed: dict[str, Any] = {"align": element.get("text-anchor", self.align)}
+        if COLOUR.fullmatch(colour := element.get("fill", "")):
+            changed["colour"] = colour
         if size := element.get("font-size"):
             changed["size"] = float(size.removesuffix("px"))
         if kinds & BOLD:
@@ -144,18 +150,18 @@ class _Pen:
         elif tag == "use":
             self.draw(self.outlines[element.get(LINK).removeprefix("#")], to_page, look)
         elif tag in SHAPES:
-            self._draw_outline(element, SHAPES[tag](element).transformed(to_page))
+            self._draw_outline(element, SHAPES[tag](element).transformed(to_page), look)
         else:
             for child in element:
                 self.draw(child, to_page, look.within(element))
 
-    def _draw_outline(self, element: Element, outline: Outline) -> None:
+    def _draw_outline(self, element: Element, outline: Outline, look: Look) -> None:
         self.axes.add_artist(
             PathPatch(
                 outline,
                 fill=element.get("fill") != "none",
-                facecolor="black",
-                edgecolor="black",
+                facecolor=look.colour,
+                edgecolor=look.colour,
                 linewidth=float(element.get("stroke-width", 0)) * self.points,
                 capstyle=element.get("stroke-linecap", "butt"),
                 joinstyle=element.get("stroke-linejoin", "miter"),
@@ -172,7 +178,14 @@ class _Pen:
             for (text, piece), width in zip(pieces, widths):
                 place = to_page.transform((x, y))
                 font = piece.font(self.points * smaller)
-                self.axes.text(*place, text, fontproperties=font, va="baseline", parse_math=False)
+                self.axes.text(
+                    *place,
+                    text,
+                    fontproperties=font,
+                    color=piece.colour,
+                    va="baseline",
+                    parse_math=False,
+                )
                 x += width * smaller
 
 

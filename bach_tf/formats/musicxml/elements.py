@@ -16,6 +16,7 @@ from bach_tf.theory.keys import LETTERS, spell
 ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 LINE_FEED, FIRST_PRINTED, SURROGATES = 0x0A, 0x20, range(0xD800, 0xE000)
 UNSURE = None  # after a tie or a new key signature the accidental is repeated
+GIVEN_COLOUR = "#0072B2"  # blue: given notes, beside those a model has written
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ def _add_line(
             sign = signs.get((where.number, place, pitch))
             spelling = _Spelling(page.sharps_at(tick), sign)
             note = _add_note(measure, where, symbol, pitch, spelling, page.division)
+            if pitch is not None and where.line.is_given(tick):
+                note.set("color", GIVEN_COLOUR)
             if not symbol.from_tie and (tick, pitch) in where.line.velocities:
                 note.set("dynamics", dynamics_of(where.line.velocities[tick, pitch]))
             if number:

@@ -20,7 +20,7 @@ import numpy as np
 from bach_tf.formats.musicxml.rhythm import QUARTER, Event, Meter
 from bach_tf.formats.notation.sheet import MOST_BARS
 from bach_tf.formats.notation.text import SHORTEST_BEAT
-from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition, WritingWarning
+from bach_tf.formats.rendition import CHURCH_ORGAN, CLOSED, Rendition, Span, WritingWarning
 from bach_tf.score import BEATS, STEPS_PER_QUARTER, VELOCITY, Score, move_places
 from bach_tf.score import Part as Player
 from bach_tf.theory.bars import place_of
@@ -71,6 +71,7 @@ class Line:
         fermatas: onsets, in ticks, of chords with a fermata.
         player: the player of the part, counted from 0.
         velocities: velocities other than the default, by onset and pitch.
+        given: spans of given notes, `(start, end)` in ticks each.
     """
 
     chords: tuple[Chord, ...]
@@ -80,6 +81,11 @@ class Line:
     fermatas: frozenset[int] = frozenset()
     player: int = 0
     velocities: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    given: tuple[tuple[int, int], ...] = ()
+
+    def is_given(self, tick: int) -> bool:
+        """Return whether a note that sounds at a tick was given."""
+        return any(start <= tick < end for start, end in self.given)
 
 
 @dataclass(frozen=True)
@@ -186,6 +192,22 @@ def moved(score: Score, steps_per_quarter: int) -> Score:
     )
 
 
+def spans_on(spans: Iterable[Span], old: int, new: int) -> tuple[Span, ...]:
+    """Return spans on another grid, at the nearest steps.
+
+    Args:
+        spans: from where to where something holds, and its voice.
+        old: steps of a quarter.
+        new: those of the other grid.
+
+    Example:
+        >>> spans_on([(0, 8, 2)], 4, 12)
+        ((0, 24, 2),)
+    """
+    moved = ((round(a * new / old), round(b * new / old), voice) for a, b, voice in spans)
+    return tuple((a, b, voice) for a, b, voice in moved if a < b)
+
+
 def bars_of(score: Score) -> list[Bar]:
     """Return the bars; the last bar of each metre may be short.
 
@@ -233,13 +255,13 @@ def parts_of(score: Score, rendition: Rendition) -> list[Part]:
     """
     nobody = Player("voice 1", CHURCH_ORGAN if rendition.program is None else rendition.program)
     players = rendition.parts_of(score) or [nobody]
-    lines = [_lines_of(score, voice) for voice in range(score.voices)]
+    lines = [_lines_of(score, voice, rendition) for voice in range(score.voices)]
     if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
         # One fermata above each system, where singers and congregation look for it.
         marked = _with_fermatas([line for own in lines for line in own], score)
         parts = [_two_on_a_staff(score, players, marked, upper) for upper in (0, 2)]
     else:
-        parts = [_own_part(score, player, voice) for voice, player in enumerate(players)]
+        parts = [_own_part(score, player, voice, rendition) for voice, player in enumerate(players)]
     return [replace(part, id=f"P{number}") for number, part in enumerate(parts, start=1)]
 
 
@@ -272,19 +294,18 @@ def _two_on_a_staff(
     return Part(names, (clef,), both, tuple(players[upper : upper + 2]))
 
 
-def _own_part(score: Score, player: Player, voice: int) -> Part:
+def _own_part(score: Score, player: Player, voice: int, rendition: Rendition) -> Part:
     notes = _notes(score, voice)
     pitches = score.pitch[score.voice == voice]
     low, high = TWO_STAVES
     wide = len(notes) > 0 and pitches.min() < low and pitches.max() > high
     if not (wide and player.program in KEYBOARDS):
-        lines = _with_fermatas(_lines_of(score, voice), score)
+        lines = _with_fermatas(_lines_of(score, voice, rendition), score)
         return Part(player.name, (_clef(pitches),), tuple(lines), (player,))
     above = [note for note in notes if note[2] >= MIDDLE_C]
     below = [note for note in notes if note[2] < MIDDLE_C]
     lower = [replace(line, staff=1) for line in _lines(below)]
-    velocities = _velocities(score, voice)
-    both = [replace(line, velocities=velocities) for line in (*_lines(above), *lower)]
+    both = _marked((*_lines(above), *lower), score, voice, rendition)
     return Part(player.name, ("G", "F"), tuple(_with_fermatas(both, score)), (player,))
 
 
@@ -297,9 +318,16 @@ def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:
     return list(zip(start.tolist(), end.tolist(), pitch.tolist()))
 
 
-def _lines_of(score: Score, voice: int) -> list[Line]:
+def _lines_of(score: Score, voice: int, rendition: Rendition) -> list[Line]:
+    return _marked(_lines(_notes(score, voice)), score, voice, rendition)
+
+
+def _marked(lines: Iterable[Line], score: Score, voice: int, rendition: Rendition) -> list[Line]:
+    """Return the lines of a voice with what is to be known of its notes."""
     velocities = _velocities(score, voice)
-    return [replace(line, velocities=velocities) for line in _lines(_notes(score, voice))]
+    tick = QUARTER // score.steps_per_quarter
+    given = tuple((a * tick, b * tick) for a, b, of in rendition.given if of == voice)
+    return [replace(line, velocities=velocities, given=given) for line in lines]
 
 
 def _velocities(score: Score, voice: int) -> dict[tuple[int, int], int]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
-from bach_tf.formats.musicxml.elements import Page, add, add_bar
+from bach_tf.formats.musicxml.elements import GIVEN_COLOUR, Page, add, add_bar
 from bach_tf.formats.musicxml.guesses import GUESSED, begins, guesses_of
-from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of, rounded
+from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of, rounded, spans_on
 from bach_tf.formats.musicxml.players import pan_in_degrees, volume_in_percent
 from bach_tf.formats.musicxml.rhythm import QUARTER, UnwritableError
 from bach_tf.formats.rendition import PLAIN, Rendition
@@ -22,6 +22,7 @@ HEADER = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" \
 "http://www.musicxml.org/dtds/partwise.dtd">
 """
+GIVEN = "blue: given"  # what the colour of notes means
 CLEF_LINES = {"G": 2, "F": 4}
 
 
@@ -63,13 +64,20 @@ def to_musicxml(score: Score, rendition: Rendition = PLAIN) -> str:
         score = replace(score, tempi=(first,))
     elif not begins(score.tempi):
         score = replace(score, tempi=(first, *score.tempi))
+    steps = score.steps_per_quarter
     score = on_grid(score)
     try:
-        root = _root_of(score, rendition, guesses)
+        root = _root_of(score, _on(score, rendition, steps), guesses)
     except UnwritableError:
-        root = _root_of(rounded(score), rendition, guesses)
+        score = rounded(score)
+        root = _root_of(score, _on(score, rendition, steps), guesses)
     indent(root)
     return HEADER + tostring(root, encoding="unicode") + "\n"
+
+
+def _on(score: Score, rendition: Rendition, steps: int) -> Rendition:
+    """Return a rendition whose spans are on the grid of a score, and not on one of `steps`."""
+    return replace(rendition, given=spans_on(rendition.given, steps, score.steps_per_quarter))
 
 
 def _root_of(score: Score, rendition: Rendition, guesses: str) -> Element:
@@ -136,6 +144,8 @@ def _add_measures(root: Element, score: Score, parts: Sequence[Part]) -> None:
                 _add_attributes(measure, part, bar, page, changes)
             if part is parts[0]:
                 _add_tempi(measure, bar, tempi, page)
+                if bar.start == 0 and any(line.given for each in parts for line in each.lines):
+                    _add_words(measure, GIVEN, GIVEN_COLOUR)
             add_bar(measure, part, bar, page)
         add(add(measure, "barline", location="right"), "bar-style", "light-heavy")
 
@@ -170,6 +180,12 @@ def _add_attributes(
         element = add(attributes, "clef", number=number)
         add(element, "sign", clef)
         add(element, "line", CLEF_LINES[clef])
+
+
+def _add_words(measure: Element, text: str, colour: str) -> None:
+    """Append a text above the staff."""
+    direction = add(measure, "direction", placement="above")
+    add(add(direction, "direction-type"), "words", text, color=colour)
 
 
 def _add_tempi(measure: Element, bar: Bar, tempi: Sequence[tuple[int, float]], page: Page) -> None:

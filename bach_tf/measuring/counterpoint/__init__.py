@@ -8,6 +8,7 @@ from bach_tf.measuring.counterpoint.copies import Copies, find_copies
 from bach_tf.measuring.counterpoint.harmony import (
     chords,
     dissonances,
+    doubled_leading_notes,
     ending,
     entropy_bits,
     key_strengths,
@@ -43,6 +44,7 @@ __all__ = [
     "chords",
     "crossings",
     "dissonances",
+    "doubled_leading_notes",
     "ending",
     "entropy_bits",
     "find_copies",

@@ -63,6 +63,31 @@ def dissonances(grid: np.ndarray) -> np.ndarray:
     return (sounds & np.isin((grid - lowest) % OCTAVE, DISSONANT)).any(axis=1)
 
 
+def doubled_leading_notes(grid: np.ndarray) -> np.ndarray:
+    """Return where two voices begin to sound the leading note of a dominant together: bool `(T,)`.
+
+    Dominants are the triad and the seventh chord on the fifth degree, and the triad on the leading
+    note, of the most probable key; elsewhere the same note has no need to rise, and is no fault.
+
+    Args:
+        grid: ints `(T, V)`.
+
+    Example:
+        >>> tonic, dominant = [72, 67, 64, 48], [71, 67, 62, 43]
+        >>> c_major = np.array([tonic, dominant, [71, 67, 62, 47], tonic])
+        >>> doubled_leading_notes(c_major).tolist()
+        [False, False, True, False]
+    """
+    grid = np.asarray(grid, np.int64)
+    tonic = int(key_strengths(pitch_class_steps(grid)).argmax()) % OCTAVE
+    above = np.where(grid == SILENCE, -1, (grid - tonic) % OCTAVE)  # (T, V)
+    present = np.stack([(above == degree).any(axis=1) for degree in range(OCTAVE)], axis=1)
+    is_dominant = present[:, 2] & ~present[:, [0, 1, 3, 4, 6, 10]].any(axis=1)
+    is_dominant &= ~(present[:, 8] | present[:, 9]) | ~present[:, 7]
+    doubled = ((above == 11).sum(axis=1) >= 2) & is_dominant
+    return doubled & ~np.append(False, doubled[:-1])
+
+
 def on_beats(steps: int, upbeat: int = 0) -> np.ndarray:
     """Return the steps at which a quarter begins: bool `(steps,)`.
 

@@ -1,0 +1,49 @@
+"""Versions of a piece of which some notes are given, with what is measured of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bach_tf._api.piece import Version
+from bach_tf.composing.harmonizing import harmonize
+from bach_tf.measuring.versions import cost_of_faults, recommended, version_record
+
+if TYPE_CHECKING:
+    from bach_tf.composing.outlines import Outline
+    from bach_tf.composing.particles import ParticleSampler
+    from bach_tf.formats.rendition import Rendition
+    from bach_tf.learning.runs import Run
+
+
+def versions_of(
+    run: Run,
+    outline: Outline,
+    options: dict[str, Any],
+    rendition: Rendition,
+    sampler: ParticleSampler,
+) -> list[Version]:
+    """Return versions of a piece, each with its facts.
+
+    Args:
+        run: a trained one that writes four voices.
+        outline: what is given.
+        options: of `harmonizing.harmonize`.
+        rendition: how versions are to be written.
+        sampler: of the run and the rules.
+    """
+    found = list(harmonize(run, outline, **options, faults=cost_of_faults, sampler=sampler))
+    records = [version_record(version.grid, version.nats) for version in found]
+    chosen, _ = recommended(records)
+    return [
+        Version(
+            version.score,
+            rendition,
+            facts={
+                **record,
+                "given_nats": version.given_nats,
+                "interventions": version.interventions,
+                "recommended": number == chosen,
+            },
+        )
+        for number, (version, record) in enumerate(zip(found, records), start=1)
+    ]

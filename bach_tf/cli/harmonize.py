@@ -1,0 +1,174 @@
+"""The command: `bach-tf harmonize tune.musicxml`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bach_tf.cli.options import add_output_options, add_reading
+from bach_tf.cli.parser import Parser, real, whole
+from bach_tf.cli.plan import DEFAULT_FORMAT, where_to
+from bach_tf.cli.quiet import import_tensorflow
+from bach_tf.cli.talk import Talk
+from bach_tf.cli.versions import Versions
+from bach_tf.composing.fitting import Fit
+from bach_tf.composing.options import (
+    MOST_CANDIDATES,
+    MOST_PARTICLES,
+    MOST_PIECES,
+    PARTICLES,
+    harmonizing_options,
+    make_rendition,
+)
+from bach_tf.composing.outlines import Outline
+from bach_tf.composing.requests import SOPRANO, Asked, outline_of, read_piece
+from bach_tf.corpora.music import HOTTEST, RULES
+from bach_tf.formats import READERS, WRITERS, check_room_in
+from bach_tf.formats.files import FixedNames, PieceNames, write_piece
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.formats.rendition import Rendition
+from bach_tf.learning.runs import find_run, load_settings, load_trained_run, run_name
+from bach_tf.recipes.tables import SEEDS
+from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the arguments ask for, checked.
+
+    Args:
+        run: the folder.
+        outline: what is given.
+        how: what `harmonizing.harmonize` takes.
+        endings: of the files.
+        rendition: how they are to be written.
+        output: the folder of the files, or the path of the one file without its ending.
+        named: whether the user has named the files.
+    """
+
+    run: Path
+    outline: Outline
+    how: dict[str, Any]
+    endings: list[str]
+    rendition: Rendition
+    output: Path
+    named: bool
+
+
+def work(args: Namespace, talk: Talk) -> None:
+    """Write versions of a piece as requested and report them."""
+    job = plan(args)
+    outline, name, wanted = job.outline, run_name(job.run), job.how["num_outputs"]
+    for remark in outline.remarks:
+        talk.say(remark)
+    versions = Versions(wanted, outline, job.rendition)
+    with talk.status("Loading TensorFlow") as status:
+        import_tensorflow()
+        from bach_tf.composing.harmonizing import harmonize
+        from bach_tf.measuring.versions import cost_of_faults
+
+        status(f"Opening {name}")
+        run = load_trained_run(job.run)
+        status(f"Harmonizing with {name}")
+        found = harmonize(run, outline, **job.how, faults=cost_of_faults)
+        names = FixedNames(job.output, wanted) if job.named else PieceNames(job.output)
+        with versions.kept_if_stopped():
+            while (version := talk.interruptible(lambda: next(found, None))) is not None:
+                status(f"Writing version {versions.begun + 1} of {wanted}")
+                with names.reserve() as stem:
+                    files = write_piece(version.score, stem, job.endings, job.rendition)
+                versions.add_version(version, files, run.codec)
+                status(f"Harmonizing with {name}: {versions.begun} of {wanted} written")
+    about = {"run": name, "recipe": run.preset.recipe, "seed": job.how["seed"]}
+    versions.report(about, talk)
+
+
+def plan(args: Namespace) -> Job:
+    """Check all that can be checked before TensorFlow is loaded, and a note composed.
+
+    Raises:
+        ValueError: an argument that does not fit the others, the run, the formats or the system.
+    """
+    program = None if args.program is None else find_program(args.program)
+    inputs = {"the piece that is given": args.file, "the primer": args.primer}
+    output, endings, named = where_to(args, inputs)
+    folder = find_run(args.run, recipe=args.model)
+    preset, codec = load_settings(folder)
+    how = harmonizing_options(preset.music, codec, vars(args))
+    fit = Fit(args.quantize, strict=args.strict)
+    asked = Asked(
+        voice=args.voice,
+        keep=None if args.keep is None else tuple(map(str.strip, args.keep.split(","))),
+        rewrite=args.rewrite,
+        key=args.key,
+        primer=None if args.primer is None else read_piece(Path(args.primer), fit),
+        fit=fit,
+    )
+    piece = read_piece(args.file, replace(fit, unfold=args.unfold, tune=args.tune))
+    try:
+        outline = outline_of(codec, preset.music, piece, asked)
+    except ValueError as error:
+        raise ValueError(f"{args.file.name}: {error}") from None
+    rendition = make_rendition(preset.music, args.tempo, program, outline.source_with_parts)
+    rendition = replace(rendition, given=outline.spans)
+    slowest = rendition.tempo_qpm or min(qpm for _, qpm in outline.source.tempi)
+    check_room_in(endings, codec, outline.voices.length, slowest)
+    return Job(folder, outline, how, endings, rendition, output, named)
+
+
+def make_parser(program: str) -> Parser:
+    """Return the parser of the command line."""
+    parser = Parser(
+        prog=program,
+        usage="%(prog)s FILE [--run RUN | --model NAME] [options]",
+        description="Write the other voices of a melody, the voices of a piece that are not kept, "
+        "or some of its bars anew, with a run that writes four voices.",
+        epilog=EXAMPLES,
+        spellings={"--num-return-sequences": "--num-outputs", "--qpm": "--tempo"},
+    )
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help=f"the melody or piece: {', '.join(READERS)}")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
+    which.add_argument("--model", metavar="NAME", help="the newest run of this model")
+    voices = ", ".join(VOICES)
+    add("--voice", default=SOPRANO, metavar="NAME", help=f"which voice the melody is: {voices}")
+    add("--keep", metavar="LIST", help="voices of a piece to keep, such as soprano,bass")
+    add("--rewrite", metavar="BARS", help="write only these bars anew, such as 5-8,12")
+    add("--key", help='in which it is and ends, such as "g minor"; default: as it seems')
+    add("--primer", metavar="FILE", help="how all four voices begin")
+    count: Callable[[int], Any] = lambda most: whole(1, most)  # noqa: E731
+    add("--num-outputs", type=count(MOST_PIECES), default=1, metavar="N", help="number of versions")
+    particles = f"tried side by side for each version (default {PARTICLES})"
+    add("--particles", type=count(MOST_PARTICLES), metavar="N", help=particles)
+    candidates = "times that is done for each version; the best is kept"
+    add("--candidates", type=count(MOST_CANDIDATES), metavar="N", help=candidates)
+    add("--rules", metavar="LIST", help=f"keep to rules of: {', '.join(RULES)}; or: none")
+    add("--range", metavar="LIST", help="of new voices, such as alto=55-74,bass=E2-C4")
+    hotter = "higher is more daring, 0 is greedy"
+    add("--temperature", type=real(0, HOTTEST), metavar="T", help=hotter)
+    add("--seed", type=whole(0, SEEDS), metavar="N", help="the same seed gives the same files")
+    add("--quantize", action="store_true", help="move notes to the nearest sixteenths")
+    add("--strict", action="store_true", help="refuse a file with faults")
+    add_reading(parser, "the file")
+    tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
+    add("--tempo", type=tempi, metavar="QPM", help="quarter notes per minute; default: the file's")
+    add("--program", metavar="NAME", help="General MIDI instrument, by name or 0..127")
+    endings = ",".join(ending.removeprefix(".") for ending in WRITERS)
+    add("--format", metavar="LIST", help=f"of: {endings} (default {DEFAULT_FORMAT})")
+    about = "a folder for the new files (default generated), or a file such as hymn.musicxml"
+    add("--output", type=Path, default=Path("generated"), metavar="PATH", help=about)
+    add_output_options(parser, quiet="print only the names of the files")
+    return parser
+
+
+EXAMPLES = """\
+examples:
+  %(prog)s tune.musicxml --run pretrained --num-outputs 4 --format mid,pdf
+  %(prog)s bass.mid --voice bass
+  %(prog)s chorale.musicxml --keep soprano,bass
+  %(prog)s chorale.musicxml --rewrite 5-8 --output chorale-2.musicxml
+"""

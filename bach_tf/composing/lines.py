@@ -1,0 +1,172 @@
+"""Which lines of a piece are which voices of a choir.
+
+No TensorFlow here: a mistake is reported before it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from bach_tf._basics.choices import choose
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.formats.midi.names import rank_of
+from bach_tf.score import COLUMNS, Part, Score
+
+NUMBERS = {name: number for number, name in enumerate(VOICES)}
+# The voice that each rank of `formats.midi.names` sings: a mezzo the alto, a baritone the bass.
+SUNG_BY_RANK = (0, 1, 1, 2, 2, 3, 3)
+# Mean pitches of the four voices of the embedded chorales, rounded.
+CENTRES = (71, 65, 59, 51)
+
+
+def melody_of(score: Score, voice: str) -> int:
+    """Return which line of a piece is the melody for a voice.
+
+    A line of that name, or of four the one in its place; else the lowest for the bass, and the
+    highest for the others.
+
+    Args:
+        score: the piece, highest line first.
+        voice: one of `VOICES`.
+
+    Raises:
+        ValueError: an unknown voice, or no notes.
+
+    Example:
+        >>> melody_of(Score.from_grid([[72, 60, 48]]), "bass")
+        2
+    """
+    number = choose(NUMBERS, voice, "voice")
+    lines = _lines(score)
+    named = [line for line in lines if _sung_by(score, line) == number]
+    if named:
+        return named[0]
+    if len(lines) == len(VOICES):
+        return lines[number]
+    return lines[-1] if number == NUMBERS["bass"] else lines[0]
+
+
+def voices_of(score: Score) -> dict[int, int]:
+    """Return which voice each line of a piece of up to four lines is.
+
+    Names decide where each line has that of another voice, else the order and the mean pitches.
+
+    Args:
+        score: the piece, highest line first.
+
+    Returns:
+        `{line: voice}`, both counted from 0.
+
+    Raises:
+        ValueError: no notes, or more than four lines.
+
+    Example:
+        >>> voices_of(Score.from_grid([[72, 48]]))
+        {0: 0, 1: 3}
+    """
+    lines = _lines(score)
+    if len(lines) > len(VOICES):
+        named = ", ".join(_name_of(score, line) for line in lines)
+        raise ValueError(
+            f"Expected a piece of up to {len(VOICES)} parts. Received: {len(lines)} ({named}). "
+            "Give the highest alone, without naming what to keep or to rewrite, or fewer parts."
+        )
+    sung = [(line, voice) for line in lines if (voice := _sung_by(score, line)) is not None]
+    if len({voice for _, voice in sung}) == len(lines):
+        return dict(sung)
+    means = [score.pitch[score.voice == line].mean() for line in lines]
+    return dict(zip(lines, _nearest(means)))
+
+
+def as_voices(score: Score, voices: dict[int, int]) -> Score:
+    """Return the lines of a piece as voices, each with one note at a time.
+
+    Where a line has chords their highest note is taken, as of a melody that is played with two
+    hands; of the bass the lowest.
+
+    Args:
+        score: the piece.
+        voices: which voice each line is; others are left out.
+
+    Example:
+        >>> as_voices(Score.from_grid([[72, 48]]), {1: 3}).voice.tolist()
+        [3]
+    """
+    kept, durations = [], []
+    for line, voice in voices.items():
+        mine = np.flatnonzero(score.voice == line)
+        notes, lengths = _one_at_a_time(score, mine, lowest=voice == NUMBERS["bass"])
+        kept.append(notes)
+        durations.append(lengths)
+    index = np.concatenate(kept)
+    columns = {name: getattr(score, name)[index] for name in COLUMNS}
+    columns["duration"] = np.concatenate(durations)
+    columns["voice"] = np.array([voices[line] for line in score.voice[index].tolist()], int)
+    parts = [Part()] * len(VOICES)
+    for line, voice in voices.items():
+        if line < len(score.parts):
+            parts[voice] = score.parts[line]
+    pedals = ((down, up, voices[line]) for down, up, line in score.pedals if line in voices)
+    return replace(score, **columns, parts=tuple(parts), pedals=tuple(pedals))
+
+
+def has_chords(score: Score, line: int) -> bool:
+    """Return whether a line has two notes at a time.
+
+    Example:
+        >>> has_chords(Score.from_grid([[72, 48]]), 0)
+        False
+    """
+    mine = score.voice == line
+    onset = score.onset[mine]
+    return bool((onset[1:] < (onset + score.duration[mine])[:-1]).any())
+
+
+def _lines(score: Score) -> list[int]:
+    """Return the lines that have notes, the highest first."""
+    if not len(score):
+        raise ValueError("Expected a melody. Received: a piece without notes.")
+    return np.unique(score.voice).tolist()
+
+
+def _name_of(score: Score, line: int) -> str:
+    name = score.parts[line].name if line < len(score.parts) else ""
+    return name or f"voice {line + 1}"
+
+
+def _sung_by(score: Score, line: int) -> int | None:
+    """Return the voice that a line is called after; `None` of another name."""
+    rank = rank_of(score.parts[line].name) if line < len(score.parts) else None
+    return None if rank is None else SUNG_BY_RANK[rank[0]]
+
+
+def _nearest(means: Sequence[float]) -> tuple[int, ...]:
+    """Return the voices, from the highest down, whose usual pitches are nearest to those given."""
+    choices = combinations(range(len(VOICES)), len(means))
+    return min(
+        choices,
+        key=lambda voices: sum(abs(CENTRES[v] - mean) for v, mean in zip(voices, means)),
+    )
+
+
+def _one_at_a_time(
+    score: Score, mine: np.ndarray, *, lowest: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which notes of a line are left where one sounds at a time, and how long they last."""
+    height = -score.pitch if lowest else score.pitch
+    notes: list[int] = []
+    ends: list[int] = []
+    for note in mine[np.lexsort((-height[mine], score.onset[mine]))].tolist():
+        onset = int(score.onset[note])
+        if notes and onset < ends[-1]:
+            if onset == score.onset[notes[-1]] or height[notes[-1]] > height[note]:
+                continue  # below what sounds
+            ends[-1] = onset
+        notes.append(note)
+        ends.append(onset + int(score.duration[note]))
+    index = np.array(notes, int)
+    return index, np.array(ends, int) - score.onset[index]

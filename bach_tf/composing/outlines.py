@@ -1,0 +1,146 @@
+"""A user's piece as a run sees it, with some notes given, and back again.
+
+No TensorFlow here: a mistake is reported before it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from bach_tf.codecs.satb import VELOCITIES
+from bach_tf.composing.given import Given
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.formats.rendition import Span
+from bach_tf.score import COLUMNS, SILENCE, STEPS_PER_QUARTER, Part, Score
+from bach_tf.theory.keys import Key, estimate_key, key_signature
+from bach_tf.theory.metre import with_metre
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A piece of which some notes are given, as the user has it and as the run sees it.
+
+    Args:
+        source: the piece with the lines that are given as voices, 0 for the soprano to 3 for the
+            bass, on its own grid.
+        voices: the same on a grid of sixteenths.
+        kept: bool `(T, 4)`, which cells of `voices` are given.
+        start: the step of `voices` at which the run begins.
+        end: the step at which it ends.
+        lead: steps before `start` that the run sees as well, so that it begins on a beat.
+        shift: semitones from the piece to what the run sees.
+        key: in which the piece is, if anything tells.
+        given: what the run sees.
+        remarks: what was chosen, a sentence each.
+    """
+
+    source: Score
+    voices: Score
+    kept: np.ndarray
+    start: int
+    end: int
+    lead: int
+    shift: int
+    key: Key | None
+    given: Given
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_given(self) -> list[bool]:
+        """Which voices are given from beginning to end."""
+        return [bool(voice.all()) for voice in self.kept[self.start : self.end].T]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """From where to where which voice is given, on the grid of the piece, for a rendition."""
+        scale = self.source.steps_per_quarter // STEPS_PER_QUARTER
+        spans = []
+        for voice in range(len(VOICES)):
+            edges = np.flatnonzero(np.diff(self.kept[:, voice], prepend=False, append=False))
+            bounds = (edges * scale).tolist()
+            spans += [(a, b, voice) for a, b in zip(bounds[::2], bounds[1::2])]
+        return tuple(spans)
+
+    @property
+    def source_with_parts(self) -> Score:
+        """The piece with the names and instruments that all four voices are to have."""
+        return replace(self.source, parts=self._parts())
+
+    def grid_of(self, pitches: np.ndarray) -> np.ndarray:
+        """Return the pitches that a user hears, in the user's key: ints `(T, 4)`.
+
+        Args:
+            pitches: ints `(lead + T, 4)`, as a run writes them.
+        """
+        grid = np.array(pitches, int)[self.lead :]
+        return np.where(grid == SILENCE, SILENCE, grid - self.shift)
+
+    def restored(self, pitches: np.ndarray) -> Score:
+        """Return a version as the user's piece: given notes just as they were, others beside them.
+
+        Args:
+            pitches: ints `(lead + T, 4)`, as a run writes them, 0 for silence.
+
+        Returns:
+            on the grid of the piece, in its key, with its metres, tempi, fermatas and title.
+        """
+        grid = np.full((self.voices.length, len(VOICES)), SILENCE)
+        grid[self.start : self.end] = self.grid_of(pitches)
+        grid = np.where(self.kept, self.voices.to_grid(len(VOICES)), grid)
+        notes = [note for voice in range(len(VOICES)) for note in self._notes(grid, voice)]
+        columns = dict(zip(COLUMNS, np.array(notes, int).reshape(-1, len(COLUMNS)).T))
+        score = with_metre(replace(self.source, **columns, parts=self._parts()))
+        if self.key is not None:
+            return replace(score, key_signature=self.key.sharps, key_changes=())
+        known = score.key_signature is not None or estimate_key(score) is None
+        return score if known else replace(score, key_signature=key_signature(score))
+
+    def _notes(self, grid: np.ndarray, voice: int) -> list[tuple[int, ...]]:
+        """Return the notes of a voice on the grid of the piece, in the order of `COLUMNS`."""
+        own, steps = _rows(self.source, voice), _rows(self.voices, voice)
+        # The same notes on both grids, in the same order.
+        whole = {(step[0], step[0] + step[1]): note for step, note in zip(steps, own, strict=True)}
+        begins = self._begins(grid[:, voice], voice, whole)
+        edges = [*np.flatnonzero(begins).tolist(), len(grid)]
+        scale = self.source.steps_per_quarter // STEPS_PER_QUARTER
+        notes = []
+        for start, end in pairwise(edges):
+            if self.kept[start:end, voice].all() and (start, end) in whole:
+                notes.append(whole[start, end])
+            elif pitch := int(grid[start, voice]):
+                where = start * scale, (end - start) * scale
+                notes.append((*where, pitch, voice, VELOCITIES[voice]))
+        return notes
+
+    def _begins(self, column: np.ndarray, voice: int, whole: Iterable[tuple[int, int]]):
+        """Return where a note or a rest begins: a given note that is repeated is struck again."""
+        onsets, ends = ({edges[place] for edges in whole} for place in (0, 1))
+        kept = self.kept[:, voice]
+        begins = np.diff(column, prepend=-1) != 0
+        for step in range(1, len(column)):
+            if kept[step]:
+                begins[step] |= step in onsets
+            elif kept[step - 1]:
+                begins[step] |= step in ends
+        return begins
+
+    def _parts(self) -> tuple[Part, ...]:
+        """Return the four parts: given ones as they were, new ones with the same instrument."""
+        given = [*self.source.parts, *[Part()] * len(VOICES)][: len(VOICES)]
+        programs = [part.program for part in given if part.program is not None]
+        program = programs[0] if programs else None
+        both = [(part.name or name, part.program, part) for part, name in zip(given, VOICES)]
+        return tuple(
+            replace(part, name=name, program=program if own is None else own)
+            for name, own, part in both
+        )
+
+
+def _rows(score: Score, voice: int) -> list[tuple[int, ...]]:
+    """Return the notes of a voice, each in the order of `COLUMNS`."""
+    rows = zip(*(getattr(score, name).tolist() for name in COLUMNS))
+    return [row for row in rows if row[COLUMNS.index("voice")] == voice]

@@ -1,0 +1,134 @@
+"""Given lines moved to where a run knows them best: the transposition that is undone afterwards.
+
+No TensorFlow here: a mistake is reported before it is loaded.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bach_tf.codecs import SatbCodec
+from bach_tf.composing.lines import CENTRES
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.score import Score
+from bach_tf.theory.bars import place_of
+from bach_tf.theory.keys import FIFTH
+from bach_tf.theory.note_names import note_name
+
+FARTHEST = 60  # semitones
+SPREAD = 2.0  # semitones: of the mean pitches of one voice, from chorale to chorale
+SEMITONE = 0.05  # nats that a semitone of transposition costs: without need nothing is moved
+OUTSIDE = 100.0  # nats that it costs if all notes are outside a voice's range; in proportion
+STAYING = 4.0  # nats that it is worth to stay where the notes are, if all are in range
+# How many of the 229 canonical training chorales have each key signature, in sharps, as
+# `theory.keys` finds it.
+SIGNATURES = {-4: 1, -3: 10, -2: 39, -1: 34, 0: 40, 1: 46, 2: 30, 3: 20, 4: 9}
+
+
+class Reach(NamedTuple):
+    """How low and how high each voice was in training, `(4,)` each, from the soprano down.
+
+    Args:
+        low: the lowest pitch of the pieces as they are.
+        high: the highest.
+        lowest: the lowest pitch with all transpositions.
+        highest: the highest.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+
+
+def reach_of(codec: SatbCodec, transpose: tuple[int, int]) -> Reach:
+    """Return how far a run knows each voice.
+
+    Args:
+        codec: of the run.
+        transpose: the lowest and the highest shift of its training pieces, in semitones.
+
+    Example:
+        >>> reach_of(SatbCodec(40, 80), (-2, 2)).highest.tolist()
+        [80, 80, 80, 80]
+    """
+    own = codec.ranges or [[codec.lowest, codec.highest]] * len(VOICES)
+    low, high = np.array(own, int).T
+    down, up = transpose
+    lowest, highest = np.maximum(low + down, codec.lowest), np.minimum(high + up, codec.highest)
+    return Reach(low, high, lowest, highest)
+
+
+def best_shift(given: Score, reach: Reach, sharps: int) -> int:
+    """Return by how many semitones given voices are moved for a run to know them best.
+
+    All notes must come within what the run has seen of their voices. Of the shifts that do that,
+    the cheapest is taken: few notes outside the ranges of pieces that are not transposed, mean
+    pitches and a key signature as the chorales have them, a short way.
+
+    Args:
+        given: voices on a grid of sixteenths, 0 for the soprano to 3 for the bass.
+        reach: of the run.
+        sharps: the key signature.
+
+    Raises:
+        ValueError: notes too far apart for any transposition; the message names one of them.
+
+    Example:
+        >>> ranges = [[60, 81], [52, 74], [46, 69], [36, 66]]
+        >>> reach = reach_of(SatbCodec(30, 87, ranges=ranges), (-6, 6))
+        >>> best_shift(Score.from_grid([[83], [84], [86], [88]]), reach, 0)
+        -14
+    """
+    shifts = range(-FARTHEST, FARTHEST + 1)
+    beyond = {shift: _beyond(given, shift, reach.lowest, reach.highest) for shift in shifts}
+    possible = [shift for shift in shifts if not beyond[shift].any()]
+    if not possible:
+        nearest = min(shifts, key=lambda shift: (beyond[shift].sum(), abs(shift)))
+        raise ValueError(_too_wide(given, reach, int(np.argmax(beyond[nearest]))))
+    return min(possible, key=lambda shift: (_cost(given, reach, sharps, shift), abs(shift)))
+
+
+def moved_signature(sharps: int, shift: int) -> int:
+    """Return a key signature after a transposition: -5..6 sharps.
+
+    Example:
+        >>> moved_signature(0, 2), moved_signature(-1, -12)
+        (2, -1)
+    """
+    return sharps if shift % 12 == 0 else (sharps + FIFTH * shift + 5) % 12 - 5
+
+
+def _beyond(given: Score, shift: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return which notes are out of the bounds of their voices: bool `(N,)`."""
+    pitch = given.pitch + shift
+    return (pitch < low[given.voice]) | (pitch > high[given.voice])
+
+
+def _cost(given: Score, reach: Reach, sharps: int, shift: int) -> float:
+    """Return how unlike the chorales given notes are after a shift, in nats or so."""
+    outside = _beyond(given, shift, reach.low, reach.high).mean()
+    cost = OUTSIDE * outside + SEMITONE * abs(shift)
+    for voice in np.unique(given.voice):
+        mine = given.voice == voice
+        mean = np.average(given.pitch[mine], weights=given.duration[mine]) + shift
+        cost += ((mean - CENTRES[voice]) / SPREAD) ** 2 / 2
+    count = SIGNATURES.get(moved_signature(sharps, shift), 0)
+    cost -= np.log((count + 1) / (sum(SIGNATURES.values()) + 12))
+    return float(cost) - (STAYING if shift == 0 and outside == 0 else 0.0)
+
+
+def _too_wide(given: Score, reach: Reach, note: int) -> str:
+    voice = int(given.voice[note])
+    mine = given.pitch[given.voice == voice]
+    low, high = int(reach.lowest[voice]), int(reach.highest[voice])
+    lowest, highest = note_name(int(mine.min())), note_name(int(mine.max()))
+    where = place_of(given, int(given.onset[note]))
+    return (
+        f"{where}: {note_name(int(given.pitch[note]))} does not fit. The {VOICES[voice]} goes from "
+        f"{lowest} to {highest}, and no transposition of what is given brings all of it into "
+        f"{note_name(low)}..{note_name(high)}, what this run knows of that voice. Move the note by "
+        "an octave, or choose another --voice."
+    )

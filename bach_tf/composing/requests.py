@@ -1,0 +1,349 @@
+"""What of a piece is given, as a user says it, made into what a run is to see.
+
+No TensorFlow here: a mistake is reported before it is loaded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bach_tf._basics.choices import choose
+from bach_tf._basics.messages import shortened
+from bach_tf.codecs import Codec, SatbCodec
+from bach_tf.composing.fitting import AS_IT_IS, Fit, on_grid
+from bach_tf.composing.given import Given, bar_start
+from bach_tf.composing.given_tokens import FREE
+from bach_tf.composing.lines import NUMBERS, as_voices, has_chords, melody_of, voices_of
+from bach_tf.composing.outlines import Outline
+from bach_tf.composing.placing import best_shift, moved_signature, reach_of
+from bach_tf.formats import read
+from bach_tf.formats.grid_csv import VOICES
+from bach_tf.formats.reading import SIXTEENTHS
+from bach_tf.recipes import Music
+from bach_tf.score import COLUMNS, SECONDS, SILENCE, STEPS_PER_QUARTER, Score
+from bach_tf.theory.bars import place_of
+from bach_tf.theory.keys import key_signature, read_key
+from bach_tf.theory.metre import with_metre
+from bach_tf.theory.note_names import note_name
+
+SOPRANO = "soprano"
+BARS = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?")
+# A rest in a melody that is this short is a breath: the voices below it sing on, and a run that
+# has hardly seen rests is shown the note before it held.
+LONGEST_BREATH = STEPS_PER_QUARTER
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a piece is given, and how, as a user says it.
+
+    Args:
+        voice: which voice a melody is.
+        keep: names of the voices of an existing piece that are kept; `None` for a melody alone, or
+            for all of them outside the bars that are rewritten.
+        rewrite: bars that are written anew, such as "5-8,12"; `None` for all.
+        key: in which the piece is and ends, such as "G minor"; when `None`, as its score says, or
+            as is estimated.
+        primer: how all four voices begin; `None` if that is open.
+        fit: whether notes may be moved to the run's grid.
+
+    Raises:
+        ValueError: an unknown voice or key, or bars that are none.
+    """
+
+    voice: str = SOPRANO
+    keep: tuple[str, ...] | None = None
+    rewrite: str | None = None
+    key: str | None = None
+    primer: Score | None = None
+    fit: Fit = AS_IT_IS
+
+    def __post_init__(self):
+        for name in (self.voice, *(self.keep or ())):
+            choose(NUMBERS, name, "voice")
+        if self.key is not None:
+            read_key(self.key)
+        if self.rewrite is not None:
+            bars_in(self.rewrite)
+            if self.primer is not None:
+                raise ValueError(
+                    "A primer is how a new piece begins. Received: bars to rewrite as well, of a "
+                    "piece that begins as it does."
+                )
+
+
+def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outline:
+    """Return a piece as a run is to see it.
+
+    Args:
+        codec: of the run.
+        music: of its preset.
+        score: a melody, or a piece of up to four voices, highest first.
+        asked: what of it is given.
+
+    Raises:
+        ValueError: a run that does not write four voices; a performance, or notes between two
+            sixteenths; no notes, or more than four parts; a voice or bars that the piece has not;
+            nothing or all of it given; a primer that has other notes; or notes so far apart that no
+            transposition brings them into the voice. The message names the place.
+
+    Example:
+        >>> from bach_tf.recipes import PRESETS
+        >>> tune = Score.from_grid([[67]] * 4 + [[69]] * 4 + [[71]] * 8, key_signature=1)
+        >>> outline = outline_of(SatbCodec(), PRESETS["chorale"].music, tune, Asked())
+        >>> outline.given.cells[4].tolist(), outline.shift
+        ([69, -1, -1, -1], 0)
+    """
+    if not isinstance(codec, SatbCodec):
+        raise ValueError(
+            "Expected a run that writes four voices, such as `pretrained`. Received: one that "
+            f"writes {codec.step_name}s of {', '.join(codec.voice_names)}."
+        )
+    score = _in_beats(score)
+    if asked.rewrite is not None:
+        score = with_metre(score)  # in whose bars the user counts
+    lines = _lines(score, asked)
+    remarks = _remarks(score, lines, asked)
+    source = as_voices(score, lines)
+    voices = on_grid(codec, source, asked.fit.quantize)
+    scale = math.lcm(source.steps_per_quarter, STEPS_PER_QUARTER)
+    source = voices if asked.fit.quantize else on_grid_of(source, scale)
+    kept = _kept(voices, {*lines.values()}, asked)
+    if asked.primer is not None:
+        source, voices, kept = _with_primer(codec, source, voices, kept, asked)
+    start, end = int(voices.onset.min()), int((voices.onset + voices.duration).max())
+    if kept[start:end].all():
+        raise ValueError("All notes are given: there is nothing to write.")
+    key = None if asked.key is None else read_key(asked.key)
+    sharps = key_signature(voices) if key is None else key.sharps
+    shift = best_shift(_given_notes(voices, kept), reach_of(codec, music.transpose), sharps)
+    lead = _lead(voices, start)
+    given = _given(voices, kept, (start, end, lead, shift), asked)
+    if shift:
+        remarks.append(_about_shift(shift, sharps))
+    return Outline(source, voices, kept, start, end, lead, shift, key, given, tuple(remarks))
+
+
+def read_piece(path: Path, fit: Fit = AS_IT_IS) -> Score:
+    """Read a piece of which notes are to be given.
+
+    Args:
+        path: of a file of one of `READERS`.
+        fit: how it is read; to quantize moves its notes to sixteenths.
+
+    Raises:
+        ValueError: as `formats.read`.
+    """
+    grid = SIXTEENTHS if fit.quantize else None
+    return read(path, grid, fit.strict, unfold=fit.unfold, tune=fit.tune).score
+
+
+def bars_in(text: str) -> list[tuple[int, int]]:
+    """Return the first and the last bar of each range that a user names.
+
+    Raises:
+        ValueError: no bars, or a range that ends before it begins.
+
+    Example:
+        >>> bars_in("5-8,12")
+        [(5, 8), (12, 12)]
+    """
+    ranges = []
+    for part in text.split(","):
+        match = BARS.fullmatch(part.strip())
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise ValueError(f"Expected bars such as 5-8 or 5-8,12, got: {shortened(text)}")
+        ranges.append((int(match[1]), int(match[2] or match[1])))
+    return ranges
+
+
+def on_grid_of(score: Score, steps_per_quarter: int) -> Score:
+    """Return a score on a finer grid that has all its steps.
+
+    Args:
+        score: in beats.
+        steps_per_quarter: a multiple of the score's.
+
+    Example:
+        >>> on_grid_of(Score.from_grid([[60], [62]], steps_per_quarter=1), 4).onset.tolist()
+        [0, 4]
+    """
+    by = steps_per_quarter // score.steps_per_quarter
+    if by == 1:
+        return score
+
+    def moved(places: Sequence[tuple[Any, ...]]) -> tuple:
+        return tuple((place[0] * by, *place[1:]) for place in places)
+
+    return replace(
+        score,
+        onset=score.onset * by,
+        duration=score.duration * by,
+        length=score.length * by,
+        steps_per_quarter=steps_per_quarter,
+        tempi=moved(score.tempi),
+        metres=moved(score.metres),
+        key_changes=moved(score.key_changes),
+        upbeat=score.upbeat * by,
+        fermatas=tuple(step * by for step in score.fermatas),
+        pedals=tuple((down * by, up * by, voice) for down, up, voice in score.pedals),
+    )
+
+
+def _in_beats(score: Score) -> Score:
+    if score.timing == SECONDS:
+        raise ValueError(
+            "Expected a piece in beats. Received: a performance, in seconds, which has no bars. To "
+            "move its notes to the nearest sixteenths, ask to quantize (--quantize)."
+        )
+    return score
+
+
+def _lines(score: Score, asked: Asked) -> dict[int, int]:
+    """Return which voice each line of a piece is that matters: `{line: voice}`."""
+    if asked.keep is None and asked.rewrite is None:
+        return {melody_of(score, asked.voice): NUMBERS[asked.voice]}
+    lines = voices_of(score)
+    missing = [name for name in asked.keep or () if NUMBERS[name] not in lines.values()]
+    if missing:
+        there = ", ".join(VOICES[voice] for voice in sorted(lines.values()))
+        raise ValueError(f"The piece has no {missing[0]} to keep. It has: {there}.")
+    if asked.rewrite is None:
+        lines = {line: v for line, v in lines.items() if VOICES[v] in (asked.keep or ())}
+    return lines
+
+
+def _remarks(score: Score, lines: dict[int, int], asked: Asked) -> list[str]:
+    """Return what was chosen of a piece, a sentence each."""
+    remarks = []
+    others = len(np.unique(score.voice)) - len(lines)
+    if asked.keep is None and asked.rewrite is None and others:
+        ((line, voice),) = lines.items()
+        name = score.parts[line].name if line < len(score.parts) else ""
+        called = name or f"voice {line + 1}"
+        remarks.append(f"Of {others + 1} parts, {called} is the given {VOICES[voice]}.")
+    for line, voice in lines.items():
+        if has_chords(score, line):
+            end = "lowest" if voice == NUMBERS["bass"] else "highest"
+            remarks.append(f"Of the chords in the {VOICES[voice]} the {end} notes are given.")
+    return remarks
+
+
+def _kept(voices: Score, there: set[int], asked: Asked) -> np.ndarray:
+    """Return which cells are given: bool `(T, 4)`."""
+    kept = np.zeros((voices.length, len(VOICES)), bool)
+    kept[:, sorted(there)] = True
+    if asked.rewrite is None:
+        return kept
+    free = [voice for voice in range(len(VOICES)) if VOICES[voice] not in (asked.keep or ())]
+    for first, last in bars_in(asked.rewrite):
+        kept[bar_start(voices, first) : bar_start(voices, last + 1), free] = False
+    return kept
+
+
+def _with_primer(codec, source: Score, voices: Score, kept: np.ndarray, asked: Asked):
+    """Return source, voices and what is kept with a primer's notes at the beginning."""
+    assert asked.primer is not None
+    primer = asked.primer.without_leading_silence()
+    primer = as_voices(primer, voices_of(primer))
+    primer = on_grid(codec, primer, asked.fit.quantize)
+    start = int(voices.onset.min())
+    primer = primer.opening(voices.length - start)
+    steps = slice(start, start + primer.length)
+    grid, own = primer.to_grid(len(VOICES)), voices.to_grid(len(VOICES))[steps]
+    differs = kept[steps] & (grid != own)
+    if differs.any():
+        step, voice = (int(place) for place in np.argwhere(differs)[0])
+        names = [
+            note_name(int(each[step, voice])) if each[step, voice] else "a rest"
+            for each in (own, grid)
+        ]
+        raise ValueError(
+            f"{place_of(voices, start + step)}: the {VOICES[voice]} has {names[0]}, and {names[1]} "
+            "in the primer. The primer must have the given notes."
+        )
+    new = ~kept[steps].any(axis=0)[primer.voice]
+    kept = kept.copy()
+    kept[steps] = True
+    columns = {name: getattr(primer, name)[new] for name in COLUMNS}
+    columns["onset"] = columns["onset"] + start
+    scale = source.steps_per_quarter // STEPS_PER_QUARTER
+    return _joined(source, columns, scale), _joined(voices, columns, 1), kept
+
+
+def _joined(score: Score, columns: dict[str, np.ndarray], scale: int) -> Score:
+    """Return a score with more notes, which stand on a grid of sixteenths."""
+    scaled: dict[str, Any] = {
+        name: column * scale if name in ("onset", "duration") else column
+        for name, column in columns.items()
+    }
+    both: dict[str, Any] = {name: np.append(getattr(score, name), scaled[name]) for name in COLUMNS}
+    return replace(score, **both)
+
+
+def _given_notes(voices: Score, kept: np.ndarray) -> Score:
+    """Return the notes of which something is given."""
+    some = np.array(
+        [
+            kept[onset : onset + duration, voice].any()
+            for onset, duration, voice in zip(voices.onset, voices.duration, voices.voice)
+        ]
+    )
+    if not some.any():
+        raise ValueError("Nothing is given: rewrite fewer bars, or keep a voice.")
+    return replace(voices, **{name: getattr(voices, name)[some] for name in COLUMNS}, pedals=())
+
+
+def _lead(voices: Score, start: int) -> int:
+    """Return the steps from the last beat to where a piece begins."""
+    return -voices.steps_to_bar_line(start) % STEPS_PER_QUARTER if voices.metres else 0
+
+
+def _given(voices: Score, kept: np.ndarray, where: tuple[int, int, int, int], asked: Asked):
+    """Return what a run is to see."""
+    start, end, lead, shift = where
+    grid = voices.to_grid(len(VOICES))
+    if asked.rewrite is None and asked.keep is None:
+        grid = _without_breaths(grid)
+    cells = np.where(kept, np.where(grid == SILENCE, SILENCE, grid + shift), FREE)[start:end]
+    cells = np.concatenate([np.repeat(cells[:1], lead, axis=0), cells])
+    barred = replace(
+        Score.from_grid(np.zeros((len(cells), 1), int)),
+        metres=((0, *voices.time_signature),) if voices.time_signature else (),
+        upbeat=lead + voices.steps_to_bar_line(start),
+    )
+    return Given(cells, ends=True, score=barred)
+
+
+def _without_breaths(grid: np.ndarray) -> np.ndarray:
+    """Return a grid in which the note before a short rest is held until the next."""
+    grid = grid.copy()
+    for column in grid.T:
+        edges = np.flatnonzero(np.diff(column, prepend=-1)).tolist()
+        for start, end in pairwise(edges[1:]):
+            if column[start] == SILENCE and end - start <= LONGEST_BREATH:
+                column[start:end] = column[start - 1]
+    return grid
+
+
+def _about_shift(shift: int, sharps: int) -> str:
+    there = _signature_name(moved_signature(sharps, shift))
+    return (
+        f"The run is shown the piece {abs(shift)} semitone{'s' * (abs(shift) != 1)} "
+        f"{'higher' if shift > 0 else 'lower'} ({there}), where it knows such voices best; the new "
+        "piece is moved back."
+    )
+
+
+def _signature_name(sharps: int) -> str:
+    if not sharps:
+        return "no accidentals"
+    return f"{abs(sharps)} {'sharp' if sharps > 0 else 'flat'}{'s' * (abs(sharps) != 1)}"

@@ -1,0 +1,140 @@
+"""Versions of one piece, told from one another: faults, what they cost, and which is recommended.
+
+Likelihood alone is a dull judge: of many particles the likeliest is the plainest, and it does not
+know what a teacher marks in red. So each fault costs some nats, and the cheapest version is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bach_tf.measuring.counterpoint import (
+    FIFTH,
+    OCTAVE,
+    crossings,
+    doubled_leading_notes,
+    ending,
+    note_starts,
+    out_of_range,
+    parallels,
+)
+from bach_tf.measuring.grading import features, grade
+from bach_tf.measuring.grading.reference import bach
+
+# What a fault costs in nats: about what the model of the canonical chorales gives for a note that
+# it does not expect.
+COSTS = {
+    "parallel_fifths": 6.0,
+    "parallel_octaves": 6.0,
+    "doubled_leading_notes": 4.0,
+    "crossings": 1.0,
+    "out_of_range": 1.0,
+    "no_cadence": 12.0,
+}
+
+
+def faults(grid: np.ndarray) -> dict[str, int]:
+    """Return how often a piece has each fault of `COSTS`.
+
+    Args:
+        grid: ints `(T, 4)`, a row a step, 0 for silence.
+
+    Returns:
+        `parallel_fifths` and `parallel_octaves` (with unisons); `doubled_leading_notes`, chords;
+        `crossings`, the places at which two neighbours cross; `out_of_range`, notes; and
+        `no_cadence`, 1 where the piece does not end on its tonic, on a triad in root position.
+
+    Example:
+        >>> chords = [[72, 67, 64, 48]] * 8 + [[71, 67, 62, 43]] * 4 + [[72, 67, 64, 48]] * 4
+        >>> [name for name, count in faults(np.array(chords)).items() if count]
+        []
+    """
+    crossed = crossings(grid)
+    begun = crossed & ~np.concatenate([np.zeros((1, crossed.shape[1]), bool), crossed[:-1]])
+    return {
+        "parallel_fifths": int(parallels(grid, FIFTH).sum()),
+        "parallel_octaves": int(parallels(grid, OCTAVE).sum()),
+        "doubled_leading_notes": int(doubled_leading_notes(grid).sum()),
+        "crossings": int(begun.sum()),
+        "out_of_range": int(out_of_range(grid)[note_starts(grid)].sum()),
+        "no_cadence": int(not ending(grid)[2]),
+    }
+
+
+def cost_of_faults(grid: np.ndarray) -> float:
+    """Return what the faults of a piece cost, in nats.
+
+    Example:
+        >>> cost_of_faults(np.array([[67, 60, 55, 48]] * 4 + [[69, 62, 57, 50]] * 4)) > 6
+        True
+    """
+    return sum(COSTS[name] * count for name, count in faults(grid).items())
+
+
+def version_record(grid: np.ndarray, nats: float) -> dict[str, Any]:
+    """Return what is measured of a version, as plain data.
+
+    Args:
+        grid: ints `(T, 4)`.
+        nats: minus the log-likelihood of the whole piece.
+
+    Returns:
+        `nats`, and `nats_per_token`; `grade`, the distance from Bach's chorales, 0 is best;
+        `faults`; and `cost`, the nats with what the faults cost.
+    """
+    counted = faults(grid)
+    return {
+        "nats": nats,
+        "nats_per_token": nats / max(grid.size, 1),
+        "grade": sum(grade(features(grid), bach()).values()),
+        "faults": counted,
+        "cost": nats + sum(COSTS[name] * count for name, count in counted.items()),
+    }
+
+
+def recommended(records: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """Return the number of the version to take, counted from 1, and why.
+
+    Args:
+        records: of the versions, as `version_record` returns them; at least one.
+
+    Example:
+        >>> none = dict.fromkeys(COSTS, 0)
+        >>> one = {"nats": 90.0, "cost": 96.0, "faults": none | {"parallel_fifths": 1}}
+        >>> recommended([one, {"nats": 92.0, "cost": 92.0, "faults": none}])
+        (2, 'no fault, and 92 nats: the lowest sum of nats and faults')
+    """
+    costs = [record["cost"] for record in records]
+    chosen = int(np.argmin(costs))
+    best = records[chosen]
+    found = [f"{count} {_words(name, count)}" for name, count in best["faults"].items() if count]
+    said = ", ".join(found) or "no fault"
+    likeliest = min(records, key=lambda record: record["nats"])
+    why = f"{said}, and {best['nats']:.0f} nats"
+    if len(records) == 1:
+        return 1, why
+    fewest = best is likeliest and sum(best["faults"].values()) == min(
+        sum(record["faults"].values()) for record in records
+    )
+    reason = (
+        "the likeliest, with the fewest faults" if fewest else "the lowest sum of nats and faults"
+    )
+    return chosen + 1, f"{why}: {reason}"
+
+
+def _words(name: str, count: int) -> str:
+    """Return a fault in words."""
+    singular = {
+        "parallel_fifths": "parallel fifth",
+        "parallel_octaves": "parallel octave",
+        "doubled_leading_notes": "doubled leading note",
+        "crossings": "crossing",
+        "out_of_range": "note out of range",
+        "no_cadence": "end away from the tonic",
+    }[name]
+    if count == 1:
+        return singular
+    return singular.replace("note out", "notes out") if "note out" in singular else f"{singular}s"
