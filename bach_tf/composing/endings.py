@@ -1,12 +1,12 @@
-"""How a piece whose end is given is led there: a look-ahead that grows towards the last chord.
+"""Cadences of pieces with a given end: a look-ahead towards the last chord.
 
-The end token weighs a piece as given notes do, but only when it comes: by then it is too late for a
-cadence. So from the onset of the last chord on each note is drawn with a bonus for being at home, a
-triad in root position on the tonic, and before it for being the dominant. What a bonus takes from
-other notes weighs the particle (`particles`), and the bonus of a step takes the place of that of
-the step before, so that a piece is drawn in proportion to the model's probability times one bonus
-for its last chord and one for its dominant, and to nothing else: twisted particle filters, N.
-Whiteley and A. Lee, "Twisted particle filters", Annals of Statistics 42 (2014).
+The end token weights a piece like given notes do, but only when it is reached, which is too late
+for a cadence. Therefore notes from the onset of the last chord on get a bonus for a root-position
+triad on the tonic, and notes before it for the dominant. The change of the proposal is corrected in
+the weight of the particle (`particles`), and the bonus of a step replaces that of the previous
+step. A piece is thus sampled in proportion to the model's probability times one bonus for its last
+chord and one for its dominant: a twisted particle filter, N. Whiteley and A. Lee, "Twisted particle
+filters", Annals of Statistics 42 (2014).
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from bach_tf.formats.grid_csv import VOICES
 from bach_tf.theory.tonics import key_profiles
 
 OCTAVE = 12
-HOME = 5.0  # nats that a note of the last chord loses for being none of a triad on the tonic
-DOMINANT = 1.5  # nats that a note before it loses for being none of the dominant
-LAST_CHORD = 8  # steps that it has where nothing is given: a half
-APPROACH = 4  # steps before it that are led to the dominant: a beat
+HOME = 5.0  # penalty in nats of notes of the last chord outside the tonic triad
+DOMINANT = 1.5  # penalty in nats of notes before it outside the dominant
+LAST_CHORD = 8  # steps; its default length: a half note
+APPROACH = 4  # steps before it with a bonus for the dominant: one beat
 MINOR_THIRD, MAJOR_THIRD, FIFTH = 3, 4, 7
 OF_HOME = (0, MINOR_THIRD, MAJOR_THIRD, FIFTH)  # semitones above the tonic
-OF_DOMINANT = (FIFTH, 11, 2, 5)  # with the seventh
+OF_DOMINANT = (FIFTH, 11, 2, 5)  # including the seventh
 
 
 class Schedule(NamedTuple):
-    """By how much notes are led, token by token, and to which tonics.
+    """The bonus at each token, and the possible tonics.
 
     Args:
         home: float32 `(L,)`, nats.
         dominant: float32 `(L,)`, nats.
-        fresh: bool `(L,)`: where the bonus of the step before is kept, since another begins.
-        tonics: bool `(12,)`, the pitch classes that may be the tonic.
+        fresh: bool `(L,)`: where the bonus of the previous step is kept, since another one starts.
+        tonics: bool `(12,)`, the possible pitch classes of the tonic.
     """
 
     home: np.ndarray
@@ -48,13 +48,13 @@ class Schedule(NamedTuple):
 
 
 def schedule(constraints: Constraints, key: int | None, leads: bool) -> Schedule:
-    """Return by how much each token of a piece, and its end, is led home.
+    """Return the bonus at each token of a piece and at its end.
 
     Args:
-        constraints: what is given.
-        key: the pitch class of the tonic; when `None`, the one that what has sounded fits best, of
-            those on which the given notes of the last step can be a triad.
-        leads: whether anything is.
+        constraints: the given notes and end.
+        key: pitch class of the tonic; by default, the one that fits the previous notes best, among
+            those on which the given notes of the last step can form a triad.
+        leads: whether there is any bonus.
     """
     tokens = len(constraints.allowed)
     steps = tokens // len(VOICES)
@@ -77,10 +77,10 @@ def schedule(constraints: Constraints, key: int | None, leads: bool) -> Schedule
 
 
 class Ending:
-    """The bonus of notes for the chords on which a piece ends, in a graph.
+    """The bonus of notes for the final chords of a piece, in a graph.
 
     Args:
-        codec: of four voices.
+        codec: a codec of four voices.
 
     Example:
         >>> Ending(SatbCodec(36, 81)).bass
@@ -93,7 +93,7 @@ class Ending:
         ids = np.arange(codec.vocab_size)
         self.sounds = tf.constant(ids >= codec.FIRST_PITCH)
         self.pitches = tf.constant(ids - codec.FIRST_PITCH + codec.lowest, tf.int32)  # of the ids
-        self.bass = int(np.argmax(codec.order))  # its number in the order of writing
+        self.bass = int(np.argmax(codec.order))  # its position in the order of writing
         degrees = np.arange(OCTAVE)
         self.of_home = tf.constant(np.isin(degrees, OF_HOME))
         self.of_dominant = tf.constant(np.isin(degrees, OF_DOMINANT))
@@ -113,9 +113,9 @@ class Ending:
             home: float32 scalar, nats.
             dominant: float32 scalar, nats.
             tonics: bool `(12,)`.
-            voice: int32 scalar, the number of the voice in the order of writing.
-            chord: int32 `(N, 4)`, what is written of the step; padding behind it.
-            sounded: float32 `(N, 12)`, steps of each pitch class.
+            voice: int32 scalar, position of the voice in the order of writing.
+            chord: int32 `(N, 4)`, the notes written in the step so far, followed by padding.
+            sounded: float32 `(N, 12)`, number of steps with each pitch class.
         """
         tonic = self._tonic(tonics, sounded)
         degrees = (self.pitches - tonic) % OCTAVE  # (N, V)
@@ -133,12 +133,12 @@ class Ending:
         return tf.argmax(strengths, axis=1, output_type=tf.int32)[:, None]
 
     def _missed(self, wanted, degrees, in_bass, root):
-        """Return which ids are none of a chord, which the bass has in root position."""
+        """Return which ids are not notes of a chord; the bass has its root only."""
         right = tf.where(in_bass, degrees == root, tf.gather(wanted, degrees))
         return ~(right & self.sounds)
 
     def _spoils_third(self, degrees, voice, chord, tonic):
-        """Return which ids make the chord one of both thirds, or of none: bool `(N, V)`."""
+        """Return which ids give the chord both thirds, or none: bool `(N, V)`."""
         written = tf.gather(self.pitches, chord) - tonic
         there = tf.gather(self.sounds, chord) & (tf.range(len(VOICES)) < voice)
         minor, major = (

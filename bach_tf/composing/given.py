@@ -1,4 +1,4 @@
-"""What is given of a piece: notes, silences, where notes begin or go on, and where it ends."""
+"""Given parts of a piece: notes, rests, onsets, held notes and the end."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ ONSETS = {ANY: "any", BEGINS: "begins", HOLDS: "holds"}
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What is given of a piece of four voices, cell by cell of its grid.
+    """The given cells of the grid of a piece of four voices.
 
     Args:
-        cells: ints `(T, 4)`, a row a step, from the soprano down: a MIDI pitch, 0 for silence, or
-            `FREE`.
-        onsets: ints `(T, 4)`: `BEGINS` where a note begins that differs from what the voice does
-            in the step before, `HOLDS` where the voice does the same, else `ANY`. A pitch may be
-            given beside it. One number holds for all cells.
-        ends: whether the piece ends after its last step; otherwise that is open.
-        score: whose metres say at which bar and beat a step is.
+        cells: ints `(T, 4)`, one row per step, from the soprano down: a MIDI pitch, 0 for a rest,
+            or `FREE`.
+        onsets: ints `(T, 4)`: `BEGINS` where the voice changes to another note or rest, `HOLDS`
+            where it continues that of the previous step, else `ANY`. The pitch may be given as
+            well. A single number applies to all cells.
+        ends: whether the piece must end after its last step.
+        score: score whose metres give the bar and beat of a step.
 
     Raises:
-        ValueError: an empty grid, or one of another shape; other numbers; or cells that cannot be
-            together. The message names voice, bar and beat.
+        ValueError: if the grid is empty or has another shape or other numbers, or if cells
+            contradict each other. The message names voice, bar and beat.
 
     Example:
         >>> melody = [[67, None, None, None]] * 4 + [[72, None, None, 48]] * 4
@@ -84,16 +84,16 @@ class Given:
         ends: bool = False,
         score: Score | None = None,
     ) -> Given:
-        """Return what a grid of pitches gives, in which `None` or NaN is free.
+        """Return the given cells of a grid of pitches, in which `None` or NaN is free.
 
         Args:
-            grid: `(T, 4)`; 0 is silence.
+            grid: `(T, 4)`; 0 is a rest.
             onsets: as in `Given`.
             ends: as in `Given`.
             score: as in `Given`.
 
         Raises:
-            ValueError: as `Given`, or a pitch that is no whole number.
+            ValueError: as `Given`, or if a pitch is not an integer.
         """
         rows = [[np.nan if pitch is None else pitch for pitch in row] for row in grid]
         if len({len(row) for row in rows}) > 1:
@@ -108,20 +108,20 @@ class Given:
 
     @classmethod
     def nothing(cls, steps: int, *, ends: bool = False) -> Given:
-        """Return that only the length of a piece is given.
+        """Give only the length of a piece.
 
         Args:
-            steps: in it.
-            ends: whether it ends behind them.
+            steps: number of steps.
+            ends: whether the piece must end after them.
 
         Raises:
-            ValueError: no step.
+            ValueError: if there are no steps.
         """
         return cls(np.full((steps, len(VOICES)), FREE), ends=ends)
 
     @classmethod
     def of(cls, score: Score, keep: Sequence[str], *, ends: bool = True) -> Given:
-        """Return that some voices of a piece are given.
+        """Give some voices of a piece.
 
         Args:
             score: on a grid of sixteenths.
@@ -129,8 +129,8 @@ class Given:
             ends: as in `Given`.
 
         Raises:
-            ValueError: another grid, a voice that is none, a voice with two notes at a time, or no
-                step.
+            ValueError: if the score has another grid or no steps, or a voice is unknown or has two
+                simultaneous notes.
 
         Example:
             >>> from bach_tf.score import Score
@@ -145,15 +145,15 @@ class Given:
 
     @classmethod
     def melody(cls, score: Score, voice: str = "soprano", *, ends: bool = True) -> Given:
-        """Return that the one line of a score is a voice of the piece.
+        """Give one voice of a piece: the single voice of a score.
 
         Args:
-            score: of one voice, on a grid of sixteenths.
+            score: a score of one voice, on a grid of sixteenths.
             voice: a name of `VOICES`.
             ends: as in `Given`.
 
         Raises:
-            ValueError: as `of`, or more than one voice.
+            ValueError: as `of`, or if the score has several voices.
         """
         number = choose(dict(zip(VOICES, range(len(VOICES)))), voice, "voice")
         if score.voices > 1:
@@ -165,16 +165,16 @@ class Given:
 
     @classmethod
     def rewrite(cls, score: Score, start: int, end: int, voices: Sequence[str] = VOICES) -> Given:
-        """Return that all of a piece is given but for some steps; what follows them weighs, too.
+        """Give a whole piece except some steps; the steps after them count as well.
 
         Args:
             score: on a grid of sixteenths.
-            start: the first free step; `bar_start` says where a bar begins.
-            end: the step behind the last free one.
-            voices: that are free there.
+            start: the first free step; see `bar_start` for the start of a bar.
+            end: the step after the last free one.
+            voices: the voices that are free there.
 
         Raises:
-            ValueError: as `of`, or steps that are not in the piece.
+            ValueError: as `of`, or if the steps are not in the piece.
         """
         if not 0 <= start < end <= score.length:
             raise ValueError(
@@ -188,15 +188,16 @@ class Given:
 
     @classmethod
     def masked(cls, score: Score, kept: np.ndarray, *, ends: bool = True) -> Given:
-        """Return that some cells of a piece are given.
+        """Give some cells of a piece.
 
         Args:
             score: on a grid of sixteenths.
-            kept: bool `(T, 4)`, which of them.
+            kept: bool `(T, 4)`, the given cells.
             ends: as in `Given`.
 
         Raises:
-            ValueError: another grid or shape, a voice with two notes at a time, or no step.
+            ValueError: if the score has another grid or no steps, `kept` has another shape, or a
+                voice has two simultaneous notes.
         """
         _check_grid(score)
         grid = score.to_grid(len(VOICES))
@@ -209,16 +210,16 @@ class Given:
 
     @property
     def length(self) -> int:
-        """Steps of the piece."""
+        """Number of steps of the piece."""
         return len(self.cells)
 
     @property
     def share(self) -> float:
-        """Share of the cells of which something is given."""
+        """Fraction of the cells with a given note, rest or onset."""
         return float(((self.cells != FREE) | (self.onsets != ANY)).mean())
 
     def place(self, step: int, voice: int) -> str:
-        """Return where a cell is, in words.
+        """Describe the position of a cell.
 
         Example:
             >>> Given.nothing(32).place(20, 3)
@@ -230,10 +231,10 @@ class Given:
         return f"{VOICES[voice]}, {place_of(score, step)}"
 
     def constraints(self, codec: Codec) -> Constraints:
-        """Return what is given, in the ids of a codec.
+        """Return the constraints in the ids of a codec.
 
         Raises:
-            ValueError: a codec of other than four voices, or a note that it has not; the message
+            ValueError: if the codec does not have four voices, or lacks a given note; the message
                 names voice, bar and beat.
         """
         if not isinstance(codec, SatbCodec):
@@ -263,12 +264,12 @@ class Given:
             )
 
     def _narrowed(self, followers, silent: int, ids: np.ndarray | None = None) -> np.ndarray:
-        """Return which ids each cell may be, given all of them: bool `(T, 4, V)`.
+        """Return the possible ids of each cell given all cells: bool `(T, 4, V)`.
 
         Args:
-            followers: bool `(4, V)`, the ids of any notes and silence.
-            silent: the id of silence.
-            ids: of the pitches; those themselves when `None`.
+            followers: bool `(4, V)`, the ids of all notes and of the rest.
+            silent: the id of the rest.
+            ids: the ids of the pitches; by default, the pitches themselves.
         """
         sets = np.tile(followers, (self.length, 1, 1))
         known = np.asarray(self.cells != FREE)
@@ -289,7 +290,7 @@ class Given:
 
     @staticmethod
     def _link(sets, step: int, neighbour: int, holds, begins) -> None:
-        """Leave to the cells of a step what those of its neighbour leave to them."""
+        """Restrict the cells of a step to what those of the neighbouring step allow."""
         other = sets[neighbour]
         sets[step, holds] &= other[holds]
         only = begins & (other.sum(axis=1) == 1)
@@ -306,7 +307,7 @@ class Given:
             )
 
     def _last_onset(self) -> int | None:
-        """Return the step at which the last chord begins, as far as is given."""
+        """Return the step at which the last chord begins, according to the given cells."""
         known = np.asarray(self.cells[-1] != FREE)
         if not known.any():
             return None
@@ -314,9 +315,9 @@ class Given:
         return int(np.flatnonzero(changes)[-1]) + 1 if changes.any() else 0
 
     def _tonics(self) -> np.ndarray:
-        """Return on which tonics the given notes of the last step can be a triad in root position.
+        """Return the tonics on which the given last notes can form a root-position triad.
 
-        All where there is none.
+        If there are none, all are returned.
         """
         last = self.cells[-1].astype(int)
         degrees = (last[:, None] - np.arange(12)) % 12  # (4, 12)
@@ -328,14 +329,14 @@ class Given:
 
 
 def bar_start(score: Score, bar: int) -> int:
-    """Return the step at which a bar of a piece begins; of the bar behind the last one, its end.
+    """Return the first step of a bar of a piece; for the bar after the last one, the end.
 
     Args:
         score: the piece.
-        bar: 1 is the first whole one, 0 the upbeat.
+        bar: number of the bar; 1 is the first full bar, 0 the upbeat.
 
     Raises:
-        ValueError: a bar that the piece has not.
+        ValueError: if the piece does not have this bar.
 
     Example:
         >>> from bach_tf.score import Score

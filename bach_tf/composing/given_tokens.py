@@ -1,4 +1,4 @@
-"""What is given of a piece, token by token: what every way to give something comes to."""
+"""Given parts of a piece token by token, the common form of all constraints."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from bach_tf.codecs import Codec
 from bach_tf.score import Score
 
 FREE = -1  # in tokens, and in a grid of pitches
-ANY, BEGINS, HOLDS = range(3)  # how a cell stands to the one before it
+ANY, BEGINS, HOLDS = range(3)  # relation of a cell to the previous one
 
 
 @dataclass(frozen=True, eq=False)
 class Constraints:
-    """What is given, as a loop over tokens reads it.
+    """Constraints in the form used by the sampling loop.
 
     Args:
-        allowed: bool `(L, V)`, the ids that each token may be, as far as is given.
-        given: bool `(L,)`, of which tokens anything is given.
-        links: int8 `(L,)`, `BEGINS` where a token must differ from that of its voice in the step
-            before, `HOLDS` where it must be the same, else `ANY`.
-        ends: whether the end follows the last token, which then is given, too.
-        tonics: bool `(12,)`, the pitch classes that may be the tonic if the piece ends on it.
-        last_onset: the step at which the last chord begins, as far as is given; `None` where
-            nothing is given of the last step, or there are no steps of several voices.
+        allowed: bool `(L, V)`, the possible ids of each token.
+        given: bool `(L,)`, the tokens that are constrained.
+        links: int8 `(L,)`, `BEGINS` where a token must differ from the previous token of its voice,
+            `HOLDS` where it must be equal, else `ANY`.
+        ends: whether the end token must follow the last token.
+        tonics: bool `(12,)`, the possible pitch classes of the tonic if the piece ends on it.
+        last_onset: the step at which the last chord begins, according to the given notes; `None` if
+            nothing is given in the last step, or there are no steps of several voices.
     """
 
     allowed: np.ndarray
@@ -39,14 +39,14 @@ class Constraints:
 
 @dataclass(frozen=True, eq=False)
 class GivenTokens:
-    """What is given of a piece of any codec, token by token.
+    """The given tokens of a piece of any codec.
 
     Args:
-        ids: ints `(L,)`, without start and end: the id of a token that is given, else `FREE`.
-        ends: whether the piece ends behind them; otherwise that is open.
+        ids: ints `(L,)`, without start and end: the id of each given token, else `FREE`.
+        ends: whether the piece must end after them.
 
     Raises:
-        ValueError: no token, or other numbers.
+        ValueError: if there are no tokens, or other numbers.
 
     Example:
         >>> GivenTokens([6, FREE, FREE, 13]).ids.tolist()
@@ -67,16 +67,16 @@ class GivenTokens:
 
     @classmethod
     def rewrite(cls, codec: Codec, score: Score, start: int, end: int) -> GivenTokens:
-        """Return that all of a piece is given but for some steps of its codec.
+        """Give a whole piece except some steps of its codec.
 
         Args:
-            codec: of the run.
-            score: that it can encode.
+            codec: the run's codec.
+            score: a score that the codec can encode.
             start: the first free step.
-            end: the step behind the last free one.
+            end: the step after the last free one.
 
         Raises:
-            ValueError: as the codec's `encode`, or steps that are not in the piece.
+            ValueError: as the codec's `encode`, or if the steps are not in the piece.
         """
         ids = codec.encode(score)[1:-1]
         first, last = (codec.tokens_in(step) for step in (start, end))
@@ -91,15 +91,15 @@ class GivenTokens:
 
     @property
     def share(self) -> float:
-        """Share of the tokens that are given."""
+        """Fraction of the tokens that are given."""
         return float((self.ids != FREE).mean())
 
     def constraints(self, codec: Codec) -> Constraints:
-        """Return what is given, in the ids of a codec.
+        """Return the constraints in the ids of a codec.
 
         Raises:
-            ValueError: an id that the codec has not, or that cannot stand where it is given; or a
-                piece that ends within a step.
+            ValueError: if an id is not in the vocabulary or not allowed at its position, or the
+                piece ends within a step.
         """
         size, opening = self.ids.size, len(codec.opening)
         places = np.arange(size) - opening
@@ -126,6 +126,6 @@ class GivenTokens:
 
 
 def _at(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return what a table `(L, V)` says of an id in each row, false beyond it."""
+    """Return the entry of an id in each row of a table `(L, V)`; false outside of it."""
     inside = ids < table.shape[1]
     return table[np.arange(len(ids)), np.where(inside, ids, 0)] & inside

@@ -1,4 +1,4 @@
-"""The compiled loop of a particle filter: one token of all particles after the other."""
+"""The compiled loop of a particle filter, which writes all particles token by token."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bach_tf.composing.sampling import draw
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.models import NextTokenModel, cpu
 
-FEWEST = 0.5  # share of the particles below which the effective sample size makes them drawn anew
-BREACH = 0.01  # how likely a given note is taken to be one that breaks a rule
-LOWEST = -1e9  # logarithm of a probability: no sum of them is infinite
-OPEN, ENDLESS, GIVEN = range(3)  # of a token: nothing is given; that it is not the end; more
+FEWEST = 0.5  # resample when the effective sample size falls below this fraction
+BREACH = 0.01  # assumed probability of a given note that breaks a rule
+LOWEST = -1e9  # log-probability of the impossible; sums of it stay finite
+OPEN, ENDLESS, GIVEN = range(3)  # a token is free; is not the end; is constrained
 
 
 class Plan(NamedTuple):
-    """What the loop is told of each token, the end included: `(L, ...)` each.
+    """Inputs of the loop for each token, including the end: `(L, ...)` each.
 
     Args:
-        base: bool `(L, V)`, the ids among which the model chooses.
-        allowed: bool `(L, V)`, those of them that may be drawn.
+        base: bool `(L, V)`, the ids over which the probabilities of the model are normalised.
+        allowed: bool `(L, V)`, the ids of these that may be sampled.
         kinds: int32 `(L,)`, `OPEN`, `ENDLESS` or `GIVEN`.
-        links: int32 `(L,)`, as in `given.Constraints`.
-        checks: bool `(L,)`, whether particles may be drawn anew behind it.
-        home: as in `endings.Schedule`; so are
-        dominant: and
-        fresh: and
-        tonics: bool `(12,)`.
+        links: int32 `(L,)`, as in `Constraints`.
+        checks: bool `(L,)`, whether particles may be resampled after this token.
+        home: as in `endings.Schedule`.
+        dominant: as in `endings.Schedule`.
+        fresh: as in `endings.Schedule`.
+        tonics: as in `endings.Schedule`.
     """
 
     base: tf.Tensor
@@ -62,25 +62,25 @@ PLAN = Plan(
 
 
 class Rows(NamedTuple):
-    """What each particle carries along: `(N P, ...)` each."""
+    """The state of each particle: `(N P, ...)` each."""
 
     ids: tf.Tensor
-    state: Any  # of the model
-    kept: Any  # of the rules
-    paid: tf.Tensor  # by voice, the bonus that the next one takes the place of
-    bonus: tf.Tensor  # all that is in the weights
+    state: Any  # state of the model
+    kept: Any  # state of the rules
+    paid: tf.Tensor  # bonus of each voice, to be replaced by the next one
+    bonus: tf.Tensor  # total bonus in the weights
     log_likelihood: tf.Tensor
     interventions: tf.Tensor
 
 
 class Loop:
-    """Writes some versions of a piece with many particles each.
+    """Writes several versions of a piece with many particles each.
 
     Args:
-        model: gives the logits.
-        codec: gives start, end, and which tokens are counted.
-        keeps: the rules and the ending of four voices; `None` with other codecs.
-        plan: what is told of each token.
+        model: the model.
+        codec: the codec, for the start and end tokens and the tokens to count.
+        keeps: the rules and the ending for four voices; `None` for other codecs.
+        plan: the inputs for each token.
         temperature: float32 scalar.
         particles: int32 scalar.
     """
@@ -98,7 +98,7 @@ class Loop:
         self.rules, self.ending = keeps or (None, None)
         self.counted = tf.constant(codec.counted)
         self.heat = tf.where(temperature > 0, temperature, 1.0)
-        self.drawing = tf.where(temperature > 0, 1.0, 0.0)  # 0 takes the most probable id
+        self.drawing = tf.where(temperature > 0, 1.0, 0.0)  # 0 selects the most probable id
         self.length = tf.size(plan.kinds)
 
     def run(self, seed: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -106,11 +106,11 @@ class Loop:
 
         Args:
             seed: int32 scalar.
-            numbers: int32 `(N,)`, of the versions.
+            numbers: int32 `(N,)`, the numbers of the versions.
 
-        Returns:
-            int32 `(L, N P)`, the tokens; int32 `(L, N P)`, which particle of a token each one of
-            the next token goes on from; and of what `Particles` has all but the ids.
+            Returns:
+                the tokens, int32 `(L, N P)`; the ancestor of each particle of the next token, int32
+                `(L, N P)`; and the fields of `Particles` except the ids.
         """
         versions, particles, length = tf.size(numbers), self.particles, self.length
         chances = tf.map_fn(  # (N, L + 1, P + 1)
@@ -120,7 +120,7 @@ class Loop:
         )
         self.chances = tf.transpose(tf.ensure_shape(chances, [None, None, None]), (1, 0, 2))
         two, three = (self.model.initial_state(rows) for rows in (2, 3))
-        # A state may hold more than rows of particles: what differs with their number is one.
+        # A state may also hold tensors without a row per particle: compare two numbers of rows.
         self.of_rows = tf.nest.map_structure(lambda a, b: a.shape != b.shape, two, three)
         with cpu.tracing_a_loop():
             begin = (
@@ -136,7 +136,7 @@ class Loop:
         total = tf.reduce_logsumexp(log_weights, axis=1)
         log_weights -= total[:, None]
         shape = tf.shape(log_weights)
-        # The bonus for the ending is in the weights, and is nothing that was given.
+        # The weights include the bonus for the ending, which is not part of the given notes.
         without = tf.reduce_logsumexp(log_weights - tf.reshape(rows.bonus, shape), axis=1)
         return (
             tokens.stack(),
@@ -149,7 +149,7 @@ class Loop:
         )
 
     def _first_rows(self, rows) -> Rows:
-        """Return what particles carry along before the first token."""
+        """Return the state of the particles before the first token."""
         return Rows(
             ids=tf.fill([rows], self.codec.START),
             state=self.model.initial_state(rows),
@@ -161,7 +161,7 @@ class Loop:
         )
 
     def _step(self, t, rows: Rows, log_weights, evidence, tokens, ancestors):
-        """Write a token, weigh the particles, and draw them anew where that is due."""
+        """Write a token, weight the particles, and resample them where this is due."""
         gain, rows = self._written(t, rows)
         log_weights += tf.reshape(gain, tf.shape(log_weights))
         due = self.plan.checks[t] & (effective_share(log_weights) < FEWEST)  # (N,)
@@ -175,7 +175,7 @@ class Loop:
         return t + 1, rows, log_weights, evidence, tokens, ancestors.write(t, chosen)
 
     def _drawn_anew(self, t, due, rows: Rows, log_weights, evidence):
-        """Return the particles drawn in proportion to their weights, in the versions due."""
+        """Resample the particles in proportion to their weights, in the versions that are due."""
         total = tf.reduce_logsumexp(log_weights, axis=1)
         mean = total - tf.math.log(tf.cast(self.particles, tf.float32))
         drawn = systematic(tf.exp(log_weights - total[:, None]), self.chances[t, :, -1])
@@ -192,11 +192,11 @@ class Loop:
         return chosen, rows, log_weights, evidence + tf.where(due, mean, 0.0)
 
     def _written(self, t, rows: Rows):
-        """Return by what a token multiplies the weights, as logarithms, and the rows with it."""
+        """Return the log-factors of the weights for a token, and the rows extended by it."""
         logits, state = self.model.step(rows.ids, rows.state)  # (N P, V)
         plain, ruled = self._compared(t, logits, rows)
         given = self.plan.kinds[t] == GIVEN
-        # A given note that breaks a rule keeps a chance: its particle weighs less, and is not lost.
+        # A given note that breaks a rule lowers the weight of its particle instead of losing it.
         both = tf.stack([ruled + math.log1p(-BREACH), plain + math.log(BREACH)])
         compared = tf.where(given, tf.reduce_logsumexp(both, axis=0), ruled)
         allowed = self._allowed(t, rows)
@@ -223,10 +223,10 @@ class Loop:
         return gain, rows
 
     def _compared(self, t, logits, rows: Rows):
-        """Return the log-probabilities of a token, and those with the rules: `(N P, V)` both."""
+        """Return the log-probabilities of a token, without and with rules: `(N P, V)` both."""
         base = self.plan.base[t]
         logits = tf.where(base, logits, -math.inf)
-        # Subtracting the highest first keeps the smallest temperatures finite.
+        # Subtract the maximum first, so that the result is finite at the smallest temperatures.
         distances = (logits - tf.reduce_max(logits, axis=1, keepdims=True)) / self.heat
         heated = tf.where(base, tf.maximum(distances, LOWEST), -math.inf)
         plain = tf.nn.log_softmax(heated)
@@ -236,17 +236,17 @@ class Loop:
         return plain, tf.nn.log_softmax(weighed)
 
     def _allowed(self, t, rows: Rows):
-        """Return which ids may be drawn: bool `(N P, V)`."""
+        """Return which ids may be sampled: bool `(N P, V)`."""
         allowed = self.plan.allowed[t]
         if self.rules is None:
             return tf.repeat(allowed[None], tf.size(rows.ids), axis=0)
-        last = rows.kept[0][:, -len(VOICES)]  # what the voice did in the step before
+        last = rows.kept[0][:, -len(VOICES)]  # the previous id of the voice
         same = tf.range(tf.size(allowed)) == last[:, None]
         link = self.plan.links[t]
         return allowed & tf.where(link == HOLDS, same, ~same | (link != BEGINS))
 
     def _bonus(self, t, rows: Rows):
-        """Return the bonus of each id `(N P, V)`, and the one it takes the place of: `(N P,)`."""
+        """Return the bonus of each id `(N P, V)`, and the bonus it replaces: `(N P,)`."""
         shape = tf.size(rows.ids), tf.shape(self.plan.base)[1]
         nothing = tf.zeros(shape), tf.zeros(shape[:1])
         if self.rules is None or self.ending is None:
@@ -264,7 +264,7 @@ class Loop:
         return tf.cond((home > 0) | (dominant > 0), bonus, lambda: nothing)
 
     def _intervened(self, given, plain, ruled, allowed, chance):
-        """Return where a rule forbids what would have been drawn without it: int32 `(N P,)`."""
+        """Return where a rule changes the token that would have been sampled: int32 `(N P,)`."""
         if plain is ruled:
             return 0
         ids = draw(tf.where(allowed, plain, -math.inf), allowed, chance, self.drawing)
@@ -273,7 +273,7 @@ class Loop:
 
 
 def effective_share(log_weights: tf.Tensor) -> tf.Tensor:
-    """Return the effective sample size as a share of the particles: `(N,)` of `(N, P)`.
+    """Return the effective sample size as a fraction of the particles: `(N,)` for `(N, P)`.
 
     Example:
         >>> effective_share(tf.constant([[0.0, 0.0], [0.0, -99.0]])).numpy().tolist()
@@ -285,15 +285,14 @@ def effective_share(log_weights: tf.Tensor) -> tf.Tensor:
 
 
 def systematic(weights: tf.Tensor, chance: tf.Tensor) -> tf.Tensor:
-    """Return the numbers of particles drawn in proportion to weights: int32 `(N, P)`, in order.
+    """Systematic resampling: return the indices of particles, int32 `(N, P)`, in order.
 
-    One random number places as many even steps over the weights as there are particles: a particle
-    is drawn as often as it weighs, rounded up or down. Source: G. Kitagawa, "Monte Carlo filter
-    and smoother for non-Gaussian nonlinear state space models", Journal of Computational and
-    Graphical Statistics 5 (1996).
+    Each particle is selected in proportion to its weight, rounded up or down. Source: G. Kitagawa,
+    "Monte Carlo filter and smoother for non-Gaussian nonlinear state space models", Journal of
+    Computational and Graphical Statistics 5 (1996).
 
     Args:
-        weights: float32 `(N, P)`, of any sum.
+        weights: float32 `(N, P)`, not necessarily normalised.
         chance: float32 `(N,)`, uniform in 0..1.
 
     Example:
@@ -304,18 +303,18 @@ def systematic(weights: tf.Tensor, chance: tf.Tensor) -> tf.Tensor:
     cumulative = tf.cumsum(weights, axis=1)
     steps = tf.cast(tf.range(particles), tf.float32) + chance[:, None]
     places = steps * cumulative[:, -1:] / tf.cast(particles, tf.float32)
-    # What weighs nothing is not drawn, not even the last one by rounding.
+    # Particles of weight 0 are never selected, not even the last one through rounding.
     last = tf.reduce_sum(tf.cast(cumulative < cumulative[:, -1:], tf.int32), axis=1)
     drawn = tf.searchsorted(cumulative, places, side="right")
     return tf.minimum(drawn, last[:, None])
 
 
 def traced_back(ids: np.ndarray, ancestors: np.ndarray) -> np.ndarray:
-    """Return the tokens of each particle that is there in the end: int32 `(R, L)`.
+    """Return the tokens of each surviving particle: int32 `(R, L)`.
 
     Args:
-        ids: int32 `(L, R)`, the tokens of those that were there.
-        ancestors: int32 `(L, R)`: from which of them each one of the next token goes on.
+        ids: int32 `(L, R)`, the tokens of all particles.
+        ancestors: int32 `(L, R)`, the ancestor of each particle of the next token.
 
     Example:
         >>> traced_back(np.array([[5, 6], [7, 8]]), np.array([[1, 1], [0, 1]])).tolist()

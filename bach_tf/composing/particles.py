@@ -1,10 +1,10 @@
-"""Pieces of which something is given: a particle filter over the tokens of a model.
+"""Generation with given notes: a particle filter over the tokens of a model.
 
-Many particles write a piece side by side. What is given is forced, and multiplies the weight of a
-particle by the probability that the model gave it; where few particles have most of the weight,
-they are drawn anew in proportion to it. So the particles approach the model's distribution of
-pieces given those notes, past and future, and the product of their mean weights is an unbiased
-estimate of how likely the model finds what is given: N. Chopin and O. Papaspiliopoulos, "An
+Many particles write a piece in parallel. Given notes are forced, and multiply the weight of a
+particle by their probability under the model; when few particles have most of the weight, the
+particles are resampled in proportion to it. The particles thus approximate the model's conditional
+distribution of pieces given these notes, past and future, and the product of the mean weights is an
+unbiased estimate of the likelihood of the given notes: N. Chopin and O. Papaspiliopoulos, "An
 Introduction to Sequential Monte Carlo" (2020), chapter 10.
 """
 
@@ -51,17 +51,18 @@ INPUTS = (
 
 @dataclass(frozen=True, eq=False)
 class Particles:
-    """Versions of a piece, many particles each.
+    """Versions of a piece with many particles each.
 
     Args:
-        ids: int32 `(N, P, 1 + L)`, the start token first, and the end token last if it is given.
-        log_weights: float32 `(N, P)`, normalised: their exponentials sum up to 1 in each version.
-        log_likelihood_given: float32 `(N,)`, the estimate for what is given, in nats, under the
-            tempered model that keeps the rules.
-        log_likelihoods: float32 `(N, P)`, nats of each whole piece without its end under the model
-            itself, as `measuring.likelihood` has them.
-        interventions: int32 `(N, P)`, free tokens of each at which a rule took the place of what
-            the model would have written.
+        ids: int32 `(N, P, 1 + L)`, with the start token first, and the end token last if it is
+            given.
+        log_weights: float32 `(N, P)`, normalised: their exponentials sum to 1 in each version.
+        log_likelihood_given: float32 `(N,)`, estimated log-likelihood of the given notes, in nats,
+            under the model with temperature and rules.
+        log_likelihoods: float32 `(N, P)`, log-likelihood in nats of each piece without its end
+            under the model itself, as in `measuring.likelihood`.
+        interventions: int32 `(N, P)`, number of free tokens in which a rule changed the choice of
+            the model.
         chances: float32 `(N,)`, uniform in 0..1, for `drawn`.
     """
 
@@ -74,14 +75,14 @@ class Particles:
 
     @property
     def drawn(self) -> np.ndarray:
-        """Number of a particle of each version, drawn in proportion to the weights: int `(N,)`."""
+        """Index of a particle of each version, sampled in proportion to the weights: int `(N,)`."""
         cumulative = np.exp(self.log_weights.astype(float)).cumsum(axis=1)
         below = cumulative <= self.chances[:, None] * cumulative[:, -1:]
         return below.sum(axis=1)
 
     @property
     def likeliest(self) -> np.ndarray:
-        """Number of the particle of each version that the model finds likeliest: int `(N,)`."""
+        """Index of the most likely particle of each version under the model: int `(N,)`."""
         return self.log_likelihoods.argmax(axis=1)
 
     def pieces(self, chosen: np.ndarray) -> np.ndarray:
@@ -90,17 +91,18 @@ class Particles:
 
 
 class ParticleSampler:
-    """Writes pieces of which something is given, with any model.
+    """Generates pieces with given notes, with any model.
 
-    Compiled at the first call and reused for other pieces, lengths, temperatures, seeds and numbers
-    of particles; once more for several versions. The cost grows linearly with tokens and particles.
+    The loop is compiled at the first call and reused for other pieces, lengths, temperatures, seeds
+    and numbers of particles; several versions need a second compilation. The cost is linear in
+    tokens and particles.
 
     Args:
-        model: gives the logits.
-        codec: gives the ids that may follow at each position, and the end token.
-        rules: names of the rules that free notes keep, of a codec of four voices. Given notes are
-            never changed by them, but particles with which they break one weigh less. With
-            "cadence" a piece whose end is given is led to its tonic, see `endings`.
+        model: the model.
+        codec: the codec, for the ids allowed at each position and the end token.
+        rules: names of the rules for free notes, with a codec of four voices. They never change
+            given notes, but lower the weight of particles in which given notes break a rule. With
+            "cadence" a piece with a given end gets a cadence on its tonic, see `endings`.
 
     Example:
         >>> sampler = ParticleSampler(run.model, run.codec)  # doctest: +SKIP
@@ -114,7 +116,7 @@ class ParticleSampler:
         self.leads = CADENCE in rules
         self.keeps: tuple[Rules, Ending] | None = None
         if isinstance(codec, SatbCodec):
-            # The end is given: what makes one likely has no place here.
+            # The end is given, so the part of the rule that makes an end likely does not apply.
             names = [name for name in rules if name != CADENCE]
             self.keeps = Rules(codec, names), Ending(codec)
         self._loops: dict[int, Callable[..., tuple[tf.Tensor, ...]]] = {}  # compiled
@@ -131,23 +133,22 @@ class ParticleSampler:
         key: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
     ) -> Particles:
-        """Return pieces in which what is given stands.
+        """Generate pieces that contain the given notes.
 
         Args:
-            given: what is given, and how long pieces are.
-            seed: version `n` depends on it and on `n` alone, not on `num_outputs`.
-            temperature: divides the logits; 0 takes the most probable of the free notes.
-            particles: of each version: more are nearer to the model's distribution.
-            num_outputs: how many versions.
-            first: the number of the first of them, where a larger set is drawn in parts.
-            key: the pitch class of the tonic (0 is C) on which pieces end; when `None`, the one
-                that the notes fit best.
-            ranges: lowest and highest pitch that free notes of a voice may have; of others those
-                of the codec.
+            given: the given notes and the length of the pieces.
+            seed: version `n` depends only on the seed and on `n`, not on `num_outputs`.
+            temperature: divides the logits; 0 selects the most probable free notes.
+            particles: particles per version; more approximate the model's distribution better.
+            num_outputs: number of versions.
+            first: number of the first version, for a larger set generated in parts.
+            key: pitch class of the final tonic (0 is C); by default, the one that fits the notes
+                best.
+            ranges: lowest and highest pitch of free notes by voice; by default, those of the codec.
 
-        Raises:
-            ValueError: as the `constraints` of what is given; a temperature out of bounds, fewer
-                than one or too many particles, no version, another key, or a range that is none.
+            Raises:
+                ValueError: as `constraints`; or if the temperature, the number of particles or
+                    versions, the key or a range is invalid.
         """
         constraints = given.constraints(self.codec)
         check_temperature(temperature)
@@ -181,7 +182,7 @@ class ParticleSampler:
         return np.pad(whole, ((0, 0), (0, 0), (1, 0)), constant_values=self.codec.START), *others
 
     def _compiled(self, parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
-        """Return the compiled loop, in so many parts."""
+        """Return the compiled loop with the given number of parts."""
         if parts not in self._loops:
             self._loops[parts] = tf.function(
                 partial(self._in_parts, parts), input_signature=INPUTS, autograph=False
@@ -189,17 +190,17 @@ class ParticleSampler:
         return self._loops[parts]
 
     def _plan(self, constraints: Constraints, key, ranges) -> Plan:
-        """Return what the loop is told of each token."""
+        """Return the inputs of the loop for each token."""
         end = np.arange(self.codec.vocab_size) == self.codec.END
         allowed, given = constraints.allowed, constraints.given
         period = len(self.codec.may_follow)
         opening = len(self.codec.opening)
         rows = (np.arange(len(allowed)) - opening) % period
-        # A free note keeps to the ranges; whatever is given is compared with all that may follow.
+        # Ranges apply to free notes only; given notes are normalised over all allowed ids.
         base = np.where(given[:, None], self.codec.may_follow[rows], self._may_write(ranges)[rows])
         base[:opening] = self.codec.opening
         base[:, end] &= constraints.ends
-        base[0, end] = False  # no model has seen an empty piece
+        base[0, end] = False  # no model was trained on empty pieces
         allowed = np.where(given[:, None], allowed, base & ~end)
         kinds = np.where(given, GIVEN, np.where(base[:, self.codec.END], ENDLESS, OPEN))
         checks = (kinds == GIVEN) & ~np.append(given[1:], constraints.ends)
@@ -221,7 +222,7 @@ class ParticleSampler:
         )
 
     def _may_write(self, ranges) -> np.ndarray:
-        """Return which ids free notes may be, at each position of a step."""
+        """Return the allowed ids of free notes at each position of a step."""
         if not ranges:
             return self.codec.may_write
         if not isinstance(self.codec, SatbCodec):
@@ -241,7 +242,7 @@ class ParticleSampler:
         return may_write
 
     def _in_parts(self, parts, plan, temperature, seed, numbers, particles):
-        """Return what `Loop.run` returns, the versions dealt out to so many loops."""
+        """Return the result of `Loop.run`, with the versions distributed over several loops."""
         ends = [tf.size(numbers) * part // parts for part in range(parts + 1)]
         found = [
             Loop(self.model, self.codec, self.keeps, plan, temperature, particles).run(
@@ -252,7 +253,7 @@ class ParticleSampler:
         if parts == 1:
             return found[0]
         ids, ancestors, *others = zip(*found)
-        # Those of the second loop are counted from its own first particle.
+        # Indices of the second loop start at its own first particle.
         begins = [end * particles for end in ends]
         moved = [each + begin for each, begin in zip(ancestors, begins)]
         return tf.concat(ids, 1), tf.concat(moved, 1), *(tf.concat(x, 0) for x in others)
