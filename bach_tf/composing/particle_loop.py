@@ -108,9 +108,9 @@ class Loop:
             seed: int32 scalar.
             numbers: int32 `(N,)`, the numbers of the versions.
 
-            Returns:
-                the tokens, int32 `(L, N P)`; the ancestor of each particle of the next token, int32
-                `(L, N P)`; and the fields of `Particles` except the ids.
+        Returns:
+            the tokens, int32 `(L, N P)`; the ancestor of each particle of the next token, int32
+            `(L, N P)`; and the fields of `Particles` except the ids.
         """
         versions, particles, length = tf.size(numbers), self.particles, self.length
         chances = tf.map_fn(  # (N, L + 1, P + 1)

@@ -146,9 +146,9 @@ class ParticleSampler:
                 best.
             ranges: lowest and highest pitch of free notes by voice; by default, those of the codec.
 
-            Raises:
-                ValueError: as `constraints`; or if the temperature, the number of particles or
-                    versions, the key or a range is invalid.
+        Raises:
+            ValueError: as `constraints`; or if the temperature, the number of particles or
+                versions, the key or a range is invalid.
         """
         constraints = given.constraints(self.codec)
         check_temperature(temperature)

@@ -58,8 +58,8 @@ class Quotations:
             seed: seed of the batch.
             draw: samples piece `n` of the batch with another seed: int32 `(1, 1 + L)`.
 
-            Returns:
-                the batch. A piece with quotations in all `TRIES` attempts keeps its first version.
+        Returns:
+            the batch. A piece with quotations in all `TRIES` attempts keeps its first version.
         """
         pieces = list(batch)
         for number, piece in enumerate(batch):

@@ -52,7 +52,9 @@ def test_thirty_seconds_are_refused_with_their_place_or_quantized(path):
 
 def test_a_melody_is_no_chorale_of_silent_voices(path):
     save(path, set_up(), part("Soprano"))
-    with pytest.raises(ValueError, match=r"a\.mid: expected 4 voices, got a melody: the other voices"):
+    with pytest.raises(
+        ValueError, match=r"a\.mid: expected 4 voices, got a melody: the other voices"
+    ):
         read_for(CHORALES, path)
     assert len(read_for(TUNES, path)) == 8
 
