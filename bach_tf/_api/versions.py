@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bach_tf._api.piece import Version
@@ -31,8 +32,9 @@ def versions_of(
         rendition: how versions are to be written.
         sampler: of the run and the rules.
     """
-    found = list(harmonize(run, outline, **options, faults=cost_of_faults, sampler=sampler))
-    records = [version_record(version.grid, version.nats) for version in found]
+    faults = partial(cost_of_faults, tonic=outline.tonic)
+    found = list(harmonize(run, outline, **options, faults=faults, sampler=sampler))
+    records = [version_record(each.grid, each.nats, outline.tonic) for each in found]
     chosen, _ = recommended(records)
     return [
         Version(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def work(args: Namespace, talk: Talk) -> None:
         status(f"Opening {name}")
         run = load_trained_run(job.run)
         status(f"Harmonizing with {name}")
-        found = harmonize(run, outline, **job.how, faults=cost_of_faults)
+        faults = partial(cost_of_faults, tonic=outline.tonic)
+        found = harmonize(run, outline, **job.how, faults=faults)
         names = FixedNames(job.output, wanted) if job.named else PieceNames(job.output)
         with versions.kept_if_stopped():
             while (version := talk.interruptible(lambda: next(found, None))) is not None:

@@ -92,7 +92,7 @@ def harmonize(
         >>> next(versions).score  # doctest: +SKIP
     """
     sampler = ParticleSampler(run.model, run.codec, rules) if sampler is None else sampler
-    key = None if outline.key is None else (outline.key.tonic + outline.shift) % OCTAVE
+    key = None if outline.tonic is None else (outline.tonic + outline.shift) % OCTAVE
     bounds = _as_seen(run.codec, outline, ranges or {})
     # As many filters at once as share a call: two loops side by side use two cores.
     together = max(1, ROWS_AT_ONCE // (particles * candidates))

@@ -33,7 +33,8 @@ class Outline:
         end: the step at which it ends.
         lead: steps before `start` that the run sees as well, so that it begins on a beat.
         shift: semitones from the piece to what the run sees.
-        key: in which the piece is, if anything tells.
+        key: the key that was asked for.
+        tonic: the pitch class on which the piece is to end; `None` leaves it to the run.
         given: what the run sees.
         remarks: what was chosen, a sentence each.
     """
@@ -46,6 +47,7 @@ class Outline:
     lead: int
     shift: int
     key: Key | None
+    tonic: int | None
     given: Given
     remarks: tuple[str, ...] = ()
 

@@ -30,7 +30,7 @@ from bach_tf.formats.reading import SIXTEENTHS
 from bach_tf.recipes import Music
 from bach_tf.score import COLUMNS, SECONDS, SILENCE, STEPS_PER_QUARTER, Score
 from bach_tf.theory.bars import place_of
-from bach_tf.theory.keys import key_signature, read_key
+from bach_tf.theory.keys import FIFTH, TO_RELATIVE_MAJOR, key_signature, read_key
 from bach_tf.theory.metre import with_metre
 from bach_tf.theory.note_names import note_name
 
@@ -127,9 +127,11 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
     shift = best_shift(_given_notes(voices, kept), reach_of(codec, music.transpose), sharps)
     lead = _lead(voices, start)
     given = _given(voices, kept, (start, end, lead, shift), asked)
+    tonic = _tonic(voices, kept, sharps) if key is None else key.tonic
     if shift:
         remarks.append(_about_shift(shift, sharps))
-    return Outline(source, voices, kept, start, end, lead, shift, key, given, tuple(remarks))
+    where = start, end, lead, shift
+    return Outline(source, voices, kept, *where, key, tonic, given, tuple(remarks))
 
 
 def read_piece(path: Path, fit: Fit = AS_IT_IS) -> Score:
@@ -300,6 +302,21 @@ def _given_notes(voices: Score, kept: np.ndarray) -> Score:
     if not some.any():
         raise ValueError("Nothing is given: rewrite fewer bars, or keep a voice.")
     return replace(voices, **{name: getattr(voices, name)[some] for name in COLUMNS}, pedals=())
+
+
+def _tonic(voices: Score, kept: np.ndarray, sharps: int) -> int | None:
+    """Return the tonic of a key signature, major or minor, on which an outer voice ends.
+
+    Other endings are ambiguous: a tune may end on its third, or be modal.
+    """
+    major = sharps * FIFTH % 12
+    tonics = {major, (major - TO_RELATIVE_MAJOR) % 12}
+    for voice in (NUMBERS["bass"], NUMBERS[SOPRANO]):
+        last = np.flatnonzero(voices.voice == voice)[-1:]
+        for note in last[kept[voices.onset[last], voice]].tolist():
+            if voices.pitch[note] % 12 in tonics:
+                return int(voices.pitch[note]) % 12
+    return None
 
 
 def _lead(voices: Score, start: int) -> int:

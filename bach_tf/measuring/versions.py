@@ -17,6 +17,7 @@ from bach_tf.measuring.counterpoint import (
     crossings,
     doubled_leading_notes,
     ending,
+    last_chord,
     note_starts,
     out_of_range,
     parallels,
@@ -36,11 +37,12 @@ COSTS = {
 }
 
 
-def faults(grid: np.ndarray) -> dict[str, int]:
+def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
     """Return how often a piece has each fault of `COSTS`.
 
     Args:
         grid: ints `(T, 4)`, a row a step, 0 for silence.
+        tonic: the pitch class on which it is to end; that of the most probable key when `None`.
 
     Returns:
         `parallel_fifths` and `parallel_octaves` (with unisons); `doubled_leading_notes`, chords;
@@ -60,32 +62,45 @@ def faults(grid: np.ndarray) -> dict[str, int]:
         "doubled_leading_notes": int(doubled_leading_notes(grid).sum()),
         "crossings": int(begun.sum()),
         "out_of_range": int(out_of_range(grid)[note_starts(grid)].sum()),
-        "no_cadence": int(not ending(grid)[2]),
+        "no_cadence": int(not _ends_on(grid, tonic)),
     }
 
 
-def cost_of_faults(grid: np.ndarray) -> float:
+def _ends_on(grid: np.ndarray, tonic: int | None) -> bool:
+    """Return whether a piece ends on a triad in root position on its tonic."""
+    _, in_root_position, on_tonic = ending(grid)
+    if tonic is None:
+        return on_tonic
+    return in_root_position and last_chord(grid)[0] % OCTAVE == tonic
+
+
+def cost_of_faults(grid: np.ndarray, tonic: int | None = None) -> float:
     """Return what the faults of a piece cost, in nats.
+
+    Args:
+        grid: as `faults` takes it.
+        tonic: as `faults` takes it.
 
     Example:
         >>> cost_of_faults(np.array([[67, 60, 55, 48]] * 4 + [[69, 62, 57, 50]] * 4)) > 6
         True
     """
-    return sum(COSTS[name] * count for name, count in faults(grid).items())
+    return sum(COSTS[name] * count for name, count in faults(grid, tonic).items())
 
 
-def version_record(grid: np.ndarray, nats: float) -> dict[str, Any]:
+def version_record(grid: np.ndarray, nats: float, tonic: int | None = None) -> dict[str, Any]:
     """Return what is measured of a version, as plain data.
 
     Args:
         grid: ints `(T, 4)`.
         nats: minus the log-likelihood of the whole piece.
+        tonic: as `faults` takes it.
 
     Returns:
         `nats`, and `nats_per_token`; `grade`, the distance from Bach's chorales, 0 is best;
         `faults`; and `cost`, the nats with what the faults cost.
     """
-    counted = faults(grid)
+    counted = faults(grid, tonic)
     return {
         "nats": nats,
         "nats_per_token": nats / max(grid.size, 1),

@@ -256,6 +256,15 @@ def test_a_key_that_is_named_holds():
     assert outline(tune(), key="F").restored(written(found)).key_signature == -1
 
 
+def test_a_tune_that_ends_on_a_tonic_of_its_signature_is_led_there():
+    assert outline(tune(key_signature=1)).tonic == 7
+    minor = tune(np.array((64, 67, 66, 69, 71, 67, 66, 64)), key_signature=1)
+    assert outline(minor).tonic == 4
+    assert outline(tune(key_signature=-1)).tonic is None  # which might be Dorian
+    assert outline(tune(key_signature=1), key="c major").tonic == 0
+    assert outline(chorale(), keep=("soprano", "bass")).tonic is None  # the last chord is of C
+
+
 def test_a_melody_without_a_metre_gets_one():
     waltz = np.repeat([72, 71, 69, 67, 69, 71, 72, 74], [8, 4] * 4)
     found = outline(Score.from_grid(np.tile(waltz, 3)[:, None]))

@@ -46,6 +46,12 @@ def test_faults_are_counted(chords, expected):
     assert found_in(*chords)[expected] == 1
 
 
+def test_a_piece_ends_on_the_tonic_that_it_is_to_end_on():
+    assert faults(PLAIN, tonic=0)["no_cadence"] == 0
+    assert faults(PLAIN, tonic=9)["no_cadence"] == 1
+    assert faults(grid_of(TONIC, TONIC, TONIC, DOMINANT), tonic=7)["no_cadence"] == 0
+
+
 def test_a_third_degree_may_double_the_leading_note():
     mediant = (71, 67, 64, 47)
     assert not doubled_leading_notes(grid_of(TONIC, TONIC, mediant, TONIC)).any()
