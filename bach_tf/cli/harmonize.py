@@ -126,35 +126,35 @@ def make_parser(program: str) -> Parser:
     parser = Parser(
         prog=program,
         usage="%(prog)s FILE [--run RUN | --model NAME] [options]",
-        description="Write the other voices of a melody, the voices of a piece that are not kept, "
-        "or some of its bars anew, with a run that writes four voices.",
+        description="Write the missing voices of a melody or a piece, or some bars anew.",
         epilog=EXAMPLES,
         spellings={"--num-return-sequences": "--num-outputs", "--qpm": "--tempo"},
     )
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help=f"the melody or piece: {', '.join(READERS)}")
+    add("file", type=Path, metavar="FILE", help=f"a melody or a piece: {', '.join(READERS)}")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", help="a run folder, its name in tb_logs, or: pretrained")
     which.add_argument("--model", metavar="NAME", help="the newest run of this model")
     voices = ", ".join(VOICES)
-    add("--voice", default=SOPRANO, metavar="NAME", help=f"which voice the melody is: {voices}")
+    add("--voice", default=SOPRANO, metavar="NAME", help=f"the voice of the melody: {voices}")
     add("--keep", metavar="LIST", help="voices of a piece to keep, such as soprano,bass")
     add("--rewrite", metavar="BARS", help="write only these bars anew, such as 5-8,12")
-    add("--key", help='in which it is and ends, such as "g minor"; default: as it seems')
-    add("--primer", metavar="FILE", help="how all four voices begin")
+    add("--key", help='in which it ends, such as "g minor"; default: estimated')
+    add("--primer", metavar="FILE", help="the beginning, in four voices")
     count: Callable[[int], Any] = lambda most: whole(1, most)  # noqa: E731
     add("--num-outputs", type=count(MOST_PIECES), default=1, metavar="N", help="number of versions")
-    particles = f"tried side by side for each version (default {PARTICLES})"
+    particles = f"pieces written side by side per version (default {PARTICLES})"
     add("--particles", type=count(MOST_PARTICLES), metavar="N", help=particles)
-    candidates = "times that is done for each version; the best is kept"
+    candidates = "filters per version, of which the best piece is kept"
     add("--candidates", type=count(MOST_CANDIDATES), metavar="N", help=candidates)
-    add("--rules", metavar="LIST", help=f"keep to rules of: {', '.join(RULES)}; or: none")
-    add("--range", metavar="LIST", help="of new voices, such as alto=55-74,bass=E2-C4")
+    rules = f"rules of four-part writing, any of: {', '.join(RULES)}; or: none"
+    add("--rules", metavar="LIST", help=rules)
+    add("--range", metavar="LIST", help="ranges of new voices, such as alto=55-74,bass=E2-C4")
     hotter = "higher is more daring, 0 is greedy"
     add("--temperature", type=real(0, HOTTEST), metavar="T", help=hotter)
     add("--seed", type=whole(0, SEEDS), metavar="N", help="the same seed gives the same files")
-    add("--quantize", action="store_true", help="move notes to the nearest sixteenths")
-    add("--strict", action="store_true", help="refuse a file with faults")
+    add("--quantize", action="store_true", help="move notes to sixteenths")
+    add("--strict", action="store_true", help="refuse a file with recoverable faults")
     add_reading(parser, "the file")
     tempi = real(LOWEST_TEMPO, HIGHEST_TEMPO)
     add("--tempo", type=tempi, metavar="QPM", help="quarter notes per minute; default: the file's")
@@ -169,8 +169,8 @@ def make_parser(program: str) -> Parser:
 
 EXAMPLES = """\
 examples:
-  %(prog)s tune.musicxml --run pretrained --num-outputs 4 --format mid,pdf
+  %(prog)s tune.musicxml --num-outputs 4 --format mid,pdf
   %(prog)s bass.mid --voice bass
   %(prog)s chorale.musicxml --keep soprano,bass
-  %(prog)s chorale.musicxml --rewrite 5-8 --output chorale-2.musicxml
+  %(prog)s chorale.musicxml --rewrite 5-8 --output new.musicxml
 """

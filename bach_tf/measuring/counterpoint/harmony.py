@@ -74,9 +74,9 @@ def doubled_leading_notes(grid: np.ndarray) -> np.ndarray:
 
     Example:
         >>> tonic, dominant = [72, 67, 64, 48], [71, 67, 62, 43]
-        >>> c_major = np.array([tonic, dominant, [71, 67, 62, 47], tonic])
+        >>> c_major = np.array([tonic, tonic, dominant, [71, 67, 62, 47], tonic])
         >>> doubled_leading_notes(c_major).tolist()
-        [False, False, True, False]
+        [False, False, False, True, False]
     """
     grid = np.asarray(grid, np.int64)
     tonic = int(key_strengths(pitch_class_steps(grid)).argmax()) % OCTAVE
