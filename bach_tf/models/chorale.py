@@ -1,4 +1,4 @@
-"""A model of four voices that reads step by step and writes voice by voice."""
+"""A model of four-part music that reads step by step and writes voice by voice."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ from bach_tf.models.steps import in_steps, step_before
 from bach_tf.models.transformer import Block
 from bach_tf.models.voice_writer import KINDS, NATURAL, VOICES, VoiceWriter
 
-STEPS_PER_LAG = 4  # what is repeated comes back on the beat
+STEPS_PER_LAG = 4  # repeats start on a beat
 
 
 class Chorale(NextTokenModel):
-    """Attention over steps, and a decoder that sets the four voices of a step one after another.
+    """Attention over steps, and a decoder that writes the four voices of a step in turn.
 
-    A step is four tokens, a voice each, in the codec's `order`. The attention reads the steps that
-    are finished, each as its four notes, how long they have been held and the place in the bar, so
-    it looks as far back as a model of tokens at a quarter of the length. The decoder sees the notes
-    above in its own step. Beside what it has learned stand three candidates, whose logits it can
-    raise: the voice's last note, and those that followed where the piece has been alike before.
-    Chorales repeat their first lines exactly; a model of a few hundred pieces does not learn by
-    itself to look that up. With a memory of other pieces there are two more candidates: what most
-    of them did after the same changes of the voice, and below the same melody (`Memory`). Scores of
-    intervals (`IntervalScores`) and of broken rules (`RuleScores`) are added to the logits.
+    A step is four tokens, one per voice, in the codec's `order`. The attention reads the previous
+    steps, each as its four notes, their durations so far and the position in the bar, so that its
+    sequence is a quarter as long as for a model of tokens. The decoder sees the voices already
+    written in the current step. It can raise the logits of three candidates: the last note of the
+    voice, and two continuations of earlier occurrences of the passage. Chorales repeat their first
+    lines exactly, and a model of a few hundred pieces does not learn such copying by itself. With a
+    memory of other pieces there are three more candidates: their most frequent continuations after
+    the same changes of the voice, and below the same melody (`Memory`). Scores of intervals
+    (`IntervalScores`) and of broken rules (`RuleScores`) are added to the logits.
 
-    In training the finds in the memory may be given, so that no piece finds itself there: the model
-    is then called with `(ids, found)`, int32 `(B, N, 4, 3)` as `Index.look_up` returns them.
+    In training the results from the memory may be passed as `(ids, found)`, int32 `(B, N, 4, 3)` as
+    returned by `Index.look_up`, so that no piece finds itself.
 
     Args:
-        vocab_size: number of ids, padding included.
-        layers: of attention.
+        vocab_size: size of the vocabulary, including padding.
+        layers: number of attention layers.
         units: width of the attention.
-        heads: they share the width.
+        heads: number of attention heads, which share the width.
         feed_forward: width of the hidden layer of each block.
-        context: steps that a layer sees, the present one included.
-        decoder: width of the two hidden layers that write a voice.
-        embedding: numbers that stand for a note.
-        period: after how many tokens places in a bar are named alike, a multiple of four. Training
-            windows must begin at multiples of it.
-        lags: how many beats back a repeat is looked for.
-        dropout: share of the embeddings and of each part's outputs left out.
-        decoder_dropout: share of the decoder's hidden units left out.
-        note_dropout: share of the notes that the attention reads left out.
-        moved_notes: share of them moved by up to four semitones in training.
-        order: which voice each token of a step is, 0 for the highest.
-        rules: whether broken rules have scores.
-        memory: the text of a `Memory`, an empty one's is ""; `None` for none.
+        context: steps that a layer attends to, including the current one.
+        decoder: width of the two hidden layers of the decoder.
+        embedding: size of the note embedding.
+        period: period of the positions in tokens, a multiple of four. Training windows must start
+            at multiples of it.
+        lags: number of beats back in which repeats are searched for.
+        dropout: dropout rate of the embeddings and of the outputs of each part.
+        decoder_dropout: dropout rate of the hidden units of the decoder.
+        note_dropout: fraction of the notes that are hidden from the attention in training.
+        moved_notes: fraction of these notes moved by up to four semitones in training.
+        order: voice of each token of a step, 0 for the highest.
+        rules: whether to add scores of broken rules.
+        memory: the text of a `Memory`, "" for an empty one; `None` for none.
 
     Raises:
-        ValueError: a period that does not end with a step, or an order that is none.
+        ValueError: if `period` is not a multiple of four, or `order` is not a permutation.
 
     Example:
         >>> model = Chorale(vocab_size=61, layers=1, units=32, heads=2, feed_forward=64)
@@ -141,7 +141,7 @@ class Chorale(NextTokenModel):
     def call(self, ids: Tensor, training: bool = False) -> Tensor:  # noqa: D102
         ids, found = ids if isinstance(ids, (tuple, list)) else (ids, None)
         length = ops.shape(ids)[1]
-        chords = in_steps(ids[:, 1:])  # (B, N, 4), the last note unknown
+        chords = in_steps(ids[:, 1:])  # (B, N, 4), padded by at least one token
         last = ops.concatenate([step_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
         held = repeats.behind(repeats.held_lengths(chords), 1)
         earlier = repeats.lagged(chords, self.lags)  # (B, N, D, 4)
@@ -243,14 +243,14 @@ class Chorale(NextTokenModel):
         return logits[:, 0, 0]
 
     def _with_found(self, proposed, found, last, below):
-        """Return the proposals with what the memory holds behind them; see `memories.follow`."""
+        """Append the candidates from the memory to the proposals; see `memories.follow`."""
         ids, lengths, lags = proposed
         more, kinds = memories.follow(found, last, below, self.vocab_size)
         ids = ops.concatenate([ids, more], axis=-1)  # (B, N, 4, 4)
         return ids, ops.concatenate([lengths, kinds], axis=-1), lags
 
     def _candidates(self, last, held, proposed):
-        """Return what the writer is told of candidates: embeddings, ids, lengths and lags."""
+        """Return the candidates as the writer needs them: embeddings, ids, lengths and lags."""
         ids, lengths, lags = proposed
         every = ops.concatenate([ops.expand_dims(last, -1), ids], axis=-1)  # (B, N, 4, C)
         lengths = ops.concatenate([ops.expand_dims(held, -1), lengths], axis=-1)
@@ -322,7 +322,7 @@ class Chorale(NextTokenModel):
         return self.dropout(self.reader(x) + self.place(places), training=training)
 
     def undecayed(self) -> list[keras.Variable]:
-        """Return the weights that weight decay leaves alone: vectors, and counted facts' scores."""
+        """Return the weights without weight decay: embeddings, and scores of counted features."""
         scores = [self.intervals, self.rules, self.writer.trust, self.writer.trust_lag]
         special = {id(w) for layer in scores if layer is not None for w in layer.weights}
         return [w for w in self.trainable_weights if id(w) in special or len(w.shape) < 2]

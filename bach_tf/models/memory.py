@@ -1,8 +1,8 @@
-"""What other pieces did in the same place: a memory of the training split.
+"""A memory of the training split: continuations of the same context in other pieces.
 
-An index knows for each context that occurs in the memory (`contexts`) what most pieces do next. A
-piece of the training split must find neither itself nor a copy of itself in another key: for
-training, what is found is counted once, without the places of the piece and its copies.
+An index maps each context in the memory (`contexts`) to its most frequent continuation. A training
+piece must find neither itself nor a copy of itself in another key. For training, the results are
+therefore counted in advance, without the piece and its copies.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from bach_tf.models.whole_pieces import Rows
 
 
 class Memory:
-    """Pieces, and the index of what they do in each context.
+    """Pieces, with an index of their continuations of each context.
 
     Args:
-        pieces: int32 `(T, 4)` each, ids of a `SatbCodec` below 256.
+        pieces: int32 `(T, 4)` each, ids of a `SatbCodec`, below 256.
 
     Example:
         >>> memory = Memory([np.array([[40, 35, 32, 20], [42, 35, 30, 23]], np.int32)])
@@ -43,10 +43,10 @@ class Memory:
 
     @classmethod
     def from_text(cls, text: str) -> Memory:
-        """Return the memory of `to_text`.
+        """Read a memory from the text of `to_text`.
 
         Raises:
-            ValueError: the text is of no memory.
+            ValueError: if the text does not contain a memory.
         """
         try:
             content = zlib.decompress(base64.b64decode(text)) if text else b""
@@ -61,33 +61,33 @@ class Memory:
 
     @classmethod
     def from_notes(cls, notes: np.ndarray) -> Memory:
-        """Return the memory of notes `(M, 4)`, each piece ended by a row of padding."""
+        """Return the memory of notes `(M, 4)` in which a row of padding ends each piece."""
         ends = np.flatnonzero((notes == PAD).all(axis=1))
         return cls([notes[start:end] for start, end in zip([0, *(ends + 1)], ends)])
 
     def to_notes(self) -> np.ndarray:
-        """Return all pieces, a row of padding behind each: uint8 `(M, 4)`."""
+        """Return all pieces, each followed by a row of padding: uint8 `(M, 4)`."""
         end = np.full((1, VOICES), PAD, np.uint8)
         rows = [part for piece in self.pieces for part in (piece.astype(np.uint8), end)]
         return np.concatenate(rows) if rows else np.zeros((0, VOICES), np.uint8)
 
     @cached_property
     def index(self) -> Index:
-        """What most pieces do in each context; made when first looked into."""
+        """The most frequent continuation of each context, built on first use."""
         return kept_index(self.to_notes(), lambda: Index.of(Rows(self.pieces)))
 
     def in_other_pieces(self) -> list[np.ndarray]:
-        """Return what is found for each step of each piece in all others.
+        """Look up each step of each piece in all other pieces.
 
         Returns:
-            int32 `(T + 1, 4, 3)` each, as `Index.look_up` gives it; the last row is the step
-            behind the piece.
+            int32 `(T + 1, 4, 3)` each, as returned by `Index.look_up`; the last row is the step
+            after the piece.
         """
         rows = Rows(self.pieces)
         return rows.split(in_other_pieces(rows))
 
     def found_for(self, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return what is found for each step of pieces that are not in the memory.
+        """Look up each step of pieces that are not in the memory.
 
         Args:
             pieces: int32 `(T, 4)` each, ids.
@@ -100,10 +100,10 @@ class Memory:
 
 
 def changes_matched(found: np.ndarray) -> np.ndarray:
-    """Return the changes in the longest context that was found, 0 for none.
+    """Return the number of changes in the longest context found, 0 for none.
 
     Args:
-        found: int32 `(..., 3)`, as `Index.look_up` returns it for each kind of context.
+        found: int32 `(..., 3)`, as returned by `Index.look_up` for each kind of context.
 
     Returns:
         int `(...)`.
@@ -116,22 +116,22 @@ def changes_matched(found: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def remembered(text: str) -> Memory:
-    """Return the memory of a text, made once: its index takes seconds."""
+    """Return the memory of a text; cached, since its index takes seconds to build."""
     return Memory.from_text(text)
 
 
 def follow(found: Tensor, last: Tensor, below: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """Return the ids that finds stand for, and their kinds.
+    """Return the candidate ids from the results of a lookup, and their kinds.
 
     Args:
-        found: int32 `(..., 3)`, what `Index.look_up` returns for each kind of context.
-        last: int32 `(...)`, the notes of the step before.
-        below: int32 `(...)`, from where a find of the other kinds counts: of the first voice its
-            last note, of the others what the first voice does in this step.
-        vocab_size: number of ids.
+        found: int32 `(..., 3)`, as returned by `Index.look_up` for each kind of context.
+        last: int32 `(...)`, the notes of the previous step.
+        below: int32 `(...)`, the reference of the intervals of the other kinds: for the first voice
+            its last note, for the others the note of the first voice in this step.
+        vocab_size: size of the vocabulary.
 
     Returns:
-        ids int32 `(..., 3)`, the last note where nothing is found, and kinds, 0 there.
+        ids, int32 `(..., 3)`, and kinds; the last note and kind 0 where nothing is found.
     """
     kind, value = found // VALUES, found % VALUES
     last = last[..., None]

@@ -1,7 +1,7 @@
-"""What most pieces of a memory do in each context, by the context's name.
+"""An index from context names to the most frequent continuation in the pieces of a memory.
 
-It is made in NumPy, contexts of one kind and depth at a time, and read in NumPy by whole splits and
-in a graph by a model that writes.
+It is built in NumPy, one kind and depth of context at a time. Whole splits are looked up in NumPy,
+and single steps in a graph during generation.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from bach_tf.models.contexts import KINDS_OF_CONTEXT, OWN, VOICES
 from bach_tf.models.tracing import outside_of_graphs
 from bach_tf.models.whole_pieces import Contexts, Rows
 
-SUPPORTS = 4  # one piece; all of several; two thirds of them; fewer
+SUPPORTS = 4  # a single piece; all of several; at least two thirds; fewer
 VALUES = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Contexts in buckets, and what most pieces do next.
+    """A hash table from contexts to their most frequent continuations.
 
     Args:
         starts: int32 `(buckets,)`, where each begins. A context's first hash says in which it is.
         checks: int32 `(M + width,)`, the second hash of each context.
         answers: int16 `(M + width,)`, what is known of each.
-        width: contexts in the fullest bucket.
+        width: size of the largest bucket.
     """
 
     starts: np.ndarray
@@ -40,7 +40,7 @@ class Index:
 
     @classmethod
     def of(cls, rows: Rows) -> Index:
-        """Return the index of pieces."""
+        """Build the index of pieces."""
         keys, known = [np.zeros(0, np.uint64)], [np.zeros(0, np.int16)]
         for contexts in rows.contexts():
             for level, _, counts in counted(rows, contexts):
@@ -52,12 +52,12 @@ class Index:
     def _in_buckets(cls, keys, known):
         hashes = keys.view(np.int32).reshape(-1, 2)
         buckets = max(len(keys) // 2, 1) | 1
-        # Bucket and place as one number: that sorts faster than it argsorts.
+        # Bucket and position in one number, since sorting is faster than argsort.
         both = np.sort((hashes[:, 0] % buckets).astype(np.int64) << 32 | np.arange(len(keys)))
         order = both & 0xFFFFFFFF
         sizes = np.bincount(both >> 32, minlength=buckets)
         width = int(sizes.max(initial=1))
-        behind = np.zeros(width, np.int32)  # a bucket may be read beyond the last one
+        behind = np.zeros(width, np.int32)  # reads may extend beyond the last bucket
         return cls(
             (np.cumsum(sizes) - sizes).astype(np.int32),
             np.concatenate([hashes[order, 1], behind]),
@@ -66,10 +66,10 @@ class Index:
         )
 
     def look_up_all(self, rows: Rows) -> np.ndarray:
-        """Return what is known of the deepest context found, of each kind for each voice and step.
+        """Look up the deepest known context of each kind for each voice and step.
 
         Returns:
-            int32 `(R, 4, 3)`: the kind of the find, times `VALUES`, and what follows; 0 for none.
+            int32 `(R, 4, 3)`: the kind of result times `VALUES`, plus the continuation; 0 for none.
         """
         found = np.zeros((len(rows.first), VOICES, KINDS_OF_CONTEXT), np.int32)
         for contexts in rows.contexts():
@@ -79,7 +79,7 @@ class Index:
         return found
 
     def _answers_to(self, keys):
-        """Return what is known of contexts, 0 of those that there are not: int32 `(Q,)`."""
+        """Return the answers for contexts, 0 for unknown ones: int32 `(Q,)`."""
         first, check = keys.view(np.int32).reshape(-1, 2).T
         bucket = first % len(self.starts)
         place, found = self.starts[bucket], np.zeros(len(keys), np.int32)
@@ -88,7 +88,7 @@ class Index:
         while len(left):
             hits = self.checks[place[left]] == check[left]
             met = left[hits]
-            # Other contexts may be of the same name, in another kind: the deepest one counts.
+            # Contexts of another kind may have the same name: the deepest one counts.
             found[met] = np.maximum(found[met], self.answers[place[met]])
             place[left] += 1
             left = left[place[left] < ends[left]]
@@ -118,28 +118,28 @@ class Index:
 
     @cached_property
     def _tensors(self):
-        """Made once and for all: each graph would write megabytes of numbers into itself."""
+        """Created once, since each graph would otherwise contain its own copy of the table."""
         with outside_of_graphs():
             return [ops.convert_to_tensor(x) for x in (self.starts, self.checks, self.answers)]
 
 
 def answers(level: int, value: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Return as one number what is known of contexts, 0 where nothing is: int16 `(K,)`."""
+    """Return the answers for contexts as one number each, 0 if unknown: int16 `(K,)`."""
     known = (1 + level * SUPPORTS + support) * VALUES + value
     return np.where(support >= 0, known, 0).astype(np.int16)
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What follows contexts of one kind and depth, and in how many pieces.
+    """Continuations of contexts of one kind and depth, with the number of pieces.
 
     Args:
-        keys: uint64 `(K,)`, the contexts that something follows, in order.
-        pairs: int64 `(P,)`, of a context's number times `VALUES` and what follows, in order.
-        pieces: int `(P,)`, in how many pieces each stands.
-        first: int `(K,)`, the first pair of each context.
-        each: int64 `(E,)`, the pairs with the pieces in which they stand: the pair times `whose`
-            and the piece, in order.
+        keys: uint64 `(K,)`, the contexts that have continuations, in order.
+        pairs: int64 `(P,)`, the number of a context times `VALUES` plus a continuation, in order.
+        pieces: int `(P,)`, number of pieces in which each pair occurs.
+        first: int `(K,)`, index of the first pair of each context.
+        each: int64 `(E,)`, the occurrences of pairs in pieces: the pair times `whose` plus the
+            piece, in order.
         whose: number of pieces.
     """
 
@@ -152,7 +152,7 @@ class Counts:
 
 
 def counted(rows: Rows, contexts: Contexts) -> Iterator[tuple[int, np.ndarray, Counts]]:
-    """Yield each depth, the keys of its contexts, and what follows them."""
+    """Yield each depth with the keys of its contexts and their continuations."""
     follows = rows.follows[:, contexts.voice, contexts.kind].astype(np.int64)
     whose = len(rows.ends)
     tails = follows * whose + rows.piece
@@ -163,12 +163,12 @@ def counted(rows: Rows, contexts: Contexts) -> Iterator[tuple[int, np.ndarray, C
 
 
 def _counts(keys, tails, whose):
-    """Return what follows contexts, given with the pieces, as one number for each place."""
+    """Count the continuations of contexts; `tails` are continuation and piece in one number."""
     order = np.argsort(keys)
     keys = keys[order]
     begins = _changes(keys)
     each = (np.cumsum(begins) - 1) * (VALUES * whose) + tails[order]
-    several = ~(begins & np.append(begins[1:], True))  # contexts that stand once are in order
+    several = ~(begins & np.append(begins[1:], True))  # contexts that occur once are in order
     each[several] = np.sort(each[several])
     each = each[_changes(each)]
     pairs = each // whose
@@ -179,23 +179,23 @@ def _counts(keys, tails, whose):
 
 
 def _changes(ordered):
-    """Return where other numbers begin: bool."""
+    """Return where the number differs from the previous one: bool."""
     changes = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=changes[1:])
     return changes
 
 
 def _likeliest(pairs, counts, starts):
-    """Return what most pieces do and how sure that is, -1 where nothing is left to count.
+    """Return the most frequent continuations and their support, -1 without occurrences.
 
     Args:
-        pairs: int64 `(P,)`, contexts and what follows, those of a context side by side.
-        counts: int `(P,)`, in how many pieces.
-        starts: int `(K,)`, where each context begins.
+        pairs: int64 `(P,)`, contexts with continuations, grouped by context.
+        counts: int `(P,)`, number of pieces.
+        starts: int `(K,)`, index of the first pair of each context.
     """
     if not len(pairs):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    # Of equally many the lower value counts.
+    # Ties are resolved in favour of the lower value.
     best = np.maximum.reduceat(counts * VALUES + VALUES - 1 - pairs % VALUES, starts)
     most, value = best // VALUES, VALUES - 1 - best % VALUES
     total = np.add.reduceat(counts, starts)
@@ -205,7 +205,7 @@ def _likeliest(pairs, counts, starts):
 
 
 def in_other_pieces(rows: Rows) -> np.ndarray:
-    """Return what is found for each step of each piece in all others: int32 `(R, 4, 3)`."""
+    """Look up each step of each piece in all other pieces: int32 `(R, 4, 3)`."""
     found = np.zeros((len(rows.first), VOICES, KINDS_OF_CONTEXT), np.int32)
     for contexts in rows.contexts():
         here = found[:, contexts.voice, contexts.kind]
@@ -217,15 +217,15 @@ def in_other_pieces(rows: Rows) -> np.ndarray:
 
 
 def _in_others(counts, asked, asking):
-    """Return what most other pieces do in contexts, and how sure that is.
+    """Return the most frequent continuations in other pieces, and their support.
 
     Args:
-        counts: of all pieces.
-        asked: uint64 `(Q,)`, the contexts that are looked up.
-        asking: int `(Q,)`, the piece that does, which is left out.
+        counts: counts of all pieces.
+        asked: uint64 `(Q,)`, the contexts to look up.
+        asking: int `(Q,)`, the piece of each query, which is excluded.
 
     Returns:
-        what follows, and 0 to 3 for the support, -1 where nothing is found: int64 `(Q,)` both.
+        the continuations and their support, 0 to 3, or -1 if nothing is found: int64 `(Q,)` each.
     """
     value, support = np.zeros(len(asked), np.int64), np.full(len(asked), -1)
     if not len(counts.keys):

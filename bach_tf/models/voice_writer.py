@@ -1,4 +1,4 @@
-"""The part of the chorale model that writes a step, voice after voice."""
+"""The decoder of the chorale model, which writes a step voice by voice."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bach_tf.models.base import Shape, Tensor
 from bach_tf.models.layers import Dropout, gelu
 
 VOICES = 4
-PROPOSED = 2  # notes that followed where the piece has been alike before
-CANDIDATES = 1 + PROPOSED  # the voice's last note comes first; finds in a memory come last
-KINDS = repeats.LONGEST + 1  # lengths that are told apart, and kinds of finds in the memory
+PROPOSED = 2  # continuations of earlier occurrences of the passage
+CANDIDATES = 1 + PROPOSED  # the last note of the voice comes first, notes from a memory last
+KINDS = repeats.LONGEST + 1  # number of distinct lengths, and of kinds of memory results
 NATURAL = (0, 1, 2, 3)  # soprano, alto, tenor, bass
 
 
@@ -23,15 +23,15 @@ def pairs_of(candidates: int) -> tuple[tuple[int, int], ...]:
 
 
 class VoiceWriter(keras.layers.Layer):
-    """The logits of the four voices of a step, each given those above it.
+    """The logits of the four voices of a step, each given the voices before it.
 
     Args:
-        vocab_size: number of ids.
-        units: of both hidden layers.
-        dropout: share of their outputs left out.
-        counts: numbers that stand for a length, or for a lag.
-        lags: how many lags there are.
-        found: candidates out of a memory.
+        vocab_size: size of the vocabulary.
+        units: width of both hidden layers.
+        dropout: dropout rate of their outputs.
+        counts: size of the embeddings of lengths and lags.
+        lags: number of lags.
+        found: number of candidates from a memory.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class VoiceWriter(keras.layers.Layer):
         self.raises = keras.layers.Dense(self.candidates)
 
     def build(self, read_shape: Shape, notes_shape: Shape) -> None:
-        """Make the weights for what the attention has read, and embeddings `(B, N, 4, E)`."""
+        """Create the weights for the output of the attention and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
         counts = (self.candidates + PROPOSED) * self.lengths.output_dim
         own = (self.candidates - 1) * numbers + counts + len(self.pairs)
@@ -80,7 +80,7 @@ class VoiceWriter(keras.layers.Layer):
             layer.build(notes_shape[:-1])
         for layer in (self.hidden, self.logits, self.raises):
             layer.build((*notes_shape[:-1], self.units))
-        # A voice sees the notes of those before it.
+        # A voice sees the notes of the voices before it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
     def tables(self) -> tuple[tuple[Tensor, Tensor], ...]:

@@ -39,13 +39,13 @@ _FIRST_DEPTHS = sorted({*OWN, *BELOW[..., 0].flat})  # of the first voice, which
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """The contexts of one kind in which a voice writes each step.
+    """The contexts of one kind for one voice, at each step.
 
     Args:
-        voice: which one.
-        kind: its number among those of `contexts.keys`.
+        voice: number of the voice.
+        kind: number of the kind.
         keys: uint64 `(R, 8)`, both hashes of each as one number.
-        there: bool `(R, 8)`, which of them there are.
+        there: bool `(R, 8)`, which contexts exist.
     """
 
     voice: int
@@ -55,10 +55,10 @@ class Contexts:
 
 
 class Rows:
-    """The steps of pieces, one behind each piece too, in one row.
+    """The steps of all pieces in one sequence, with an extra step after each piece.
 
-    Copies, in whatever key, count as one piece: a piece that looked itself up in its copy would
-    find its own continuation.
+    Copies in any key count as one piece, because a piece would otherwise find its own continuation
+    in its copy.
 
     Args:
         pieces: int32 `(T, 4)` each, ids.
@@ -72,14 +72,14 @@ class Rows:
         for end, piece in zip(self.ends, pieces):
             self.chords[end - 1 - len(piece) : end - 1] = piece
         self.piece = np.repeat(originals(pieces), lengths)
-        self.start = np.repeat(self.ends - lengths, lengths)  # the row where its piece begins
+        self.start = np.repeat(self.ends - lengths, lengths)  # the first row of the piece
         self.first = self.start == np.arange(rows)
-        self.inside = np.ones(rows, bool)  # but for the steps behind
+        self.inside = np.ones(rows, bool)  # except the extra steps
         self.inside[self.ends - 1] = False
         self.last = np.where(self.first[:, None], START, np.roll(self.chords, 1, axis=0))
 
     def split(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Return those of each piece of `(R, ...)`."""
+        """Split an array `(R, ...)` into one part for each piece."""
         return np.split(rows, self.ends[:-1]) if len(self.ends) else []
 
     @cached_property
@@ -174,9 +174,9 @@ class Rows:
 
 
 def originals(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return for each piece the number of the first one with the same music, in whatever key.
+    """Return for each piece the number of the first one with the same music in any key.
 
-    Silence before and after the music does not count.
+    Silence before and after the music is ignored.
 
     Args:
         pieces: int `(T, 4)` each, ids.
@@ -195,7 +195,7 @@ def originals(pieces: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _music(piece):
-    """Return the ids of a piece from its first note to its last, the lowest of which is 0."""
+    """Return the ids of a piece from its first to its last note, relative to the lowest."""
     sounds = piece > SatbCodec.SILENT
     places = np.flatnonzero(sounds.any(axis=1))
     if not len(places):
