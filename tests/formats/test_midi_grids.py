@@ -134,6 +134,20 @@ def test_places_that_nobody_writes_are_no_exact_grid(path):
     assert (score.steps_per_quarter, score.onset.tolist()) == (4, list(range(0, 32, 4)))
 
 
+@pytest.mark.parametrize("quarter", [24, 48, 96, 120, 192, 960])
+@pytest.mark.parametrize("rhythm", ["sixteenths", "triplets", "triplets beside sixteenths"])
+def test_files_of_any_resolution(quarter, rhythm):
+    onsets, steps = PLAYED[rhythm]
+    off = quarter // 48 or int(rhythm in ("sixteenths", "triplets"))
+    draw = np.random.default_rng(1)
+    for moved in (np.zeros(len(onsets)), draw.integers(-off, off + 1, len(onsets))):
+        starts = np.maximum(0, np.rint(onsets * quarter) + moved).astype(int).tolist()
+        grid = grid_of_notes([(start, start + quarter // 4) for start in starts], quarter)
+        assert grid.steps == steps
+        read = [grid.nearest(start, quarter) / steps for start in starts]
+        assert np.allclose(read, onsets)
+
+
 @pytest.mark.parametrize("division", [5, 7, 9, 11])
 def test_tuplets_are_read_exactly(path, division):
     starts = [round(QUARTER * n / division) for n in range(2 * division)]

@@ -27,6 +27,8 @@ EXACT = tuple(range(4, 49, 4))
 # a deviation, whatever the resolution of the file.
 DIVISIONS = frozenset((*range(1, 13), 16, 24, 32))
 ENDS = DIVISIONS - {24}  # a note that ends so little before the next one is articulated
+TICKS_APART = 4  # of two places, at least, so that being on one of them means something
+FINE_FILE = 240  # ticks per quarter from which on tuplets are told from each other
 ODD = 0.25  # share of such places in music that is written; in music that is played they prevail
 NEARLY_ALL = 0.99  # share of the onsets that make the grid of written music
 LATEST = Fraction(1, 16)  # of a quarter, by which all notes of a file may be late or early
@@ -187,11 +189,18 @@ def _exact(ticks: Iterable[int], quarter: int, grids: Iterable[int]) -> int | No
 def _is_written(tick: int, quarter: int, divisions: Iterable[int] = DIVISIONS) -> bool:
     """Return whether a tick is at a place of a quarter as notation has them.
 
+    Where a file has few ticks in a quarter, only places count that it can tell from others.
+
     Example:
-        >>> _is_written(96, 480), _is_written(10, 480)
-        (True, False)
+        >>> _is_written(96, 480), _is_written(10, 480), _is_written(1, 24)
+        (True, False, False)
     """
-    return any(is_exact(tick, division, quarter) for division in divisions)
+    telling = (division for division in divisions if division * TICKS_APART <= quarter)
+    return any(
+        is_exact(tick, division, quarter)
+        for division in telling
+        if quarter >= FINE_FILE or quarter % division == 0
+    )
 
 
 def _shifted(onsets: Sequence[int], quarter: int) -> NoteGrid | None:
