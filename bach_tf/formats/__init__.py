@@ -1,4 +1,4 @@
-"""A file ending -> what reads that format, and what writes it."""
+"""Readers and writers by file suffix."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from bach_tf.score import Score
 
 @dataclass(frozen=True)
 class Writer:
-    """What writes a format, and what is to be known of it before there is a score.
+    """The writer of a format and its preconditions.
 
     Args:
         write: takes the score, the path and the rendition.
-        is_sound: whether it plays the piece, which may then be of an hour at most.
-        check_ready: takes the ending; raises `ValueError` where a package is missing.
-        check_grid: takes the steps in a quarter; raises `ValueError` where the format has others.
+        is_sound: whether the format is audio, limited to one hour.
+        check_ready: takes the suffix; raises `ValueError` if a package is missing.
+        check_grid: takes the steps per quarter; raises `ValueError` if the format cannot hold them.
     """
 
     write: Callable[[Score, Path, Rendition], None]
@@ -45,13 +45,13 @@ class Writer:
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads a format.
+    """The reader of a format.
 
     Args:
-        read: takes the path, the grid, whether to be strict, and `options` by their names.
-        options: of "unfold", to play repeats out, and "tune", for the number of one in a book.
-        read_all: where a file may hold several pieces: takes the path and the grid, and returns
-            them, or why one cannot be read, by their names in the file.
+        read: takes the path, the grid, whether to be strict, and `options` as keywords.
+        options: a subset of "unfold", to play out repeats, and "tune", a number in a tune book.
+        read_all: for formats with several pieces per file: takes the path and the grid; returns
+            pieces, or errors, by their names in the file.
     """
 
     read: Callable[..., Piece]
@@ -83,7 +83,7 @@ WRITERS: dict[str, Writer] = {
     ".png": Writer(write_piano_roll),
     ".csv": Writer(write_chorale_csv, check_grid=check_csv_grid),
 }
-SCRATCH = ".writing-"  # begins the name of the folder in which a file is written
+SCRATCH = ".writing-"  # prefix of the folder in which a file is written
 
 
 def read(
@@ -94,22 +94,22 @@ def read(
     unfold: bool = False,
     tune: int | None = None,
 ) -> Piece:
-    """Read a piece; what was mended, left out or chosen in its file is warned of.
+    """Read a piece; repairs, omissions and choices in its file raise warnings.
 
-    Readers return their warnings in `Piece.warnings` and say nothing. Here they become warnings of
-    Python, a `ReadingWarning` each, so that no caller can lose them; the command line prints them.
+    Readers return their warnings in `Piece.warnings`. Here they become Python warnings of the class
+    `ReadingWarning`, so that no caller misses them; the command line prints them.
 
     Args:
-        path: its ending is one of `READERS`.
-        grid: one of `reading.GRIDS`, for a file that has none of its own. `None` for the coarsest
-            on which its notes begin; where they begin on none it is a performance, in seconds.
-        strict: refuse a file with a fault that could be read over.
+        path: its suffix is one of `READERS`.
+        grid: one of `reading.GRIDS`, for files that have none of their own. `None` for the grid
+            that fits the notes; if there is none, the piece is a performance, in seconds.
+        strict: reject files with faults that could be repaired.
         unfold: play out the repeats of a notated piece.
         tune: the number of one in a tune book; the first where it is `None`.
 
     Raises:
-        ValueError: another ending, no such file, one that cannot be read, or the number of a tune
-            for a file that holds one piece.
+        ValueError: an unknown suffix, a missing or unreadable file, or a tune number for a file
+            with one piece.
 
     Example:
         >>> piece = read(Path("prelude.mid"))  # doctest: +SKIP
@@ -128,16 +128,16 @@ def read(
 
 
 def read_all(path: Path, grid: Grid | None = None) -> dict[str, Piece | ValueError]:
-    """Return all pieces of a file, or why one cannot be read, by their names in the file.
+    """Return all pieces of a file, or the errors in reading them, by their names in the file.
 
-    Nothing is warned of: warnings are in the pieces. A file of one piece has the name "".
+    No warnings are raised; they are in the pieces. A single piece has the name "".
 
     Args:
-        path: its ending is one of `READERS`.
-        grid: as `read` takes it.
+        path: its suffix is one of `READERS`.
+        grid: as in `read`.
 
     Raises:
-        ValueError: another ending, or a file that cannot be read.
+        ValueError: an unknown suffix, or an unreadable file.
 
     Example:
         >>> list(read_all(Path("book.abc")))  # doctest: +SKIP
@@ -151,17 +151,17 @@ def read_all(path: Path, grid: Grid | None = None) -> dict[str, Piece | ValueErr
 
 
 def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Write a score in the format of the path's ending.
+    """Write a score in the format given by the suffix of the path.
 
     Args:
         score: the piece.
-        path: its ending is one of `WRITERS`, in small or capital letters.
-        rendition: how it is to be written.
+        path: its suffix is one of `WRITERS`, in lower or upper case.
+        rendition: of the piece.
 
     Raises:
-        ValueError: an unknown ending, or a score that the format cannot hold; the message names
+        ValueError: an unknown suffix, or a score that the format cannot hold; the message names
             the file.
-        OSError: it cannot be written, as on a full disk; it names the file, too.
+        OSError: the file cannot be written, for example because the disk is full; names the file.
 
     Example:
         >>> write(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
@@ -179,20 +179,20 @@ def write(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
 
 
 def _write_whole(write: Callable[[Path], None], path: Path) -> None:
-    """Let a file appear when it is whole: one that has failed or was stopped leaves no half."""
+    """Write atomically: a failed or interrupted write leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:
-        # Some libraries go by the ending, and know it in small letters.
+        # Some libraries infer the format from a lower-case suffix.
         whole = Path(scratch) / path.with_suffix(path.suffix.lower()).name
         write(whole)
         os.replace(whole, path)
 
 
 def check_formats(formats: str) -> list[str]:
-    """Return the file endings that a user names, such as `.mid` and `.png` of "mid,png".
+    """Parse a list of formats such as "mid,png" into suffixes.
 
     Raises:
-        ValueError: a format that has no writer, or whose packages are not installed.
+        ValueError: an unknown format, or one whose packages are not installed.
 
     Example:
         >>> check_formats("mid,.png")
@@ -207,11 +207,11 @@ def check_formats(formats: str) -> list[str]:
 
 
 class Grained(Protocol):
-    """What a codec knows of its steps.
+    """The grid of a codec.
 
     Args:
-        steps_per_quarter: of the scores that it decodes.
-        steps_per_bar: `None` where it does not count in bars.
+        steps_per_quarter: of decoded scores.
+        steps_per_bar: `None` if steps have no fixed duration.
     """
 
     steps_per_quarter: int
@@ -219,16 +219,16 @@ class Grained(Protocol):
 
 
 def check_room_in(endings: Sequence[str], codec: Grained, steps: int, tempo_qpm: float) -> None:
-    """Check that formats can hold the scores of a codec, before there are any.
+    """Check in advance that formats can hold the scores of a codec.
 
     Args:
         endings: of the formats.
         codec: that will decode the scores.
-        steps: of a piece at most, as the codec counts them.
+        steps: maximum length of a piece, in steps of the codec.
         tempo_qpm: quarter notes per minute.
 
     Raises:
-        ValueError: a grid that a format cannot hold, or sound that may be longer than an hour.
+        ValueError: a grid that a format cannot hold, or sound longer than one hour.
     """
     for ending in endings:
         check_grid = WRITERS[ending].check_grid

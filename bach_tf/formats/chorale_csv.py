@@ -1,4 +1,4 @@
-"""A score of up to four voices as a CSV grid, as people edit and train on them."""
+"""Scores of up to four voices as CSV grids."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 def write_chorale_csv(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Write the pitches of four voices at each sixteenth: `note0,note1,note2,note3`.
 
-    Only pitches and silences are kept, and a repeated note becomes one that is held.
+    Only pitches and silences are kept; a repeated note merges with the one before it.
 
     Args:
-        score: at most four voices, each of one note at a time, on sixteenths.
+        score: at most four monophonic voices, on sixteenths.
         path: of the file.
-        rendition: ignored; the columns are soprano, alto, tenor and bass, whatever the parts.
+        rendition: ignored; the columns are always soprano, alto, tenor and bass.
 
     Raises:
-        ValueError: a score of another kind.
+        ValueError: any other score.
 
     Example:
         >>> write_chorale_csv(Score.from_grid([[67, 60]]), Path("two.csv"))  # doctest: +SKIP
@@ -54,7 +54,7 @@ def read_chorale_csv(path: Path, grid: Grid | None = None, strict: bool = False)
     Args:
         path: of the file.
         grid: ignored: rows are sixteenths.
-        strict: ignored: no fault is read over.
+        strict: ignored: faults are always errors.
 
     Raises:
         ValueError: as `read_grid_csv`.
@@ -67,13 +67,13 @@ def read_chorale_csv(path: Path, grid: Grid | None = None, strict: bool = False)
 
 
 def check_csv_grid(steps_per_quarter: int) -> None:
-    """Check the grid of a score that is to be written as CSV.
+    """Check that the grid of a score can be written as CSV.
 
     Args:
         steps_per_quarter: of the score.
 
     Raises:
-        ValueError: another grid than sixteenths.
+        ValueError: a grid other than sixteenths.
     """
     if steps_per_quarter != STEPS_PER_QUARTER:
         raise ValueError(

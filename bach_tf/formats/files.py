@@ -1,4 +1,4 @@
-"""The files of new pieces: names that no other process takes, and formats that may fail."""
+"""Files of new pieces: unique names across processes, and formats that may fail."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
 
 MIDI = ".mid"  # holds every piece
-LONGEST_NAME, LONGEST_PATH = 255, 4096  # bytes, where the system does not say it
-ROOM = 64  # bytes of a path behind the folder: a piece's name, and where it is written first
+LONGEST_NAME, LONGEST_PATH = 255, 4096  # bytes, unless the system states its limits
+ROOM = 64  # bytes reserved for the name of a piece and of its scratch folder
 
 
 class PieceNames:
-    """Hands out the names `<date>_<n>` in a folder, each to one piece.
+    """Unique names `<date>_<n>` for the pieces in a folder.
 
-    While a piece is written, a hidden folder of its name holds it: to make a folder that is there
-    already fails, so no two processes hold one name, whatever formats they write. The folder is
-    listed once.
+    While a piece is being written, a hidden folder reserves its name: creating an existing folder
+    fails, so no two processes share a name, whatever formats they write. The folder is listed once.
 
     Args:
-        folder: where the pieces go; it is made with the first one.
+        folder: of the pieces; created with the first one.
 
     Example:
         >>> with PieceNames(Path("generated")).reserve() as stem:  # doctest: +SKIP
@@ -44,10 +43,10 @@ class PieceNames:
 
     @contextmanager
     def reserve(self) -> Iterator[Path]:
-        """Hold the first free name while the block runs.
+        """Reserve the first free name while the block runs.
 
         Yields:
-            the path of a piece without an ending.
+            the path of a piece without its suffix.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         names = (f"{self._day}_{number}" for number in self._numbers)
@@ -55,19 +54,19 @@ class PieceNames:
         try:
             yield self.folder / name
         finally:
-            with suppress(OSError):  # somebody has cleared the folder
+            with suppress(OSError):  # the folder was cleared
                 self._holder(name).rmdir()
 
     def _holder(self, name: str) -> Path:
         return self.folder / f".{name}"
 
     def _hold(self, name: str) -> bool:
-        """Return whether the name is ours now."""
+        """Return whether the name could be reserved."""
         try:
             self._holder(name).mkdir()
         except FileExistsError:
             return False
-        # Another process may have held it, written and let go since the folder was listed.
+        # Another process may have written a piece of that name since the folder was listed.
         if any((self.folder / f"{name}{ending}").exists() for ending in WRITERS):
             self._holder(name).rmdir()
             return False
@@ -75,12 +74,12 @@ class PieceNames:
 
 
 class FixedNames:
-    """Hands out the name that a user has chosen, numbered where there are several pieces.
+    """The name that a user has chosen, numbered if there are several pieces.
 
-    Files of that name are replaced.
+    Existing files are overwritten.
 
     Args:
-        stem: the path without an ending.
+        stem: the path without its suffix.
         wanted: number of pieces.
 
     Example:
@@ -97,10 +96,10 @@ class FixedNames:
 
     @contextmanager
     def reserve(self) -> Iterator[Path]:
-        """Hold the next name while the block runs.
+        """Reserve the next name while the block runs.
 
         Yields:
-            the path of a piece without an ending.
+            the path of a piece without its suffix.
         """
         number = f"_{next(self._numbers):0{self._digits}}" if self._digits else ""
         yield self._stem.with_name(self._stem.name + number)
@@ -108,11 +107,11 @@ class FixedNames:
 
 @dataclass(frozen=True)
 class Written:
-    """What came of writing a piece.
+    """The outcome of writing a piece.
 
     Args:
-        paths: the files that were written.
-        errors: why others were not.
+        paths: files that were written.
+        errors: of files that were not.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -122,15 +121,15 @@ class Written:
 def write_piece(
     score: Score, stem: Path, endings: Sequence[str], rendition: Rendition = PLAIN
 ) -> Written:
-    """Write a piece in several formats, of which each may fail alone.
+    """Write a piece in several formats; a failure of one does not affect the others.
 
-    MIDI comes first. Where no format could be written, MIDI is tried, so that no piece is lost.
+    MIDI is written first. If every format fails, MIDI is tried, so that no piece is lost.
 
     Args:
         score: the piece.
-        stem: the path without an ending.
+        stem: the path without its suffix.
         endings: of the formats.
-        rendition: how it is to be written.
+        rendition: of the piece.
     """
     written = Written()
 
@@ -139,7 +138,7 @@ def write_piece(
         try:
             write(score, path, rendition)
             written.paths.append(path)
-        except Exception as error:  # a fault of ours in one format does not cost the others
+        except Exception as error:  # a bug in one format does not affect the others
             written.errors[path] = error
 
     for ending in sorted(endings, key=lambda ending: ending != MIDI):
@@ -150,14 +149,14 @@ def write_piece(
 
 
 def check_folder(folder: Path) -> None:
-    """Check that pieces can be written into a folder, which need not be there yet.
+    """Check that pieces can be written into a folder, which need not exist yet.
 
     Args:
-        folder: where they are to go.
+        folder: of the pieces.
 
     Raises:
-        ValueError: a file in its place or in that of a folder above, a folder without
-            permission, or a name that the system cannot hold.
+        ValueError: a file in place of the folder or one of its parents, missing permission, or a
+            name that is too long.
 
     Example:
         >>> check_folder(Path("generated"))
@@ -179,7 +178,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _nearest_there(folder: Path) -> Path:
-    """Return the folder, or the first above it that there is."""
+    """Return the folder, or its nearest existing parent."""
     for path in (folder, *folder.parents):
         try:
             path.lstat()
@@ -190,7 +189,7 @@ def _nearest_there(folder: Path) -> Path:
 
 
 def _check_lengths(folder: Path, there: Path) -> None:
-    """Raise `OSError` for names that are too long below the folder that there is."""
+    """Raise `OSError` for names that are too long for the existing folder."""
     longest = {"PC_NAME_MAX": LONGEST_NAME, "PC_PATH_MAX": LONGEST_PATH}
     if there.is_dir() and hasattr(os, "pathconf"):
         limits = {name: os.pathconf(there, name) for name in longest}

@@ -1,4 +1,4 @@
-"""Chorale grids as CSV: `note0,note1,note2,note3`, one row a step, 0 for silence."""
+"""Chorale grids as CSV: `note0,note1,note2,note3`, one row per step, 0 for silence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bach_tf._basics.messages import shortened
 
 VOICES = ("soprano", "alto", "tenor", "bass")
 HEADER = tuple(f"note{voice}" for voice in range(len(VOICES)))
-LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the piano's; 0 beside them is silence
-MOST_BYTES = 32_000_000  # of a file: a list of notes of six hours has half of it
+LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the range of the piano
+MOST_BYTES = 32_000_000  # per file: twice the size of a six-hour note list
 EXPECTED_ROW = f"expected {len(VOICES)} pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH})"
 
 
@@ -53,13 +53,13 @@ def write_grid_csv(path: Path, grid: np.ndarray) -> bytes:
 
 
 def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV file as the text of their cells.
+    """Return the header and the rows of a CSV file as text cells.
 
-    They are separated by commas; by semicolons or tabs where the header is, as spreadsheets in
-    countries with decimal commas write them. Blank lines at the end of the file are left out.
+    The delimiter is a comma, or a semicolon or tab if the header uses it, as in spreadsheets from
+    locales with decimal commas. Trailing blank lines are ignored.
 
     Raises:
-        ValueError: the file is too large or not text in UTF-8, or has an endless cell.
+        ValueError: the file is too large, not UTF-8, or has an overlong cell.
     """
     content = read_once(path, MOST_BYTES)
     try:
@@ -81,7 +81,7 @@ def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _separator(text: str) -> str:
-    """Return what separates the cells of the first line."""
+    """Return the delimiter of the first line."""
     header = text[: text.find("\n") + 1] or text
     if "," in header:
         return ","
@@ -89,9 +89,9 @@ def _separator(text: str) -> str:
 
 
 def find_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """Yield what is wrong with a piece, one `FILE:ROW: expected ..., got ...` each.
+    """Yield each problem of a grid as `FILE:ROW: expected ..., got ...`.
 
-    Rows are counted as a text editor counts them: the header is row 1.
+    Rows are numbered as in a text editor: the header is row 1.
     """
     if not header:
         yield f"{name}: expected a header and rows of pitches, got an empty file"

@@ -1,4 +1,4 @@
-"""Lists of notes as CSV: `onset,duration,pitch,velocity,voice`, one row a note, in steps."""
+"""Note lists as CSV: `onset,duration,pitch,velocity,voice`, one row per note, in steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.grid_csv import read_cells
 
-MOST_DIGITS = 18  # as many as an int64 surely holds
+MOST_DIGITS = 18  # always fit into an int64
 MOST = 10**MOST_DIGITS - 1
 # The columns in their order, and the lowest and highest value of each.
 BOUNDS = {
@@ -60,9 +60,9 @@ def write_notes_csv(path: Path, notes: np.ndarray) -> bytes:
 
 
 def find_note_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """Yield what is wrong with a list of notes, one `FILE:ROW: expected ..., got ...` each.
+    """Yield each problem of a note list as `FILE:ROW: expected ..., got ...`.
 
-    Rows are counted as a text editor counts them: the header is row 1.
+    Rows are numbered as in a text editor: the header is row 1.
     """
     if not header:
         yield f"{name}: expected a header and rows of notes, got an empty file"

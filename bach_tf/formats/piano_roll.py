@@ -1,4 +1,4 @@
-"""A picture of a score: pitch over time, one colour for each voice."""
+"""Piano rolls: pitch over time, one colour per voice."""
 
 from __future__ import annotations
 
@@ -13,49 +13,48 @@ from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import SECONDS, Score
 from bach_tf.theory.note_names import note_name
 
-# Told apart by most eyes, also in grey: M. Okabe and K. Ito's palette (2008).
+# Safe for colour-blind readers and in greyscale: the palette of M. Okabe and K. Ito (2008).
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7500", "#000000")
 BLACK_KEYS, VEIL, INK, GREY = "#f4f4f4", "#efe9dc", "#222222", "#777777"
 BAR_LINES, NUMBERED_LINES, OCTAVE_LINES = "#d9d9d9", "#b4b4b4", "#cccccc"
-VEIL_ALPHA = 0.62  # over the notes that were given
+VEIL_ALPHA = 0.62  # over the primer
 GIVEN_ALPHA, GIVEN_LINE = 0.3, 0.9  # of the faces of given notes, and points of their outlines
 LARGE, SMALL = 11, 8  # points
 
-WIDTH_INCHES = (6.0, 16.0)  # of the room for the notes: the narrowest and the widest
+WIDTH_INCHES = (6.0, 16.0)  # of the plot area: minimum and maximum
 HEIGHT_INCHES = (2.4, 5.2)
 INCHES_PER_QUARTER, INCHES_PER_SEMITONE = 0.22, 0.125
-LEFT, RIGHT, TOP, BOTTOM, TITLE = 0.65, 0.3, 0.4, 0.6, 0.3  # inches around that room
+LEFT, RIGHT, TOP, BOTTOM, TITLE = 0.65, 0.3, 0.4, 0.6, 0.3  # margins in inches
 TITLE_FROM_TOP = 0.22  # inches
 LETTER = 0.075  # inches, of a letter in the legend
 DOTS_PER_INCH = 110
-FEWEST_SEMITONES = 12  # on the axis, so that a piece of one note has one
+FEWEST_SEMITONES = 12  # on the axis, even for a single note
 NOTE_HEIGHT = 0.84  # semitones
-UNISON = 0.5  # of that: the height of a note on that of an earlier voice, which it would hide
-GAP_INCHES, LARGEST_GAP = 0.018, 0.2  # between notes, and as a part of the one before it
-NUMBER_INCHES, LINE_INCHES = 0.45, 0.1  # that the number of a bar takes, and its line
+UNISON = 0.5  # of that: height of a note drawn over one of an earlier voice
+GAP_INCHES, LARGEST_GAP = 0.018, 0.2  # between notes; at most this fraction of a note
+NUMBER_INCHES, LINE_INCHES = 0.45, 0.1  # minimum distance of bar numbers and of bar lines
 WHOLE_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 OCTAVE = 12
 BLACK = {1, 3, 6, 8, 10}  # pitch classes
-# Pitch classes that are named, from the many to the few, and the inches that a semitone needs.
+# Labelled pitch classes, the most first, and the inches per semitone that they need.
 NAMED = (({0, 2, 4, 5, 7, 9, 11}, 0.12), ({0, 4, 7}, 0.045), ({0}, 0.0))
 
 
 def write_piano_roll(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     """Draw a score as a piano roll.
 
-    Bars of four quarters, or of the score's own time signature, are told apart by lines and
-    numbered; a performance has seconds instead. Notes are named at the left, and several voices in
-    a legend.
+    Bars are separated by lines and numbered, in 4/4 if the score has no time signature; a
+    performance has seconds instead. Pitches are labelled on the left; several voices have a legend.
 
     Args:
         score: the piece.
-        path: of the picture; its ending says the format, such as `.png`.
-        rendition: says the tempo of a performance, and how much of the beginning was given: that is
-            shaded and says so. Notes of voices that were given are pale, with an outline.
+        path: of the picture; its suffix determines the format, such as `.png`.
+        rendition: determines the tempo of a performance, the length of the primer, which is shaded,
+            and the voices that were given, whose notes are pale with an outline.
 
     Raises:
-        ValueError: a tempo outside what MIDI can say.
+        ValueError: a tempo that MIDI cannot express.
 
     Example:
         >>> write_piano_roll(Score.from_grid([[67, 60]]), Path("two.png"))  # doctest: +SKIP
@@ -80,13 +79,13 @@ def write_piano_roll(score: Score, path: Path, rendition: Rendition = PLAIN) -> 
     if len(names) > 1:
         _draw_legend(axes, drawn, names)
     with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box.
+        # Characters missing from the font are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(path)
 
 
 def _paper(quarters: float, semitones: int, title: str, names: Sequence[str]) -> tuple:
-    """Return a figure with a title, and the axes in it, of a size for so much music."""
+    """Return a figure with a title, and its axes, sized for the music."""
     from matplotlib.figure import Figure  # takes a moment to import
 
     width = float(np.clip(quarters * INCHES_PER_QUARTER, *WIDTH_INCHES))
@@ -111,14 +110,14 @@ def _inches(axes) -> tuple[float, float]:
 
 
 def _pitches(score: Score) -> tuple[int, int]:
-    """Return the lowest and the highest pitch that have room."""
+    """Return the lowest and highest pitch of the axis."""
     lowest, highest = (int(score.pitch.min()), int(score.pitch.max())) if len(score) else (60, 60)
     missing = max(0, FEWEST_SEMITONES - (highest - lowest))
     return lowest - 1 - missing // 2, highest + 1 + (missing + 1) // 2
 
 
 def _draw_keys(axes, lowest: int, highest: int) -> None:
-    """Shade what are black keys on a piano, and name as many notes as there is room for."""
+    """Shade the black keys of a piano, and label as many pitches as fit."""
     for pitch in range(lowest, highest + 1):
         if pitch % OCTAVE in BLACK:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=BLACK_KEYS, linewidth=0, zorder=0)
@@ -133,7 +132,7 @@ def _draw_keys(axes, lowest: int, highest: int) -> None:
 
 
 def _draw_bars(axes, score: Score, quarters: float) -> None:
-    """Draw a line where bars begin, and number as many as there is room for."""
+    """Draw bar lines, and number as many bars as fit."""
     bar = score.steps_per_bar / score.steps_per_quarter
     upbeat = score.upbeat % score.steps_per_bar / score.steps_per_quarter
     begins = np.arange(upbeat, quarters, bar)
@@ -150,7 +149,7 @@ def _draw_bars(axes, score: Score, quarters: float) -> None:
 
 
 def _draw_seconds(axes, quarters: float, tempo_qpm: float) -> None:
-    """Draw a line every so many seconds, as there is room for their numbers."""
+    """Draw lines at regular seconds, as densely as their numbers fit."""
     seconds = quarters * 60 / tempo_qpm
     inches = _inches(axes)[0] / seconds
     every = next((n for n in WHOLE_SECONDS if n * inches >= NUMBER_INCHES), WHOLE_SECONDS[-1])
@@ -162,7 +161,7 @@ def _draw_seconds(axes, quarters: float, tempo_qpm: float) -> None:
 
 
 def _draw_voice(axes, score: Score, voice: int, rendition: Rendition):
-    """Draw the notes of a voice and return what the legend shows of them."""
+    """Draw the notes of a voice; return the artist for the legend."""
     from matplotlib.collections import PolyCollection
 
     mine = np.flatnonzero(score.voice == voice)
@@ -193,7 +192,7 @@ def _given(score: Score, mine: np.ndarray, voice: int, rendition: Rendition) -> 
 
 
 def _hidden_voices(score: Score, mine: np.ndarray, voice: int) -> np.ndarray:
-    """Return how many earlier voices each note of a voice would hide: int `(notes,)`."""
+    """Return the number of earlier voices that each note would cover: int `(notes,)`."""
     hidden = np.zeros(len(mine), int)
     end = score.onset + score.duration
     for pitch in np.unique(score.pitch[mine]):
@@ -207,7 +206,7 @@ def _hidden_voices(score: Score, mine: np.ndarray, voice: int) -> np.ndarray:
 
 
 def _veil(axes, primer: float) -> None:
-    """Make the beginning that was given paler, up to a quarter, and say what it is."""
+    """Shade and label the primer, given its length in quarters."""
     axes.axvspan(0, primer, color=VEIL, alpha=VEIL_ALPHA, linewidth=0, zorder=3)
     axes.axvline(primer, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     _say(axes, "primer")

@@ -1,4 +1,4 @@
-"""What a reader returns and warns of, and the grids on which one may be asked to."""
+"""Results and warnings of readers, and the grids for files that have none of their own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bach_tf.score import BEATS, PERFORMANCE_TEMPO_QPM, SECONDS, STEPS_PER_QUART
 
 
 class Grid(NamedTuple):
-    """The steps on which a file is read that has none of its own.
+    """The grid on which to read a file that has none of its own.
 
     Args:
-        steps_per_quarter: of a score on it.
-        timing: "beats", or "seconds" for notes where they sound.
+        steps_per_quarter: of the score.
+        timing: "beats", or "seconds" for a performance.
     """
 
     steps_per_quarter: int
@@ -24,7 +24,7 @@ class Grid(NamedTuple):
 
     @property
     def steps_per_second(self) -> int:
-        """Steps in a second of a grid that counts seconds."""
+        """Steps per second of a grid in seconds."""
         return self.steps_per_quarter * PERFORMANCE_TEMPO_QPM // 60
 
 
@@ -33,7 +33,7 @@ THIRTY_SECONDS = Grid(8)
 TRIPLETS = Grid(12)  # besides sixteenths
 FINE = Grid(48)  # 64ths and their triplets
 MILLISECONDS = Grid(100, SECONDS)  # 8 of them
-# What a user may ask for. `None` takes the first of the others that fits the file.
+# Choices for users. `None` stands for the grid that fits the file.
 GRIDS = {
     "auto": None,
     "sixteenths": SIXTEENTHS,
@@ -46,16 +46,16 @@ GRIDS = {
 
 @dataclass(frozen=True)
 class Piece:
-    """A score, and how it is to be written.
+    """A score and its rendition.
 
     Args:
-        score: what there is to know of the music.
-        rendition: what takes the place of it.
-        warnings: a sentence for each kind of thing that its file has, and that was mended, left
-            out or chosen in reading; pieces are equal whatever was said of them.
+        score: the music.
+        rendition: overrides of the score's own tempo and instruments for writing.
+        warnings: a sentence for each kind of repair, omission or choice that the reader made; not
+            part of equality.
 
     Raises:
-        ValueError: what came is no score, or no rendition.
+        ValueError: not a score, or not a rendition.
     """
 
     score: Score
@@ -72,17 +72,17 @@ class Piece:
 
 
 class ReadingWarning(UserWarning):
-    """A file was read, and something in it was mended, left out or chosen."""
+    """A file was read with a repair, an omission or a choice."""
 
 
 class Notices:
-    """What a reader has to say of a file, a sentence for each kind.
+    """Collects a reader's reports on a file, one sentence per kind.
 
-    A thing that a file does a thousand times is said once, with the first place and the number.
+    A fault that occurs many times is reported once, with its first place and the count.
 
     Args:
-        path: of the file, whose name begins each sentence.
-        strict: refuse the file at its first fault.
+        path: of the file; sentences begin with its name.
+        strict: raise at the first fault.
 
     Example:
         >>> notices = Notices(Path("a.mid"))
@@ -98,27 +98,27 @@ class Notices:
         self._places: dict[str, tuple[str, int]] = {}  # the first of each kind, and how many
 
     def fault(self, what: str, place: str = "") -> None:
-        """Note what a file should not have, and what was made of it.
+        """Report a violation of the format and how it was handled.
 
         Args:
-            what: in words, the same for all of a kind.
+            what: a sentence, identical for all faults of the kind.
             place: such as "track 2, byte 31", or "line 7".
 
         Raises:
-            ValueError: where reading is strict.
+            ValueError: if reading is strict.
         """
         if self._strict:
             raise ValueError(self._sentence(what, place))
         self.remark(what, place)
 
     def remark(self, what: str, place: str = "") -> None:
-        """Note what had to be chosen or left out in a file that is as it should be."""
+        """Report a choice or an omission for a valid file."""
         first, times = self._places.get(what, (place, 0))
         self._places[what] = first, times + 1
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was noted, in order, for `Piece.warnings`."""
+        """All reports in order, for `Piece.warnings`."""
         return tuple(self._sentence(what, *where) for what, where in self._places.items())
 
     def _sentence(self, what: str, place: str, times: int = 1) -> str:

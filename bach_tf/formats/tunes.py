@@ -1,4 +1,4 @@
-"""Tunes for a corpus: one voice, one note at a time, in sixteenths."""
+"""Tunes for a corpus: a single monophonic voice in sixteenths."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bach_tf.score import STEPS_PER_QUARTER, Score
 
 
 class OffGridError(ValueError):
-    """A tune that cannot be written in sixteenths, though it was read well."""
+    """A tune that is valid but does not fit a grid of sixteenths."""
 
 
 def tune_of(sheet: Sheet) -> Score:
-    """Return the tune that a sheet is, as printed, in its first metre.
+    """Convert a sheet to a tune, as printed, with its first metre.
 
     Raises:
         OffGridError: a note or a rest begins or ends between two sixteenths.
-        ValueError: there is no note, or notes that sound together.
+        ValueError: no notes, or simultaneous notes.
     """
     notes = joined(sheet.heads)
     _check_one_voice(sheet, notes)
@@ -45,14 +45,14 @@ def tune_of(sheet: Sheet) -> Score:
 
 
 def check_bars(sheet: Sheet) -> None:
-    """Check that no bar is too long by a part of a beat; the last one is not looked at.
+    """Check that no bar, except the last, exceeds its length by a fraction of a beat.
 
-    Bars of more beats are sound: many a folk song changes its metre without saying so. So is one
-    of several bars' length: in some collections the end of a line is a bar line too. Where the
-    metre changes nothing is checked.
+    Additional whole beats are accepted: many folk songs change metre without notating it. So are
+    bars of several times the length: some collections only have bar lines at the ends of lines.
+    Tunes with several metres are not checked.
 
     Raises:
-        ValueError: a bar is too long by a part of a beat; the message says which.
+        ValueError: a bar is too long by a fraction of a beat; the message says which.
     """
     metres = {bar.metre for bar in sheet.bars}
     if len(metres) != 1 or None in metres:

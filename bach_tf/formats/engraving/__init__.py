@@ -1,4 +1,4 @@
-"""Scores as engraved music: a picture, or pages to print."""
+"""Engraved scores: a picture, or pages for printing."""
 
 from bach_tf.formats.engraving.pdf import write_pdf
 from bach_tf.formats.engraving.svg import write_svg

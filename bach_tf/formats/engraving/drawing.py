@@ -1,7 +1,7 @@
-"""A page of Verovio's SVG as a figure of Matplotlib.
+"""Convert a page of Verovio's SVG to a Matplotlib figure.
 
-Of SVG it knows what Verovio writes and no more: groups that are moved and scaled, outlines that
-are defined once and used, a few shapes, and texts of several pieces. All is black.
+Only the subset of SVG that Verovio emits is supported: translated and scaled groups, reused
+outlines, a few shapes, and text with spans. Everything is black.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from matplotlib.transforms import Affine2D
 
 SVG, LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 POINTS_PER_INCH = 72
-FONTS = ["STIXGeneral", "DejaVu Sans"]  # both come with Matplotlib; the second has more letters
+FONTS = ["STIXGeneral", "DejaVu Sans"]  # shipped with Matplotlib; the second covers more characters
 FONT_FILES = ("STIXGeneral*.ttf", "DejaVuSans*.ttf")
-# The style sheet that Verovio writes into its pages.
+# Classes of the style sheet in Verovio's pages.
 BOLD, ITALIC = {"ending", "fing", "reh", "tempo"}, {"dir", "dynam", "mNum"}
 HIDDEN = "placeholder"
-WIDEST_TEXT = 0.9  # as a part of the page
+WIDEST_TEXT = 0.9  # of the page width
 ALIGNED = {"start": "left", "middle": "center", "end": "right"}
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -47,10 +47,10 @@ CODES = {
 
 @dataclass(frozen=True)
 class Look:
-    """How an element and the texts in it look, as far as its parents have said.
+    """The style of an element and its texts, inherited from its parents.
 
     Args:
-        size: of the letters, in units of the page.
+        size: font size in units of the page.
         weight: "normal" or "bold".
         style: "normal" or "italic".
         align: one of `ALIGNED`.
@@ -64,7 +64,7 @@ class Look:
     colour: str = "black"
 
     def within(self, element: Element) -> Look:
-        """Return how the texts within an element look."""
+        """Return the text style within an element."""
         kinds = set(element.get("class", "").split())
         changed: dict[str, Any] = {"align": element.get("text-anchor", self.align)}
         if COLOUR.fullmatch(colour := element.get("fill", "")):
@@ -78,7 +78,7 @@ class Look:
         return replace(self, **changed)
 
     def font(self, points: float = 1.0) -> FontProperties:
-        """Return the font, of a size in points for one unit of the page."""
+        """Return the font, given the points per unit of the page."""
         list_own_fonts()
         return FontProperties(
             family=FONTS, size=self.size * points, weight=self.weight, style=self.style
@@ -87,10 +87,10 @@ class Look:
 
 @cache
 def list_own_fonts() -> None:
-    """Let Matplotlib know the fonts that come with it.
+    """Register the fonts that ship with Matplotlib.
 
-    It keeps a list of fonts in the user's cache, for all installations. One that was made while
-    the files were not all there yet lacks some, and letters of other widths would be drawn.
+    Its font list is cached per user, across installations. A list that was built while files were
+    missing is incomplete, and text would be drawn in fonts of other widths.
     """
     listed = {Path(font.fname) for font in fontManager.ttflist}
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -101,7 +101,7 @@ def list_own_fonts() -> None:
 
 
 def draw_page(svg: str, width_inches: float) -> Figure:
-    """Return a page of Verovio's as a figure of the given width.
+    """Convert a page of Verovio to a figure of the given width.
 
     Args:
         svg: of the page.
@@ -129,7 +129,7 @@ class _Pen:
 
     Args:
         axes: to draw in, in the units of the page.
-        outlines: that can be used, by their names.
+        outlines: reusable ones, by id.
         width: of the page.
         points: of a unit of the page.
     """
@@ -140,7 +140,7 @@ class _Pen:
     points: float
 
     def draw(self, element: Element, to_page: Affine2D, look: Look) -> None:
-        """Draw an element and what is in it."""
+        """Draw an element and its children."""
         if HIDDEN in element.get("class", "").split():
             return
         to_page = _transform(element.get("transform", "")) + to_page
@@ -169,7 +169,7 @@ class _Pen:
         )
 
     def _draw_text(self, element: Element, to_page: Affine2D, look: Look) -> None:
-        """Draw the lines of a text, each of which may have pieces of several sizes."""
+        """Draw the lines of a text, whose spans may differ in size."""
         for (x, y), pieces in _lines(element, look):
             widths = [_width(text, piece) for text, piece in pieces]
             smaller = min(1.0, WIDEST_TEXT * self.width / max(sum(widths), 1))
@@ -190,7 +190,7 @@ class _Pen:
 
 
 def _lines(text: Element, look: Look) -> list[tuple[tuple[float, float], list[tuple[str, Look]]]]:
-    """Return the lines of a text: where each begins, and its pieces with their looks."""
+    """Return the lines of a text: the origin, and the spans with their styles."""
     lines = []
     for element, piece_look in _with_looks(text, look):
         if element is text or "x" in element.attrib:
@@ -212,7 +212,7 @@ def _width(text: str, look: Look) -> float:
 
 
 def _transform(text: str) -> Affine2D:
-    """Return what an attribute such as `translate(10, 20) scale(2, 2)` does."""
+    """Parse a transform attribute such as `translate(10, 20) scale(2, 2)`."""
     transform = Affine2D()
     for name, numbers in reversed(re.findall(r"(\w+)\(([^)]*)\)", text)):
         values = [float(number) for number in NUMBER.findall(numbers)]

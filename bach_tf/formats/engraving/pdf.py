@@ -1,4 +1,4 @@
-"""A score as engraved music on pages of A4, to print."""
+"""Engraved scores on pages of A4."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bach_tf.score import Score
 
 WIDTH_MM, HEIGHT_MM, MARGIN_MM = 210, 297, 15
 MM_PER_INCH = 25.4
-TENTHS = 10  # of a millimetre, in which Verovio measures a page
+TENTHS = 10  # of a millimetre, Verovio's unit of page sizes
 PAGE = {
     "scale": 100,
     "pageWidth": WIDTH_MM * TENTHS,
@@ -24,18 +24,18 @@ PAGE = {
 
 
 def write_pdf(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Print a score as engraved music on pages of A4, with Verovio and Matplotlib.
+    """Engrave a score on pages of A4, with Verovio and Matplotlib.
 
-    What `write_svg` says of voices, their names and staves holds here too.
+    Voices, names and staves are as in `write_svg`.
 
     Args:
         score: the piece.
         path: of the file.
-        rendition: says the tempo, shown at the beginning, and the instruments: with a keyboard a
-            wide voice has two staves.
+        rendition: determines the tempo mark and the instruments: a wide voice for a keyboard has
+            two staves.
 
     Raises:
-        ValueError: a tempo outside what MIDI can say.
+        ValueError: a tempo that MIDI cannot express.
 
     Example:
         >>> write_pdf(Score.from_grid([[67, 60]]), Path("two.pdf"))  # doctest: +SKIP
@@ -45,10 +45,10 @@ def write_pdf(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     from bach_tf.formats.engraving.drawing import draw_page
 
     pages = engrave(score, PAGE, rendition)
-    # Without the time of day the same score gives the same file.
+    # No creation date: equal scores give equal files.
     about = {"Title": score.title, "Creator": "bach_tf", "CreationDate": None}
     with PdfPages(path, metadata=about) as file, warnings.catch_warnings():
-        # A letter that the fonts lack is drawn as a box.
+        # Characters missing from the fonts are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         for page in pages:
             file.savefig(draw_page(page, WIDTH_MM / MM_PER_INCH))

@@ -1,4 +1,4 @@
-"""A score as engraved music: one SVG picture, however long."""
+"""Engraved scores as a single SVG picture of any length."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Score
 
 WIDTH = 1050  # of the picture, in pixels
-TITLE_SIZE, TITLE_SPACE = 26, 60  # pixels: of the letters, and above the music
-LETTER_WIDTH = 0.5  # of a title on average, as a part of its size
+TITLE_SIZE, TITLE_SPACE = 26, 60  # pixels: font size, and space above the music
+LETTER_WIDTH = 0.5  # average, relative to the font size
 SIZE = re.compile(r'<svg width="(\d+)px" height="(\d+)px"')
 PAGE = {
     "scale": 50,  # percent of the engraver's units, of which the page below has 2100
@@ -27,21 +27,21 @@ PAGE = {
 
 
 def write_svg(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Draw a score as engraved music, with Verovio.
+    """Engrave a score with Verovio.
 
-    Four voices of one note at a time stand on two staves, soprano and alto above, tenor and bass
-    below; others have a staff each. The names of the parts stand beside them: where there are none,
-    "voice 1" and so on, or nothing for a single voice. What `write_musicxml` says of bars, keys and
-    grids holds here too.
+    Four monophonic voices share two staves, soprano and alto above, tenor and bass below; other
+    scores have a staff per voice. Staves are labelled with the names of the parts, or "voice 1" and
+    so on; a single voice without a name has no label. Bars, keys and grids are as in
+    `write_musicxml`.
 
     Args:
         score: the piece.
         path: of the picture.
-        rendition: says the tempo, shown at the beginning, and the instruments: with a keyboard a
-            wide voice has two staves.
+        rendition: determines the tempo mark and the instruments: a wide voice for a keyboard has
+            two staves.
 
     Raises:
-        ValueError: a tempo outside what MIDI can say.
+        ValueError: a tempo that MIDI cannot express.
 
     Example:
         >>> write_svg(Score.from_grid([[67, 60]]), Path("two.svg"))  # doctest: +SKIP
@@ -51,7 +51,7 @@ def write_svg(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
 
 
 def _joined(title: str, pages: Sequence[str]) -> str:
-    """Return one picture of the title and of the pages below one another."""
+    """Return a picture with the title and the pages stacked vertically."""
     below = TITLE_SPACE if title else 0
     content = [_heading(title)] if title else []
     for page in pages:

@@ -1,4 +1,4 @@
-"""A score on pages, as Verovio engraves it."""
+"""Pages engraved by Verovio."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bach_tf.score import Part, Score
 MUSIC_FONT, UNITS_PER_EM = "Leipzig", 1000
 OPTIONS = {
     "xmlIdSeed": 1,  # the same score gives the same file
-    # What a note is can be read in the picture, by people and by tests.
+    # Lets tests read the pitches from the picture.
     "svgAdditionalAttribute": ["note@pname", "note@oct"],
     "font": MUSIC_FONT,
     "smuflTextFont": "none",  # see `_with_drawn_symbols`
     "defaultBottomMargin": 1.5,  # between the tempo and the notes below it
 }
-# How far apart notes stand. The first is Verovio's own; a single bar that is left for the last
-# system is taken into the one before it where a closer setting can do so.
+# Note spacings. The first is Verovio's default; tighter ones are tried if the last system would
+# have only one bar.
 SPACINGS = (0.25, 0.23, 0.21, 0.19)
-# A text that begins with a symbol of the music font, such as the note value of a tempo.
+# A text beginning with a symbol of the music font, such as the note value in a tempo mark.
 SYMBOL_IN_TEXT = re.compile(
     r'<text x="(?P<x>-?\d+)" y="(?P<y>-?\d+)"(?P<more>[^>]*)>\s*<tspan[^>]*>\s*<tspan[^>]*>\s*'
     rf'<tspan font-family="{MUSIC_FONT}" font-size="(?P<size>\d+)px">(?P<symbol>.)</tspan>'
@@ -35,18 +35,18 @@ def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> l
 
     Args:
         score: the piece; a single voice needs no name.
-        options: of Verovio, beside `OPTIONS`: the size of a page and its margins.
-        rendition: says the tempo and the instruments.
+        options: of Verovio in addition to `OPTIONS`: page size and margins.
+        rendition: determines tempo and instruments.
 
     Raises:
-        ValueError: a tempo outside what MIDI can say.
+        ValueError: a tempo that MIDI cannot express.
     """
     import verovio  # loads its fonts
 
     if score.voices == 1 and not score.parts:
         score = replace(score, parts=[Part()])
     music = to_musicxml(score, replace(rendition, layout=CLOSED))
-    verovio.enableLog(verovio.LOG_OFF)  # it would tell the terminal of each odd bar
+    verovio.enableLog(verovio.LOG_OFF)  # no messages on the terminal
     engraver = verovio.toolkit()
     engraver.setOptions({**OPTIONS, **options})
     assert engraver.loadData(music), "our own MusicXML can be read"
@@ -61,16 +61,16 @@ def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> l
 
 
 def _leaves_a_bar_alone(page: str) -> bool:
-    """Return whether there is one bar in the last system of a page, and others above."""
+    """Return whether the last of several systems on a page has a single bar."""
     *above, last = page.split('class="system"')[1:]
     return bool(above) and last.count('class="measure"') == 1
 
 
 def _with_drawn_symbols(page: str, resources: Path) -> str:
-    """Return a page on which the symbols in texts are outlines.
+    """Return a page with the music symbols in texts converted to outlines.
 
-    Verovio would write them as letters of a font that comes with the page, which few programs
-    but browsers read.
+    Verovio sets them in a font embedded in the page, which few programs other than browsers
+    support.
     """
     return SYMBOL_IN_TEXT.sub(lambda text: _drawn_symbol(text, resources), page)
 

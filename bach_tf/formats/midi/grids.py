@@ -38,7 +38,8 @@ ONE_SIDED = 0.9  # share of notes on the same side of the grid that makes all of
 
 TOLERANCE = 0.2  # of a step: RMS deviation of notes that were played; at random it is 0.29
 LEAST_GAIN = 3.0  # nats, by which a grid describes the notes better than none
-RESOLUTION = 1 / 480  # of a quarter; smaller deviations are not told apart
+RESOLUTION = 1 / 120  # of a quarter; RMS deviations below it count as equal
+HABIT, FEWEST_HABITUAL = 1 / 60, 4  # quarters by which a place may be early or late; its notes
 FEWEST_SWUNG = 16  # notes that show that off-beats are late
 GAUSSIAN = 0.5 * math.log(2 * math.pi * math.e)  # nats per note, of standard deviation 1
 
@@ -244,11 +245,11 @@ def _lateness(onsets: np.ndarray, lattice: Lattice) -> float:
 
 def _gain(number: np.ndarray, apart: np.ndarray, lattice: Lattice) -> float:
     """Return what a lattice gains over no grid, in nats; -inf beyond the tolerance."""
-    deviation = _rms(_without_swing(number, apart, *lattice.swing))
-    if deviation * len(lattice.places) > TOLERANCE:
+    even = _without_swing(number, apart, *lattice.swing)
+    if _rms(even) * len(lattice.places) > TOLERANCE:
         return -math.inf
     naming = _cost_of_places(number, len(lattice.places))
-    return -naming - len(apart) * (math.log(deviation) + GAUSSIAN)
+    return -naming - len(apart) * (math.log(_rms(_without_habits(number, even))) + GAUSSIAN)
 
 
 def _without_swing(number: np.ndarray, apart: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -257,6 +258,17 @@ def _without_swing(number: np.ndarray, apart: np.ndarray, low: float, high: floa
     if len(apart) < FEWEST_SWUNG or not swung.any():
         return apart
     return np.where(swung, apart - np.clip(np.median(apart[swung]), low, high), apart)
+
+
+def _without_habits(number: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Return deviations without the small ones that all notes at a place have in common.
+
+    A place that is always a little early would otherwise be described better by a finer grid.
+    """
+    counts = np.bincount(number)
+    means = np.bincount(number, apart) / np.maximum(1, counts)
+    habits = np.where(counts >= FEWEST_HABITUAL, np.clip(means, -HABIT, HABIT), 0)
+    return apart - habits[number]
 
 
 def _rms(apart: np.ndarray) -> float:

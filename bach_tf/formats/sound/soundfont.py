@@ -1,7 +1,7 @@
-"""A score as sound of recorded instruments: a soundfont, where the extra `sound` is installed.
+"""Recorded instruments: a soundfont, if the extra `sound` is installed.
 
-MidiRenderer plays the soundfont TimGM6mb, which pretty_midi carries: 128 instruments of General
-MIDI, in equal temperament at 440 Hz.
+MidiRenderer plays the soundfont TimGM6mb, which ships with pretty_midi: the 128 instruments of
+General MIDI in equal temperament at 440 Hz.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from bach_tf.score import Part, Score
 PACKAGES = ("midirenderer", "pretty_midi")
 SOUNDFONT = "TimGM6mb.sf2"  # in the folder of pretty_midi
 HOW_TO_INSTALL = "Install the extra `sound`: pip install '.[sound]' in the checkout of bach_tf."
-FADE_SECONDS = 0.2  # at the end of the tail, for what still rings
+FADE_SECONDS = 0.2  # fade-out at the end of the tail
 
 
 def missing_packages() -> list[str]:
-    """Return which of the packages of the extra `sound` are not installed."""
+    """Return the packages of the extra `sound` that are not installed."""
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def play(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
-    """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
+    """Render a score with the soundfont: float32 `(frames, 2)`, left and right, at 48 kHz.
 
-    The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
-    last step, in which what still rings fades. Parts are as loud and stand where they say; else
-    the first voice stands at the left and the last one at the right.
+    The peak is at -1 dB; a score without notes is silent. One second follows the last step, with a
+    fade-out. Volume and pan of the parts are applied; without them, voices are spread from left to
+    right.
 
     Args:
-        score: at most 15 voices and an hour.
-        rendition: says the tempo and the instruments.
+        score: at most 15 voices and one hour.
+        rendition: determines tempo and instruments.
 
     Raises:
-        ValueError: packages that are missing, a score that is too long, too many voices, or a
-            tempo that cannot be.
+        ValueError: missing packages, a score that is too long, too many voices, or a tempo out of
+            bounds.
 
     Example:
         >>> play(Score.from_grid([[67, 60]] * 4), Rendition(tempo_qpm=60)).shape  # doctest: +SKIP
@@ -69,13 +69,13 @@ def play(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
 
 
 def _instruments_and_midi(score: Score, rendition: Rendition) -> tuple[bytes, bytes]:
-    """Return the soundfont, and the score as a MIDI file with a silent tail."""
+    """Return the soundfont and the score as a MIDI file with a silent tail."""
     if missing := missing_packages():
         raise ValueError(
             f"Recorded instruments need {' and '.join(missing)}, which this Python does not have. "
             f"{HOW_TO_INSTALL} Without it there is the additive synthesiser."
         )
-    step_seconds(score, rendition)  # which checks how long it is
+    step_seconds(score, rendition)  # checks the length
     _, last_qpm = rendition.tempi_of(score)[-1]
     tail = math.ceil(TAIL_SECONDS * last_qpm / 60 * score.steps_per_quarter)
     parts = rendition.parts_of(score)
@@ -88,13 +88,13 @@ def _instruments_and_midi(score: Score, rendition: Rendition) -> tuple[bytes, by
 
 
 def _placed(part: Part, place: float) -> Part:
-    """Return a part with its place, and all the loudness there is where it does not say."""
+    """Return a part with its pan, and with full volume if it has none."""
     volume = HIGHEST if part.volume is None else part.volume
     return replace(part, volume=volume, pan=MIDDLE + round(place * (HIGHEST - MIDDLE)))
 
 
 def _soundfont() -> Path:
-    """Return where pretty_midi keeps its soundfont; importing it would take a second."""
+    """Return the soundfont in pretty_midi, without the second that importing it takes."""
     return Path(find_spec("pretty_midi").submodule_search_locations[0]) / SOUNDFONT
 
 

@@ -1,4 +1,4 @@
-"""A score as sound: a plain additive synthesiser, in equal or in a well temperament."""
+"""An additive synthesiser in NumPy, for any of the tunings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bach_tf.formats.sound.timing import damped, loudness_of, places_of, step_se
 from bach_tf.score import Part, Score
 from bach_tf.theory.tunings import frequencies
 
-SAMPLE_RATE = 48_000  # frames a second
+SAMPLE_RATE = 48_000  # frames per second
 FULL_SCALE = 32_767  # of 16-bit samples
 PEAK = 10 ** (-1 / 20)  # 1 dB below full scale
 TAIL_SECONDS = 1.0  # after the last step
-FRAMES_AT_ONCE = 1 << 20  # that are turned into 16-bit samples
+FRAMES_AT_ONCE = 1 << 20  # converted to 16 bits
 
 LOUDEST = 127  # velocity
 HIGHEST_PROGRAM = 127
@@ -29,15 +29,15 @@ NOTES_KEPT = 256
 
 @dataclass(frozen=True)
 class Timbre:
-    """How an instrument sounds.
+    """The timbre of an instrument.
 
     Args:
         harmonics: amplitudes from the fundamental up.
-        attack: seconds until a note is there.
-        release: seconds until it is gone after its end.
-        decay: seconds in which the fundamental falls to 1/e, and the nth harmonic in an nth of
-            them; infinite where the player sustains it.
-        swell: part of the loudness that comes only after the attack.
+        attack: seconds.
+        release: seconds.
+        decay: time constant of the fundamental in seconds, n times shorter for the nth harmonic;
+            infinite for sustained instruments.
+        swell: fraction of the amplitude that builds up after the attack.
     """
 
     harmonics: tuple[float, ...]
@@ -58,7 +58,7 @@ BRASS = Timbre((1, 0.9, 0.7, 0.5, 0.3, 0.2, 0.1), 0.03, 0.07, swell=0.1)
 REED = Timbre((1, 0.25, 0.7, 0.2, 0.4, 0.12, 0.2, 0.08), 0.025, 0.06)
 FLUTE = Timbre((1, 0.3, 0.1, 0.04), 0.04, 0.07, swell=0.1)
 
-# The General MIDI families, of eight programs each, and the programs that are unlike theirs.
+# The families of General MIDI, eight programs each, and programs unlike their family.
 FAMILIES = (
     PIANO, BELL, ORGAN, PLUCKED, PLUCKED, STRINGS, STRINGS, BRASS,
     REED, FLUTE, REED, VOICES, STRINGS, PLUCKED, BELL, PLUCKED,
@@ -72,7 +72,7 @@ UNLIKE_FAMILY = {
 
 
 def timbre_of(program: int) -> Timbre:
-    """Return how a General MIDI program sounds.
+    """Return the timbre of a General MIDI program.
 
     Raises:
         ValueError: a program outside 0..127.
@@ -83,18 +83,18 @@ def timbre_of(program: int) -> Timbre:
 
 
 def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
-    """Return the sound of a score: float32 `(frames, 2)`, left and right, 48,000 a second.
+    """Synthesise a score: float32 `(frames, 2)`, left and right, at 48 kHz.
 
-    The loudest sample is 1 dB below 1; a score without notes is silent. A second follows the
-    last step. Parts are as loud and stand where they say; else the first voice stands at the left
-    and the last one at the right. What a pedal holds sounds on.
+    The peak is at -1 dB; a score without notes is silent. One second follows the last step. Volume
+    and pan of the parts are applied; without them, voices are spread from left to right. Notes held
+    by the pedal ring on.
 
     Args:
-        score: the piece, of an hour at most.
-        rendition: says the tempo, the instruments and the tuning.
+        score: the piece, at most one hour.
+        rendition: determines tempo, instruments and tuning.
 
     Raises:
-        ValueError: a score that is too long, or of a tempo that cannot be.
+        ValueError: a score that is too long, or a tempo out of bounds.
 
     Example:
         >>> synthesise(Score.from_grid([[67, 60]] * 4), Rendition(tempo_qpm=60)).shape
@@ -109,7 +109,7 @@ def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
     frames = round(frame[-1] + TAIL_SECONDS * SAMPLE_RATE)
     sound = np.zeros((frames, 2), np.float32)
     at_ears = _loudness_at_ears(parts)
-    # A chorale has few notes that differ in pitch or length: each is made once.
+    # Chorales have few combinations of pitch and length: each is synthesised once.
     note_of = lru_cache(NOTES_KEPT)(_note)
     for note, pitch in enumerate(score.pitch):
         one = note_of(timbres[score.voice[note]], hertz[pitch], held[note])
@@ -120,23 +120,23 @@ def synthesise(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
 
 
 def normalised(sound: np.ndarray) -> np.ndarray:
-    """Return a sound whose loudest sample is `PEAK`; silence stays as it is."""
+    """Scale a sound to the peak `PEAK`; silence is unchanged."""
     highest = np.abs(sound).max(initial=0)
     return sound * np.float32(PEAK / highest) if highest > 0 else sound
 
 
 def _loudness_at_ears(parts: Sequence[Part]) -> np.ndarray:
-    """Return how loud each part is at the left and at the right: float32 `(voices, 2)`."""
-    angle = (1 + places_of(parts)) * np.pi / 4  # the squares of both add up to 1
+    """Return the left and right gain of each part: float32 `(voices, 2)`."""
+    angle = (1 + places_of(parts)) * np.pi / 4  # constant power
     at_ears = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return (at_ears * loudness_of(parts)[:, None]).astype(np.float32)
 
 
 def _note(timbre: Timbre, hertz: float, held: int) -> np.ndarray:
-    """Return the sound of one note: float32 `(frames,)`, `held` frames and the release.
+    """Synthesise a note: float32 `(frames,)`, `held` frames and the release.
 
-    The nth harmonic is the nth power of one turning and shrinking complex number, so that the
-    sum over the harmonics is a polynomial of it.
+    The nth harmonic is the nth power of a decaying complex exponential, so the sum over the
+    harmonics is evaluated as a polynomial by Horner's rule.
     """
     release = round(timbre.release * SAMPLE_RATE)
     seconds = np.arange(held + release) / SAMPLE_RATE
@@ -156,12 +156,12 @@ def _note(timbre: Timbre, hertz: float, held: int) -> np.ndarray:
 
 
 def _ramp(frames: int) -> np.ndarray:
-    """Return a smooth way from 0 to 1: float32 `(frames,)`."""
+    """Return a raised-cosine ramp from 0 to 1: float32 `(frames,)`."""
     return (0.5 - 0.5 * np.cos(np.pi * np.arange(frames) / frames)).astype(np.float32)
 
 
 def save_wav(sound: np.ndarray, path: Path) -> None:
-    """Write samples as a WAV file: 48,000 frames a second, 16 bits, two channels.
+    """Write samples as a WAV file: 48 kHz, 16 bits, stereo.
 
     Args:
         sound: float `(frames, 2)` in -1..1, left and right.

@@ -1,4 +1,4 @@
-"""When the notes of a score sound, in seconds, and where their players stand."""
+"""Times of notes in seconds, and stereo positions of parts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Part, Score
 
-LONGEST_SECONDS = 3600  # a score of an hour takes 1.3 GB while it is made
-PLACES = 0.6  # how far from the middle the outer voices stand; 1 is one loudspeaker alone
-MIDDLE, HIGHEST = 64, 127  # of MIDI's pan, and of its volume
+LONGEST_SECONDS = 3600  # rendering an hour takes 1.3 GB of memory
+PLACES = 0.6  # pan of the outer voices; 1 is a single loudspeaker
+MIDDLE, HIGHEST = 64, 127  # of MIDI's pan and volume
 
 
 def step_seconds(score: Score, rendition: Rendition) -> np.ndarray:
-    """Return when each step begins, and when the last one ends: float `(length + 1,)`.
+    """Return the times in seconds of all steps and of the end: float `(length + 1,)`.
 
     Args:
         score: the piece.
-        rendition: says the tempo, where that is not as the score says.
+        rendition: its tempo, if any, overrides that of the score.
 
     Raises:
-        ValueError: a tempo that cannot be, or a score of more than an hour.
+        ValueError: a tempo out of bounds, or a score longer than an hour.
 
     Example:
         >>> score = Score.from_grid([[67]] * 3, tempi=[(0, 60), (2, 30)])
@@ -40,7 +40,7 @@ def step_seconds(score: Score, rendition: Rendition) -> np.ndarray:
             f"A score must last at most {LONGEST_SECONDS} s to be made into sound. Received: "
             f"{seconds:.0f} s at {qpm[0]} quarter notes per minute"
         )
-    # Sums of whole stretches: a long piece does not drift.
+    # Summed by stretches of equal tempo, so that long pieces do not drift.
     places = np.arange(score.length + 1)
     stretch = np.searchsorted(starts, places, side="right") - 1
     begins = np.concatenate([[0.0], np.cumsum(spans[:-1] * lengths[:-1])])
@@ -48,9 +48,10 @@ def step_seconds(score: Score, rendition: Rendition) -> np.ndarray:
 
 
 def damped(score: Score) -> np.ndarray:
-    """Return the step at which each note falls silent: int `(N,)`.
+    """Return the step at which each note is damped: int `(N,)`.
 
-    It is its end; or where the pedal that is down then is lifted, or its pitch is struck again.
+    This is its end, or, if the pedal is down, the step at which the pedal is lifted or the pitch is
+    struck again.
 
     Example:
         >>> score = Score.from_grid([[60], [64], [0], [60]], pedals=[(0, 4, 0)])
@@ -68,13 +69,13 @@ def damped(score: Score) -> np.ndarray:
 
 
 def _lifted(end: int, spans: Sequence[tuple[int, int, int]]) -> int:
-    """Return when a note is damped whose key is released at a step."""
+    """Return the step at which a note is damped if its key is released at `end`."""
     last = bisect_right(spans, end, key=lambda span: span[0]) - 1
     return max(end, spans[last][1]) if last >= 0 else end
 
 
 def _struck_again(score: Score) -> np.ndarray:
-    """Return where the pitch of each note is struck next in its voice, not before its end."""
+    """Return the next strike of each note's pitch in its voice, at or after its end."""
     following = np.full(len(score), score.length)
     latest: dict[tuple[int, int], int] = {}
     for note in reversed(range(len(score))):
@@ -85,10 +86,9 @@ def _struck_again(score: Score) -> np.ndarray:
 
 
 def places_of(parts: Sequence[Part]) -> np.ndarray:
-    """Return where each part stands, from -1 at the left to 1 at the right: float `(voices,)`.
+    """Return the stereo position of each part, -1 (left) to 1 (right): float `(voices,)`.
 
-    A part that has no pan stands where its voice does: the first at the left, the last at the
-    right.
+    Parts without a pan are spread from left to right in the order of voices.
 
     Example:
         >>> places_of([Part(), Part(pan=64), Part(pan=0)]).tolist()
@@ -102,9 +102,9 @@ def places_of(parts: Sequence[Part]) -> np.ndarray:
 
 
 def loudness_of(parts: Sequence[Part]) -> np.ndarray:
-    """Return how loud each part is, 1 where it does not say: float `(voices,)`.
+    """Return the gain of each part, 1 without a volume: float `(voices,)`.
 
-    Source: the General MIDI level 1 developer guidelines: the square of what controller 7 says.
+    Source: General MIDI level 1 developer guidelines: the square of the value of controller 7.
     """
     volumes = [HIGHEST if part.volume is None else part.volume for part in parts]
     return (np.array(volumes, float) / HIGHEST) ** 2

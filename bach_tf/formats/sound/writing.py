@@ -1,4 +1,4 @@
-"""A score as a sound file, by one of two synthesisers."""
+"""Sound files, by one of two synthesisers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from bach_tf.formats.sound import soundfont, synthesis
 from bach_tf.formats.sound.synthesis import SAMPLE_RATE, save_wav
 from bach_tf.score import Score
 
-FRAMES_AT_ONCE = 1 << 16  # that the encoder is given; it keeps a copy of them on the stack
+FRAMES_AT_ONCE = 1 << 16  # per call of the encoder, which copies them onto the stack
 MAKERS = {SOUNDFONT: soundfont.play, ADDITIVE: synthesis.synthesise}
 
 
 def write_wav(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Write a score as sound: 48,000 frames a second, 16 bits, two channels.
+    """Write a score as WAV: 48 kHz, 16 bits, stereo.
 
     Args:
-        score: the piece, of an hour at most.
+        score: the piece, at most one hour.
         path: of the file.
-        rendition: says the tempo, the instruments, the synthesiser and the tuning.
+        rendition: determines tempo, instruments, synthesiser and tuning.
 
     Raises:
-        ValueError: a score that is too long, of a tempo that cannot be, or with what the chosen
-            synthesiser does not have.
+        ValueError: a score that is too long, a tempo out of bounds, or something that the chosen
+            synthesiser does not support.
 
     Example:
         >>> write_wav(Score.from_grid([[67, 60]]), Path("two.wav"))  # doctest: +SKIP
@@ -37,12 +37,12 @@ def write_wav(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
 
 
 def write_opus(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
-    """Write a score as sound: Opus in Ogg, about a tenth as large as `write_wav` would write it.
+    """Write a score as Opus in Ogg, at about a tenth of the size of WAV.
 
     Args:
-        score: the piece, of an hour at most.
+        score: the piece, at most one hour.
         path: of the file.
-        rendition: says the tempo, the instruments, the synthesiser and the tuning.
+        rendition: determines tempo, instruments, synthesiser and tuning.
 
     Raises:
         ValueError: the extra `sound` is not installed, or as `write_wav`.
@@ -62,7 +62,7 @@ def write_opus(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
 
 
 def check_encoder(ending: str) -> None:
-    """Check that there is what writes compressed sound.
+    """Check that the encoder of compressed sound is installed.
 
     Args:
         ending: of the file.
@@ -78,11 +78,11 @@ def check_encoder(ending: str) -> None:
 
 
 def make_sound(score: Score, rendition: Rendition = PLAIN) -> np.ndarray:
-    """Return the sound of a score by the synthesiser that a user chooses: float `(frames, 2)`.
+    """Render a score with the chosen synthesiser: float `(frames, 2)`.
 
     Args:
         score: the piece.
-        rendition: says the tempo, the instruments, the synthesiser and the tuning.
+        rendition: determines tempo, instruments, synthesiser and tuning.
 
     Raises:
         ValueError: as `write_wav`.
