@@ -87,6 +87,18 @@ def test_swung_sixteenths(path):
     assert len(set(score.onset.tolist())) == 32
 
 
+@pytest.mark.parametrize(
+    ("habits", "steps"), [([0, 9, -12], 12), ([3, -8, 8], 12), ([0, 6, -6, -9], 4)]
+)
+@pytest.mark.parametrize("beats", [8, 32])
+def test_what_a_player_always_does_needs_no_finer_grid(habits, steps, beats):
+    onsets = onsets_of(*[np.arange(len(habits)) / len(habits)] * beats)
+    starts = (np.rint(onsets * QUARTER) + np.tile(habits, beats)).astype(int).tolist()
+    grid = grid_of_notes([(start, start + 97) for start in starts], QUARTER)
+    assert grid.steps == steps
+    assert np.allclose([grid.nearest(start, QUARTER) / steps for start in starts], onsets)
+
+
 @pytest.mark.parametrize("late", [-12, 4, 10, 15, 20, 30])
 @pytest.mark.parametrize(("rhythm", "steps"), [("sixteenths", 4), ("triplets", 12)])
 def test_notes_that_are_all_late_are_moved_back(path, late, rhythm, steps):

@@ -245,29 +245,38 @@ def _lateness(onsets: np.ndarray, lattice: Lattice) -> float:
 
 def _gain(number: np.ndarray, apart: np.ndarray, lattice: Lattice) -> float:
     """Return what a lattice gains over no grid, in nats; -inf beyond the tolerance."""
-    even = _without_swing(number, apart, *lattice.swing)
+    swing = _swing(number, apart, *lattice.swing)
+    even = np.where(number % 2 == 1, apart - swing, apart)
     if _rms(even) * len(lattice.places) > TOLERANCE:
         return -math.inf
     naming = _cost_of_places(number, len(lattice.places))
-    return -naming - len(apart) * (math.log(_rms(_without_habits(number, even))) + GAUSSIAN)
+    rest = _without_habits(number, even, swung=abs(swing) > HABIT)
+    return -naming - len(apart) * (math.log(_rms(rest)) + GAUSSIAN)
 
 
-def _without_swing(number: np.ndarray, apart: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return deviations, those of every other place without what they have in common."""
+def _swing(number: np.ndarray, apart: np.ndarray, low: float, high: float) -> float:
+    """Return the deviation that every other place has in common, as far as it may be swing."""
     swung = number % 2 == 1
     if len(apart) < FEWEST_SWUNG or not swung.any():
-        return apart
-    return np.where(swung, apart - np.clip(np.median(apart[swung]), low, high), apart)
+        return 0.0
+    return float(np.clip(np.median(apart[swung]), low, high))
 
 
-def _without_habits(number: np.ndarray, apart: np.ndarray) -> np.ndarray:
+def _without_habits(number: np.ndarray, apart: np.ndarray, swung: bool) -> np.ndarray:
     """Return deviations without the small ones that all notes at a place have in common.
 
     A place that is always a little early would otherwise be described better by a finer grid.
+
+    Args:
+        number: of the place of each note.
+        apart: quarters from it.
+        swung: whether what every other place has in common has been taken for swing.
     """
     counts = np.bincount(number)
     means = np.bincount(number, apart) / np.maximum(1, counts)
     habits = np.where(counts >= FEWEST_HABITUAL, np.clip(means, -HABIT, HABIT), 0)
+    if swung:
+        habits[1::2] = 0
     return apart - habits[number]
 
 
