@@ -1,6 +1,6 @@
-"""Given lines moved to where a run knows them best: the transposition that is undone afterwards.
+"""The transposition of given voices to the range in which a run was trained; undone afterwards.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from bach_tf.theory.keys import FIFTH
 from bach_tf.theory.note_names import note_name
 
 FARTHEST = 60  # semitones
-SPREAD = 2.0  # semitones: of the mean pitches of one voice, from chorale to chorale
-SEMITONE = 0.05  # nats that a semitone of transposition costs: without need nothing is moved
-OUTSIDE = 100.0  # nats that it costs if all notes are outside a voice's range; in proportion
-STAYING = 4.0  # nats that it is worth to stay where the notes are, if all are in range
-# How many of the 229 canonical training chorales have each key signature, in sharps, as
-# `theory.keys` finds it.
+SPREAD = 2.0  # semitones; standard deviation of the mean pitch of a voice between chorales
+SEMITONE = 0.05  # nats; cost of each semitone of transposition
+OUTSIDE = 100.0  # nats; cost if all notes are outside the range of a voice, else in proportion
+STAYING = 4.0  # nats; bonus of no transposition, if all notes are in range
+# Number of the 229 canonical training chorales with each key signature, in sharps, as
+# estimated by `theory.keys`.
 SIGNATURES = {-4: 1, -3: 10, -2: 39, -1: 34, 0: 40, 1: 46, 2: 30, 3: 20, 4: 9}
 
 
 class Reach(NamedTuple):
-    """How low and how high each voice was in training, `(4,)` each, from the soprano down.
+    """The range of each voice in training, `(4,)` each, from the soprano down.
 
     Args:
-        low: the lowest pitch of the pieces as they are.
-        high: the highest.
+        low: the lowest pitch without transposition.
+        high: the highest pitch without transposition.
         lowest: the lowest pitch with all transpositions.
-        highest: the highest.
+        highest: the highest pitch with all transpositions.
     """
 
     low: np.ndarray
@@ -44,11 +44,11 @@ class Reach(NamedTuple):
 
 
 def reach_of(codec: SatbCodec, transpose: tuple[int, int]) -> Reach:
-    """Return how far a run knows each voice.
+    """Return the range of each voice in the training of a run.
 
     Args:
-        codec: of the run.
-        transpose: the lowest and the highest shift of its training pieces, in semitones.
+        codec: the run's codec.
+        transpose: lowest and highest transposition in training, in semitones.
 
     Example:
         >>> reach_of(SatbCodec(40, 80), (-2, 2)).highest.tolist()
@@ -62,19 +62,19 @@ def reach_of(codec: SatbCodec, transpose: tuple[int, int]) -> Reach:
 
 
 def best_shift(given: Score, reach: Reach, sharps: int) -> int:
-    """Return by how many semitones given voices are moved for a run to know them best.
+    """Return the transposition of given voices that fits the training of a run best.
 
-    All notes must come within what the run has seen of their voices. Of the shifts that do that,
-    the cheapest is taken: few notes outside the ranges of pieces that are not transposed, mean
-    pitches and a key signature as the chorales have them, a short way.
+    All notes must be within the ranges with transpositions. Among the possible shifts the one of
+    lowest cost is chosen: few notes outside the ranges without transposition, mean pitches and a
+    key signature that are common in the chorales, and a small shift.
 
     Args:
         given: voices on a grid of sixteenths, 0 for the soprano to 3 for the bass.
-        reach: of the run.
+        reach: the ranges of the run.
         sharps: the key signature.
 
     Raises:
-        ValueError: notes too far apart for any transposition; the message names one of them.
+        ValueError: if no transposition fits; the message names one of the notes.
 
     Example:
         >>> ranges = [[60, 81], [52, 74], [46, 69], [36, 66]]
@@ -102,13 +102,13 @@ def moved_signature(sharps: int, shift: int) -> int:
 
 
 def _beyond(given: Score, shift: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return which notes are out of the bounds of their voices: bool `(N,)`."""
+    """Return which notes are outside the bounds of their voices: bool `(N,)`."""
     pitch = given.pitch + shift
     return (pitch < low[given.voice]) | (pitch > high[given.voice])
 
 
 def _cost(given: Score, reach: Reach, sharps: int, shift: int) -> float:
-    """Return how unlike the chorales given notes are after a shift, in nats or so."""
+    """Return the cost of a shift, roughly in nats: how unusual the notes are in chorales."""
     outside = _beyond(given, shift, reach.low, reach.high).mean()
     cost = OUTSIDE * outside + SEMITONE * abs(shift)
     for voice in np.unique(given.voice):

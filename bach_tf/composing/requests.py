@@ -1,6 +1,6 @@
-"""What of a piece is given, as a user says it, made into what a run is to see.
+"""Requests to complete a piece, and the constraints for a run that follow from them.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from bach_tf.theory.note_names import note_name
 
 SOPRANO = "soprano"
 BARS = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?")
-# A rest in a melody that is this short is a breath: the voices below it sing on, and a run that
-# has hardly seen rests is shown the note before it held.
+# A rest this short in a melody is a breath: the lower voices continue, and the run, which has
+# hardly seen rests in training, reads the previous note as held.
 LONGEST_BREATH = STEPS_PER_QUARTER
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a piece is given, and how, as a user says it.
+    """A request: which parts of a piece are given.
 
     Args:
-        voice: which voice a melody is.
-        keep: names of the voices of an existing piece that are kept; `None` for a melody alone, or
-            for all of them outside the bars that are rewritten.
-        rewrite: bars that are written anew, such as "5-8,12"; `None` for all.
-        key: in which the piece is and ends, such as "G minor"; when `None`, as its score says, or
-            as is estimated.
-        primer: how all four voices begin; `None` if that is open.
+        voice: name of the voice of a melody.
+        keep: names of the voices of an existing piece to keep; `None` for a single melody, or to
+            keep all voices outside the bars to rewrite.
+        rewrite: bars to rewrite, such as "5-8,12"; `None` for all.
+        key: key of the piece and of its end, such as "G minor"; by default, the key of the score or
+            an estimate.
+        primer: beginning of all four voices; `None` for none.
         fit: whether notes may be moved to the run's grid.
 
     Raises:
-        ValueError: an unknown voice or key, or bars that are none.
+        ValueError: if a voice, the key or the bars are invalid.
     """
 
     voice: str = SOPRANO
@@ -81,19 +81,19 @@ class Asked:
 
 
 def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outline:
-    """Return a piece as a run is to see it.
+    """Return the constraints on a piece, transposed for a run.
 
     Args:
-        codec: of the run.
-        music: of its preset.
+        codec: the run's codec.
+        music: the music settings of its preset.
         score: a melody, or a piece of up to four voices, highest first.
-        asked: what of it is given.
+        asked: the request.
 
     Raises:
-        ValueError: a run that does not write four voices; a performance, or notes between two
-            sixteenths; no notes, or more than four parts; a voice or bars that the piece has not;
-            nothing or all of it given; a primer that has other notes; or notes so far apart that no
-            transposition brings them into the voice. The message names the place.
+        ValueError: if the run does not write four voices; the score is a performance, is not on
+            a grid of sixteenths, or has no notes or more than four parts; the piece lacks the
+            voices or bars; nothing or everything is given; the primer contradicts the given
+            notes; or no transposition fits the voice. The message names the position.
 
     Example:
         >>> from bach_tf.recipes import PRESETS
@@ -109,7 +109,7 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
         )
     score = _in_beats(score)
     if asked.rewrite is not None:
-        score = with_metre(score)  # in whose bars the user counts
+        score = with_metre(score)  # the request refers to its bars
     lines = _lines(score, asked)
     remarks = _remarks(score, lines, asked)
     source = as_voices(score, lines)
@@ -135,11 +135,11 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
 
 
 def read_piece(path: Path, fit: Fit = AS_IT_IS) -> Score:
-    """Read a piece of which notes are to be given.
+    """Read a piece to complete.
 
     Args:
-        path: of a file of one of `READERS`.
-        fit: how it is read; to quantize moves its notes to sixteenths.
+        path: a file in one of the formats of `READERS`.
+        fit: reading options; quantizing moves notes to sixteenths.
 
     Raises:
         ValueError: as `formats.read`.
@@ -149,10 +149,10 @@ def read_piece(path: Path, fit: Fit = AS_IT_IS) -> Score:
 
 
 def bars_in(text: str) -> list[tuple[int, int]]:
-    """Return the first and the last bar of each range that a user names.
+    """Return the first and last bar of each range in a request.
 
     Raises:
-        ValueError: no bars, or a range that ends before it begins.
+        ValueError: if there are no bars, or a range ends before it begins.
 
     Example:
         >>> bars_in("5-8,12")
@@ -168,11 +168,11 @@ def bars_in(text: str) -> list[tuple[int, int]]:
 
 
 def on_grid_of(score: Score, steps_per_quarter: int) -> Score:
-    """Return a score on a finer grid that has all its steps.
+    """Return a score on a finer grid that contains all steps of its grid.
 
     Args:
-        score: in beats.
-        steps_per_quarter: a multiple of the score's.
+        score: a score in beats.
+        steps_per_quarter: a multiple of the score's own.
 
     Example:
         >>> on_grid_of(Score.from_grid([[60], [62]], steps_per_quarter=1), 4).onset.tolist()
@@ -210,7 +210,7 @@ def _in_beats(score: Score) -> Score:
 
 
 def _lines(score: Score, asked: Asked) -> dict[int, int]:
-    """Return which voice each line of a piece is that matters: `{line: voice}`."""
+    """Return the voices of the lines of a piece that are used: `{line: voice}`."""
     if asked.keep is None and asked.rewrite is None:
         return {melody_of(score, asked.voice): NUMBERS[asked.voice]}
     lines = voices_of(score)
@@ -224,7 +224,7 @@ def _lines(score: Score, asked: Asked) -> dict[int, int]:
 
 
 def _remarks(score: Score, lines: dict[int, int], asked: Asked) -> list[str]:
-    """Return what was chosen of a piece, a sentence each."""
+    """Describe the chosen parts and notes of a piece, one sentence each."""
     remarks = []
     others = len(np.unique(score.voice)) - len(lines)
     if asked.keep is None and asked.rewrite is None and others:
@@ -252,7 +252,7 @@ def _kept(voices: Score, there: set[int], asked: Asked) -> np.ndarray:
 
 
 def _with_primer(codec, source: Score, voices: Score, kept: np.ndarray, asked: Asked):
-    """Return source, voices and what is kept with a primer's notes at the beginning."""
+    """Add the notes of a primer to the source, the voices and the given cells."""
     assert asked.primer is not None
     primer = asked.primer.without_leading_silence()
     primer = as_voices(primer, voices_of(primer))
@@ -282,7 +282,7 @@ def _with_primer(codec, source: Score, voices: Score, kept: np.ndarray, asked: A
 
 
 def _joined(score: Score, columns: dict[str, np.ndarray], scale: int) -> Score:
-    """Return a score with more notes, which stand on a grid of sixteenths."""
+    """Return a score with additional notes on a grid of sixteenths."""
     scaled: dict[str, Any] = {
         name: column * scale if name in ("onset", "duration") else column
         for name, column in columns.items()
@@ -292,7 +292,7 @@ def _joined(score: Score, columns: dict[str, np.ndarray], scale: int) -> Score:
 
 
 def _given_notes(voices: Score, kept: np.ndarray) -> Score:
-    """Return the notes of which something is given."""
+    """Return the notes with given cells."""
     some = np.array(
         [
             kept[onset : onset + duration, voice].any()
@@ -305,9 +305,9 @@ def _given_notes(voices: Score, kept: np.ndarray) -> Score:
 
 
 def _tonic(voices: Score, kept: np.ndarray, sharps: int) -> int | None:
-    """Return the tonic of a key signature, major or minor, on which an outer voice ends.
+    """Return the tonic of a key signature, major or minor, if an outer voice ends on it.
 
-    Other endings are ambiguous: a tune may end on its third, or be modal.
+    Other endings are ambiguous: a tune may end on the third, or be modal.
     """
     major = sharps * FIFTH % 12
     tonics = {major, (major - TO_RELATIVE_MAJOR) % 12}
@@ -320,12 +320,12 @@ def _tonic(voices: Score, kept: np.ndarray, sharps: int) -> int | None:
 
 
 def _lead(voices: Score, start: int) -> int:
-    """Return the steps from the last beat to where a piece begins."""
+    """Return the number of steps from the last beat to the beginning of a piece."""
     return -voices.steps_to_bar_line(start) % STEPS_PER_QUARTER if voices.metres else 0
 
 
 def _given(voices: Score, kept: np.ndarray, where: tuple[int, int, int, int], asked: Asked):
-    """Return what a run is to see."""
+    """Return the constraints for a run."""
     start, end, lead, shift = where
     grid = voices.to_grid(len(VOICES))
     if asked.rewrite is None and asked.keep is None:
@@ -341,7 +341,7 @@ def _given(voices: Score, kept: np.ndarray, where: tuple[int, int, int, int], as
 
 
 def _without_breaths(grid: np.ndarray) -> np.ndarray:
-    """Return a grid in which the note before a short rest is held until the next."""
+    """Return a grid in which short rests are replaced by holding the previous note."""
     grid = grid.copy()
     for column in grid.T:
         edges = np.flatnonzero(np.diff(column, prepend=-1)).tolist()
