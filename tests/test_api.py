@@ -29,6 +29,7 @@ from bach_tf.formats.rendition import Rendition
 from bach_tf.formats.sound import writing
 from bach_tf.learning import runs
 from bach_tf.measuring import evaluation
+from bach_tf.measuring.versions import cost_of_faults
 from bach_tf.recipes import PRESETS
 from bach_tf.recipes.changes import shrunk
 from bach_tf.score import SECONDS, Score
@@ -105,6 +106,21 @@ def test_one_piece_or_a_list_of_them(run):
     assert [type(each) for each in pieces] == [bt.Piece] * 3
     (only,) = run.generate(length=8, seed=1, num_outputs=1)
     assert only.score == run.generate(length=8, seed=1).score == pieces[0].score
+
+
+def test_the_best_of_several_candidates_is_kept(run):
+    wanted = {"length": 24, "seed": 4, "min_bars": 1, "rules": "none"}
+    (best, second) = run.generate(**wanted, num_outputs=2, candidates=3)
+    every = run.generate(**wanted, num_outputs=6)
+
+    def cost(piece):
+        likely = run.log_likelihood(piece.score)
+        return (cost_of_faults(piece.score.to_grid(4)) - likely.total) / len(likely)
+
+    assert best.score == min(every[:3], key=cost).score
+    assert second.score == min(every[3:], key=cost).score
+    with pytest.raises(ValueError, match="the 2 pieces would be identical"):
+        run.generate(length=8, temperature=0, candidates=2)
 
 
 def test_a_piece_without_a_seed_is_another_one_each_time(run):

@@ -17,6 +17,7 @@ from bach_tf.composing.fitting import Fit, fitted
 from bach_tf.composing.options import (
     NO_RULES,
     OPTIONS,
+    candidates_of,
     harmonizing_options,
     make_rendition,
     resolve_options,
@@ -40,6 +41,7 @@ Primer = str | Path | Piece | Score
 class Options(TypedDict, total=False):
     """The options of `Run.generate`."""
 
+    candidates: int | None
     bars: int | None
     length: int | None
     min_bars: int | None
@@ -118,6 +120,7 @@ class Run(runs.Run):
         self,
         *,
         num_outputs: int | None = None,
+        candidates: int | None = None,
         bars: int | None = None,
         length: int | None = None,
         min_bars: int | None = None,
@@ -142,6 +145,8 @@ class Run(runs.Run):
         Args:
             num_outputs: number of pieces, returned as a list; by default a single piece is
                 returned, not in a list. Piece `n` depends only on the seed and on `n`.
+            candidates: number of pieces drawn for each, of which the best by likelihood and
+                part-writing is kept; 1 by default.
             bars: maximum length in bars of 4/4; the model may end a piece earlier.
             length: maximum length in steps of the codec instead; the preset's by default.
             min_bars: minimum length in bars; the preset's by default.
@@ -182,6 +187,7 @@ class Run(runs.Run):
 
         asked = {
             "num_outputs": num_outputs,
+            "candidates": candidates,
             "bars": bars,
             "length": length,
             "min_bars": min_bars,
@@ -203,7 +209,13 @@ class Run(runs.Run):
         beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
         prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
         sampler = self._sampler(tuple(options["rules"]))
+        chosen_from = candidates_of(asked)
+        options["num_outputs"] *= chosen_from
         batches = generation.generate_batches(self, **options, prompt=prompt, sampler=sampler)
+        if chosen_from > 1:
+            from bach_tf.measuring.candidates import best_of
+
+            batches = best_of(batches, chosen_from, self.codec, self._scorer)
         given = generation.primer_steps(self.codec, prompt)
         rendition = make_rendition(self.preset.music, tempo, program, used)
         rendition = replace(rendition, primer_steps=given)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bach_tf.cli.options import add_output_options, add_reading
 from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.cli.pieces import Pieces
-from bach_tf.cli.plan import DEFAULT_FORMAT, plan
+from bach_tf.cli.plan import DEFAULT_FORMAT, Job, plan
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
 from bach_tf.composing.beginnings import Wish
 from bach_tf.composing.fitting import AUTO, FARTHEST
-from bach_tf.composing.options import LARGEST_TOP_K, LONGEST_UPBEAT, MOST_BARS, MOST_PIECES
+from bach_tf.composing.options import (
+    LARGEST_TOP_K,
+    LONGEST_UPBEAT,
+    MOST_BARS,
+    MOST_CANDIDATES,
+    MOST_PIECES,
+    candidates_of,
+)
 from bach_tf.composing.primers import FROM_CORPUS
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
 from bach_tf.formats import WRITERS
 from bach_tf.formats.files import FixedNames, PieceNames, write_piece
-from bach_tf.learning.runs import load_trained_run, run_name
+from bach_tf.learning.runs import Run, load_trained_run, run_name
 from bach_tf.recipes.tables import SEEDS
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HOLD, REST = "_", "r"  # tokens of a melody
 MAGENTA_EVENTS = {"-2": HOLD, "-1": REST}  # in `--primer_melody`; other numbers are pitches
@@ -44,7 +56,7 @@ def work(args: Namespace, talk: Talk) -> None:
             seed, wish = job.how["seed"], Wish(args.metre, args.upbeat)
             beginning = generation.begin(run, FROM_CORPUS, seed, args.primer_length, wish)
         status(f"Composing with {name}")
-        batches = generation.generate_batches(run, **job.how, prompt=beginning.prompt)
+        batches = _batches(run, job, beginning.prompt, candidates_of(vars(args)))
         given = generation.primer_steps(run.codec, beginning.prompt)
         used = generation.used_primer(run.codec, beginning)
         rendition = replace(job.rendition, primer_steps=given)
@@ -61,6 +73,20 @@ def work(args: Namespace, talk: Talk) -> None:
     seed = job.how["seed"]
     record = {"run": name, "recipe": run.preset.recipe, "seed": seed, **pieces.record()}
     pieces.tell(record, talk)
+
+
+def _batches(run: Run, job: Job, prompt: np.ndarray, candidates: int) -> Iterator[np.ndarray]:
+    """Return the new pieces, each the best of its candidates."""
+    from bach_tf.composing import generation
+
+    how = {**job.how, "num_outputs": job.how["num_outputs"] * candidates}
+    batches = generation.generate_batches(run, **how, prompt=prompt)
+    if candidates == 1:
+        return batches
+    from bach_tf.measuring.candidates import best_of
+    from bach_tf.measuring.likelihood import Scorer
+
+    return best_of(batches, candidates, run.codec, Scorer(run.model, run.codec))
 
 
 def make_parser(program: str) -> Parser:
@@ -101,6 +127,8 @@ def _add_sampling(parser: Parser) -> None:
     add(
         "--num-outputs", type=whole(1, MOST_PIECES), default=1, metavar="N", help="number of pieces"
     )
+    kept = "draw N pieces for each and keep the best by likelihood and part-writing"
+    add("--candidates", type=whole(1, MOST_CANDIDATES), metavar="N", help=kept)
     add("--seed", type=whole(0, SEEDS), metavar="N", help="the same seed gives the same files")
     rules = f"rules of four-part writing, any of: {', '.join(RULES)}; or: none"
     add("--rules", metavar="LIST", help=rules)

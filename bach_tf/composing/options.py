@@ -90,8 +90,18 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
         "rules": rules_of(music, codec, asked["rules"]),
         "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
     }
-    _check_distinct(options)
+    _check_distinct({**options, "num_outputs": options["num_outputs"] * candidates_of(asked)})
     return options
+
+
+def candidates_of(asked: Mapping[str, Any]) -> int:
+    """Return the number of pieces from which each new one is chosen.
+
+    Example:
+        >>> candidates_of({"candidates": None})
+        1
+    """
+    return asked.get("candidates") or 1
 
 
 def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:

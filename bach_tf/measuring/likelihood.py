@@ -67,7 +67,15 @@ class Scorer:
         Raises:
             ValueError: if the codec cannot encode the music.
         """
-        ids = self.codec.encode(score)  # (1 + T,)
+        return self.score_ids(self.codec.encode(score))
+
+    def score_ids(self, ids: np.ndarray) -> LogLikelihood:
+        """Return the log-likelihood of a piece given as ids.
+
+        Args:
+            ids: int32 `(1 + T,)`, the start token first; padding may follow the end.
+        """
+        ids = np.trim_zeros(ids, "b")
         nats = self._nats(ids[None]).numpy()[0]
         counted = self.codec.counted[ids[1:]]
         tokens = tuple(self.codec.tokens[token] for token in ids[1:][counted])

@@ -108,6 +108,12 @@ def test_a_seed_that_was_printed_repeats_a_piece(a_run, capsys):
     assert one == two
 
 
+def test_of_candidates_one_is_written(a_run, capsys):
+    options = ["--num-outputs", "2", "--length", "16", "--seed", "1", "--candidates", "3", "--json"]
+    assert generate(options) == 0
+    assert len(json.loads(capsys.readouterr().out)["pieces"]) == 2
+
+
 def test_several_outputs_are_numbered_and_none_is_overwritten(a_run):
     for _ in range(2):
         assert generate(["--num-outputs", "2", "--length", "8", "--seed", "1"]) == 0
