@@ -255,37 +255,37 @@ class Run(runs.Run):
         tempo: float | None = None,
         program: int | str | None = None,
     ) -> Version | list[Version]:
-        """Write the other voices of a melody, or those of a piece that are not kept.
+        """Harmonise a melody, or rewrite the voices of a piece that are not kept.
 
-        What is given comes back just as it was. The arguments are those of the command line.
+        Given notes remain unchanged. The arguments are those of the command line.
 
         Args:
-            piece: a melody, or a piece of up to four parts: a piece, a score, or a file. Its
-                highest line is given, unless `keep` or `rewrite` say what is.
-            num_outputs: number of versions, returned as a list; when `None`, one is returned, not
-                in a list. Version `n` depends on the seed and on `n` alone.
-            voice: which voice the melody is.
-            keep: names of the voices of a piece that are kept; the others are written.
-            rewrite: bars that are written anew, such as "5-8,12", in all voices but those kept.
-            key: in which the piece is and ends, such as "g minor"; as its score says, or as it
-                seems, when `None`.
-            primer: how all four voices begin: a piece, a score, or a file.
-            particles: that are tried side by side for each version; 32 when `None`.
-            candidates: how often that is done for each version, of which the best is kept; once
-                when `None`.
-            rules: that new notes keep, as for `generate`; the preset's when `None`.
-            range: of new voices: such as "alto=55-74", or `{"alto": (55, 74)}`.
-            temperature: higher is more daring; the preset's when `None`.
-            seed: the same seed gives the same versions; a fresh one is drawn when `None`.
-            quantize: move notes that begin between two sixteenths.
-            unfold: play out the repeats of a file.
-            tune: the number of the melody in a tune book; the first where it is `None`.
-            tempo: quarter notes per minute; the piece's or the preset's when `None`.
-            program: General MIDI instrument, by name or 0..127; the melody's or the preset's when
-                `None`.
+            piece: a melody, or a piece with up to four parts: a piece, a score, or a file. By
+                default, its highest line is given; see `keep` and `rewrite`.
+            num_outputs: number of versions, returned as a list. By default, a single version is
+                returned. Version `n` depends only on the seed and on `n`.
+            voice: name of the voice of the melody.
+            keep: names of the voices to keep; the others are written.
+            rewrite: bars to rewrite, such as "5-8,12", in all voices that are not kept.
+            key: key of the piece and of its end, such as "g minor"; by default, that of the score
+                or an estimate.
+            primer: beginning of all four voices: a piece, a score, or a file.
+            particles: parallel attempts per version; 32 by default.
+            candidates: particle filters per version, of which the best result is kept; 1 by
+                default.
+            rules: rules for new notes, as in `generate`; by default, those of the preset.
+            range: ranges of new voices, such as "alto=55-74" or `{"alto": (55, 74)}`.
+            temperature: higher is more adventurous; by default, that of the preset.
+            seed: the same seed gives the same versions; random by default.
+            quantize: whether to move notes that start between two sixteenths.
+            unfold: whether to expand the repeats of a file.
+            tune: number of the melody in a tune book; by default, the first.
+            tempo: quarter notes per minute; by default, that of the piece or the preset.
+            program: General MIDI instrument, by name or 0..127; by default, that of the melody or
+                the preset.
 
         Raises:
-            ValueError: an argument out of bounds, or a piece that does not fit; as
+            ValueError: if an argument is out of bounds or does not fit the piece, as in
                 `bach_tf.composing.requests.outline_of`.
 
         Example:

@@ -1,4 +1,4 @@
-"""Versions of a piece of which some notes are given, with what is measured of them."""
+"""Versions of a piece with given notes, and their measurements."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def versions_of(
     rendition: Rendition,
     sampler: ParticleSampler,
 ) -> list[Version]:
-    """Return versions of a piece, each with its facts.
+    """Generate versions of a piece, each with its measurements.
 
     Args:
-        run: a trained one that writes four voices.
-        outline: what is given.
-        options: of `harmonizing.harmonize`.
-        rendition: how versions are to be written.
-        sampler: of the run and the rules.
+        run: a trained run that writes four voices.
+        outline: the given notes.
+        options: the arguments of `harmonizing.harmonize`.
+        rendition: rendition of the written files.
+        sampler: a sampler for the run and the rules.
     """
     faults = partial(cost_of_faults, tonic=outline.tonic)
     found = list(harmonize(run, outline, **options, faults=faults, sampler=sampler))

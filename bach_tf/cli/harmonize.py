@@ -38,16 +38,16 @@ from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
 
 @dataclass(frozen=True)
 class Job:
-    """What the arguments ask for, checked.
+    """The checked arguments.
 
     Args:
-        run: the folder.
-        outline: what is given.
-        how: what `harmonizing.harmonize` takes.
-        endings: of the files.
-        rendition: how they are to be written.
-        output: the folder of the files, or the path of the one file without its ending.
-        named: whether the user has named the files.
+        run: the run folder.
+        outline: the given notes.
+        how: the arguments of `harmonizing.harmonize`.
+        endings: the endings of the files.
+        rendition: the rendition of the files.
+        output: the folder of the files, or the path of the single file without its ending.
+        named: whether the user named the files.
     """
 
     run: Path

@@ -30,8 +30,8 @@ class Versions(Pieces):
 
     Args:
         wanted: number of versions.
-        outline: what was given.
-        rendition: says the tempo.
+        outline: the given notes.
+        rendition: the rendition, for the tempo.
     """
 
     def __init__(self, wanted: int, outline: Outline, rendition: Rendition):
@@ -43,12 +43,12 @@ class Versions(Pieces):
         """Record a version.
 
         Args:
-            version: as `harmonizing.harmonize` yields it.
+            version: a version from `harmonizing.harmonize`.
             files: the written files, and errors.
-            codec: that decoded it.
+            codec: the run's codec.
 
         Raises:
-            ValueError: no file of it could be written, for example on a full disk.
+            ValueError: if no file of the version could be written, for example on a full disk.
         """
         plain = replace(version.score, parts=())  # whose names may be of other voices
         record = piece_record(plain, files.paths, codec, self.rendition, ended=True)
@@ -59,14 +59,14 @@ class Versions(Pieces):
         self.add_record(version.grid.tobytes(), files, {**record, **about})
 
     def report(self, about: dict[str, Any], talk: Talk) -> None:
-        """Report all versions, and which one to take.
+        """Report all versions and the recommended one.
 
         Args:
             about: the run and the seed.
-            talk: where to.
+            talk: the output.
 
         Raises:
-            ValueError: a format of a piece could not be written.
+            ValueError: if a format of a piece could not be written.
         """
         record = {**about, "shift": self.outline.shift, "remarks": list(self.outline.remarks)}
         record |= self.record()
@@ -75,10 +75,10 @@ class Versions(Pieces):
 
 
 def versions_table(record: dict) -> RenderableType:
-    """Return a table with a row for each version, and how it is to be read.
+    """Return a table with a row for each version, and its legend.
 
     Args:
-        record: of the command, with `pieces`, `recommended` and `why`.
+        record: the record of the command, with `pieces`, `recommended` and `why`.
     """
     from rich.console import Group
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Versions of a piece of which some notes are given: the missing voices, or bars written anew."""
+"""Versions of a piece with given notes: missing voices, or rewritten bars."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from bach_tf.score import Score
 
 OCTAVE = 12
 Range = tuple[int, int]  # lowest and highest pitch
-Faults = Callable[[np.ndarray], float]  # of a grid (T, 4), in nats
+Faults = Callable[[np.ndarray], float]  # cost in nats of a grid (T, 4)
 
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A piece with its given notes.
+    """A version of a piece with its given notes.
 
     Args:
         score: the piece, as `Outline.restored` returns it.
         grid: ints `(T, 4)`, the same in sixteenths, from the first note to the last.
-        nats: how unlikely the model finds the whole piece: minus its log-likelihood.
-        tokens: of the piece, those that `nats` are of.
-        given_nats: the estimate of how unlikely the model finds what is given, whatever the rest.
-        interventions: how many free tokens a rule has changed.
-        cost: `nats` and what its faults cost, by which it was chosen.
+        nats: negative log-likelihood of the whole piece.
+        tokens: number of tokens counted in `nats`.
+        given_nats: estimated negative log-likelihood of the given notes alone.
+        interventions: number of free tokens that a rule changed.
+        cost: `nats` plus the cost of the faults, used to choose the version.
     """
 
     score: Score
@@ -48,7 +48,7 @@ class Version:
 
 
 def no_faults(grid: np.ndarray) -> float:
-    """Return that nothing is wrong with a grid: likelihood alone chooses."""
+    """Return no cost, so that the likelihood alone decides."""
     return 0.0
 
 
@@ -66,23 +66,23 @@ def harmonize(
     faults: Faults = no_faults,
     sampler: ParticleSampler | None = None,
 ) -> Iterator[Version]:
-    """Write versions of a piece of which some notes are given.
+    """Generate versions of a piece with given notes.
 
-    Each version is the best particle of its candidates: the likeliest, but for its faults.
+    Each version is the best particle of its candidates by likelihood and faults.
 
     Args:
-        run: a trained one that writes four voices.
-        outline: what is given.
+        run: a trained run that writes four voices.
+        outline: the given notes.
         temperature: divides the logits.
-        seed: version `n` depends on it, on `n` and on `candidates` alone.
+        seed: version `n` depends only on the seed, on `n` and on `candidates`.
         num_outputs: number of versions.
-        particles: of each candidate, that are weighed by the given notes.
-        candidates: of each version.
-        rules: names of the rules that free notes keep.
-        ranges: lowest and highest pitch that free notes of a voice may have, as they sound.
-        faults: what the faults of a grid cost, in nats.
-        sampler: of the run's model and codec and these rules, to compile it once for several
-            calls; a fresh one when `None`.
+        particles: number of particles of each candidate.
+        candidates: number of candidates (particle filters) of each version.
+        rules: names of the rules for free notes.
+        ranges: lowest and highest sounding pitch of free notes by voice.
+        faults: returns the cost of the faults of a grid, in nats.
+        sampler: a sampler for the run and these rules, which avoids recompilation in repeated
+            calls; by default, a new one.
 
     Raises:
         ValueError: as `ParticleSampler.sample`.
@@ -94,7 +94,7 @@ def harmonize(
     sampler = ParticleSampler(run.model, run.codec, rules) if sampler is None else sampler
     key = None if outline.tonic is None else (outline.tonic + outline.shift) % OCTAVE
     bounds = _as_seen(run.codec, outline, ranges or {})
-    # As many filters at once as share a call: two loops side by side use two cores.
+    # Run as many filters at once as fit one call: two parallel loops use two cores.
     together = max(1, ROWS_AT_ONCE // (particles * candidates))
     for first in range(0, num_outputs, together):
         count = min(together, num_outputs - first)
@@ -116,14 +116,14 @@ def harmonize(
 def best(
     codec: Codec, outline: Outline, found: Particles, mine: slice, faults: Faults = no_faults
 ) -> Version:
-    """Return the particle of some filters that is the likeliest, but for its faults.
+    """Return the best particle of some filters by likelihood and faults.
 
     Args:
-        codec: of the run.
-        outline: what was given.
+        codec: the run's codec.
+        outline: the given notes.
         found: the particles of all filters.
-        mine: which filters.
-        faults: what the faults of a grid cost, in nats.
+        mine: the filters to choose from.
+        faults: returns the cost of the faults of a grid, in nats.
     """
     ids = found.ids[mine]
     rows, where = np.unique(ids.reshape(-1, ids.shape[-1]), axis=0, return_index=True)
@@ -143,7 +143,7 @@ def best(
 
 
 def _pitches(codec: Codec, outline: Outline, ids: np.ndarray) -> np.ndarray:
-    """Return the pitches of a piece as the run sees it: ints `(lead + T, 4)`."""
+    """Return the pitches of a piece as read by the run: ints `(lead + T, 4)`."""
     grid = codec.decode(ids[1:]).to_grid(len(VOICES))
     return grid[: outline.given.length]
 
@@ -151,10 +151,10 @@ def _pitches(codec: Codec, outline: Outline, ids: np.ndarray) -> np.ndarray:
 def _as_seen(
     codec: Codec, outline: Outline, ranges: Mapping[str, Range]
 ) -> dict[str, Range] | None:
-    """Return the ranges of free notes as the run sees them; `None` for those of the codec.
+    """Return the ranges of free notes as read by the run; `None` for those of the codec.
 
-    A piece that is shown higher than it sounds is not to sound lower than singers sing: as far as
-    less than an octave lies between them, notes keep to the ranges of both.
+    New notes must not sound too low for singers if the run reads the piece higher than it sounds.
+    For transpositions of less than an octave, notes are within both ranges.
     """
     shift = outline.shift
     own: dict[str, Range] = {}

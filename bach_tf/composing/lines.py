@@ -1,6 +1,6 @@
-"""Which lines of a piece are which voices of a choir.
+"""Assignment of the lines of a piece to the voices of a choir.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ CENTRES = (71, 65, 59, 51)
 
 
 def melody_of(score: Score, voice: str) -> int:
-    """Return which line of a piece is the melody for a voice.
+    """Return the line of a piece that is the melody for a voice.
 
-    A line of that name, or of four the one in its place; else the lowest for the bass, and the
-    highest for the others.
+    This is the line with its name, or the line in its position among four; otherwise the lowest for
+    the bass, and the highest for the other voices.
 
     Args:
         score: the piece, highest line first.
         voice: one of `VOICES`.
 
     Raises:
-        ValueError: an unknown voice, or no notes.
+        ValueError: if the voice is unknown, or there are no notes.
 
     Example:
         >>> melody_of(Score.from_grid([[72, 60, 48]]), "bass")
@@ -51,9 +51,9 @@ def melody_of(score: Score, voice: str) -> int:
 
 
 def voices_of(score: Score) -> dict[int, int]:
-    """Return which voice each line of a piece of up to four lines is.
+    """Assign the lines of a piece with up to four lines to voices.
 
-    Names decide where each line has that of another voice, else the order and the mean pitches.
+    Names decide if each line is named after a different voice, else order and mean pitches.
 
     Args:
         score: the piece, highest line first.
@@ -62,7 +62,7 @@ def voices_of(score: Score) -> dict[int, int]:
         `{line: voice}`, both counted from 0.
 
     Raises:
-        ValueError: no notes, or more than four lines.
+        ValueError: if there are no notes, or more than four lines.
 
     Example:
         >>> voices_of(Score.from_grid([[72, 48]]))
@@ -83,14 +83,13 @@ def voices_of(score: Score) -> dict[int, int]:
 
 
 def as_voices(score: Score, voices: dict[int, int]) -> Score:
-    """Return the lines of a piece as voices, each with one note at a time.
+    """Return the lines of a piece as monophonic voices.
 
-    Where a line has chords their highest note is taken, as of a melody that is played with two
-    hands; of the bass the lowest.
+    If a line has chords, their highest notes are used (for the bass, the lowest).
 
     Args:
         score: the piece.
-        voices: which voice each line is; others are left out.
+        voices: the voice of each line; other lines are left out.
 
     Example:
         >>> as_voices(Score.from_grid([[72, 48]]), {1: 3}).voice.tolist()
@@ -115,7 +114,7 @@ def as_voices(score: Score, voices: dict[int, int]) -> Score:
 
 
 def has_chords(score: Score, line: int) -> bool:
-    """Return whether a line has two notes at a time.
+    """Return whether a line has simultaneous notes.
 
     Example:
         >>> has_chords(Score.from_grid([[72, 48]]), 0)
@@ -127,7 +126,7 @@ def has_chords(score: Score, line: int) -> bool:
 
 
 def _lines(score: Score) -> list[int]:
-    """Return the lines that have notes, the highest first."""
+    """Return the lines with notes, the highest first."""
     if not len(score):
         raise ValueError("Expected a melody. Received: a piece without notes.")
     return np.unique(score.voice).tolist()
@@ -139,13 +138,13 @@ def _name_of(score: Score, line: int) -> str:
 
 
 def _sung_by(score: Score, line: int) -> int | None:
-    """Return the voice that a line is called after; `None` of another name."""
+    """Return the voice that a line is named after, or `None`."""
     rank = rank_of(score.parts[line].name) if line < len(score.parts) else None
     return None if rank is None else SUNG_BY_RANK[rank[0]]
 
 
 def _nearest(means: Sequence[float]) -> tuple[int, ...]:
-    """Return the voices, from the highest down, whose usual pitches are nearest to those given."""
+    """Return the voices, from the highest down, with the usual pitches closest to these."""
     choices = combinations(range(len(VOICES)), len(means))
     return min(
         choices,
@@ -156,7 +155,7 @@ def _nearest(means: Sequence[float]) -> tuple[int, ...]:
 def _one_at_a_time(
     score: Score, mine: np.ndarray, *, lowest: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which notes of a line are left where one sounds at a time, and how long they last."""
+    """Return the notes of a line that remain in a monophonic version, and their durations."""
     height = -score.pitch if lowest else score.pitch
     notes: list[int] = []
     ends: list[int] = []

@@ -137,18 +137,17 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
 
 
 def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `harmonizing.harmonize`, with defaults for what is not asked for.
+    """Return the arguments of `harmonizing.harmonize`, with defaults for missing options.
 
-    Versions may quote the training split: a melody that is in it is no quotation of the run's.
+    Versions may quote the training split, since the given melody itself may be in it.
 
     Args:
-        music: of the run's preset: temperature and rules.
-        codec: of the run.
-        asked: values of `OPTIONS`, checked, and `range`, as `ranges_in` takes it. Others are
-            ignored.
+        music: the music settings of the run's preset.
+        codec: the run's codec.
+        asked: checked values of `OPTIONS`, and `range` as for `ranges_in`. Others are ignored.
 
     Raises:
-        ValueError: an unknown rule or voice, or a range that is none.
+        ValueError: if a rule, voice or range is invalid.
     """
     temperature, seed = asked["temperature"], asked["seed"]
     return {

@@ -1,6 +1,6 @@
-"""A user's piece as a run sees it, with some notes given, and back again.
+"""A user's piece with given notes, its transposed form for a run, and the way back.
 
-No TensorFlow here: a mistake is reported before it is loaded.
+Imports no TensorFlow, so that mistakes are reported quickly.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from bach_tf.theory.metre import with_metre
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A piece of which some notes are given, as the user has it and as the run sees it.
+    """A piece with given notes, in the user's form and in the run's form.
 
     Args:
-        source: the piece with the lines that are given as voices, 0 for the soprano to 3 for the
-            bass, on its own grid.
+        source: the piece with its given lines as voices, 0 for the soprano to 3 for the bass, on
+            its own grid.
         voices: the same on a grid of sixteenths.
-        kept: bool `(T, 4)`, which cells of `voices` are given.
-        start: the step of `voices` at which the run begins.
+        kept: bool `(T, 4)`, the given cells of `voices`.
+        start: the step of `voices` at which the run starts.
         end: the step at which it ends.
-        lead: steps before `start` that the run sees as well, so that it begins on a beat.
-        shift: semitones from the piece to what the run sees.
-        key: the key that was asked for.
-        tonic: the pitch class on which the piece is to end; `None` leaves it to the run.
-        given: what the run sees.
-        remarks: what was chosen, a sentence each.
+        lead: additional steps before `start`, so that the run starts on a beat.
+        shift: transposition in semitones from the piece to the run's form.
+        key: the requested key.
+        tonic: pitch class of the final tonic; `None` if the run decides.
+        given: the constraints in the run's form.
+        remarks: the choices made, one sentence each.
     """
 
     source: Score
@@ -53,12 +53,12 @@ class Outline:
 
     @property
     def is_given(self) -> list[bool]:
-        """Which voices are given from beginning to end."""
+        """The voices that are given from beginning to end."""
         return [bool(voice.all()) for voice in self.kept[self.start : self.end].T]
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """From where to where which voice is given, on the grid of the piece, for a rendition."""
+        """The given passages of each voice on the grid of the piece, for a rendition."""
         scale = self.source.steps_per_quarter // STEPS_PER_QUARTER
         spans = []
         for voice in range(len(VOICES)):
@@ -69,26 +69,26 @@ class Outline:
 
     @property
     def source_with_parts(self) -> Score:
-        """The piece with the names and instruments that all four voices are to have."""
+        """The piece with the names and instruments of all four voices."""
         return replace(self.source, parts=self._parts())
 
     def grid_of(self, pitches: np.ndarray) -> np.ndarray:
-        """Return the pitches that a user hears, in the user's key: ints `(T, 4)`.
+        """Return the sounding pitches in the user's key: ints `(T, 4)`.
 
         Args:
-            pitches: ints `(lead + T, 4)`, as a run writes them.
+            pitches: ints `(lead + T, 4)`, as written by a run.
         """
         grid = np.array(pitches, int)[self.lead :]
         return np.where(grid == SILENCE, SILENCE, grid - self.shift)
 
     def restored(self, pitches: np.ndarray) -> Score:
-        """Return a version as the user's piece: given notes just as they were, others beside them.
+        """Return a version in the user's form: the unchanged given notes and the new ones.
 
         Args:
-            pitches: ints `(lead + T, 4)`, as a run writes them, 0 for silence.
+            pitches: ints `(lead + T, 4)`, as written by a run, 0 for rests.
 
         Returns:
-            on the grid of the piece, in its key, with its metres, tempi, fermatas and title.
+            a score with the grid, key, metres, tempi, fermatas and title of the piece.
         """
         grid = np.full((self.voices.length, len(VOICES)), SILENCE)
         grid[self.start : self.end] = self.grid_of(pitches)
@@ -104,7 +104,7 @@ class Outline:
     def _notes(self, grid: np.ndarray, voice: int) -> list[tuple[int, ...]]:
         """Return the notes of a voice on the grid of the piece, in the order of `COLUMNS`."""
         own, steps = _rows(self.source, voice), _rows(self.voices, voice)
-        # The same notes on both grids, in the same order.
+        # Both grids have the same notes in the same order.
         whole = {(step[0], step[0] + step[1]): note for step, note in zip(steps, own, strict=True)}
         begins = self._begins(grid[:, voice], voice, whole)
         edges = [*np.flatnonzero(begins).tolist(), len(grid)]
@@ -119,7 +119,7 @@ class Outline:
         return notes
 
     def _begins(self, column: np.ndarray, voice: int, whole: Iterable[tuple[int, int]]):
-        """Return where a note or a rest begins: a given note that is repeated is struck again."""
+        """Return where notes and rests start; repeated given notes are struck again."""
         onsets, ends = ({edges[place] for edges in whole} for place in (0, 1))
         kept = self.kept[:, voice]
         begins = np.diff(column, prepend=-1) != 0
@@ -131,7 +131,7 @@ class Outline:
         return begins
 
     def _parts(self) -> tuple[Part, ...]:
-        """Return the four parts: given ones as they were, new ones with the same instrument."""
+        """Return the four parts: given ones unchanged, new ones with the same instrument."""
         given = [*self.source.parts, *[Part()] * len(VOICES)][: len(VOICES)]
         programs = [part.program for part in given if part.program is not None]
         program = programs[0] if programs else None

@@ -1,7 +1,7 @@
-"""Versions of one piece, told from one another: faults, what they cost, and which is recommended.
+"""Comparison of versions of a piece: faults, their cost, and the recommended version.
 
-Likelihood alone is a dull judge: of many particles the likeliest is the plainest, and it does not
-know what a teacher marks in red. So each fault costs some nats, and the cheapest version is chosen.
+The version of highest likelihood is often the plainest, and may have faults of part-writing.
+Therefore each fault has a cost in nats, and the version of lowest total cost is recommended.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from bach_tf.measuring.counterpoint import (
 from bach_tf.measuring.grading import features, grade
 from bach_tf.measuring.grading.reference import bach
 
-# What a fault costs in nats: about what the model of the canonical chorales gives for a note that
-# it does not expect.
+# Costs of faults in nats, about the surprisal of an unexpected note under the model of the
+# canonical chorales.
 COSTS = {
     "parallel_fifths": 6.0,
     "parallel_octaves": 6.0,
@@ -38,7 +38,7 @@ COSTS = {
 
 
 def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
-    """Return how often a piece has each fault of `COSTS`.
+    """Count each fault of `COSTS` in a piece.
 
     Args:
         grid: ints `(T, 4)`, a row a step, 0 for silence.
@@ -67,7 +67,7 @@ def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
 
 
 def _ends_on(grid: np.ndarray, tonic: int | None) -> bool:
-    """Return whether a piece ends on a triad in root position on its tonic."""
+    """Return whether a piece ends on a root-position triad on its tonic."""
     _, in_root_position, on_tonic = ending(grid)
     if tonic is None:
         return on_tonic
@@ -75,7 +75,7 @@ def _ends_on(grid: np.ndarray, tonic: int | None) -> bool:
 
 
 def cost_of_faults(grid: np.ndarray, tonic: int | None = None) -> float:
-    """Return what the faults of a piece cost, in nats.
+    """Return the cost of the faults of a piece, in nats.
 
     Args:
         grid: as `faults` takes it.
@@ -89,7 +89,7 @@ def cost_of_faults(grid: np.ndarray, tonic: int | None = None) -> float:
 
 
 def version_record(grid: np.ndarray, nats: float, tonic: int | None = None) -> dict[str, Any]:
-    """Return what is measured of a version, as plain data.
+    """Return the measurements of a version as plain data.
 
     Args:
         grid: ints `(T, 4)`.
@@ -111,10 +111,10 @@ def version_record(grid: np.ndarray, nats: float, tonic: int | None = None) -> d
 
 
 def recommended(records: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
-    """Return the number of the version to take, counted from 1, and why.
+    """Return the number of the recommended version, counted from 1, and the reason.
 
     Args:
-        records: of the versions, as `version_record` returns them; at least one.
+        records: the records of the versions from `version_record`; at least one.
 
     Example:
         >>> none = dict.fromkeys(COSTS, 0)
@@ -141,7 +141,7 @@ def recommended(records: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
 
 
 def _words(name: str, count: int) -> str:
-    """Return a fault in words."""
+    """Describe a fault."""
     singular = {
         "parallel_fifths": "parallel fifth",
         "parallel_octaves": "parallel octave",
