@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from bach_tf.codecs.base import START
 from bach_tf.learning.runs import Run
 from bach_tf.models import MODELS, NextTokenModel
 from bach_tf.models.architectures import Dropout
@@ -67,10 +68,8 @@ def check_logits(
     Raises:
         ValueError: if they differ by more than that.
     """
-    numbers = np.random.default_rng(0)
     largest = 0.0
-    for length in CHECKED_LENGTHS:
-        ids = numbers.integers(1, vocab_size, (batch_size, length), np.int32)
+    for ids in _checked_ids(model, vocab_size, batch_size):
         expected = np.asarray(model(ids, training=False))
         difference = np.abs(logits_of(ids) - expected).max()
         if not difference <= tolerance:
@@ -82,24 +81,18 @@ def check_logits(
     return largest
 
 
-def refuse_memory(model: NextTokenModel, format_name: str) -> None:
-    """Raise `ValueError` for a model with a memory.
+def _checked_ids(model: NextTokenModel, vocab_size: int, batch_size: int) -> Iterator[np.ndarray]:
+    """Yield ids int32 `(B, T)` to compare: random ones, and a piece from the model's memory.
 
-    Its contexts are hashes, integers modulo 2^32. As written by the converters, ONNX Runtime
-    retrieves wrong contexts, and LiteRT's interpreter crashes.
-
-    Args:
-        model: the model to export.
-        format_name: name of the format, for the message.
-
-    Raises:
-        ValueError: if it has a memory.
+    Random notes retrieve almost nothing from a memory.
     """
-    if getattr(model, "memory", None) is not None:
-        raise ValueError(
-            f"{format_name} cannot represent a model with a memory of other pieces. "
-            "Export it as saved_model or keras, or train one with --set model.memory=false."
-        )
+    numbers = np.random.default_rng(0)
+    for length in CHECKED_LENGTHS:
+        yield numbers.integers(1, vocab_size, (batch_size, length), np.int32)
+    memory = getattr(model, "memory", None)
+    if memory is not None and memory.pieces:
+        piece = np.concatenate([[START], memory.pieces[0].reshape(-1)]).astype(np.int32)
+        yield np.tile(piece, (batch_size, 1))
 
 
 def first_line(message: object) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from bach_tf.export.inference import check_logits, first_line, refuse_memory, without_dropout
+from bach_tf.export.inference import check_logits, first_line, without_dropout
 from bach_tf.export.saved_model import logits_function
 from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
@@ -53,7 +53,6 @@ def convert(model: NextTokenModel) -> tuple[bytes, str]:
     Raises:
         ValueError: if LiteRT cannot represent the model.
     """
-    refuse_memory(model, "LiteRT")
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bach_tf.export.inference import check_logits, first_line, refuse_memory, without_dropout
+from bach_tf.export.inference import check_logits, first_line, without_dropout
 from bach_tf.export.saved_model import IDS, logits_function
 from bach_tf.learning.runs import Run
 from bach_tf.models import NextTokenModel
@@ -49,11 +49,11 @@ def convert(model: NextTokenModel) -> bytes:
     Raises:
         ValueError: if ONNX cannot represent the model, or a package is missing.
     """
-    refuse_memory(model, "ONNX")
     tf2onnx = _tf2onnx()
+    function = logits_function(model, IDS)
     with _plainly(tf2onnx) as heard:
         proto, _ = tf2onnx.convert.from_function(
-            logits_function(model, IDS),
+            function,
             input_signature=[IDS],
             opset=OPSET,
             custom_op_handlers={
@@ -64,6 +64,7 @@ def convert(model: NextTokenModel) -> bytes:
     if heard.errors:  # the converter continues, but no runtime can read the result
         errors = "; ".join(dict.fromkeys(heard.errors))
         raise ValueError(f"ONNX cannot represent {type(model).__name__}: {errors}")
+    _embed_tables(proto.graph, function.get_concrete_function().graph.captures)
     for value in (*proto.graph.input, *proto.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "length")):
             dimension.dim_param = name
@@ -82,6 +83,23 @@ def logits_of(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     except Exception as error:  # the classes are not public
         raise ValueError(f"ONNX Runtime cannot read the model: {first_line(error)}") from error
     return lambda ids: session.run(["logits"], {"ids": ids})[0]
+
+
+def _embed_tables(graph, captures) -> None:
+    """Embed captured tensors, such as the index of a memory, as constants of the graph.
+
+    The converter declares them as inputs.
+
+    Args:
+        graph: the ONNX graph.
+        captures: pairs of a tensor or variable and its placeholder in TensorFlow's graph.
+    """
+    from onnx import numpy_helper
+
+    tables = {inside.name: outside for outside, inside in captures}
+    for given in [given for given in graph.input if given.name in tables]:
+        graph.initializer.append(numpy_helper.from_array(tables[given.name].numpy(), given.name))
+        graph.input.remove(given)
 
 
 def _write_remainder(graph, node, name, arguments):

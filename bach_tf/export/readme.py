@@ -40,8 +40,15 @@ model.tflite
     as reported by the export, the interpreter needs "Select TF ops", like that of
     TensorFlow 2.16.
 
+        from ai_edge_litert.interpreter import Interpreter
+        serve = Interpreter("model.tflite").get_signature_runner("serving_default")
+        logits = serve(ids=ids)["logits"]
+
 model.onnx
     ONNX: ids (B, T) -> logits (B, T, V). Batch size and length are free.
+
+        session = onnxruntime.InferenceSession("model.onnx")
+        (logits,) = session.run(None, {{"ids": ids}})
 
 model.keras
     Keras: keras.models.load_model("model.keras") after from bach_tf.models import *

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ from bach_tf.models import contexts, repeats
 from bach_tf.models import memory as memories
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
 from bach_tf.models.intervals import IntervalScores, check_order
-from bach_tf.models.layers import Dropout, MovedNotes
+from bach_tf.models.layers import Dropout, Embedding, LayerNormalization, MovedNotes, taken
 from bach_tf.models.rules import RuleScores
 from bach_tf.models.steps import in_steps, step_before
 from bach_tf.models.transformer import Block
@@ -95,19 +94,19 @@ class Chorale(NextTokenModel):
             raise ValueError(f"`period` must be a multiple of {VOICES}. Received: {period}")
         self.period = period // VOICES  # in steps
         self.lags = np.arange(1, lags + 1, dtype=np.int32) * STEPS_PER_LAG
-        self.embedding = keras.layers.Embedding(
+        self.embedding = Embedding(
             vocab_size,
             embedding,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
         )
-        self.held = keras.layers.Embedding(KINDS, embedding // 4)
-        self.place = keras.layers.Embedding(self.period, units)
+        self.held = Embedding(KINDS, embedding // 4)
+        self.place = Embedding(self.period, units)
         self.moved_notes = MovedNotes(moved_notes, SatbCodec.FIRST_PITCH, vocab_size)
         self.note_dropout = Dropout(note_dropout, noise_shape=(None, None, VOICES, 1))
         self.reader = keras.layers.Dense(units)
         self.dropout = Dropout(dropout)
         self.blocks = [Block(heads, context, feed_forward, dropout, 0.0) for _ in range(layers)]
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.norm = LayerNormalization(epsilon=1e-5)
         self.writer = VoiceWriter(
             vocab_size,
             decoder,
@@ -130,8 +129,9 @@ class Chorale(NextTokenModel):
             (*chords[:2], VOICES * (self.embedding.output_dim + self.held.output_dim))
         )
         read = (*chords[:2], self.place.output_dim)
-        for layer in (*self.blocks, self.norm):
-            layer.build(read)
+        for block in self.blocks:
+            block.build(read)
+        self.norm.build(read)
         notes = (*chords, self.embedding.output_dim)
         self.writer.build(read, notes)
         self.intervals.build(chords)
@@ -143,14 +143,16 @@ class Chorale(NextTokenModel):
         length = ops.shape(ids)[1]
         chords = in_steps(ids[:, 1:])  # (B, N, 4), padded by at least one token
         last = ops.concatenate([step_before(ids[:, 0])[:, None], chords[:, :-1]], axis=1)
-        held = repeats.behind(repeats.held_lengths(chords), 1)
+        lasted = repeats.held_lengths(chords)
+        held = repeats.behind(lasted, 1)
         earlier = repeats.lagged(chords, self.lags)  # (B, N, D, 4)
         runs = repeats.run_lengths(repeats.matches(chords, earlier))
         proposed = repeats.propose(chords, earlier, repeats.behind(runs, 1), self.lags)
         places = ops.arange(ops.shape(chords)[1], dtype="int32") % self.period
         if self.memory is not None:
             if found is None:
-                found = self.memory.index.look_up(*contexts.named(last, chords))
+                found = self.memory.index.look_up(*contexts.named(last, chords, lasted))
+                found = ops.reshape(found, (-1, ops.shape(chords)[1], *found.shape[1:]))
             first = ops.broadcast_to(chords[..., :1], ops.shape(chords))[..., 1:]
             below = ops.concatenate([last[..., :1], first], axis=-1)
             proposed = self._with_found(proposed, found, last, below)
@@ -176,71 +178,57 @@ class Chorale(NextTokenModel):
             "held": zeros(VOICES),
             "chord": zeros(VOICES),
             "history": zeros(int(self.lags[-1]), VOICES),  # the latest step last
+            "earlier": zeros(len(self.lags), VOICES),
             "runs": zeros(len(self.lags), VOICES + 1),
-            "base": ops.zeros((batch_size, 1, VOICES * self.writer.units)),
-            # These stay as they are.
-            "tables": (self.writer.tables(), self.intervals.tables()),
+            "base": ops.zeros((batch_size, VOICES * self.writer.units)),
+            "tables": self._tables(),  # they stay as they are
             "caches": tuple(block.attention.initial_state(batch_size) for block in self.blocks),
         }
         if self.memory is not None:
-            sizes = contexts.BELOW.shape[:2]
-            names = zeros(*sizes, 2), zeros(*sizes) > 0
-            lately = zeros(VOICES, contexts.DEEPEST, 2), zeros(VOICES)
-            steps |= {"contexts": lately, "names": names, "found": zeros(VOICES)}
+            hashes = zeros(VOICES, contexts.DEEPEST, contexts.HASHES)
+            steps["contexts"] = hashes, zeros(VOICES)
         return zeros(), steps
+
+    def _tables(self):
+        """Return what each step would work out anew from the weights."""
+        rules = ops.zeros(()) if self.rules is None else self.rules.scaled()
+        return {
+            "writer": self.writer.tables(),
+            "intervals": self.intervals.tables(),
+            "rules": ops.convert_to_tensor(rules),
+        }
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         position, steps = state
-        voice = position[0] % VOICES  # whose note is written; `ids` is the one before it
-        chord = ops.where(ops.arange(VOICES) == (voice - 1) % VOICES, ids[:, None], steps["chord"])
+        place = position[0]
+        voice = place % VOICES  # whose note is written; `ids` is the one before it
+        latest = np.arange(VOICES) == (voice - 1) % VOICES
+        chord = ops.where(latest, ops.expand_dims(ids, -1), steps["chord"])
         steps = {**steps, "chord": chord}
-        steps = ops.cond(
-            voice == 0, lambda: self._next_step(ids, position[0], steps), lambda: steps
-        )
-        if self.memory is not None:
-            first = position[0] < VOICES
-            names = ops.cond(
-                voice == 1, lambda: self._below_melody(steps, first), lambda: steps["names"]
-            )
-            steps = {**steps, "names": names}
-        chord, history = steps["chord"][:, None], steps["history"]
-        earlier = ops.take(history, history.shape[1] - self.lags, axis=1)[:, None]  # (B, 1, D, 4)
-        proposed = repeats.propose(chord, earlier, steps["runs"][:, None], self.lags)
-        logits = ops.switch(
-            voice, [partial(self._write, number, steps, proposed) for number in range(VOICES)]
-        )
-        return logits, (position + 1, steps)
+        steps = ops.cond(voice == 0, lambda: self._next_step(ids, place, steps), lambda: steps)
+        return self._write(voice, place < VOICES, steps), (position + 1, steps)
 
-    def _below_melody(self, steps, first):
-        """Return the names of contexts that the first voice's new note ends, for `_write`."""
-        last, chord, held = (steps[name][:, :1] for name in ("last", "chord", "held"))
-        begins = first | (chord != last)
-        now = ops.where(begins, 1, ops.minimum(held + 1, repeats.LONGEST))
-        before = tuple(x[:, :1] for x in steps["contexts"])
-        hashes, known = contexts.advance(before, contexts.moves(last, chord, first), now, held)
-        lately = contexts.first_voice((hashes, contexts.existing(known, now)))
-        return contexts.names_below(lately, steps["last"])
-
-    def _write(self, voice: int, steps, proposed):
+    def _write(self, voice, first, steps):
         """Return the logits of one voice of the present step: `(B, V)`."""
-        last, held, chord = (steps[name][:, None] for name in ("last", "held", "chord"))
-        one = slice(voice, voice + 1)
-        proposed = tuple(x[:, :, one] for x in proposed)
+        last, chord, tables = steps["last"], steps["chord"], steps["tables"]
+        candidates = self._candidates(*self._proposed_next(voice, first, steps))
+        notes = self.embedding(chord)
+        logits = self.writer.one(voice, steps["base"], notes, candidates, tables["writer"])
+        logits = logits + self.intervals.one(voice, last, chord, tables["intervals"])
+        if self.rules is not None:
+            logits = logits + self.rules.one(voice, last, chord, tables["rules"])
+        return logits
+
+    def _proposed_next(self, voice, first, steps):
+        """Return a voice's last note, how long it has been held, and what is proposed to it."""
+        last, held, chord = steps["last"], steps["held"], steps["chord"]
+        proposed = repeats.propose_next(voice, chord, steps["earlier"], steps["runs"], self.lags)
+        own = taken(last, voice, axis=1)  # (B,)
         if self.memory is not None:
-            names, there = steps["names"]
-            names = contexts.with_those_before(names, steps["last"], steps["chord"], voice)
-            below = self.memory.index.look_up(names, there)  # (B, 2)
-            found = ops.concatenate([steps["found"][:, voice : voice + 1], below], axis=-1)
-            found = found[:, None, None]
-            below = chord[:, :, :1] if voice else last[:, :, :1]
-            proposed = self._with_found(proposed, found, last[:, :, one], below)
-        candidates = self._candidates(last[:, :, one], held[:, :, one], proposed)
-        of_writer, of_intervals = steps["tables"]
-        logits = self.writer.one(voice, steps["base"], self.embedding(chord), candidates, of_writer)
-        logits = logits + self.intervals.one(voice, last, chord, of_intervals[voice])
-        if self.rules is not None and voice:  # the first one has none before it
-            logits = logits + self.rules(last, chord, voices=(voice,))
-        return logits[:, 0, 0]
+            named = contexts.named_next(steps["contexts"], last, chord, held, (voice, first))
+            below = ops.where(voice > 0, chord[:, 0], last[:, 0])
+            proposed = self._with_found(proposed, self.memory.index.look_up(*named), own, below)
+        return own, taken(held, voice, axis=1), proposed
 
     def _with_found(self, proposed, found, last, below):
         """Append the candidates from the memory to the proposals; see `memories.follow`."""
@@ -256,61 +244,58 @@ class Chorale(NextTokenModel):
         lengths = ops.concatenate([ops.expand_dims(held, -1), lengths], axis=-1)
         return self.embedding(ids), every, lengths, lags
 
-    def _next_step(self, ids, position, steps):
+    def _next_step(self, ids, place, steps):
         """Return the state in which the attention has read the step that `ids` ends."""
-        begun = position > 0
-        finished, history = steps["chord"], steps["history"]  # (B, 4), (B, L, 4)
-        earlier = ops.take(history, history.shape[1] - self.lags, axis=1)  # (B, D, 4)
+        begun = place > 0
+        finished, earlier = steps["chord"], steps["earlier"]  # (B, 4), (B, D, 4)
         same = repeats.matches(finished[:, None], earlier[:, None])[:, 0]  # (B, D, 5)
         runs = ops.where(begun, same * (steps["runs"] + 1), 0)
-        again = (finished == steps["last"]) & (position > VOICES)
+        again = (finished == steps["last"]) & (place > VOICES)
         held = ops.where(begun, ops.where(again, steps["held"], 0) + 1, 0)
         last = ops.where(begun, finished, step_before(ids))
         held = ops.minimum(held, repeats.LONGEST)
-        pushed = ops.concatenate([history[:, 1:], finished[:, None]], axis=1)
-        step = position // VOICES
-        last_, held_ = last[:, None], held[:, None]
-        notes = self.embedding(last_)
-        x = self._read(last_, notes, held_, step[None] % self.period, False)[:, 0]
-        caches = []
-        for block, cache in zip(self.blocks, steps["caches"]):
-            x, cache = block.step(x, step, cache)
-            caches.append(cache)
+        history = ops.concatenate([steps["history"][:, 1:], finished[:, None]], axis=1)
+        history = ops.where(begun, history, steps["history"])
         return {
             **steps,
-            **self._remembered(position, steps, last, held),
+            **self._read_next(last, held, place // VOICES, steps["caches"]),
+            **self._remembered(place, steps, last, held),
             "last": last,
             "held": held,
             "chord": ops.zeros_like(finished),
-            "history": ops.where(begun, pushed, history),
+            "history": history,
+            "earlier": taken(history, history.shape[1] - self.lags, axis=1),
             "runs": ops.minimum(runs, repeats.LONGEST),
-            "base": self.writer.base(self.norm(x)[:, None], notes),
-            "caches": tuple(caches),
         }
 
-    def _remembered(self, position, steps, last, held):
+    def _read_next(self, last, held, step, caches):
+        """Return what the attention makes of the last step, for the voices of the next one."""
+        notes = self.embedding(last)
+        x = self._read(last, notes, held, step % self.period, False)  # (B, U)
+        moment, caches = self.blocks[0].attention.moment(step, caches)
+        read = []
+        for block, cache in zip(self.blocks, caches):
+            x, cache = block.step(x, moment, cache)
+            read.append(cache)
+        return {"base": self.writer.base(self.norm(x), notes), "caches": tuple(read)}
+
+    def _remembered(self, place, steps, last, held):
         """Return what changes with a step of what is looked up, given the step and the state."""
         if self.memory is None:
             return {}
-        code = contexts.moves(steps["last"], last, position == VOICES)
+        code = contexts.moves(steps["last"], last, place == VOICES)
         advanced = contexts.advance(steps["contexts"], code, held, steps["held"])
         pairs = zip(advanced, steps["contexts"])
-        lately = tuple(ops.where(position > 0, new, old) for new, old in pairs)
-        found = lately[0], contexts.existing(lately[1], held)
-        return {
-            "contexts": lately,
-            "names": contexts.names_below(contexts.first_voice(found), last),
-            "found": self.memory.index.look_up(*contexts.own_names(found)),
-        }
+        return {"contexts": tuple(ops.where(place > 0, new, old) for new, old in pairs)}
 
     def _read(self, last, notes, held, places, training):
-        """Return what the attention is given: `(B, N, U)`.
+        """Return what the attention is given: `(B, N, U)`, or `(B, U)` of one step.
 
         Args:
-            last: int32 `(B, N, 4)`, the last notes.
-            notes: float32 `(B, N, 4, E)`, the embeddings of the last notes.
-            held: int32 `(B, N, 4)`, how long each has been held.
-            places: int32 `(N,)`.
+            last: int32 `(B, N, 4)` or `(B, 4)`, the last notes.
+            notes: float32 `(..., 4, E)`, the embeddings of the last notes.
+            held: int32 `(..., 4)`, how long each has been held.
+            places: int32 `(N,)` or `()`.
             training: whether dropout is on.
         """
         moved = self.moved_notes(last, training=training)
@@ -318,7 +303,7 @@ class Chorale(NextTokenModel):
             notes = self.embedding(moved)
         notes = self.note_dropout(notes, training=training)
         x = ops.concatenate([notes, self.held(held)], axis=-1)
-        x = ops.reshape(x, (-1, ops.shape(held)[1], VOICES * x.shape[-1]))
+        x = ops.reshape(x, (-1, *ops.shape(held)[1:-1], VOICES * x.shape[-1]))
         return self.dropout(self.reader(x) + self.place(places), training=training)
 
     def undecayed(self) -> list[keras.Variable]:

@@ -3,9 +3,9 @@
 A context is what a voice has done lately: its last `n` changes, each an interval and the steps
 until the next one. No pitch is part of it, so that a passage is found in every key.
 
-Contexts are named by two hashes of 32 bits. One says where to look, the other whether it is there;
-that two contexts are confused happens once in many millions of look-ups. All of it is whole
-numbers: a step at a time comes to the same as a whole piece.
+Contexts are named by four polynomial hashes modulo a prime below 2^15. No product leaves 32 bits,
+so every runtime computes the same names; how larger products wrap around is not defined
+everywhere. Two contexts share a name once in many millions of look-ups.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bach_tf.codecs import SatbCodec
 from bach_tf.codecs.base import START
 from bach_tf.models import repeats
 from bach_tf.models.base import Tensor
+from bach_tf.models.layers import taken
 
 VOICES = 4
 # Changes in a context of what the voice itself did, the shortest first.
@@ -27,18 +28,58 @@ NOTHING, CHORD, ALONE = 0, 1, 2
 CHORDS = ((1, NOTHING), *((changes, CHORD) for changes in (1, 2, 3, 4, 6, 8, 12)))
 PAIRS = tuple((changes, ALONE) for changes in (1, 2, 3, 4, 5, 6, 8, 12))
 BELOW = np.array([CHORDS, PAIRS])  # (2, 8, 2)
+LEVELS = len(OWN)
 KINDS_OF_CONTEXT = 1 + len(BELOW)
+NAMES = KINDS_OF_CONTEXT * LEVELS  # of each voice and step, those of a kind side by side
 DEEPEST = max(OWN)
 HOLD, BEGIN, SILENCED, FROM_SILENCE, UNCLEAR = 0, 1, 2, 3, 4  # what a voice does, but for intervals
 UNISON = 128
-# Odd numbers without further meaning, and their inverses modulo 2^32.
-BASES = np.array([0x2C1B3C6D, 0x297A2D39], np.uint32)
-INVERSES = np.array([pow(int(base), -1, 1 << 32) for base in BASES], np.uint32).view(np.int32)
-BASES = BASES.view(np.int32)
-_DRAWN = np.random.default_rng(20)
-SALTS = _DRAWN.integers(-(2**31), 2**31, (VOICES, KINDS_OF_CONTEXT, len(OWN), 2)).astype(np.int32)
-FACTORS = (_DRAWN.integers(-(2**30), 2**30, (2, 2 * VOICES, 2)) * 2 + 1).astype(np.int32)
-POWERS = 20  # bits of a place in a piece
+
+PRIME = 32749  # the largest below 2^15
+HASHES = 4
+_HALF = 1 << 15  # two hashes as one number
+_UNKNOWN, _OPENING = -2, -1  # instead of the row before a context: not there; begins its piece
+_numbers = np.random.default_rng(20)
+
+
+def _random(*shape):
+    """Return arbitrary factors, a set for each hash: int32 `(..., HASHES)`."""
+    return _numbers.integers(1, PRIME, (*shape, HASHES)).astype(np.int32)
+
+
+def _powers(base, count):
+    """Return the first powers: int32 `(count, HASHES)`."""
+    powers = np.ones((count, HASHES), np.int32)
+    for exponent in range(1, count):
+        powers[exponent] = powers[exponent - 1] * base % PRIME
+    return powers
+
+
+def _factors():
+    """Return the factor of each distance, in each sum of distances: int32 `(4, 5, 4 * HASHES)`.
+
+    The distances are those of the other voices from the first one a step ago, and of the second
+    and third in this step. The sums are 0, and those of `NOTHING`, `CHORD` and `ALONE` with what
+    is already written in this step, for each voice.
+    """
+    others = VOICES - 1
+    chord, alone, written = _random(others), _random(), _random(others - 1)
+    factors = np.zeros((VOICES, others + len(written), 4, HASHES), np.int32)
+    factors[:, :others, 1 + CHORD] = chord
+    for voice in range(VOICES):
+        factors[voice, max(voice, 1) - 1, 1 + ALONE] = alone
+        for known in range(1, voice):
+            factors[voice, others + known - 1, 1:] = written[known - 1]
+    return factors.reshape(VOICES, others + len(written), -1)
+
+
+_BASE, _MIX, _SALTS, _FACTORS = _random(), _random(), _random(VOICES, NAMES), _factors()
+# A note held for `n` steps: what multiplies the change, and what the other steps add.
+_POWERS = _powers(_BASE, repeats.LONGEST + 1)
+_HELD = ((np.cumsum(_POWERS, axis=0) - _POWERS) % PRIME).astype(np.int32)
+# Of which depth each name is, the first voice's depths behind the voice's own, and of which sum.
+_DEPTHS = np.array([*OWN, *(DEEPEST + BELOW[..., 0].ravel())], np.int32) - 1
+_SUMS = np.array([0] * LEVELS + [*(1 + BELOW[..., 1].ravel())], np.int32)
 
 
 def moves(last: Tensor, chords: Tensor, first: Tensor) -> Tensor:
@@ -72,51 +113,66 @@ def _library(x):
     return np if isinstance(x, np.ndarray) else ops
 
 
-def contexts(steps: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+def _take(x, indices, axis=0):
+    """Return what stands at some places, of arrays of NumPy or of tensors."""
+    if isinstance(x, np.ndarray) and isinstance(indices, np.ndarray):
+        return np.take(x, indices, axis=axis)
+    return taken(x, indices, axis=axis)
+
+
+def contexts(steps: Tensor, held: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Return the hashes of the last 1 to `DEEPEST` changes up to each step.
 
+    The steps of pieces stand one behind another, in rows.
+
     Args:
-        steps: int32 `(B, N, 4)`, what `moves` says.
-        held: int32 `(B, N, 4)`, how long each note has been held; the first change was before.
+        steps: int32 `(R, v)`, what `moves` says of some voices.
+        held: int32 `(R, v)`, how long each note has been held, 1 to `repeats.LONGEST`.
+        start: int32 `(R,)`, the row in which the piece of each row begins.
 
     Returns:
-        int32 `(B, N, 4, DEEPEST, 2)`, and bool `(B, N, 4, DEEPEST)`, which of them there are.
+        int32 `(R, v, DEEPEST, HASHES)`, and int32 `(R, v, DEEPEST)`, 1 for those there are.
     """
-    length = ops.shape(steps)[1]
-    place = ops.arange(length, dtype="int32")
-    up, down = _powers(place, BASES), _powers(place, INVERSES)  # (N, 2)
-    sums = ops.cumsum((steps[..., None] + 1) * down[:, None], axis=1)  # (B, N, 4, 2)
-    before = repeats.behind(sums, 1)
-    begins = place[:, None] - held + 1  # of the note that sounds
-    linked = held < repeats.LONGEST
-    begin, there, hashes, exist = begins, linked, [], []
-    for _ in range(DEEPEST):
-        hashes.append((sums - _at(before, begin)) * up[:, None])
-        exist.append(there)
-        previous = begin - 1  # the last step of the note before
-        there = there & (previous >= 0) & _at(linked, previous)
-        begin = _at(begins, previous)
-    return ops.stack(hashes, axis=3), ops.stack(exist, axis=3)
+    lib, voices = _library(steps), steps.shape[1]
+    found = _of_one_change(steps, held, start)
+    depth = 1
+    while depth < DEEPEST:
+        recent = found[:, depth - 1 : depth]
+        code, factor, before = lib.split(recent, [HASHES, 2 * HASHES], axis=-1)  # (R v, 1, ...)
+        older = _take(found, lib.reshape(lib.maximum(before, 0), (-1,)))
+        hashes, factors, link = lib.split(older, [HASHES, 2 * HASHES], axis=-1)  # (R v, depth, ...)
+        deeper = [
+            (hashes * factor + code) % PRIME,
+            factors * factor % PRIME,
+            lib.where(before >= 0, link, np.int32(_UNKNOWN)),
+        ]
+        found = lib.concatenate([found, lib.concatenate(deeper, axis=-1)], axis=1)
+        depth *= 2
+    hashes, _, link = lib.split(found, [HASHES, 2 * HASHES], axis=-1)
+    there = lib.where(link >= _OPENING, np.int32(1), np.int32(0))
+    return (
+        lib.reshape(hashes, (-1, voices, DEEPEST, HASHES)),
+        lib.reshape(there, (-1, voices, DEEPEST)),
+    )
 
 
-def _powers(exponents, bases):
-    """Return the powers of two numbers modulo 2^32: int32 `(N, 2)`."""
-    result = ops.ones_like(exponents)[:, None] * np.ones(2, np.int32)
-    factor = bases.view(np.uint32).astype(np.uint64)
-    for bit in range(POWERS):
-        set_ = (exponents // 2**bit % 2 == 1)[:, None]
-        result = result * ops.where(set_, factor.astype(np.uint32).view(np.int32), 1)
-        factor = factor * factor % (1 << 32)
-    return result
+def _of_one_change(steps, held, start):
+    """Return what is known of the last change alone: int32 `(R v, 1, 2 * HASHES + 1)`.
 
-
-def _at(x, places):
-    """Return the rows of `x`, `(B, N, 4, ...)`, at places `(B, N, 4)` of each voice."""
-    places = ops.maximum(places, 0)
-    wide = ops.reshape(places, (*ops.shape(places), *(1 for _ in x.shape[3:])))
-    if x.shape[3:]:
-        wide = ops.broadcast_to(wide, (*ops.shape(places), *x.shape[3:]))
-    return ops.take_along_axis(x, wide, axis=1)
+    Its hashes, the factors of what comes before it, and where in `(R v,)` that ends.
+    """
+    lib, voices = _library(steps), steps.shape[1]
+    rows = lib.arange(lib.shape(steps)[0], dtype="int32")[:, None]
+    before = rows - held
+    columns = np.arange(voices, dtype=np.int32)
+    changes = lib.reshape((before + 1) * voices + columns, (-1,))
+    link = lib.where(before >= start[:, None], before * voices + columns, np.int32(_OPENING))
+    link = lib.where(held < repeats.LONGEST, link, np.int32(_UNKNOWN))
+    held = lib.reshape(held, (-1,))
+    code = lib.reshape(_take(lib.reshape(steps, (-1,)), changes) + 1, (-1, 1))
+    hashes = (code * _take(_POWERS, held - 1) + _take(_HELD, held - 1)) % PRIME
+    link = lib.reshape(link, (-1, 1))
+    return lib.concatenate([hashes, _take(_POWERS, held), link], axis=-1)[:, None]
 
 
 def advance(
@@ -125,128 +181,141 @@ def advance(
     """Return what `contexts` does, one step after the other.
 
     Args:
-        state: of the step before: hashes int32 `(B, 4, DEEPEST, 2)`, and how many there are,
-            int32 `(B, 4)`.
-        steps: int32 `(B, 4)`, what `moves` says of this step.
-        held: int32 `(B, 4)`, 1 where a note begins.
-        held_before: int32 `(B, 4)`, of the step before.
+        state: of the step before: hashes int32 `(B, v, DEEPEST, HASHES)`, and how many there are,
+            int32 `(B, v)`.
+        steps: int32 `(B, v)`, what `moves` says of this step.
+        held: int32 `(B, v)`, 1 where a note begins.
+        held_before: int32 `(B, v)`, of the step before.
     """
     hashes, known = state
-    code = (steps + 1)[..., None, None] * np.ones(2, np.int32)  # (B, 4, 1, 2)
-    longer = hashes * BASES + code
-    shifted = ops.concatenate([code, longer[:, :, :-1]], axis=2)
+    code = ops.reshape(steps + 1, (-1, steps.shape[1], 1, 1))
+    longer = (hashes * _BASE + code) % PRIME
+    new = code * np.ones(HASHES, np.int32)
+    shifted = ops.concatenate([new, longer[:, :, :-1]], axis=2)
     begins = held == 1
     linked = ops.where(held_before < repeats.LONGEST, known, 0)
     return (
-        ops.where(begins[..., None, None], shifted, longer),
+        ops.where(ops.reshape(begins, (-1, steps.shape[1], 1, 1)), shifted, longer),
         ops.where(begins, ops.minimum(linked + 1, DEEPEST), known),
     )
 
 
 def existing(known: Tensor, held: Tensor) -> Tensor:
-    """Return which contexts there are, bool `(B, 4, DEEPEST)`, of what `advance` counts."""
-    return (np.arange(DEEPEST) < known[..., None]) & (held < repeats.LONGEST)[..., None]
+    """Return 1 for the contexts there are, of what `advance` counts: int32 `(B, v, DEEPEST)`."""
+    counted = ops.where(held < repeats.LONGEST, known, 0)
+    depths = np.arange(DEEPEST, dtype=np.int32)
+    return ops.cast(depths < ops.expand_dims(counted, -1), "int32")
 
 
-def own_names(found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the names of what each voice did: int32 `(..., 4, 8, 2)`, and which there are.
-
-    Args:
-        found: hashes `(..., 4, DEEPEST, 2)` up to the step before, and which there are.
-    """
-    names, there = _chosen(found, np.array(OWN) - 1)
-    return names * FACTORS[0, 0] + SALTS[:, 0], there
-
-
-def names_below(first: tuple[Tensor, Tensor], last: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the names of what the first voice did, with the chord that stood, where it counts.
-
-    Args:
-        first: hashes `(..., DEEPEST, 2)` of the first voice, and which there are.
-        last: int32 `(..., 4)`, the step before.
-
-    Returns:
-        int32 `(..., 2, 8, 2)`, and which there are; for `with_those_before`.
-    """
-    names, there = _chosen(first, BELOW[..., 0] - 1)
-    stands = (BELOW[..., 1:] == CHORD).astype(np.int32)  # (2, 8, 1)
-    others = _weighted(interval(last[..., :1], last[..., 1:]), FACTORS[0, 1:VOICES])
-    return names + ops.multiply(stands, _for_each(others)), there
-
-
-def with_those_before(names: Tensor, last: Tensor, chords: Tensor, voice: int) -> Tensor:
-    """Return the names for a voice, with what is already written in the step.
-
-    Args:
-        names: as `names_below` returns them, for a voice that is not the first one up to this step.
-        last: int32 `(..., 4)`, the step before.
-        chords: int32 `(..., 4)`, this step.
-        voice: that is to write.
-
-    Returns:
-        int32 `(..., 2, 8, 2)`.
-    """
-    partner = max(voice, 1)
-    stood = _weighted(interval(last[..., :1], last[..., partner : partner + 1]), FACTORS[1, 4:5])
-    alone = (BELOW[..., 1:] == ALONE).astype(np.int32)
-    names = names + ops.multiply(alone, _for_each(stood))
-    if voice > 1:
-        known = interval(chords[..., :1], chords[..., 1:voice])
-        names = names + _for_each(_weighted(known, FACTORS[1, 1:voice]))
-    return names * FACTORS[0, 0] + SALTS[voice, 1:]
-
-
-def keys(
-    before: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor], last: Tensor, chords: Tensor
+def names(
+    own: tuple[Tensor, Tensor],
+    melody: tuple[Tensor, Tensor],
+    last: Tensor,
+    chords: Tensor,
+    voices: slice | Tensor = slice(None),
 ) -> tuple[Tensor, Tensor]:
-    """Return the names of all contexts of a step: int32 `(..., 4, 3, 8, 2)`, and which there are.
+    """Return the names of the contexts in which voices write a step, as two numbers each.
 
     Args:
-        before: hashes `(..., 4, DEEPEST, 2)` up to the step before, and which there are.
-        now: the same up to this step, of the first voice alone: `(..., DEEPEST, 2)`.
-        last: int32 `(..., 4)`, the step before.
-        chords: int32 `(..., 4)`, this step.
+        own: what each voice did up to the step before: hashes int32 `(R, v, DEEPEST, HASHES)` and
+            which there are, int32 `(R, v, DEEPEST)`.
+        melody: what the first voice did, as each voice knows it; of the same shapes.
+        last: int32 `(R, 4)`, the step before.
+        chords: int32 `(R, 4)`, this step, as far as a voice knows it.
+        voices: which ones, in the order of the columns.
+
+    Returns:
+        int32 `(R, v, NAMES, 2)`, below 2^30, and int32 `(R, v, NAMES)`, 1 for those there are.
     """
-    own, own_there = own_names(before)
-    # The first voice does not know yet what it does; the others know what it has done.
-    outer, inner = (names_below(each, last) for each in (first_voice(before), now))
-    each = [inner if voice else outer for voice in range(VOICES)]
-    below = [with_those_before(names, last, chords, voice) for voice, (names, _) in enumerate(each)]
-    names = ops.concatenate([ops.expand_dims(own, -3), ops.stack(below, axis=-4)], axis=-3)
-    below_there = ops.stack([there for _, there in each], axis=-3)  # (..., 4, 2, 8)
-    return names, ops.concatenate([ops.expand_dims(own_there, -2), below_there], axis=-2)
+    lib = _library(last)
+    both = (lib.concatenate(pair, axis=2) for pair in zip(own, melody))
+    hashes, there = (_take(x, _DEPTHS, axis=2) for x in both)
+    factors, salts = (_of_voices(x, voices) for x in (_FACTORS, _SALTS))
+    earlier, now = (interval(x[:, :1], x[:, 1:]) for x in (last, chords[:, :-1]))
+    distances = lib.concatenate([earlier, now], axis=1) + 1  # (R, 5)
+    sums = lib.sum(lib.reshape(distances, (-1, 1, factors.shape[1], 1)) * factors, axis=2)
+    sums = lib.reshape(sums, (-1, factors.shape[0], 4, HASHES))
+    named = (hashes * _MIX + _take(sums, _SUMS, axis=2) + salts) % PRIME
+    high, low = lib.split(named, 2, axis=-1)
+    return high * _HALF + low, there
 
 
-def first_voice(found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the hashes of the first voice, and which there are, of those of all."""
-    return ops.take(found[0], 0, axis=-3), ops.take(found[1], 0, axis=-2)
+def _of_voices(table, voices):
+    """Return the rows of a table for some voices, or for one in a graph."""
+    return table[voices] if isinstance(voices, slice) else taken(table, voices)[None]
 
 
-def _for_each(x):
-    """Return `(..., 2)` as `(..., 1, 1, 2)`; by no slice, which LiteRT has for few dimensions."""
-    return ops.expand_dims(ops.expand_dims(x, -2), -2)
+def behind(found: tuple[Tensor, Tensor], first: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what `contexts` found up to the row before; nothing where a piece begins.
+
+    Args:
+        found: hashes `(R, v, DEEPEST, HASHES)`, and which there are.
+        first: bool `(R,)`, where a piece begins.
+    """
+    lib = _library(first)
+    hashes, there = (lib.concatenate([x[:1], x[:-1]], axis=0) for x in found)
+    return hashes, lib.where(lib.reshape(first, (-1, 1, 1)), np.int32(0), there)
 
 
-def _chosen(found, depths):
-    """Return the hashes of some depths, and which there are."""
-    return ops.take(found[0], depths, axis=-2), ops.take(found[1], depths, axis=-1)
-
-
-def _weighted(distances, factors):
-    """Return one number for some distances: int32 `(..., 2)`."""
-    return ops.sum((distances[..., None] + 1) * factors, axis=-2)
-
-
-def named(last: Tensor, chords: Tensor) -> tuple[Tensor, Tensor]:
+def named(last: Tensor, chords: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
     """Return the names of all contexts of all steps, and which there are.
 
     Args:
         last: int32 `(B, N, 4)`, the step before each.
         chords: int32 `(B, N, 4)`.
+        held: int32 `(B, N, 4)`, how long each note of `chords` has been held.
+
+    Returns:
+        int32 `(B N, 4, NAMES, 2)` and int32 `(B N, 4, NAMES)`, as `names` has them.
     """
-    first = ops.equal(ops.arange(ops.shape(chords)[1]), 0)[:, None]
+    length = ops.shape(chords)[1]
+    last, chords, held = (ops.reshape(x, (-1, VOICES)) for x in (last, chords, held))
+    rows = ops.arange(ops.shape(chords)[0], dtype="int32")
+    place = rows % length
+    first = place == 0
     # TensorFlow does not know the rank of what is chosen by a tensor of open length.
-    steps = ops.reshape(moves(last, chords, first), ops.shape(chords))
-    hashes, there = contexts(steps, repeats.held_lengths(chords))
-    earlier = repeats.behind(hashes, 1), repeats.behind(ops.cast(there, "int32"), 1) > 0
-    return keys(earlier, first_voice((hashes, there)), last, chords)
+    steps = ops.reshape(moves(last, chords, first[:, None]), (-1, VOICES))
+    now = contexts(steps, held, rows - place)
+    own = behind(now, first)
+    # The first voice does not know yet what it does; the others know what it has done.
+    melody = (
+        ops.concatenate([before[:, :1], *[after[:, :1]] * (VOICES - 1)], axis=1)
+        for before, after in zip(own, now)
+    )
+    return names(own, tuple(melody), last, chords)
+
+
+def named_next(
+    state: tuple[Tensor, Tensor],
+    last: Tensor,
+    chord: Tensor,
+    held: Tensor,
+    place: tuple[Tensor, Tensor],
+) -> tuple[Tensor, Tensor]:
+    """Return the names of the contexts in which one voice writes the next step.
+
+    Args:
+        state: what `advance` gave for the step before.
+        last: int32 `(B, 4)`, the step before.
+        chord: int32 `(B, 4)`, this step, 0 for what is not written.
+        held: int32 `(B, 4)`, how long each note of the step before has been held.
+        place: which voice, an int32 scalar, and whether this is the first step, a bool one.
+
+    Returns:
+        int32 `(B, NAMES, 2)` and int32 `(B, NAMES)`, as `names` has them.
+    """
+    voice, first = place
+    there = existing(state[1], held)
+    own = tuple(ops.expand_dims(taken(x, voice, axis=1), 1) for x in (state[0], there))
+    before, after, lasted = last[:, :1], chord[:, :1], held[:, :1]
+    begins = first | (after != before)
+    now = ops.where(begins, 1, ops.minimum(lasted + 1, repeats.LONGEST))
+    hashes, known = advance(
+        tuple(x[:, :1] for x in state), moves(before, after, first), now, lasted
+    )
+    melody = (
+        ops.where(voice > 0, new, old[:, :1])
+        for new, old in ((hashes, state[0]), (existing(known, now), there))
+    )
+    found, there = names(own, tuple(melody), last, chord, voice)
+    return found[:, 0], there[:, 0]

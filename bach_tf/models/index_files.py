@@ -17,7 +17,7 @@ from bach_tf.corpora.preparation.prepared import cache_dir
 from bach_tf.models.memory_index import Index
 
 FOLDER = "indexes"
-VERSION = 2  # increase whenever the index of the same notes changes
+VERSION = 3  # increase whenever the index of the same notes changes
 LARGE = 10_000  # steps; a smaller index is built faster than read
 ARRAYS = ("starts", "checks", "answers", "width")
 

@@ -10,13 +10,16 @@ from keras import ops
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.models.base import Shape, Tensor
+from bach_tf.models.layers import taken
 
 VOICES = 4
 CLASSES = 12  # pitch classes and interval classes
 UNKNOWN = CLASSES  # the interval of a rest
 # Each voice paired with the voices above it.
 UPPER, LOWER = np.triu_indices(VOICES, 1)
-ALL_PAIRS = np.arange(len(UPPER))
+# The number of each voice's pair with those above it; 0 beside them.
+PAIRS = np.zeros((VOICES, VOICES - 1), np.int32)
+PAIRS[LOWER, UPPER] = np.arange(len(UPPER))
 
 
 def check_order(order: Sequence[int]) -> None:
@@ -72,20 +75,45 @@ class IntervalScores(keras.layers.Layer):
         steps, vocab_size = ops.shape(last)[1], len(self.sounds)
         scores = ops.matmul(self._both(last, chords), self.table())
         scores = ops.reshape(scores, (-1, steps, VOICES, vocab_size))
-        return scores + ops.matmul(self._motion_scores(last, chords, ALL_PAIRS), self.members)
+        return scores + ops.matmul(self._motion_scores(last, chords), self.members)
 
-    def one(self, voice: int, last: Tensor, chords: Tensor, table: Tensor) -> Tensor:
-        """Return the scores of one voice, `(B, N, 1, V)`, with its part of `tables`."""
-        scores = ops.matmul(self._both(last, chords), table)[:, :, None]
-        pairs = np.flatnonzero(voice == LOWER)
-        if not len(pairs):
-            return scores
-        motions = self._motion_scores(last, chords, pairs)[:, :, voice : voice + 1]
-        return scores + ops.matmul(motions, self.members)
+    def one(self, voice: Tensor, last: Tensor, chord: Tensor, table: Tensor) -> Tensor:
+        """Return the scores of one voice of one step: `(B, V)`.
 
-    def tables(self) -> tuple[Tensor, ...]:
-        """Return the columns of `table` that are each voice's: `(7 V, V)`."""
-        return tuple(ops.split(self.table(), VOICES, axis=1))
+        Args:
+            voice: int32 scalar.
+            last: int32 `(B, 4)`, the notes of the step before.
+            chord: int32 `(B, 4)`, those of this one, 0 for what is not written.
+            table: what `tables` returns.
+        """
+        vocab_size = len(self.sounds)
+        now, nothing = chord[:, :-1], table.shape[0] - 1
+        notes = ops.concatenate([last, now], axis=1)  # (B, 7)
+        places = np.arange(notes.shape[1], dtype=np.int32) * vocab_size
+        notes = notes + places + voice * (notes.shape[1] * vocab_size)
+        before = ops.expand_dims(taken(last, voice, axis=1), -1)
+        motions = taken(PAIRS, voice) * (2 * (CLASSES + 1))
+        motions = motions + self._motions(before, last[:, :-1], now)
+        motions = VOICES * notes.shape[1] * vocab_size + motions * CLASSES
+        motions = ops.where(
+            now >= self.first, motions + (now - self.first) % CLASSES, nothing
+        )  # (B, 3)
+        return ops.sum(taken(table, ops.concatenate([notes, motions], axis=1)), axis=1)
+
+    def tables(self) -> Tensor:
+        """Return all that `one` adds up, in rows: float32 `(4 * 7 V + 156 * 12 + 1, V)`.
+
+        For each voice what each note before and above says; then for each pair of voices, motion
+        and pitch class of the upper voice what the motion says; then zeros.
+        """
+        vocab_size = len(self.sounds)
+        table = ops.reshape(self.table(), (-1, VOICES, vocab_size))
+        notes = ops.reshape(ops.transpose(table, (1, 0, 2)), (-1, vocab_size))
+        classes = np.arange(CLASSES)
+        turned = (classes - classes[:, None]) % CLASSES  # of each class above, the intervals
+        motions = ops.take(ops.reshape(self.motions, (-1, CLASSES)), turned, axis=1)
+        motions = ops.matmul(ops.reshape(motions, (-1, CLASSES)), self.members)
+        return ops.concatenate([notes, motions, ops.zeros((1, vocab_size))], axis=0)
 
     def _both(self, last, chords):
         """Return the previous notes and the notes above as one-hot vectors: `(B, N, 7 V)`."""
@@ -106,23 +134,30 @@ class IntervalScores(keras.layers.Layer):
         rows += [[pairs.get((u, v), nothing) for v in range(VOICES)] for u in range(VOICES - 1)]
         return ops.concatenate([ops.concatenate(row, axis=1) for row in rows], axis=0)
 
-    def _motion_scores(self, last, chords, pairs):
+    def _motion_scores(self, last, chords):
         """Return what the motion of voices above says of each pitch class: `(B, N, 4, 12)`."""
-        lower, upper = LOWER[pairs], UPPER[pairs]
-        before, above = ops.take(last, lower, axis=-1), ops.take(last, upper, axis=-1)
-        now = ops.take(chords, upper, axis=-1)  # (B, N, pairs)
-        known = (before >= self.first) & (above >= self.first)
-        interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
-        moved = ops.cast(ops.not_equal(now, above), "int32")
-        rows = moved + ops.convert_to_tensor((pairs * 2).astype(np.int32))  # `ops.add` is a bias
-        rows = rows * (CLASSES + 1) + interval
-        scores = ops.take(
-            ops.reshape(self.motions, (-1, CLASSES)), rows, axis=0
-        )  # (B, N, pairs, 12)
+        before, above = taken(last, LOWER, axis=-1), taken(last, UPPER, axis=-1)
+        now = taken(chords, UPPER, axis=-1)  # (B, N, 6)
+        pairs = np.arange(len(UPPER), dtype=np.int32) * (2 * (CLASSES + 1))
+        rows = self._motions(before, above, now) + ops.convert_to_tensor(pairs)
+        scores = taken(ops.reshape(self.motions, (-1, CLASSES)), rows)  # (B, N, 6, 12)
         # From intervals to the pitch classes that make them with the note above.
         distances = ops.expand_dims(now, -1) - self.first
         turned = ops.subtract(np.arange(CLASSES, dtype=np.int32), distances) % CLASSES
         scores = ops.take_along_axis(scores, turned, axis=-1)
         scores = scores * ops.expand_dims(ops.cast(now >= self.first, scores.dtype), -1)
-        sums = np.equal(lower, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, pairs)
+        sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)  # (4, 6)
         return ops.einsum("vp,bnpc->bnvc", sums, scores)
+
+    def _motions(self, before, above, now):
+        """Return a number for each motion of an upper voice: int32, below `2 * 13`.
+
+        Args:
+            before: int32, the last note of a voice, `first` and above for pitches.
+            above: int32, that of an upper voice.
+            now: int32, the note of the upper voice in this step.
+        """
+        known = (before >= self.first) & (above >= self.first)
+        interval = ops.where(known, (before - above) % CLASSES, UNKNOWN)
+        # No `ops.add` of whole numbers, which Keras takes for the bias of a layer.
+        return ops.cast(ops.not_equal(now, above), "int32") * (CLASSES + 1) + interval

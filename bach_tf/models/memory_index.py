@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 
 from bach_tf.models.base import Tensor
-from bach_tf.models.contexts import KINDS_OF_CONTEXT, OWN, VOICES
+from bach_tf.models.contexts import KINDS_OF_CONTEXT, LEVELS, OWN, VOICES
+from bach_tf.models.layers import taken
 from bach_tf.models.tracing import outside_of_graphs
 from bach_tf.models.whole_pieces import Contexts, Rows
 
@@ -95,26 +96,26 @@ class Index:
         return found
 
     def look_up(self, names: Tensor, there: Tensor) -> Tensor:
-        """Return what is known of the deepest context that is found, 0 where none is.
+        """Return what is known of the deepest context of each kind, 0 where none is found.
 
         Args:
-            names: int32 `(..., 8, 2)`, of contexts of several depths.
-            there: bool `(..., 8)`, which of them there are.
+            names: int32 `(..., NAMES, 2)`, as `contexts.names` has them.
+            there: int32 `(..., NAMES)`, 1 for those there are.
 
         Returns:
-            int32 `(...)`: the kind of the find, times `VALUES`, and what follows.
+            int32 `(..., 3)`: the kind of the find, times `VALUES`, and what follows.
         """
         starts, checks, known = self._tensors
-        # No slices of so many dimensions, which LiteRT does not have.
-        first, check = ops.unstack(names, 2, axis=-1)
-        start, check, there = (
-            ops.expand_dims(x, -1)
-            for x in (ops.take(starts, first % len(self.starts), axis=0), check, there)
-        )
-        places = start + np.arange(self.width, dtype=np.int32)  # (..., 8, width)
-        hits = (ops.take(checks, places, axis=0) == check) & there
-        found = ops.where(hits, ops.cast(ops.take(known, places, axis=0), "int32"), 0)
-        return ops.max(found, axis=(-2, -1))
+        first, check = ops.unstack(ops.reshape(names, (-1, 2)), 2, axis=-1)  # (Q,)
+        # A context that is not there has a check that nothing in the memory has.
+        check = ops.where(ops.reshape(there, (-1,)) > 0, check, -1)
+        start = ops.expand_dims(taken(starts, first % len(self.starts)), -1)
+        places = start + np.arange(self.width, dtype=np.int32)  # (Q, width)
+        hits = taken(checks, places) == ops.expand_dims(check, -1)
+        place = ops.max(ops.where(hits, places, -1), axis=-1)  # two of one name are too rare
+        found = ops.cast(taken(known, ops.maximum(place, 0)), "int32")
+        found = ops.reshape(ops.where(place >= 0, found, 0), (-1, LEVELS))  # those of a kind
+        return ops.reshape(ops.max(found, axis=-1), (-1, *there.shape[1:-1], KINDS_OF_CONTEXT))
 
     @cached_property
     def _tensors(self):

@@ -7,9 +7,11 @@ step.
 
 from __future__ import annotations
 
+import numpy as np
 from keras import ops
 
 from bach_tf.models.base import Tensor
+from bach_tf.models.layers import taken
 
 LONGEST = 32  # steps; longer runs count as this long
 FARTHEST = 1 << 12  # exceeds every count here, so that it dominates a comparison
@@ -62,7 +64,7 @@ def lagged(chords: Tensor, lags: Tensor) -> Tensor:
     """
     reach = int(lags[-1])
     positions = ops.subtract(ops.arange(ops.shape(chords)[1])[:, None] + reach, lags)  # (N, D)
-    return ops.take(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), positions, axis=1)
+    return taken(ops.pad(chords, ((0, 0), (reach, 0), (0, 0))), positions, axis=1)
 
 
 def matches(chords: Tensor, earlier: Tensor) -> Tensor:
@@ -114,3 +116,35 @@ def propose(
         ops.take_along_axis(lengths, best, axis=2)[:, :, 0],
         ops.cast(best[:, :, 0], "int32"),
     )
+
+
+def propose_next(
+    voice: Tensor, chord: Tensor, earlier: Tensor, runs: Tensor, lags: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `propose` does, for one voice of one step.
+
+    Args:
+        voice: which one, int32 scalar.
+        chord: int32 `(B, 4)`, the step as far as it is written.
+        earlier: int32 `(B, D, 4)`, the steps some lags back.
+        runs: int32 `(B, D, 5)`, how many steps up to the last one were alike at each lag.
+        lags: int32 `(D,)`, in steps.
+
+    Returns:
+        ids, lengths and lags, int32 `(B, 2)` each.
+    """
+    counts = len(lags)
+    unknown = np.arange(chord.shape[1]) >= voice
+    agree = ops.all((ops.expand_dims(chord, 1) == earlier) | unknown, axis=-1)  # (B, D)
+    runs = ops.minimum(runs, lags[:, None])
+    own = taken(runs, voice, axis=2)
+    alike, together = ops.sum(runs[:, :, :-1], axis=-1), runs[:, :, -1]
+    jointly = ops.where(agree, together + 1, 0)
+    weights = ops.stack([jointly, own], axis=1)  # (B, 2, D)
+    scores = weights * FARTHEST + ops.stack([alike, jointly], axis=1)
+    best = ops.cast(ops.argmax(scores, axis=-1), "int32")  # (B, 2)
+    weight = ops.max(scores, axis=-1) // FARTHEST
+    lengths = ops.maximum(weight - np.array([1, 0], np.int32), 0)
+    rows = ops.expand_dims(ops.arange(ops.shape(chord)[0], dtype="int32") * counts, -1)
+    notes = ops.reshape(taken(earlier, voice, axis=2), (-1,))
+    return taken(notes, rows + best), lengths, best

@@ -10,7 +10,8 @@ from keras import ops
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.models.base import Shape, Tensor
-from bach_tf.models.intervals import ALL_PAIRS, CLASSES, LOWER, UPPER, VOICES, check_order
+from bach_tf.models.intervals import CLASSES, LOWER, UPPER, VOICES, check_order
+from bach_tf.models.layers import taken
 
 FEATURES = (
     "parallel octave",
@@ -82,32 +83,47 @@ class RuleScores(keras.layers.Layer):
             shape=(VOICES, len(FEATURES)), initializer="zeros", name="rules"
         )
 
-    def call(self, last: Tensor, chords: Tensor, voices: Sequence[int] = range(VOICES)) -> Tensor:
-        """Return the scores of some voices, all of them as a rule: `(B, N, v, V)`.
+    def call(self, last: Tensor, chords: Tensor) -> Tensor:
+        """Return the scores `(B, N, 4, V)`.
 
         Args:
             last: int32 `(B, N, 4)`, the notes of the step before.
             chords: int32 `(B, N, 4)`, the notes of this one; a voice sees those before it.
-            voices: which ones.
         """
-        pairs = np.flatnonzero(np.isin(LOWER, voices))
-        weights = ops.take(self.scaled(), LOWER[pairs], axis=0)  # (pairs, the rules)
+        weights = taken(self.scaled(), LOWER)  # (pairs, the rules)
         scores = 0.0
-        for number, broken in enumerate(self.broken(last, chords, pairs)):
+        for number, broken in enumerate(self.broken(last, chords)):
             weight = weights[:, number, None]
             scores = scores + ops.cast(broken, weight.dtype) * weight  # (B, N, pairs, V)
-        sums = np.equal(LOWER[pairs], np.asarray(voices)[:, None]).astype(np.float32)
+        sums = np.equal(LOWER, np.arange(VOICES)[:, None]).astype(np.float32)
         return ops.einsum("vp,bnpc->bnvc", sums, scores)
 
-    def broken(
-        self, last: Tensor, chords: Tensor, pairs: np.ndarray = ALL_PAIRS
-    ) -> tuple[Tensor, ...]:
+    def one(self, voice: Tensor, last: Tensor, chord: Tensor, weights: Tensor) -> Tensor:
+        """Return the scores of one voice in one step: `(B, V)`.
+
+        Args:
+            voice: index of the voice, int32 scalar.
+            last: int32 `(B, 4)`, the notes of the previous step.
+            chord: int32 `(B, 4)`, the notes of this step, 0 where not written yet.
+            weights: the weights returned by `scaled`.
+        """
+        before = ops.reshape(taken(last, voice, axis=1), (-1, 1, 1))
+        other_before, other = (ops.expand_dims(x[:, :-1], -1) for x in (last, chord))  # (B, 3, 1)
+        below = ops.expand_dims(taken(self.below[:, :-1], voice), -1)
+        broken = ops.stack(self._broken(before, other_before, other, below), axis=-1)
+        scores = ops.cast(broken, weights.dtype) * taken(weights, voice)  # (B, 3, V, rules)
+        return ops.sum(scores, axis=(1, 3))
+
+    def broken(self, last: Tensor, chords: Tensor) -> tuple[Tensor, ...]:
         """Return which pitch would break each rule, for each of `FEATURES`: bool `(B, N, 6, V)`."""
-        lower, upper = LOWER[pairs], UPPER[pairs]
         before, other_before, other = (
-            ops.expand_dims(ops.take(notes, at, axis=-1), -1)  # (B, N, pairs, 1)
-            for notes, at in ((last, lower), (last, upper), (chords, upper))
+            ops.expand_dims(taken(notes, at, axis=-1), -1)  # (B, N, pairs, 1)
+            for notes, at in ((last, LOWER), (last, UPPER), (chords, UPPER))
         )
+        return self._broken(before, other_before, other, self.below[LOWER, UPPER][:, None])
+
+    def _broken(self, before, other_before, other, below):
+        """Return which pitches would break each rule with another voice."""
         first, pitch = self.first, self.pitches
         sounds = (pitch >= first) & (before >= first) & (other >= first) & (other_before >= first)
         rules = broken_rules(
@@ -115,7 +131,7 @@ class RuleScores(keras.layers.Layer):
             ops.subtract(pitch, other),
             other - other_before,
             ops.subtract(pitch, before),
-            self.below[lower, upper][:, None],
+            below,
         )
         return tuple(sounds & each for each in rules)
 

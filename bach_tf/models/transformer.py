@@ -8,7 +8,13 @@ import keras
 from keras import ops
 
 from bach_tf.models.base import NextTokenModel, Shape, State, Tensor
-from bach_tf.models.layers import Dropout, RelativeAttention
+from bach_tf.models.layers import (
+    Dropout,
+    Embedding,
+    LayerNormalization,
+    Moment,
+    RelativeAttention,
+)
 from bach_tf.models.steps import TokenRules
 
 
@@ -59,13 +65,13 @@ class Transformer(NextTokenModel):
     ):
         super().__init__()
         self.period = period
-        self.embedding = keras.layers.Embedding(vocab_size, units)
-        self.place = keras.layers.Embedding(period, units)
+        self.embedding = Embedding(vocab_size, units)
+        self.place = Embedding(period, units)
         self.dropout = Dropout(dropout)
         self.blocks = [
             Block(heads, context, feed_forward, dropout, attention_dropout) for _ in range(layers)
         ]
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.norm = LayerNormalization(epsilon=1e-5)
         self.logits = keras.layers.Dense(vocab_size)
         self.rules = None if rules is None else TokenRules(vocab_size, rules)
 
@@ -93,8 +99,9 @@ class Transformer(NextTokenModel):
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: D102
         position, caches, written = state
         x, new_caches = self.embedding(ids) + self.place(position % self.period), []  # (B, U)
+        moment, caches = self.blocks[0].attention.moment(position[0], caches)
         for block, cache in zip(self.blocks, caches):
-            x, cache = block.step(x, position[0], cache)
+            x, cache = block.step(x, moment, cache)
             new_caches.append(cache)
         logits = self.logits(self.norm(x))
         if self.rules is not None:
@@ -127,7 +134,7 @@ class Block(keras.layers.Layer):
     ):
         super().__init__()
         self.attention = RelativeAttention(heads, context=context, dropout=attention_dropout)
-        self.norms = [keras.layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
+        self.norms = [LayerNormalization(epsilon=1e-5) for _ in range(2)]
         self.dropouts = [Dropout(dropout) for _ in range(2)]
         self.hidden = keras.layers.Dense(feed_forward, activation="relu")
 
@@ -146,9 +153,9 @@ class Block(keras.layers.Layer):
         x = x + self.dropouts[0](attended, training=training)
         return x + self.dropouts[1](self._feed_forward(x), training=training)
 
-    def step(self, x: Tensor, position: Tensor, cache: State) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, moment: Moment, cache: State) -> tuple[Tensor, State]:
         """Return the output `(B, U)` of the input `(B, U)` at a position, and the new cache."""
-        attended, cache = self.attention.step(self.norms[0](x), position, cache)
+        attended, cache = self.attention.step(self.norms[0](x), moment, cache)
         x = x + attended
         return x + self._feed_forward(x), cache
 

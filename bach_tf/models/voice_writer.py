@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import ops
 
 from bach_tf.models import repeats
 from bach_tf.models.base import Shape, Tensor
-from bach_tf.models.layers import Dropout, gelu
+from bach_tf.models.layers import Dropout, Embedding, gelu, taken
 
 VOICES = 4
 PROPOSED = 2  # continuations of earlier occurrences of the passage
@@ -17,9 +19,9 @@ KINDS = repeats.LONGEST + 1  # number of distinct lengths, and of kinds of memor
 NATURAL = (0, 1, 2, 3)  # soprano, alto, tenor, bass
 
 
-def pairs_of(candidates: int) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of candidates that may be the same note."""
-    return tuple((a, b) for b in range(candidates) for a in range(b))
+def pairs_of(candidates: int) -> np.ndarray:
+    """Return the pairs of candidates that may be the same note: int32 `(2, pairs)`."""
+    return np.array([(a, b) for b in range(candidates) for a in range(b)], np.int32).T
 
 
 class VoiceWriter(keras.layers.Layer):
@@ -49,15 +51,13 @@ class VoiceWriter(keras.layers.Layer):
         self.candidates = CANDIDATES + found
         self.pairs = pairs_of(self.candidates)
         self.common = keras.layers.Dense(VOICES * units)
-        self.lengths = keras.layers.Embedding(self.candidates * KINDS, counts)
-        self.lags = keras.layers.Embedding(PROPOSED * lags, counts)
+        self.lengths = Embedding(self.candidates * KINDS, counts)
+        self.lags = Embedding(PROPOSED * lags, counts)
         self.first_lags = np.arange(PROPOSED, dtype=np.int32) * lags  # a table for each
         self.first_kinds = np.arange(self.candidates, dtype=np.int32) * KINDS
         # What a length alone says for its candidate, and a lag for what lies so far back.
-        self.trust = keras.layers.Embedding(
-            self.candidates * KINDS, 1, embeddings_initializer="zeros"
-        )
-        self.trust_lag = keras.layers.Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
+        self.trust = Embedding(self.candidates * KINDS, 1, embeddings_initializer="zeros")
+        self.trust_lag = Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
         self.hidden = keras.layers.Dense(units)
         self.dropouts = [Dropout(dropout) for _ in range(2)]
         self.logits = keras.layers.Dense(vocab_size)
@@ -67,7 +67,7 @@ class VoiceWriter(keras.layers.Layer):
         """Create the weights for the output of the attention and embeddings `(B, N, 4, E)`."""
         numbers = notes_shape[-1]
         counts = (self.candidates + PROPOSED) * self.lengths.output_dim
-        own = (self.candidates - 1) * numbers + counts + len(self.pairs)
+        own = (self.candidates - 1) * numbers + counts + self.pairs.shape[1]
         fans = read_shape[-1] + 2 * VOICES * numbers + own
         normal = keras.initializers.RandomNormal(stddev=fans**-0.5)
         self.common.kernel_initializer = normal
@@ -83,22 +83,27 @@ class VoiceWriter(keras.layers.Layer):
         # A voice sees the notes of the voices before it.
         self.seen = np.triu(np.ones((VOICES, VOICES), np.float32), 1)[:, None, :, None]
 
-    def tables(self) -> tuple[tuple[Tensor, Tensor], ...]:
-        """Return for each voice its weights of the notes before it and of its own candidates."""
-        numbers = self.above.shape[1]
+    def tables(self) -> tuple[Tensor, ...]:
+        """Return the weights of each voice, of notes in this step and of its own candidates.
+
+        Returns:
+            float32 `(4 E + F, H)` for each voice.
+        """
+        above = self.above * self.seen  # (4, E, 4, H)
+        shape = (VOICES * above.shape[1], self.units)
         return tuple(
-            (ops.reshape(self.above[:v, :, v], (v * numbers, self.units)), self.own[v])
-            for v in range(VOICES)
+            ops.concatenate([ops.reshape(above[:, :, voice], shape), self.own[voice]], axis=0)
+            for voice in range(VOICES)
         )
 
     def base(self, read: Tensor, last: Tensor) -> Tensor:
-        """Return what all voices have in common: float32 `(B, N, 4 H)`.
+        """Return what all voices have in common: float32 `(..., 4 H)`.
 
         Args:
-            read: float32 `(B, N, U)`, of the steps before.
-            last: float32 `(B, N, 4, E)`, the embeddings of the step before.
+            read: float32 `(..., U)`, of the steps before.
+            last: float32 `(..., 4, E)`, the embeddings of the step before.
         """
-        last = ops.reshape(last, (-1, ops.shape(read)[1], VOICES * last.shape[-1]))
+        last = ops.reshape(last, (-1, *ops.shape(read)[1:-1], VOICES * last.shape[-1]))
         return self.common(ops.concatenate([read, last], axis=-1))
 
     def call(
@@ -138,58 +143,59 @@ class VoiceWriter(keras.layers.Layer):
 
     def one(
         self,
-        voice: int,
+        voice: Tensor,
         base: Tensor,
         notes: Tensor,
         candidates: tuple[Tensor, ...],
-        tables: tuple[tuple[Tensor, Tensor], ...],
+        tables: tuple[Tensor, ...],
     ) -> Tensor:
-        """Return the logits of one voice of one step: `(B, 1, 1, V)`.
+        """Return the logits of one voice of one step: `(B, V)`.
 
         Args:
-            voice: which one.
-            base: float32 `(B, 1, 4 H)`, what `base` returns.
-            notes: float32 `(B, 1, 4, E)`, the embeddings of the present step.
-            candidates: embeddings, ids, lengths and lags as in `call`, of this voice alone.
+            voice: which one, int32 scalar.
+            base: float32 `(B, 4 H)`, what `base` returns.
+            notes: float32 `(B, 4, E)`, the embeddings of the present step.
+            candidates: embeddings, ids, lengths and lags as in `call`, of this voice alone:
+                `(B, C - 1, E)`, `(B, C)`, `(B, C)` and `(B, 2)`.
             tables: what `tables` returns.
         """
         proposed, ids, lengths, lags = candidates
-        above, own = tables[voice]
-        x = base[:, :, voice * self.units : (voice + 1) * self.units]  # (B, 1, H)
-        if voice:
-            before = ops.reshape(notes[:, :, :voice], (-1, 1, voice * notes.shape[-1]))
-            x = x + ops.matmul(before, above)
-        x = x[:, :, None] + ops.matmul(self._own(proposed, ids, lengths, lags), own)
+        notes = ops.reshape(notes, (-1, VOICES * notes.shape[-1]))
+        told = ops.concatenate([notes, self._own(proposed, ids, lengths, lags)], axis=-1)
+        # To gather the weights of a voice would copy a megabyte for each token.
+        x = ops.switch(voice, [partial(ops.matmul, told, table) for table in tables])
+        x = x + taken(ops.reshape(base, (-1, VOICES, self.units)), voice, axis=1)
         return self._logits(x, ids, lengths, lags, training=False)
 
     # No `ops.add` of whole numbers below: Keras takes it for the bias of a layer, which LiteRT has
     # for floats alone.
 
     def _logits(self, x, ids, lengths, lags, training):
-        """Return the logits of what voices are told, float32 `(B, N, v, H)`, of some voices."""
+        """Return the logits `(..., V)` of what voices are told, float32 `(..., H)`."""
         x = self.dropouts[0](gelu(x), training=training)
-        x = self.dropouts[1](gelu(self.hidden(x)), training=training)  # (B, N, v, H)
+        x = self.dropouts[1](gelu(self.hidden(x)), training=training)
         of_lags = ops.squeeze(self.trust_lag(lags + ops.convert_to_tensor(self.first_lags)), -1)
         raises = self.raises(x) + ops.squeeze(
             self.trust(lengths + ops.convert_to_tensor(self.first_kinds)), -1
         )
-        raises = raises + ops.pad(of_lags, ((0, 0), (0, 0), (0, 0), (1, self.found)))
+        behind = [(0, 0)] * (len(of_lags.shape) - 1)
+        raises = raises + ops.pad(of_lags, [*behind, (1, self.found)])
         raised = ops.one_hot(ids, self.vocab_size) * ops.expand_dims(raises, -1)
-        return self.logits(x) + ops.sum(raised, axis=-2)  # of (B, N, v, C, V)
+        return self.logits(x) + ops.sum(raised, axis=-2)  # of (..., C, V)
 
     def _own(self, proposed, ids, lengths, lags):
-        """Return what each voice is told of its own candidates: `(B, N, v, F)`."""
-        shape = (-1, *ops.shape(ids)[1:3])
+        """Return what each voice is told of its own candidates: `(..., F)`."""
+        shape = (-1, *ops.shape(ids)[1:-1])
         lengths = self.lengths(lengths + ops.convert_to_tensor(self.first_kinds))
         counts = ops.concatenate(
             [lengths, self.lags(lags + ops.convert_to_tensor(self.first_lags))], axis=-2
         )
-        agree = [ops.equal(ids[..., a], ids[..., b]) for a, b in self.pairs]
+        one, other = (taken(ids, numbers, axis=-1) for numbers in self.pairs)
         return ops.concatenate(
             [
                 ops.reshape(proposed, (*shape, (self.candidates - 1) * proposed.shape[-1])),
                 ops.reshape(counts, (*shape, (self.candidates + PROPOSED) * counts.shape[-1])),
-                ops.cast(ops.stack(agree, axis=-1), proposed.dtype),
+                ops.cast(ops.equal(one, other), proposed.dtype),
             ],
             axis=-1,
         )

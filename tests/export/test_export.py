@@ -469,7 +469,7 @@ def test_the_command_says_what_it_has_written(small, tmp_path, capsys):
     assert main([*arguments, "--format", "keras", "--name", "mine"]) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("keras: load it after `from bach_tf.models import *`; logits within")
-    assert last.startswith(f"{tmp_path / 'out' / 'mine'}, from {small.folder}: README.txt 2 kB, ")
+    assert last.startswith(f"{tmp_path / 'out' / 'mine'}, from {small.folder}: README.txt 3 kB, ")
     assert "model.keras" in last
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
 
@@ -612,14 +612,3 @@ def test_what_fails_leaves_nothing_behind(small, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no room"):
         export_run(small, ["keras"], output=tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("convert", "kind"), [(litert.convert, "LiteRT"), (onnx_file.convert, "ONNX")]
-)
-def test_a_format_that_cannot_hold_a_memory_says_so(convert, kind):
-    model = MODELS["chorale"].load()(20, **SETTINGS["chorale"], memory="")
-    with pytest.raises(
-        ValueError, match=f"{kind} cannot represent a model with a memory of other pieces"
-    ):
-        convert(model)

@@ -56,7 +56,8 @@ def test_attention_in_parts_is_attention_one_token_after_another(length):
     whole = layer(x)
     state, outputs = layer.initial_state(2), []
     for position in range(length):
-        out, state = layer.step(x[:, position], position, state)
+        moment, (state,) = layer.moment(position, [state])
+        out, state = layer.step(x[:, position], moment, state)
         outputs.append(out)
     np.testing.assert_allclose(whole, np.stack(outputs, axis=1), atol=2e-5)
 
@@ -69,7 +70,8 @@ def test_what_is_older_than_the_context_is_written_over(length):
     whole = layer(x)  # in blocks of the context
     state, outputs = layer.initial_state(3), []
     for position in range(length):
-        out, state = layer.step(x[:, position], position, state)
+        moment, (state,) = layer.moment(position, [state])
+        out, state = layer.step(x[:, position], moment, state)
         outputs.append(out)
     assert state[0].shape == (3, 2, 6, 4)
     np.testing.assert_allclose(whole, np.stack(outputs, axis=1), atol=2e-5)

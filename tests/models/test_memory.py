@@ -12,7 +12,7 @@ from keras import ops
 from stepping import stepped_logits
 
 from bach_tf.codecs import SatbCodec
-from bach_tf.models import MODELS, contexts, index_files, memory
+from bach_tf.models import MODELS, contexts, index_files, memory, repeats
 from bach_tf.models.contexts import ALONE, BELOW, CHORD, OWN, UNISON
 from bach_tf.models.memory import Memory
 from bach_tf.models.memory_index import SUPPORTS, VALUES, Index
@@ -32,16 +32,23 @@ def piece_of(numbers, steps=24, lowest=SILENT, highest=8):
     return notes.astype(np.int32)
 
 
+LARGE_TABLES = ("_BASE", "_MIX", "_SALTS", "_FACTORS", "_POWERS", "_HELD")
+
+
 def look_up(memory_of, piece):
     """Return what is found for each step of a piece, and one behind: int32 `(T + 1, 4, 3)`."""
     return memory_of.found_for([piece])[0]
 
 
 def contexts_of(pieces):
-    """Return what `contexts.named` says of pieces of one length, and of the step behind each."""
+    """Return what `contexts.named` says of pieces of one length, and of the step behind each.
+
+    Names `(R, 4, 24, 2)` and which there are, `(R, 4, 24)`.
+    """
     chords = np.pad(pieces, ((0, 0), (0, 1), (0, 0)))
     last = np.pad(chords[:, :-1], ((0, 0), (1, 0), (0, 0)), constant_values=START)
-    named = contexts.named(ops.convert_to_tensor(last), ops.convert_to_tensor(chords))
+    last, chords = (ops.convert_to_tensor(x, "int32") for x in (last, chords))
+    named = contexts.named(last, chords, repeats.held_lengths(chords))
     return [ops.convert_to_numpy(x) for x in named]
 
 
@@ -195,14 +202,27 @@ def test_a_graph_names_and_finds_what_whole_pieces_do(seed):
     names, there = contexts_of(pieces)
     rows = Rows(pieces)
     for each in rows.contexts():
-        own = there[..., each.voice, each.kind, :].reshape(-1, 8)
+        part = slice(8 * each.kind, 8 * each.kind + 8)
+        own = there[:, each.voice, part] > 0
         np.testing.assert_array_equal(each.there, own)
         hashes = each.keys.view(np.int32).reshape(-1, 8, 2)
-        expected = names[..., each.voice, each.kind, :, :].reshape(-1, 8, 2)
-        np.testing.assert_array_equal(hashes[own], expected[own])
+        np.testing.assert_array_equal(hashes[own], names[:, each.voice, part][own])
     other = Memory([*pieces[:2, :30], pieces[2, 40:]])
     found = ops.convert_to_numpy(other.index.look_up(*map(ops.convert_to_tensor, (names, there))))
-    np.testing.assert_array_equal(found, other.found_for(pieces))
+    np.testing.assert_array_equal(found, np.concatenate(other.found_for(pieces)))
+
+
+def test_no_name_is_computed_beyond_32_bits(monkeypatch):
+    """Runtimes differ in what becomes of larger numbers; NumPy counts to 64 bits here."""
+    pieces = np.stack([piece_of(np.random.default_rng(seed), 70) for seed in range(3)])
+    small = [(each.keys, each.there) for each in Rows(pieces).contexts()]
+    tables = {name: value for name, value in vars(contexts).items() if name in LARGE_TABLES}
+    for name in LARGE_TABLES:
+        monkeypatch.setattr(contexts, name, tables[name].astype(np.int64))
+    rows = Rows(pieces)
+    rows.steps = rows.steps.astype(np.int64)
+    for (keys, there), each in zip(small, rows.contexts(), strict=True):
+        np.testing.assert_array_equal(keys[there], each.keys[there])
 
 
 def test_a_passage_is_found_in_another_key():
@@ -238,10 +258,10 @@ def test_a_find_outside_the_vocabulary_is_none():
 def test_notes_of_two_bars_end_a_context():
     piece = np.full((80, 4), 5, np.int32)
     piece[1:40] = 6
-    own = contexts_of(piece[None])[1][0, :, 0, 0]  # (81, 8)
-    assert own[32].tolist() == [True, True, *[False] * 6]  # 6 is held for 31 steps
+    own = contexts_of(piece[None])[1][:, 0, :8]  # (81, 8)
+    assert own[32].tolist() == [1, 1, *[0] * 6]  # 6 is held for 31 steps
     assert not own[33:41].any()
-    assert own[41].tolist() == [True, *[False] * 7]
+    assert own[41].tolist() == [1, *[0] * 7]
 
 
 def test_a_memory_survives_as_text():

@@ -122,6 +122,20 @@ def test_proposals_are_those_of_a_plain_search(steps):
         assert tuple(map(tuple, pair)) == expected, (step, voice)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31))
+def test_proposals_to_one_voice_are_those_among_all(seed):
+    chords = np.random.default_rng(seed).integers(3, 5, (3, 9, 4)).astype(np.int32)
+    earlier = repeats.lagged(chords, LAGS)
+    runs = repeats.behind(repeats.run_lengths(repeats.matches(chords, earlier)), 1)
+    every = [as_array(x) for x in repeats.propose(chords, earlier, runs, LAGS)]
+    for voice in range(4):
+        written = np.where(np.arange(4) < voice, chords[:, 8], 0)
+        one = repeats.propose_next(voice, written, earlier[:, 8], runs[:, 8], LAGS)
+        for mine, among in zip(one, every, strict=True):
+            np.testing.assert_array_equal(mine, among[:, 8, voice])
+
+
 def repetitive_ids(steps=40):
     """Return pieces `(2, 1 + 4 steps)` that hold notes and repeat themselves, with a few slips."""
     numbers = np.random.default_rng(3)

@@ -97,6 +97,16 @@ def test_a_voice_does_not_see_itself_or_those_below(layer):
             assert not np.allclose(after[voice + 1 :], before[voice + 1 :])
 
 
+@pytest.mark.parametrize("last", [[72, 67, 64, 48], [72, 0, 64, 48]])
+def test_one_voice_alone_has_the_scores_that_it_has_among_all(layer, last):
+    before, chord = steps(last, [71, 67, 0, 50])
+    every = ops.convert_to_numpy(layer(before, chord))[0, 0]
+    for voice in range(4):
+        written = np.where(np.arange(4) < voice, chord[0], 0)
+        one = ops.convert_to_numpy(layer.one(voice, before[0], written, layer.tables()))
+        np.testing.assert_allclose(one[0], every[voice], atol=1e-5)
+
+
 pitches = st.lists(st.integers(52, 68), min_size=4, max_size=4)
 
 

@@ -45,13 +45,17 @@ def with_room(caches: Sequence[tf.Tensor], slot: tf.Tensor, most: int) -> Sequen
     return tf.cond(slot < size, lambda: list(caches), longer)
 
 
-def written(cache: tf.Tensor, slot: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-    """Write `new`, `(B, H, 1, D)`, to a slot of a cache `(B, H, room, D)` in place; return it.
+def written(cache: tf.Tensor, rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    """Write `new`, `(B, H, D)`, to rows of a cache `(B, H, room, D)` in place; return it.
 
     The given tensor is modified.
+
+    Args:
+        cache: float32 `(B, H, room, D)`.
+        rows: int32 `(B H,)`, indices into the cache as `(B H room, D)`.
+        new: float32 `(B, H, D)`.
     """
-    batch, heads, room, numbers = tf.unstack(tf.shape(cache))
-    rows = tf.range(batch * heads) * room + slot
+    numbers = cache.shape[-1]
     flat = tf.reshape(cache, [-1, numbers])
     flat = tf.raw_ops.InplaceUpdate(x=flat, i=rows, v=tf.reshape(new, [-1, numbers]))
-    return tf.ensure_shape(tf.reshape(flat, [batch, heads, room, numbers]), cache.shape)
+    return tf.ensure_shape(tf.reshape(flat, tf.shape(cache)), cache.shape)
