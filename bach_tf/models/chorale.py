@@ -190,7 +190,7 @@ class Chorale(NextTokenModel):
         return zeros(), steps
 
     def _tables(self):
-        """Return what each step would work out anew from the weights."""
+        """Return functions of the weights that all steps share."""
         rules = ops.zeros(()) if self.rules is None else self.rules.scaled()
         return {
             "writer": self.writer.tables(),
@@ -220,7 +220,7 @@ class Chorale(NextTokenModel):
         return logits
 
     def _proposed_next(self, voice, first, steps):
-        """Return a voice's last note, how long it has been held, and what is proposed to it."""
+        """Return the last note of a voice, how long it has been held, and its candidates."""
         last, held, chord = steps["last"], steps["held"], steps["chord"]
         proposed = repeats.propose_next(voice, chord, steps["earlier"], steps["runs"], self.lags)
         own = taken(last, voice, axis=1)  # (B,)
@@ -269,7 +269,7 @@ class Chorale(NextTokenModel):
         }
 
     def _read_next(self, last, held, step, caches):
-        """Return what the attention makes of the last step, for the voices of the next one."""
+        """Return the output of the attention after the last step, and its new caches."""
         notes = self.embedding(last)
         x = self._read(last, notes, held, step % self.period, False)  # (B, U)
         moment, caches = self.blocks[0].attention.moment(step, caches)

@@ -43,7 +43,7 @@ _numbers = np.random.default_rng(20)
 
 
 def _random(*shape):
-    """Return arbitrary factors, a set for each hash: int32 `(..., HASHES)`."""
+    """Return random factors, one for each hash: int32 `(..., HASHES)`."""
     return _numbers.integers(1, PRIME, (*shape, HASHES)).astype(np.int32)
 
 
@@ -114,7 +114,7 @@ def _library(x):
 
 
 def _take(x, indices, axis=0):
-    """Return what stands at some places, of arrays of NumPy or of tensors."""
+    """Return the elements at the given indices of a NumPy array or a tensor."""
     if isinstance(x, np.ndarray) and isinstance(indices, np.ndarray):
         return np.take(x, indices, axis=axis)
     return taken(x, indices, axis=axis)
@@ -157,9 +157,10 @@ def contexts(steps: Tensor, held: Tensor, start: Tensor) -> tuple[Tensor, Tensor
 
 
 def _of_one_change(steps, held, start):
-    """Return what is known of the last change alone: int32 `(R v, 1, 2 * HASHES + 1)`.
+    """Return the contexts of one change: int32 `(R v, 1, 2 * HASHES + 1)`.
 
-    Its hashes, the factors of what comes before it, and where in `(R v,)` that ends.
+    Columns: the hashes, the factors for whatever precedes them, and the index in `(R v,)` of the
+    step before the change.
     """
     lib, voices = _library(steps), steps.shape[1]
     rows = lib.arange(lib.shape(steps)[0], dtype="int32")[:, None]
@@ -214,18 +215,19 @@ def names(
     chords: Tensor,
     voices: slice | Tensor = slice(None),
 ) -> tuple[Tensor, Tensor]:
-    """Return the names of the contexts in which voices write a step, as two numbers each.
+    """Return the names of the contexts of each voice in a step, two integers each.
 
     Args:
-        own: what each voice did up to the step before: hashes int32 `(R, v, DEEPEST, HASHES)` and
-            which there are, int32 `(R, v, DEEPEST)`.
-        melody: what the first voice did, as each voice knows it; of the same shapes.
-        last: int32 `(R, 4)`, the step before.
-        chords: int32 `(R, 4)`, this step, as far as a voice knows it.
-        voices: which ones, in the order of the columns.
+        own: hashes of each voice up to the previous step, int32 `(R, v, DEEPEST, HASHES)`, and a
+            mask of those that exist, int32 `(R, v, DEEPEST)`.
+        melody: the same of the first voice, up to the latest step that each voice sees.
+        last: int32 `(R, 4)`, the previous step.
+        chords: int32 `(R, 4)`, this step.
+        voices: which voices the columns are, or an int32 scalar for one voice.
 
     Returns:
-        int32 `(R, v, NAMES, 2)`, below 2^30, and int32 `(R, v, NAMES)`, 1 for those there are.
+        int32 `(R, v, NAMES, 2)`, below 2^30, and a mask of those that exist, int32
+        `(R, v, NAMES)`.
     """
     lib = _library(last)
     both = (lib.concatenate(pair, axis=2) for pair in zip(own, melody))
@@ -241,12 +243,12 @@ def names(
 
 
 def _of_voices(table, voices):
-    """Return the rows of a table for some voices, or for one in a graph."""
+    """Return the rows of a table for a slice of voices, or for one voice given as a tensor."""
     return table[voices] if isinstance(voices, slice) else taken(table, voices)[None]
 
 
 def behind(found: tuple[Tensor, Tensor], first: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what `contexts` found up to the row before; nothing where a piece begins.
+    """Return the contexts up to the previous row; none at the beginning of a piece.
 
     Args:
         found: hashes `(R, v, DEEPEST, HASHES)`, and which there are.
@@ -292,7 +294,7 @@ def named_next(
     held: Tensor,
     place: tuple[Tensor, Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Return the names of the contexts in which one voice writes the next step.
+    """Return the names of the contexts of one voice in the next step.
 
     Args:
         state: what `advance` gave for the step before.

@@ -95,10 +95,10 @@ class MovedNotes(keras.layers.Layer):
 
 
 def taken(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
-    """Return what stands at some indices along an axis, none of them negative.
+    """Return the slices of a tensor at the given indices, which must not be negative.
 
-    With TensorFlow this is one operation, where `ops.take` is ten: a model that writes token by
-    token is compiled in less time and runs faster.
+    With TensorFlow this is a single operation, while `ops.take` is ten: models that write token by
+    token compile and run faster.
 
     Example:
         >>> int(taken(ops.convert_to_tensor([5, 6, 7]), 2))
@@ -279,7 +279,7 @@ class RelativeAttention(keras.layers.Layer):
         return ops.zeros(shape), ops.zeros(shape)
 
     def moment(self, position: Tensor, caches: Sequence[State]) -> tuple[Moment, Sequence[State]]:
-        """Return what `step` needs at a position, shared by all layers, and their caches.
+        """Return what the `step` of all layers needs at a position, and their caches.
 
         Args:
             position: int32 scalar.

@@ -162,7 +162,7 @@ class VoiceWriter(keras.layers.Layer):
         proposed, ids, lengths, lags = candidates
         notes = ops.reshape(notes, (-1, VOICES * notes.shape[-1]))
         told = ops.concatenate([notes, self._own(proposed, ids, lengths, lags)], axis=-1)
-        # To gather the weights of a voice would copy a megabyte for each token.
+        # Gathering the weights of a voice would copy a megabyte per token.
         x = ops.switch(voice, [partial(ops.matmul, told, table) for table in tables])
         x = x + taken(ops.reshape(base, (-1, VOICES, self.units)), voice, axis=1)
         return self._logits(x, ids, lengths, lags, training=False)

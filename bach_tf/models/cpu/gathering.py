@@ -1,4 +1,4 @@
-"""TensorFlow's own gather, one operation: that of Keras tests for negative indices first."""
+"""TensorFlow's gather, a single operation; Keras's also handles negative indices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import tensorflow as tf
 
 
 def taken(x: tf.Tensor, indices: tf.Tensor, axis: int) -> tf.Tensor:
-    """Return what stands at some indices along an axis.
+    """Return the slices of a tensor at the given indices.
 
     Args:
-        x: of any shape.
-        indices: int32, none of them negative.
-        axis: along which they count.
+        x: tensor of any shape.
+        indices: int32, not negative.
+        axis: the axis to index.
     """
     return tf.gather(x, indices, axis=axis)
