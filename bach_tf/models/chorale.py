@@ -177,7 +177,7 @@ class Chorale(NextTokenModel):
             "last": zeros(VOICES),
             "held": zeros(VOICES),
             "chord": zeros(VOICES),
-            "history": zeros(int(self.lags[-1]), VOICES),  # the latest step last
+            "history": zeros(int(self.lags[-1]), VOICES),  # the most recent step last
             "earlier": zeros(len(self.lags), VOICES),
             "runs": zeros(len(self.lags), VOICES + 1),
             "base": ops.zeros((batch_size, VOICES * self.writer.units)),
@@ -209,7 +209,7 @@ class Chorale(NextTokenModel):
         return self._write(voice, place < VOICES, steps), (position + 1, steps)
 
     def _write(self, voice, first, steps):
-        """Return the logits of one voice of the present step: `(B, V)`."""
+        """Return the logits of one voice of the current step: `(B, V)`."""
         last, chord, tables = steps["last"], steps["chord"], steps["tables"]
         candidates = self._candidates(*self._proposed_next(voice, first, steps))
         notes = self.embedding(chord)
@@ -245,7 +245,7 @@ class Chorale(NextTokenModel):
         return self.embedding(ids), every, lengths, lags
 
     def _next_step(self, ids, place, steps):
-        """Return the state in which the attention has read the step that `ids` ends."""
+        """Return the state after the attention has read the step completed by `ids`."""
         begun = place > 0
         finished, earlier = steps["chord"], steps["earlier"]  # (B, 4), (B, D, 4)
         same = repeats.matches(finished[:, None], earlier[:, None])[:, 0]  # (B, D, 5)
@@ -280,7 +280,7 @@ class Chorale(NextTokenModel):
         return {"base": self.writer.base(self.norm(x), notes), "caches": tuple(read)}
 
     def _remembered(self, place, steps, last, held):
-        """Return what changes with a step of what is looked up, given the step and the state."""
+        """Return the update of the contexts after a step, given the step and the state."""
         if self.memory is None:
             return {}
         code = contexts.moves(steps["last"], last, place == VOICES)

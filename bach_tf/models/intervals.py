@@ -135,13 +135,13 @@ class IntervalScores(keras.layers.Layer):
         return ops.concatenate([ops.concatenate(row, axis=1) for row in rows], axis=0)
 
     def _motion_scores(self, last, chords):
-        """Return what the motion of voices above says of each pitch class: `(B, N, 4, 12)`."""
+        """Return the scores of pitch classes given the motion of upper voices: `(B, N, 4, 12)`."""
         before, above = taken(last, LOWER, axis=-1), taken(last, UPPER, axis=-1)
         now = taken(chords, UPPER, axis=-1)  # (B, N, 6)
         pairs = np.arange(len(UPPER), dtype=np.int32) * (2 * (CLASSES + 1))
         rows = self._motions(before, above, now) + ops.convert_to_tensor(pairs)
         scores = taken(ops.reshape(self.motions, (-1, CLASSES)), rows)  # (B, N, 6, 12)
-        # From intervals to the pitch classes that make them with the note above.
+        # From intervals to the pitch classes that form them with the note above.
         distances = ops.expand_dims(now, -1) - self.first
         turned = ops.subtract(np.arange(CLASSES, dtype=np.int32), distances) % CLASSES
         scores = ops.take_along_axis(scores, turned, axis=-1)

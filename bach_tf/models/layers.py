@@ -304,7 +304,7 @@ class RelativeAttention(keras.layers.Layer):
         return moment, caches
 
     def step(self, x: Tensor, moment: Moment, state: State) -> tuple[Tensor, State]:
-        """Return the output `(B, U)` of the input `(B, U)` at a position, and the new caches."""
+        """Return the output `(B, U)` for the input `(B, U)` at a position, and the new caches."""
         parts = ops.reshape(self.project(x), (-1, 3, self.heads, self.head_units))
         query, key, value = ops.unstack(parts, 3, axis=1)  # (B, H, D) each
         query = query * self.head_units**-0.5
@@ -389,7 +389,7 @@ class RelativeAttention(keras.layers.Layer):
         return ops.reshape(ops.split(rows, [1], axis=-2)[1], (-1, *outer[1:], length, keys))
 
     def _weighted(self, scores, seen, value, training: bool):
-        """Return the values weighted by the scores of the keys that are seen."""
+        """Return the values weighted by the scores of the visible keys."""
         scores = scores + ops.where(seen, 0.0, UNSEEN)
         weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
         return ops.matmul(weights, value)

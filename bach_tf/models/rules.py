@@ -115,7 +115,7 @@ class RuleScores(keras.layers.Layer):
         return ops.sum(scores, axis=(1, 3))
 
     def broken(self, last: Tensor, chords: Tensor) -> tuple[Tensor, ...]:
-        """Return which pitch would break each rule, for each of `FEATURES`: bool `(B, N, 6, V)`."""
+        """Return which pitches would break each of `FEATURES`: bool `(B, N, 6, V)`."""
         before, other_before, other = (
             ops.expand_dims(taken(notes, at, axis=-1), -1)  # (B, N, pairs, 1)
             for notes, at in ((last, LOWER), (last, UPPER), (chords, UPPER))

@@ -154,7 +154,7 @@ class Block(keras.layers.Layer):
         return x + self.dropouts[1](self._feed_forward(x), training=training)
 
     def step(self, x: Tensor, moment: Moment, cache: State) -> tuple[Tensor, State]:
-        """Return the output `(B, U)` of the input `(B, U)` at a position, and the new cache."""
+        """Return the output `(B, U)` for the input `(B, U)` at a position, and the new cache."""
         attended, cache = self.attention.step(self.norms[0](x), moment, cache)
         x = x + attended
         return x + self._feed_forward(x), cache

@@ -53,9 +53,9 @@ class VoiceWriter(keras.layers.Layer):
         self.common = keras.layers.Dense(VOICES * units)
         self.lengths = Embedding(self.candidates * KINDS, counts)
         self.lags = Embedding(PROPOSED * lags, counts)
-        self.first_lags = np.arange(PROPOSED, dtype=np.int32) * lags  # a table for each
+        self.first_lags = np.arange(PROPOSED, dtype=np.int32) * lags  # one table for each
         self.first_kinds = np.arange(self.candidates, dtype=np.int32) * KINDS
-        # What a length alone says for its candidate, and a lag for what lies so far back.
+        # The bonus of a candidate for its length alone, and for its lag.
         self.trust = Embedding(self.candidates * KINDS, 1, embeddings_initializer="zeros")
         self.trust_lag = Embedding(PROPOSED * lags, 1, embeddings_initializer="zeros")
         self.hidden = keras.layers.Dense(units)
