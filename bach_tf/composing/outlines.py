@@ -19,6 +19,8 @@ from bach_tf.score import COLUMNS, SILENCE, STEPS_PER_QUARTER, Part, Score
 from bach_tf.theory.keys import Key, estimate_key, key_signature
 from bach_tf.theory.metre import with_metre
 
+LOUDEST = 127  # velocity
+
 
 @dataclass(frozen=True, eq=False)
 class Outline:
@@ -115,8 +117,14 @@ class Outline:
                 notes.append(whole[start, end])
             elif pitch := int(grid[start, voice]):
                 where = start * scale, (end - start) * scale
-                notes.append((*where, pitch, voice, VELOCITIES[voice]))
+                notes.append((*where, pitch, voice, self._velocity(voice)))
         return notes
+
+    def _velocity(self, voice: int) -> int:
+        """Return the velocity of new notes: in proportion to the given ones, outer voices lead."""
+        usual = np.array(VELOCITIES)[self.source.voice].mean()
+        louder = self.source.velocity.mean() / usual
+        return int(np.clip(round(VELOCITIES[voice] * louder), 1, LOUDEST))
 
     def _begins(self, column: np.ndarray, voice: int, whole: Iterable[tuple[int, int]]):
         """Return where notes and rests start; repeated given notes are struck again."""

@@ -67,6 +67,13 @@ def test_repeated_notes_of_a_melody_are_struck_again():
     assert [part.name for part in score.parts] == ["soprano", "alto", "tenor", "bass"]
 
 
+def test_new_voices_are_as_loud_as_the_melody_lets_them():
+    soft = replace(tune(), velocity=np.full(8, 46))
+    found = outline(soft)
+    score = found.restored(written(found))
+    assert [notes_of(score, voice)[0][4] for voice in range(4)] == [46, 37, 37, 42]
+
+
 def test_what_a_tune_says_of_itself_is_kept():
     about = {
         "title": "A tune",
