@@ -34,6 +34,7 @@ class Outline:
         start: the step of `voices` at which the run starts.
         end: the step at which it ends.
         lead: additional steps before `start`, so that the run starts on a beat.
+        pace: steps of `voices` per step of the run: 2 if half notes are read as quarters.
         shift: transposition in semitones from the piece to the run's form.
         key: the requested key.
         tonic: pitch class of the final tonic; `None` if the run decides.
@@ -47,6 +48,7 @@ class Outline:
     start: int
     end: int
     lead: int
+    pace: int
     shift: int
     key: Key | None
     tonic: int | None
@@ -75,25 +77,26 @@ class Outline:
         return replace(self.source, parts=self._parts())
 
     def grid_of(self, pitches: np.ndarray) -> np.ndarray:
-        """Return the sounding pitches in the user's key: ints `(T, 4)`.
+        """Return the sounding pitches in the user's key, in steps of the run: ints `(T, 4)`.
 
         Args:
-            pitches: ints `(lead + T, 4)`, as written by a run.
+            pitches: ints `(lead / pace + T, 4)`, as written by a run.
         """
-        grid = np.array(pitches, int)[self.lead :]
+        grid = np.array(pitches, int)[self.lead // self.pace :]
         return np.where(grid == SILENCE, SILENCE, grid - self.shift)
 
     def restored(self, pitches: np.ndarray) -> Score:
         """Return a version in the user's form: the unchanged given notes and the new ones.
 
         Args:
-            pitches: ints `(lead + T, 4)`, as written by a run, 0 for rests.
+            pitches: ints `(lead / pace + T, 4)`, as written by a run, 0 for rests.
 
         Returns:
             a score with the grid, key, metres, tempi, fermatas and title of the piece.
         """
         grid = np.full((self.voices.length, len(VOICES)), SILENCE)
-        grid[self.start : self.end] = self.grid_of(pitches)
+        whole = np.repeat(np.array(pitches, int), self.pace, axis=0)[self.lead :]
+        grid[self.start : self.end] = np.where(whole == SILENCE, SILENCE, whole - self.shift)
         grid = np.where(self.kept, self.voices.to_grid(len(VOICES)), grid)
         notes = [note for voice in range(len(VOICES)) for note in self._notes(grid, voice)]
         columns = dict(zip(COLUMNS, np.array(notes, int).reshape(-1, len(COLUMNS)).T))

@@ -39,6 +39,8 @@ BARS = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?")
 # A rest this short in a melody is a breath: the lower voices continue, and the run, which has
 # hardly seen rests in training, reads the previous note as held.
 LONGEST_BREATH = STEPS_PER_QUARTER
+SHORT = 0.1  # fraction of the notes of a slow piece that may be shorter
+HALF = 2  # note value of a beat
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,15 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
     key = None if asked.key is None else read_key(asked.key)
     sharps = key_signature(voices) if key is None else key.sharps
     shift = best_shift(_given_notes(voices, kept), reach_of(codec, music.transpose), sharps)
-    lead = _lead(voices, start)
-    given = _given(voices, kept, (start, end, lead, shift), asked)
+    cells = _cells(voices, kept, shift, asked)[start:end]
+    lead, pace, cells = _paced(voices, cells, start)
+    given = _given(voices, cells, start, lead, pace)
     tonic = _tonic(voices, kept, sharps) if key is None else key.tonic
     if shift:
         remarks.append(_about_shift(shift, sharps))
-    where = start, end, lead, shift
+    if pace > 1:
+        remarks.append(f"The run reads notes of {pace} quarters as quarters.")
+    where = start, end, lead, pace, shift
     return Outline(source, voices, kept, *where, key, tonic, given, tuple(remarks))
 
 
@@ -319,25 +324,48 @@ def _tonic(voices: Score, kept: np.ndarray, sharps: int) -> int | None:
     return None
 
 
-def _lead(voices: Score, start: int) -> int:
-    """Return the number of steps from the last beat to the beginning of a piece."""
-    return -voices.steps_to_bar_line(start) % STEPS_PER_QUARTER if voices.metres else 0
-
-
-def _given(voices: Score, kept: np.ndarray, where: tuple[int, int, int, int], asked: Asked):
-    """Return the constraints for a run."""
-    start, end, lead, shift = where
+def _cells(voices: Score, kept: np.ndarray, shift: int, asked: Asked) -> np.ndarray:
+    """Return the given cells, transposed for a run: ints `(T, 4)`."""
     grid = voices.to_grid(len(VOICES))
     if asked.rewrite is None and asked.keep is None:
         grid = _without_breaths(grid)
-    cells = np.where(kept, np.where(grid == SILENCE, SILENCE, grid + shift), FREE)[start:end]
-    cells = np.concatenate([np.repeat(cells[:1], lead, axis=0), cells])
-    barred = replace(
-        Score.from_grid(np.zeros((len(cells), 1), int)),
-        metres=((0, *voices.time_signature),) if voices.time_signature else (),
-        upbeat=lead + voices.steps_to_bar_line(start),
-    )
-    return Given(cells, ends=True, score=barred)
+    return np.where(kept, np.where(grid == SILENCE, SILENCE, grid + shift), FREE)
+
+
+def _paced(voices: Score, cells: np.ndarray, start: int) -> tuple[int, int, np.ndarray]:
+    """Return the steps that lead to the first one, the pace, and the cells in steps of the run.
+
+    Bach's chorales move in quarters. A melody in half notes, or a cantus firmus in whole ones, is
+    read as one in quarters where nothing lies between its steps.
+    """
+    for pace in _paces(voices):
+        beat = STEPS_PER_QUARTER * pace
+        lead = -voices.steps_to_bar_line(start) % beat if voices.metres else 0
+        whole = np.concatenate([np.repeat(cells[:1], lead, axis=0), cells])
+        changes = 1 + np.flatnonzero((whole[1:] != whole[:-1]).any(axis=1))
+        if pace == 1 or (not (changes % pace).any() and len(whole) % pace == 0):
+            return lead, pace, whole[::pace]
+    raise AssertionError("a pace of 1 is always possible")
+
+
+def _paces(voices: Score) -> list[int]:
+    """Return the paces at which a piece may be read, the slowest first."""
+    short, usual = np.quantile(voices.duration, (SHORT, 0.5))
+    in_halves = voices.metres and voices.metres[0][2] == HALF and usual >= 2 * STEPS_PER_QUARTER
+    slow = [
+        pace for pace in (4, 2) if short >= pace * STEPS_PER_QUARTER or (pace == 2 and in_halves)
+    ]
+    return [*slow, 1]
+
+
+def _given(voices: Score, cells: np.ndarray, start: int, lead: int, pace: int) -> Given:
+    """Return the constraints for a run; errors name bars and beats of the piece."""
+    metre = voices.time_signature
+    if pace > 1 or metre is None:
+        return Given(cells, ends=True)
+    grid = np.zeros((len(cells), 1), int)
+    upbeat = lead + voices.steps_to_bar_line(start)
+    return Given(cells, ends=True, score=Score.from_grid(grid, metres=[(0, *metre)], upbeat=upbeat))
 
 
 def _without_breaths(grid: np.ndarray) -> np.ndarray:

@@ -218,7 +218,7 @@ def test_short_rests_are_breaths_and_long_ones_silence():
 
 
 def test_rests_before_and_after_a_melody_are_rests_of_all_voices():
-    score = Score.from_grid([[0]] * 12 + [[67]] * 8 + [[0]] * 4, metres=[(0, 4, 4)])
+    score = Score.from_grid([[0]] * 12 + [[67]] * 4 + [[69]] * 4 + [[0]] * 4, metres=[(0, 4, 4)])
     found = outline(score)
     whole = found.restored(written(found))
     assert (found.start, found.end, found.given.length) == (12, 20, 8)
@@ -232,6 +232,32 @@ def test_a_run_begins_on_a_beat():
     assert (found.lead, found.given.length) == (2, 18)
     assert found.given.cells[:4, 0].tolist() == [67] * 4
     assert notes_of(found.restored(written(found)), 0) == notes_of(eighth, 0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "about", "pace"),
+    [
+        (4, {}, 1),
+        (8, {"metres": ((0, 2, 2),)}, 2),
+        (8, {"metres": ((0, 4, 4),), "upbeat": 8}, 2),
+        (8, {}, 2),
+        (16, {"metres": ((0, 4, 4),)}, 4),
+    ],
+)
+def test_a_slow_melody_is_read_as_one_in_quarters(steps, about, pace):
+    slow = tune(steps=steps, **about)
+    found = outline(slow)
+    assert (found.pace, found.given.length) == (pace, 8 * steps // pace)
+    assert found.given.cells[::4, 0].tolist() == list(PHRASE)
+    score = found.restored(written(found))
+    assert notes_of(score, 0) == notes_of(slow, 0)
+    assert notes_of(score, 3)[0][:3] == (0, 8 * steps, 48)
+    assert found.grid_of(written(found)).shape == (8 * 4, 4)
+
+
+def test_a_melody_of_quarters_and_halves_keeps_its_pace():
+    mixed = np.repeat([67, 69, 71, 72, 71, 69], [8, 4] * 3)
+    assert outline(Score.from_grid(mixed[:, None], metres=[(0, 3, 4)])).pace == 1
 
 
 def test_a_transposition_is_chosen_said_and_undone():
