@@ -101,10 +101,11 @@ class Loop:
         self.drawing = tf.where(temperature > 0, 1.0, 0.0)  # 0 selects the most probable id
         self.length = tf.size(plan.kinds)
 
-    def run(self, seed: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def run(self, start: tf.Tensor, seed: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Write the pieces.
 
         Args:
+            start: int32 scalar, the id before the first one.
             seed: int32 scalar.
             numbers: int32 `(N,)`, the numbers of the versions.
 
@@ -125,7 +126,7 @@ class Loop:
         with cpu.tracing_a_loop():
             begin = (
                 tf.constant(0),
-                self._first_rows(versions * particles),
+                self._first_rows(start, versions * particles),
                 tf.zeros([versions, particles]),
                 tf.zeros([versions]),
                 *(tf.TensorArray(tf.int32, length, element_shape=[None]) for _ in range(2)),
@@ -136,22 +137,24 @@ class Loop:
         total = tf.reduce_logsumexp(log_weights, axis=1)
         log_weights -= total[:, None]
         shape = tf.shape(log_weights)
+        bonus = tf.reshape(rows.bonus, shape)
         # The weights include the bonus for the ending, which is not part of the given notes.
-        without = tf.reduce_logsumexp(log_weights - tf.reshape(rows.bonus, shape), axis=1)
+        without = tf.reduce_logsumexp(log_weights - bonus, axis=1)
         return (
             tokens.stack(),
             ancestors.stack(),
             log_weights,
             evidence + total - tf.math.log(tf.cast(particles, tf.float32)) + without,
             tf.reshape(rows.log_likelihood, shape),
+            bonus,
             tf.reshape(rows.interventions, shape),
             self.chances[length, :, particles],
         )
 
-    def _first_rows(self, rows) -> Rows:
+    def _first_rows(self, start, rows) -> Rows:
         """Return the state of the particles before the first token."""
         return Rows(
-            ids=tf.fill([rows], self.codec.START),
+            ids=tf.fill([rows], start),
             state=self.model.initial_state(rows),
             kept=() if self.rules is None else self.rules.first_state(rows),
             paid=tf.zeros([rows, len(VOICES)]),

@@ -40,9 +40,11 @@ from bach_tf.models import NextTokenModel
 
 ROWS_AT_ONCE = 128  # particles of all versions in one graph call: 5 MB each with `chorale`
 CADENCE = "cadence"
+QUOTATION = "quotation"  # a rule for whole pieces
 INPUTS = (
     PLAN,
     tf.TensorSpec([], tf.float32),
+    tf.TensorSpec([], tf.int32),
     tf.TensorSpec([], tf.int32),
     tf.TensorSpec([None], tf.int32),
     tf.TensorSpec([], tf.int32),
@@ -58,9 +60,11 @@ class Particles:
             given.
         log_weights: float32 `(N, P)`, normalised: their exponentials sum to 1 in each version.
         log_likelihood_given: float32 `(N,)`, estimated log-likelihood of the given notes, in nats,
-            under the model with temperature and rules.
+            under the model with temperature and rules. Too low with the rule "cadence" by the
+            probability of endings that no particle has.
         log_likelihoods: float32 `(N, P)`, log-likelihood in nats of each piece without its end
             under the model itself, as in `measuring.likelihood`.
+        endings: float32 `(N, P)`, in nats, at most 0: the bonus of each particle for its ending.
         interventions: int32 `(N, P)`, number of free tokens in which a rule changed the choice of
             the model.
         chances: float32 `(N,)`, uniform in 0..1, for `drawn`.
@@ -70,6 +74,7 @@ class Particles:
     log_weights: np.ndarray
     log_likelihood_given: np.ndarray
     log_likelihoods: np.ndarray
+    endings: np.ndarray
     interventions: np.ndarray
     chances: np.ndarray
 
@@ -82,8 +87,11 @@ class Particles:
 
     @property
     def likeliest(self) -> np.ndarray:
-        """Index of the most likely particle of each version under the model: int `(N,)`."""
-        return self.log_likelihoods.argmax(axis=1)
+        """Index of the most likely particle of each version under the model: int `(N,)`.
+
+        The bonus for the ending counts: particles without one can be likely otherwise.
+        """
+        return (self.log_likelihoods + self.endings).argmax(axis=1)
 
     def pieces(self, chosen: np.ndarray) -> np.ndarray:
         """Return the ids of one particle of each version: int32 `(N, 1 + L)`."""
@@ -117,7 +125,7 @@ class ParticleSampler:
         self.keeps: tuple[Rules, Ending] | None = None
         if isinstance(codec, SatbCodec):
             # The end is given, so the part of the rule that makes an end likely does not apply.
-            names = [name for name in rules if name != CADENCE]
+            names = [name for name in rules if name not in (CADENCE, QUOTATION)]
             self.keeps = Rules(codec, names), Ending(codec)
         self._loops: dict[int, Callable[..., tuple[tf.Tensor, ...]]] = {}  # compiled
 
@@ -130,6 +138,7 @@ class ParticleSampler:
         particles: int = PARTICLES,
         num_outputs: int = 1,
         first: int = 0,
+        start: int | None = None,
         key: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
     ) -> Particles:
@@ -142,6 +151,7 @@ class ParticleSampler:
             particles: particles per version; more approximate the model's distribution better.
             num_outputs: number of versions.
             first: number of the first version, for a larger set generated in parts.
+            start: id before the first one; by default, the start token.
             key: pitch class of the final tonic (0 is C); by default, the one that fits the notes
                 best.
             ranges: lowest and highest pitch of free notes by voice; by default, those of the codec.
@@ -161,25 +171,22 @@ class ParticleSampler:
             raise ValueError(f"`key` must be a pitch class in 0..11. Received: {key}")
         plan = self._plan(constraints, key, ranges)
         at_once = max(1, ROWS_AT_ONCE // particles)
+        start = self.codec.START if start is None else start
         numbers = range(first, first + num_outputs)
+        how = tf.constant(temperature, tf.float32), tf.constant(start), tf.constant(to_int32(seed))
         parts = [
-            self._run(plan, temperature, seed, numbers[start : start + at_once], particles)
-            for start in range(0, num_outputs, at_once)
+            self._run((plan, *how), numbers[begin : begin + at_once], particles)
+            for begin in range(0, num_outputs, at_once)
         ]
-        return Particles(*map(np.concatenate, zip(*parts)))
+        ids, *others = map(np.concatenate, zip(*parts))
+        ids = np.pad(ids, ((0, 0), (0, 0), (1, 0)), constant_values=start)
+        return Particles(ids, *others)
 
-    def _run(self, plan, temperature, seed, numbers, particles) -> tuple[np.ndarray, ...]:
+    def _run(self, how, numbers, particles) -> tuple[np.ndarray, ...]:
         loop = self._compiled(2 if len(numbers) > 1 else 1)
-        found = loop(
-            plan,
-            tf.constant(temperature, tf.float32),
-            tf.constant(to_int32(seed)),
-            tf.constant(list(numbers), tf.int32),
-            tf.constant(particles),
-        )
+        found = loop(*how, tf.constant(list(numbers), tf.int32), tf.constant(particles))
         ids, ancestors, *others = (x.numpy() for x in found)
-        whole = traced_back(ids, ancestors).reshape(len(numbers), particles, -1)
-        return np.pad(whole, ((0, 0), (0, 0), (1, 0)), constant_values=self.codec.START), *others
+        return traced_back(ids, ancestors).reshape(len(numbers), particles, -1), *others
 
     def _compiled(self, parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
         """Return the compiled loop with the given number of parts."""
@@ -241,14 +248,14 @@ class ParticleSampler:
                 )
         return may_write
 
-    def _in_parts(self, parts, plan, temperature, seed, numbers, particles):
+    def _in_parts(self, parts, plan, temperature, start, seed, numbers, particles):
         """Return the result of `Loop.run`, with the versions distributed over several loops."""
         ends = [tf.size(numbers) * part // parts for part in range(parts + 1)]
         found = [
             Loop(self.model, self.codec, self.keeps, plan, temperature, particles).run(
-                seed, numbers[start:end]
+                start, seed, numbers[begin:end]
             )
-            for start, end in pairwise(ends)
+            for begin, end in pairwise(ends)
         ]
         if parts == 1:
             return found[0]
