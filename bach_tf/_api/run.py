@@ -31,6 +31,7 @@ from bach_tf.learning import runs
 from bach_tf.score import Score
 
 if TYPE_CHECKING:
+    from bach_tf.composing.finishing import Finisher
     from bach_tf.composing.particles import ParticleSampler
     from bach_tf.composing.sampling import Sampler
     from bach_tf.measuring.likelihood import LogLikelihood, Scorer
@@ -147,7 +148,9 @@ class Run(runs.Run):
                 returned, not in a list. Piece `n` depends only on the seed and on `n`.
             candidates: number of pieces drawn for each, of which the best by likelihood and
                 part-writing is kept; 1 by default.
-            bars: maximum length in bars of 4/4; the model may end a piece earlier.
+            bars: length in bars of 4/4. Pieces of four voices end in the last one with a cadence,
+                if the rules include it and neither `min_bars`, `top_k` nor `top_p` is given;
+                otherwise this is a maximum.
             length: maximum length in steps of the codec instead; the preset's by default.
             min_bars: minimum length in bars; the preset's by default.
             seed: random seed; the same seed gives the same pieces. Random by default. Your
@@ -208,7 +211,7 @@ class Run(runs.Run):
         fit = Fit(quantize, transpose, unfold=unfold, tune=tune)
         beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
         prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
-        sampler = self._sampler(tuple(options["rules"]))
+        sampler = self._sampler(tuple(options["rules"]), options["ends"])
         chosen_from = candidates_of(asked)
         options["num_outputs"] *= chosen_from
         batches = generation.generate_batches(self, **options, prompt=prompt, sampler=sampler)
@@ -411,9 +414,12 @@ class Run(runs.Run):
         exporting.export_run(self, names, output=folder.parent, name=folder.name)
         return folder
 
-    def _sampler(self, rules: tuple[str, ...]) -> Sampler:
+    def _sampler(self, rules: tuple[str, ...], ends: bool) -> Sampler | Finisher:
+        from bach_tf.composing.finishing import Finisher
         from bach_tf.composing.sampling import Sampler
 
+        if ends:
+            return Finisher(self._particle_sampler(rules))
         if rules not in self._samplers:  # each one is compiled at its first call
             self._samplers[rules] = Sampler(self.model, self.codec, rules)
         return self._samplers[rules]

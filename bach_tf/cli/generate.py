@@ -138,7 +138,12 @@ def _add_length(parser: Parser) -> None:
     add = parser.add_argument
     steps, bars = whole(1, MOST_STEPS), whole(1, MOST_BARS)
     add("--length", type=steps, metavar="N", help="maximum length in sixteenths, notes or events")
-    add("--bars", type=bars, metavar="N", help="maximum length in bars, for codecs with bars")
+    add(
+        "--bars",
+        type=bars,
+        metavar="N",
+        help="length in bars; without --min-bars chorales end there",
+    )
     add("--min-bars", type=whole(0, MOST_BARS), metavar="N", help="minimum length in bars")
 
 

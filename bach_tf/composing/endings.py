@@ -22,7 +22,7 @@ from bach_tf.formats.grid_csv import VOICES
 from bach_tf.theory.tonics import key_profiles
 
 OCTAVE = 12
-HOME = 5.0  # penalty in nats of notes of the last chord outside the tonic triad
+HOME = 8.0  # penalty in nats of notes of the last chord outside the tonic triad
 DOMINANT = 1.5  # penalty in nats of notes before it outside the dominant
 LAST_CHORD = 8  # steps; its default length: a half note
 APPROACH = 4  # steps before it with a bonus for the dominant: one beat

@@ -19,7 +19,9 @@ from bach_tf.composing.beginnings import (
     continued,
     read_beginning,
 )
+from bach_tf.composing.finishing import Finisher
 from bach_tf.composing.fitting import AS_IT_IS, Fit
+from bach_tf.composing.particles import ParticleSampler
 from bach_tf.composing.primers import FROM_CORPUS, check_room
 from bach_tf.composing.quotations import Quotations
 from bach_tf.composing.sampling import Sampler
@@ -134,7 +136,8 @@ def generate_batches(
     top_k: int = 0,
     top_p: float = 1.0,
     rules: Sequence[str] = (),
-    sampler: Sampler | None = None,
+    ends: bool = False,
+    sampler: Sampler | Finisher | None = None,
 ) -> Iterator[np.ndarray]:
     """Generate pieces in the style of a run, as batches of ids.
 
@@ -151,12 +154,14 @@ def generate_batches(
         top_k: restrict sampling to this many of the most probable ids; 0 for all.
         top_p: restrict sampling to the fewest ids with this total probability.
         rules: names of the rules enforced on four-part pieces.
+        ends: whether pieces of four voices are exactly `length` long and end with a cadence;
+            `top_k` and `top_p` then do not apply.
         sampler: a sampler for the run's model and codec and these rules, so that it is compiled
-            only once for several calls; by default a new one.
+            only once for several calls, a `Finisher` if pieces end; by default a new one.
 
     Yields:
         int32 `(N, 1 + length in tokens)`, with at most `PIECES_AT_ONCE` pieces and about
-        `TOKENS_AT_ONCE` tokens.
+        `TOKENS_AT_ONCE` tokens; one more token, the end, if pieces end.
 
     Raises:
         ValueError: if no step or piece is requested, the prompt leaves no room, or temperature,
@@ -168,7 +173,8 @@ def generate_batches(
     if num_outputs < 1:
         raise ValueError(f"`num_outputs` must be at least 1. Received: {num_outputs}")
     at_once = max(1, min(PIECES_AT_ONCE, TOKENS_AT_ONCE // codec.tokens_in(length)))
-    sampler = Sampler(run.model, codec, rules) if sampler is None else sampler
+    if sampler is None:
+        sampler = make_sampler(run, rules, ends)
     memory = getattr(run.model, "memory", None) if "quotation" in rules else None
     quotations = None if memory is None or temperature == 0 else Quotations(memory.pieces)
 
@@ -192,6 +198,19 @@ def generate_batches(
             again = partial(_draw_one, draw, first)
             batch = quotations.redrawn(batch, len(prompt) - 1, seed, again)
         yield batch
+
+
+def make_sampler(run: Run, rules: Sequence[str] = (), ends: bool = False) -> Sampler | Finisher:
+    """Return a sampler for `generate_batches`, not yet compiled.
+
+    Args:
+        run: a trained run.
+        rules: names of the rules enforced on four-part pieces.
+        ends: whether pieces end after their last step.
+    """
+    if ends:
+        return Finisher(ParticleSampler(run.model, run.codec, rules))
+    return Sampler(run.model, run.codec, rules)
 
 
 def _draw_one(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bach_tf._basics.choices import choose
@@ -29,7 +29,7 @@ MOST_BARS = 5_000
 LARGEST_TOP_K = 1_000_000  # more than the tokens of any codec
 LONGEST_RULES = 255  # characters
 NO_RULES = "none"
-QUOTATION = "quotation"
+CADENCE, QUOTATION = "cadence", "quotation"
 LONGEST_METRE = 255  # characters; valid metres depend on the codec
 LONGEST_UPBEAT = 64  # quarters
 MOST_TUNES = 1_000_000  # maximum number of a tune in a book
@@ -77,8 +77,9 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
         >>> from bach_tf.codecs import MelodyCodec
         >>> from bach_tf.recipes import PRESETS
         >>> asked = dict.fromkeys(OPTIONS) | {"bars": 2, "top_k": 0, "seed": 1}
-        >>> resolve_options(PRESETS["folk"].music, MelodyCodec(60, 72), asked)["length"]
-        32
+        >>> options = resolve_options(PRESETS["folk"].music, MelodyCodec(60, 72), asked)
+        >>> options["length"], options["ends"]
+        (32, False)
     """
     temperature, seed = asked["temperature"], asked["seed"]
     options = {
@@ -90,6 +91,7 @@ def resolve_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dic
         "rules": rules_of(music, codec, asked["rules"]),
         "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
     }
+    options["ends"] = _ends(codec, asked, options["rules"])
     _check_distinct({**options, "num_outputs": options["num_outputs"] * candidates_of(asked)})
     return options
 
@@ -232,6 +234,16 @@ def _lengths(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, 
             f"({most / codec.steps_per_bar:g} bars). Ask for a longer piece."
         )
     return {"length": most, "min_length": fewest}
+
+
+def _ends(codec: Codec, asked: Mapping[str, Any], rules: Sequence[str]) -> bool:
+    """Return whether pieces end in the bar that was asked for, instead of being truncated.
+
+    A minimum leaves it to the model where to end; other options have no exact form.
+    """
+    exact = asked["bars"] is not None and asked["min_bars"] is None
+    plain = not asked["top_k"] and asked["top_p"] in (None, 1)
+    return exact and plain and CADENCE in rules and isinstance(codec, SatbCodec)
 
 
 def _check_distinct(options: Mapping[str, Any]) -> None:

@@ -87,7 +87,7 @@ def test_notes_of_the_last_chord_are_those_of_a_triad_in_root_position():
 def test_pieces_end_at_home():
     given = Given.nothing(12, ends=True)
     led = [is_triad_on(chord, 5) for chord in last_chords(LED, given, key=5)]
-    # Of 25 ids three or four are right, and each other one has a bonus of -5.
+    # Of 26 ids one to four are right, and all others have a bonus of -8.
     assert np.mean(led) > 0.6
     assert np.mean([is_triad_on(chord, 5) for chord in last_chords(FREELY, given)]) < 0.2
 
@@ -115,6 +115,6 @@ def test_the_bonus_is_no_part_of_the_likelihood_of_what_is_given(monkeypatch):
 
 def test_the_likeliest_particle_has_an_ending():
     found = LED.sample(Given.nothing(12, ends=True), seed=1, particles=64, key=0)
-    assert found.endings.max() <= 0
+    assert found.endings.max() == pytest.approx(0, abs=1e-4)
     (piece,) = found.pieces(found.likeliest)
     assert is_triad_on(CODEC.decode(piece[1:]).to_grid(4)[-1], 0)
