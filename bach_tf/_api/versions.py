@@ -32,9 +32,11 @@ def versions_of(
         rendition: rendition of the written files.
         sampler: a sampler for the run and the rules.
     """
-    faults = partial(cost_of_faults, tonic=outline.tonic)
+    faults = partial(cost_of_faults, tonic=outline.tonic, given=outline.is_given)
     found = list(harmonize(run, outline, **options, faults=faults, sampler=sampler))
-    records = [version_record(each.grid, each.nats, outline.tonic) for each in found]
+    records = [
+        version_record(each.grid, each.nats, outline.tonic, outline.is_given) for each in found
+    ]
     chosen, _ = recommended(records)
     return [
         Version(

@@ -74,7 +74,7 @@ def work(args: Namespace, talk: Talk) -> None:
         status(f"Opening {name}")
         run = load_trained_run(job.run)
         status(f"Harmonizing with {name}")
-        faults = partial(cost_of_faults, tonic=outline.tonic)
+        faults = partial(cost_of_faults, tonic=outline.tonic, given=outline.is_given)
         found = harmonize(run, outline, **job.how, faults=faults)
         names = FixedNames(job.output, wanted) if job.named else PieceNames(job.output)
         with versions.kept_if_stopped():

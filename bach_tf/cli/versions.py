@@ -54,7 +54,9 @@ class Versions(Pieces):
         record = piece_record(plain, files.paths, codec, self.rendition, ended=True)
         for voice, is_given in zip(record["voices"], self.outline.is_given):
             voice["given"] = is_given
-        about = version_record(version.grid, version.nats, self.outline.tonic)
+        about = version_record(
+            version.grid, version.nats, self.outline.tonic, self.outline.is_given
+        )
         about |= {"given_nats": version.given_nats, "interventions": version.interventions}
         self.add_record(version.grid.tobytes(), files, {**record, **about})
 

@@ -35,14 +35,18 @@ COSTS = {
     "out_of_range": 1.0,
     "no_cadence": 12.0,
 }
+NONE_GIVEN = (False,) * 4  # of four voices
 
 
-def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
+def faults(
+    grid: np.ndarray, tonic: int | None = None, given: Sequence[bool] = NONE_GIVEN
+) -> dict[str, int]:
     """Count each fault of `COSTS` in a piece.
 
     Args:
         grid: ints `(T, 4)`, a row a step, 0 for silence.
         tonic: the pitch class on which it is to end; that of the most probable key when `None`.
+        given: whether each voice was given: its notes may be out of range.
 
     Returns:
         `parallel_fifths` and `parallel_octaves` (with unisons); `doubled_leading_notes`, chords;
@@ -54,6 +58,7 @@ def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
         >>> [name for name, count in faults(np.array(chords)).items() if count]
         []
     """
+    beyond = out_of_range(grid) & note_starts(grid) & ~np.asarray(given)
     crossed = crossings(grid)
     begun = crossed & ~np.concatenate([np.zeros((1, crossed.shape[1]), bool), crossed[:-1]])
     return {
@@ -61,7 +66,7 @@ def faults(grid: np.ndarray, tonic: int | None = None) -> dict[str, int]:
         "parallel_octaves": int(parallels(grid, OCTAVE).sum()),
         "doubled_leading_notes": int(doubled_leading_notes(grid).sum()),
         "crossings": int(begun.sum()),
-        "out_of_range": int(out_of_range(grid)[note_starts(grid)].sum()),
+        "out_of_range": int(beyond.sum()),
         "no_cadence": int(not _ends_on(grid, tonic)),
     }
 
@@ -74,33 +79,39 @@ def _ends_on(grid: np.ndarray, tonic: int | None) -> bool:
     return in_root_position and last_chord(grid)[0] % OCTAVE == tonic
 
 
-def cost_of_faults(grid: np.ndarray, tonic: int | None = None) -> float:
+def cost_of_faults(
+    grid: np.ndarray, tonic: int | None = None, given: Sequence[bool] = NONE_GIVEN
+) -> float:
     """Return the cost of the faults of a piece, in nats.
 
     Args:
         grid: as `faults` takes it.
         tonic: as `faults` takes it.
+        given: as `faults` takes it.
 
     Example:
         >>> cost_of_faults(np.array([[67, 60, 55, 48]] * 4 + [[69, 62, 57, 50]] * 4)) > 6
         True
     """
-    return sum(COSTS[name] * count for name, count in faults(grid, tonic).items())
+    return sum(COSTS[name] * count for name, count in faults(grid, tonic, given).items())
 
 
-def version_record(grid: np.ndarray, nats: float, tonic: int | None = None) -> dict[str, Any]:
+def version_record(
+    grid: np.ndarray, nats: float, tonic: int | None = None, given: Sequence[bool] = NONE_GIVEN
+) -> dict[str, Any]:
     """Return the measurements of a version as plain data.
 
     Args:
         grid: ints `(T, 4)`.
         nats: minus the log-likelihood of the whole piece.
         tonic: as `faults` takes it.
+        given: as `faults` takes it.
 
     Returns:
         `nats`, and `nats_per_token`; `grade`, the distance from Bach's chorales, 0 is best;
         `faults`; and `cost`, the nats with what the faults cost.
     """
-    counted = faults(grid, tonic)
+    counted = faults(grid, tonic, given)
     return {
         "nats": nats,
         "nats_per_token": nats / max(grid.size, 1),

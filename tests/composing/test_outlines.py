@@ -407,3 +407,9 @@ def test_tunes_of_all_formats_are_read(tmp_path):
         score = found.restored(written(found))
         assert [row[:3] for row in notes_of(score, 0)] == [row[:3] for row in notes_of(tune(), 0)]
         assert (score.metres, score.key_signature) == (((0, 4, 4),), 1), path
+
+
+def test_the_tune_of_the_readme_is_ready_to_be_harmonised():
+    found = outline(read_piece(Path(__file__).parents[2] / "examples" / "new_britain.abc"))
+    assert (found.shift, found.tonic, found.pace) == (0, 7, 1)
+    assert (found.source.metres, found.source.upbeat) == (((0, 3, 4),), 4)

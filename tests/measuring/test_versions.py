@@ -52,6 +52,13 @@ def test_a_piece_ends_on_the_tonic_that_it_is_to_end_on():
     assert faults(grid_of(TONIC, TONIC, TONIC, DOMINANT), tonic=7)["no_cadence"] == 0
 
 
+def test_a_given_voice_may_be_out_of_range():
+    low = grid_of(TONIC, (71, 67, 62, 31), TONIC)
+    assert faults(low)["out_of_range"] == 1
+    assert faults(low, given=(False, False, False, True))["out_of_range"] == 0
+    assert faults(low, given=(True, False, False, False))["out_of_range"] == 1
+
+
 def test_a_third_degree_may_double_the_leading_note():
     mediant = (71, 67, 64, 47)
     assert not doubled_leading_notes(grid_of(TONIC, TONIC, mediant, TONIC)).any()
