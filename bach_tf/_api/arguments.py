@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bach_tf import formats
 from bach_tf._basics.messages import shortened
+from bach_tf.composing.fitting import Fit
+from bach_tf.composing.requests import read_piece
 from bach_tf.formats import reading
 from bach_tf.score import Score
 
@@ -50,6 +53,41 @@ def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
     if isinstance(value, reading.Piece):
         return value.score
     return formats.read(path_of(name, value, "a piece", "a score"), grid).score
+
+
+def given_score(name: str, value: Any, fit: Fit) -> Score:
+    """Return the score of a piece with given notes, with the tempo and parts of its rendition.
+
+    Args:
+        name: the argument's name.
+        value: a piece, a score, or a file.
+        fit: how a file is read.
+
+    Raises:
+        ValueError: if it is none of these, or the file cannot be read.
+    """
+    if isinstance(value, reading.Piece):
+        return as_rendered(value.score, value)
+    if isinstance(value, Score):
+        return value
+    return read_piece(path_of(name, value, "a piece", "a score"), fit)
+
+
+def as_rendered(score: Score, piece: Any) -> Score:
+    """Return the score of a piece with the tempo and instruments of its rendition.
+
+    Args:
+        score: the score.
+        piece: where it comes from; only pieces have renditions.
+    """
+    if not isinstance(piece, reading.Piece):
+        return score
+    rendition = piece.rendition
+    if rendition.tempo_qpm is not None:
+        score = replace(score, tempi=((0, rendition.tempo_qpm),))
+    if rendition.program is not None or rendition.programs:
+        score = replace(score, parts=tuple(rendition.parts_of(score)))
+    return score
 
 
 def names_of(name: str, value: Any) -> str:

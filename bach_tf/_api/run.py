@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from bach_tf._api.arguments import names_in, names_of, path_of, score_of
+from bach_tf._api.arguments import as_rendered, names_of, path_of, score_of
+from bach_tf._api.options import HarmonizingOptions, Options, Primer
 from bach_tf._api.piece import Piece, Version
 from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import check_settings
@@ -18,11 +19,10 @@ from bach_tf.composing.options import (
     NO_RULES,
     OPTIONS,
     candidates_of,
-    harmonizing_options,
     make_rendition,
     resolve_options,
 )
-from bach_tf.composing.requests import SOPRANO, Asked, outline_of, read_piece
+from bach_tf.composing.requests import SOPRANO
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
@@ -35,53 +35,6 @@ if TYPE_CHECKING:
     from bach_tf.composing.particles import ParticleSampler
     from bach_tf.composing.sampling import Sampler
     from bach_tf.measuring.likelihood import LogLikelihood, Scorer
-
-Primer = str | Path | Piece | Score
-
-
-class Options(TypedDict, total=False):
-    """The options of `Run.generate`."""
-
-    candidates: int | None
-    bars: int | None
-    length: int | None
-    min_bars: int | None
-    seed: int | None
-    temperature: float | None
-    top_k: int
-    top_p: float
-    primer: Primer | None
-    primer_length: int | None
-    quantize: bool
-    transpose: int | str
-    unfold: bool
-    tune: int | None
-    tempo: float | None
-    metre: str | None
-    upbeat: float | None
-    rules: str | Sequence[str] | None
-    program: int | str | None
-
-
-class HarmonizingOptions(TypedDict, total=False):
-    """The options of `Run.harmonize`."""
-
-    voice: str
-    keep: str | Sequence[str] | None
-    rewrite: str | None
-    key: str | None
-    primer: Primer | None
-    particles: int | None
-    candidates: int | None
-    rules: str | Sequence[str] | None
-    range: str | Mapping[str, tuple[int, int]] | None
-    temperature: float | None
-    seed: int | None
-    quantize: bool
-    unfold: bool
-    tune: int | None
-    tempo: float | None
-    program: int | str | None
 
 
 class Run(runs.Run):
@@ -297,38 +250,27 @@ class Run(runs.Run):
             >>> version = run.harmonize("tune.musicxml", seed=1)  # doctest: +SKIP
             >>> version.facts["nats_per_token"], version.save("hymn.pdf")  # doctest: +SKIP
         """
-        names = None if rules is None else names_of("rules", rules) or NO_RULES
-        asked = dict.fromkeys(OPTIONS) | {
-            "num_outputs": num_outputs,
-            "particles": particles,
-            "candidates": candidates,
-            "rules": names,
-            "temperature": temperature,
-            "seed": seed,
-            "tune": tune,
-            "tempo": tempo,
-            "top_k": 0,
-            "top_p": 1.0,
-        }
-        check_settings(OPTIONS, asked)
-        music, fit = self.preset.music, Fit(quantize)
-        options = harmonizing_options(music, self.codec, {**asked, "range": range})
-        request = Asked(
+        from bach_tf._api.versions import harmonized
+
+        how = HarmonizingOptions(
             voice=voice,
-            keep=None if keep is None else names_in("keep", keep),
+            keep=keep,
             rewrite=rewrite,
             key=key,
-            primer=None if primer is None else _given_score("primer", primer, fit),
-            fit=fit,
+            primer=primer,
+            particles=particles,
+            candidates=candidates,
+            rules=rules,
+            range=range,
+            temperature=temperature,
+            seed=seed,
+            quantize=quantize,
+            unfold=unfold,
+            tune=tune,
+            tempo=tempo,
+            program=program,
         )
-        score = _given_score("piece", piece, replace(fit, unfold=unfold, tune=tune))
-        outline = outline_of(self.codec, music, score, request)
-        rendition = make_rendition(music, tempo, program, outline.source_with_parts)
-        from bach_tf._api.versions import versions_of
-
-        sampler = self._particle_sampler(tuple(options["rules"]))
-        rendition = replace(rendition, given=outline.spans)
-        versions = versions_of(self, outline, options, rendition, sampler)
+        versions = harmonized(self, piece, num_outputs, how, self._particle_sampler)
         return versions[0] if num_outputs is None else versions
 
     def log_likelihood(self, piece: Primer) -> LogLikelihood:
@@ -461,28 +403,5 @@ class Run(runs.Run):
             named = path_of("primer", primer, "tokens", "a piece", "a score")
             primer = primer if isinstance(primer, str) else str(named)
             return begin(self, primer, seed, length, wish, fit)
-        score = fitted(
-            self.codec, _as_rendered(score_of("primer", primer, self._grid), primer), fit
-        )
+        score = fitted(self.codec, as_rendered(score_of("primer", primer, self._grid), primer), fit)
         return as_wished(self.codec, beginning_of(self.codec, score, length), wish)
-
-
-def _given_score(name: str, piece: Any, fit: Fit) -> Score:
-    """Return the score of a piece of which notes are to be given."""
-    if isinstance(piece, reading.Piece):
-        return _as_rendered(piece.score, piece)
-    if isinstance(piece, Score):
-        return piece
-    return read_piece(path_of(name, piece, "a piece", "a score"), fit)
-
-
-def _as_rendered(score: Score, primer: Any) -> Score:
-    """Return the score of a primer with the tempo and instruments of its rendition."""
-    if not isinstance(primer, reading.Piece):
-        return score
-    rendition = primer.rendition
-    if rendition.tempo_qpm is not None:
-        score = replace(score, tempi=((0, rendition.tempo_qpm),))
-    if rendition.program is not None or rendition.programs:
-        score = replace(score, parts=tuple(rendition.parts_of(score)))
-    return score

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bach_tf._api.arguments import given_score, names_in, names_of
+from bach_tf._api.options import HarmonizingOptions, Primer
 from bach_tf._api.piece import Version
+from bach_tf._basics.settings import check_settings
+from bach_tf.composing.fitting import Fit
 from bach_tf.composing.harmonizing import harmonize
+from bach_tf.composing.options import NO_RULES, OPTIONS, harmonizing_options, make_rendition
+from bach_tf.composing.requests import Asked, outline_of
 from bach_tf.measuring.versions import cost_of_faults, recommended, version_record
 
 if TYPE_CHECKING:
@@ -14,6 +22,48 @@ if TYPE_CHECKING:
     from bach_tf.composing.particles import ParticleSampler
     from bach_tf.formats.rendition import Rendition
     from bach_tf.learning.runs import Run
+
+
+def harmonized(
+    run: Run,
+    piece: Primer,
+    num_outputs: int | None,
+    how: HarmonizingOptions,
+    sampler_of: Callable[[tuple[str, ...]], ParticleSampler],
+) -> list[Version]:
+    """Return what `Run.harmonize` is asked for, as a list.
+
+    Args:
+        run: a trained run that writes four voices.
+        piece: the melody or piece.
+        num_outputs: number of versions; `None` for one.
+        how: all other options.
+        sampler_of: returns the run's sampler for rules.
+
+    Raises:
+        ValueError: as `Run.harmonize`.
+    """
+    rules, keep, primer = how["rules"], how["keep"], how["primer"]
+    asked = dict.fromkeys(OPTIONS) | {name: how[name] for name in OPTIONS if name in how}  # type: ignore[literal-required]
+    asked |= {"num_outputs": num_outputs, "top_k": 0, "top_p": 1.0}
+    asked["rules"] = None if rules is None else names_of("rules", rules) or NO_RULES
+    check_settings(OPTIONS, asked)
+    music, fit = run.preset.music, Fit(how["quantize"])
+    options = harmonizing_options(music, run.codec, {**asked, "range": how["range"]})
+    request = Asked(
+        voice=how["voice"],
+        keep=None if keep is None else names_in("keep", keep),
+        rewrite=how["rewrite"],
+        key=how["key"],
+        primer=None if primer is None else given_score("primer", primer, fit),
+        fit=fit,
+    )
+    score = given_score("piece", piece, replace(fit, unfold=how["unfold"], tune=how["tune"]))
+    outline = outline_of(run.codec, music, score, request)
+    parts = outline.source_with_parts
+    rendition = make_rendition(music, how["tempo"], how["program"], parts)
+    rendition = replace(rendition, given=outline.spans)
+    return versions_of(run, outline, options, rendition, sampler_of(tuple(options["rules"])))
 
 
 def versions_of(
