@@ -277,6 +277,22 @@ def test_what_stands_behind_a_gap_weighs(harmoniser):
     assert len({grid.tobytes() for grid in grids}) > 1
 
 
+@pytest.mark.parametrize("name", ["lstm", "transformer", "wavenet"])
+def test_any_model_takes_given_notes(name):
+    preset = changed(PRESETS["gru"], architecture=name, model=MODELS[name].tiny)
+    model = build_model(changed(preset, seed=1), CHORALE_CODEC)
+    found = ParticleSampler(model, CHORALE_CODEC).sample(
+        Given.rewrite(Score.from_grid(PIECE), 2, 9), seed=1, particles=12
+    )
+    scorer = Scorer(model, CHORALE_CODEC)
+    for ids, nats in zip(found.ids[0], found.log_likelihoods[0]):
+        piece = CHORALE_CODEC.decode(ids[1:])
+        grid = piece.to_grid(4).tolist()
+        assert grid[:2] + grid[9:] == PIECE[:2] + PIECE[9:]
+        assert scorer.score(piece).total == pytest.approx(nats, abs=2e-3)
+    assert np.ptp(found.log_weights) > 1e-4  # fresh weights: all notes are nearly alike
+
+
 def test_a_melody_keeps_its_tokens():
     codec = MelodyCodec(60, 67, metres=[(4, 4), (3, 4)], upbeats=[0, 4])
     tune = Score.from_grid([[60], [60], [62], [64], [65], [64]], metres=[(0, 3, 4)])
