@@ -63,8 +63,22 @@ def test_repeated_notes_of_a_melody_are_struck_again():
     found = outline(tune())
     score = found.restored(written(found))
     assert notes_of(score, 0) == notes_of(tune(), 0)
-    assert [len(notes_of(score, voice)) for voice in range(4)] == [8, 1, 1, 1]
+    assert [len(notes_of(score, voice)) for voice in range(4)] == [8, 2, 2, 2]
     assert [part.name for part in score.parts] == ["soprano", "alto", "tenor", "bass"]
+
+
+def test_new_notes_are_repeated_with_the_given_ones_that_they_began_with():
+    found = outline(tune((67, 67, 67, 69, 69, 67)))
+    cells = written(found)
+    cells[:2, 1] = 62  # an eighth before the alto's note
+    cells[14:, 3] = 50  # in the bass a note that begins before the one that is repeated
+    score = found.restored(cells)
+    onsets = [[row[0] for row in notes_of(score, voice)] for voice in range(4)]
+    assert onsets[0] == [0, 4, 8, 12, 16, 20]
+    assert onsets[1] == [0, 2]
+    assert onsets[2] == [0, 4, 8]
+    assert onsets[3] == [0, 4, 8, 14]
+    np.testing.assert_array_equal(score.to_grid(4), found.grid_of(cells))
 
 
 def test_new_voices_are_as_loud_as_the_melody_lets_them():
@@ -100,7 +114,7 @@ def test_notes_that_end_between_sixteenths_come_back_just_as_they_were():
     score = found.restored(written(found))
     assert score.steps_per_quarter == 16
     assert notes_of(score, 0) == notes_of(fine, 0)
-    assert notes_of(score, 3)[0][:3] == (0, 8 * 16, 48)
+    assert [row[:3] for row in notes_of(score, 3)] == [(0, 16, 48), (16, 7 * 16, 48)]
 
 
 def test_a_coarse_grid_becomes_one_of_sixteenths():
@@ -251,7 +265,7 @@ def test_a_slow_melody_is_read_as_one_in_quarters(steps, about, pace):
     assert found.given.cells[::4, 0].tolist() == list(PHRASE)
     score = found.restored(written(found))
     assert notes_of(score, 0) == notes_of(slow, 0)
-    assert notes_of(score, 3)[0][:3] == (0, 8 * steps, 48)
+    assert notes_of(score, 3)[0][:3] == (0, steps, 48)
     assert found.grid_of(written(found)).shape == (8 * 4, 4)
 
 
