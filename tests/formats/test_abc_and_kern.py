@@ -201,7 +201,7 @@ def test_the_header_of_a_tune(abc):
         ("C treble-8", 0, [53, 60]),
         ("D phr ^f", -2, [66, 72]),
         ("D exp ^f", 0, [66, 72]),
-        ("C transpose=2", 0, [67, 74]),
+        ("C transpose=2", 2, [67, 74]),
     ],
 )
 def test_abc_keys_and_what_stands_behind_them(abc, key, sharps, found):
@@ -239,6 +239,37 @@ def test_voices(abc):
     ]  # fmt: skip
     assert [part.name for part in score.parts] == ["Soprano", "Bass"]
     assert score.fermatas == (16,)
+
+
+def test_directives_in_a_header_are_of_the_voice_above_them(abc):
+    head = "M:4/4\nL:1/4\nV:1\n%%MIDI program 40\nV:2\n%%MIDI program 42\n"
+    score = abc("V:1\nc4|\nV:2\nC4|", head=f"{head}%%MIDI transpose -12\nK:C\n").score
+    assert [part.program for part in score.parts] == [40, 42]
+    assert pitches(score) == [72, 48]
+
+
+def test_what_midi_players_transpose_sounds_so(abc):
+    head = "M:4/4\nL:1/4\n%%MIDI transpose -2\nK:D\n"
+    score = abc("D2 F2 | [K:G] G4 |", head=head).score
+    assert (pitches(score), score.key_signature, score.key_changes) == (
+        [60, 64, 65],
+        0,
+        ((16, -1),),
+    )
+    score = abc("C2 D2 |\n%%MIDI transpose 12\nC4 |").score
+    assert (pitches(score), score.key_signature) == ([60, 62, 72], 0)
+
+
+def test_decorations_that_a_tune_defines(abc):
+    head = "U:T = !fermata!\nU:H = !trill!\nM:4/4\nL:1/4\nK:C\n"
+    assert abc("HC D TE F |", head=head).score.fermatas == (8,)
+
+
+def test_layers_over_several_bars_are_left_out_but_for_the_first(abc):
+    said = r"row 6, measure 2: layers over several bars, '\(& \.\.\. & \.\.\. &\)', are left out"
+    with pytest.warns(ReadingWarning, match=said):
+        score = abc("c4 | (&d4 | e4 & D4 | E4 &) | f4 |").score
+    assert notes_of(score) == [(0, 16, 72, 0), (16, 16, 74, 0), (32, 16, 76, 0), (48, 16, 77, 0)]
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,16 @@ def test_a_note_that_is_never_released_ends_with_its_track(read):
     assert notes_of(score) == [(4, 4, 64, 0, 80), (0, 8, 60, 1, 80)][::-1]
 
 
+@pytest.mark.parametrize("controller", ["78", "7b"])
+def test_all_notes_of_a_channel_off(read, controller):
+    # Released already, sounding, and sounding in another channel.
+    notes = "00 903e50 78 803e40 00 903c50 00 914050 8360"
+    score = read(file_bytes(f"{notes} b0{controller}00 8360 814040 8360 904350 8360 804340"))
+    assert notes_of(score) == [
+        (0, 1, 62, 0, 80), (1, 4, 60, 0, 80), (1, 8, 64, 1, 80), (13, 4, 67, 0, 80)
+    ]  # fmt: skip
+
+
 def test_a_release_of_what_does_not_sound_is_nothing(read):
     assert notes_of(read(file_bytes("00 803c40 00 903c50 8360 803c40 8360 803c40"))) == [
         (0, 4, 60, 0, 80)

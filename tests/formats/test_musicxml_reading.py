@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bach_tf.formats import read
+from bach_tf.formats import read, write
 from bach_tf.formats.musicxml import container, read_musicxml, safe_xml, to_musicxml
 from bach_tf.formats.reading import MILLISECONDS, Grid, ReadingWarning
-from bach_tf.formats.rendition import Rendition
+from bach_tf.formats.rendition import Rendition, WritingWarning
 from bach_tf.score import Part, Score
 
 METRES = [(4, 4), (3, 4), (6, 8), (2, 2), (5, 8), (1, 4), (12, 16), (1, 64), (7, 32)]
@@ -388,6 +388,24 @@ def test_two_singers_on_a_staff_and_two_hands_are_voices(read_text):
     assert [part.name for part in score.parts] == ["Piano 1", "Piano 2"]
 
 
+def test_what_opens_in_the_left_hand_stays_in_it(read_text):
+    back = "<backup><duration>8</duration></backup>"
+    hands = attributes() + note("G", 8, STAFF[0]) + back + note("C", 8, STAFF[1], voice=5)
+    opened = hands + back + note("E", 8, STAFF[1], octave=3, voice=6)
+    with pytest.warns(ReadingWarning) as said:
+        score = read_text(xml([hands, hands, opened])).score
+    assert "voice 2 (Oboe 2), measure 3, beat 1: chords of up to 2" in str(said[-1].message)
+    assert notes_of(score)[4:] == [(32, 16, 67, 0), (32, 16, 52, 1), (32, 16, 60, 1)]
+
+
+def test_voices_of_one_name_on_two_staves_are_two(read_text):
+    back = "<backup><duration>8</duration></backup>"
+    crossed = attributes() + note("C", 4, STAFF[0]) + note("E", 4, STAFF[0])
+    with pytest.warns(ReadingWarning, match=r"2 layers run through"):
+        score = read_text(xml([crossed + back + note("D", 8, STAFF[1])])).score
+    assert notes_of(score) == [(0, 8, 60, 0), (0, 16, 62, 1), (8, 8, 64, 0)]
+
+
 def test_two_singers_on_a_staff_in_chords_are_voices_if_the_part_is_named_so(read_text):
     music = attributes() + note("G", 4) + note("C", 4, "<chord/>") + note("F", 4)
     names = "<score-part id='P1'><part-name>Soprano/Alto</part-name></score-part>"
@@ -491,6 +509,31 @@ def test_instruments_of_the_part_list(read_text):
     assert score.parts == (Part("Solo", 73, 102, 32),)
 
 
+@pytest.mark.parametrize(("name", "voices"), [("Drumset", 1), ("Violin 2", 2)])
+def test_drums_on_their_channel_are_left_out_with_a_warning(read_text, name, voices):
+    listed = [
+        f"<score-part id='P{number}'><part-name>{name}</part-name><midi-instrument id='I{number}'>"
+        f"<midi-channel>{channel}</midi-channel></midi-instrument></score-part>"
+        for number, name, channel in ((1, "Oboe", 1), (2, name, 10))
+    ]
+    one, other = (attributes() + note(step, 8) for step in "CD")
+    text = xml([one], parts="".join(listed)).replace(
+        "</part>", f"</part><part id='P2'><measure number='1'>{other}</measure></part>"
+    )
+    said = rf"part 2 \({name}\): drums \(channel 10\) are left out$"
+    with pytest.warns(ReadingWarning, match=said) if voices == 1 else contextlib.nullcontext():
+        assert read_text(text).score.voices == voices
+
+
+def test_pedals_in_musicxml_are_left_out_with_a_warning(read_text, tmp_path):
+    pedal = "<direction><direction-type><pedal type='start'/></direction-type></direction>"
+    with pytest.warns(ReadingWarning, match=r"measure 1, beat 1: sustain pedals are left out"):
+        assert not read_text(xml([attributes() + pedal + note("C", 8)])).score.pedals
+    score = Score.from_grid([[60]], pedals=[(0, 1, 0)])
+    with pytest.warns(WritingWarning, match=r"^sustain pedals are not written in MusicXML"):
+        write(score, tmp_path / "b.musicxml")
+
+
 FERMATA = "<notations><fermata/></notations>"
 
 
@@ -568,6 +611,8 @@ def bar_line(*, forward=False, backward=0, ending="", kind="start"):
 
 
 SOUND = "<direction><sound {}/></direction>"
+WORDS = "<direction><direction-type><words>{}</words></direction-type></direction>"
+SEGNO = "<direction><direction-type><segno/></direction-type></direction>"
 
 
 @pytest.mark.parametrize(
@@ -588,6 +633,9 @@ SOUND = "<direction><sound {}/></direction>"
         ),
         ({"C": "", "D": bar_line(ending="1") + bar_line(backward=2), "E": ""}, "CDCE"),
         ({"C": "", "D": SOUND.format("fine='yes'"), "E": SOUND.format("dacapo='yes'")}, "CDECD"),
+        ({"C": "", "D": WORDS.format("Fine"), "E": WORDS.format("D.C. al Fine")}, "CDECD"),
+        ({"C": "", "D": SEGNO, "E": WORDS.format("Dal  Segno")}, "CDEDE"),
+        ({"C": "", "D": WORDS.format("fine voice")}, "CD"),
         (
             {"C": "", "D": SOUND.format("segno='s'"), "E": SOUND.format("tocoda='c'"),
              "F": SOUND.format("dalsegno='s'"), "G": SOUND.format("coda='c'")},

@@ -28,6 +28,8 @@ CLEF = re.compile(r"(?:^|\s)(?:treble|alto|tenor|bass|perc|none)\d?([+-]8)?(?=\s
 NAMED_METRES = {"C": (4, 4), "C|": (2, 2)}
 NOTE_VALUES = re.compile(r"(\d{1,3})/(\d{1,3})")
 PLAYED = re.compile(r"[A-Za-z]|[0-9]{1,2}|[()]")
+UNITS = re.compile(r"C(\d{0,2})\s*=")  # of a tempo as in ABC 1: C3=40 counts three unit lengths
+SYMBOL = re.compile(r"([~H-Wh-w])\s*=\s*[!+]([^!+]+)[!+]")
 PER_MINUTE = re.compile(r"(?:=|^)\s*(\d{1,4}(?:\.\d{1,6})?)\s*$")
 OCTAVE = 12
 # ABC puts accents before the letter, Unicode puts combining accents after it.
@@ -156,6 +158,8 @@ def read_tempo(text: str, unit: Fraction) -> float | None:
     Example:
         >>> read_tempo('"Lively" 3/8=60', Fraction(1, 2)), read_tempo("100", Fraction(1, 2))
         (90.0, 50.0)
+        >>> read_tempo("C3=40", Fraction(1, 2))
+        60.0
     """
     bare = re.sub(r'"[^"]*"', " ", text).strip()
     number = PER_MINUTE.search(bare)
@@ -166,7 +170,32 @@ def read_tempo(text: str, unit: Fraction) -> float | None:
         for above, below in NOTE_VALUES.findall(bare)
         if int(below)
     ]
-    return float(number[1]) * float(sum(values) if values else unit)
+    units = UNITS.search(bare)
+    counted = unit * int(units[1] or 1) if units else unit
+    return float(number[1]) * float(sum(values) if values else counted)
+
+
+def sounding_sharps(sharps: int, semitones: int) -> int:
+    """Return the key signature of music that sounds some semitones higher than written.
+
+    Example:
+        >>> sounding_sharps(2, -2), sounding_sharps(-3, 12), sounding_sharps(4, 3)
+        (0, -3, 1)
+    """
+    if semitones % OCTAVE == 0:
+        return sharps
+    return (sharps + 7 * semitones + 5) % OCTAVE - 5
+
+
+def symbol_of(text: str) -> dict[str, str]:
+    """Return the decoration that a `U:` field gives to a letter; none for other fields.
+
+    Example:
+        >>> symbol_of("T = !fermata!"), symbol_of("T = ")
+        ({'T': 'fermata'}, {})
+    """
+    found = SYMBOL.match(text)
+    return {found[1]: found[2]} if found else {}
 
 
 def voice_settings(text: str) -> tuple[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.abc_tunes.fields import (
+    Key,
     parts_in_order,
     read_key,
     read_metre_field,
@@ -18,6 +19,8 @@ from bach_tf.formats.abc_tunes.fields import (
     read_text,
     read_unit,
     sounding_offset,
+    sounding_sharps,
+    symbol_of,
     voice_settings,
 )
 from bach_tf.formats.abc_tunes.tokens import tokens
@@ -41,6 +44,7 @@ from bach_tf.score import HIGHEST_NUMBER, MOST_VOICES, Part, Score
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 LETTERS_OF_NOTES = "ABCDFGabcdefg"  # in the body "C:|" is a note and a bar line, not a field
 PROGRAM = re.compile(r"%%MIDI\s+program\s+(?:\d{1,2}\s+)?(\d{1,3})")
+TRANSPOSE = re.compile(r"%%MIDI\s+transpose\s+([+-]?\d{1,2})\b")
 LONGEST_LINE = 4_000  # characters
 FREE = ("none", "frei", "free")  # "Frei" in German collections
 KEYNOTE = re.compile(r"[CGDAEBF]|[DAEBG]b")
@@ -101,6 +105,9 @@ class _Reader:
         self.voices: dict[str, Voice] = {}
         self.settings: dict[str, dict[str, str]] = {}  # of the voices
         self.programs: dict[str, int] = {}
+        self.transposed: dict[str, int] = {}  # semitones, of `%%MIDI transpose`
+        self.layers = 0  # of a passage in several ones: how many have begun
+        self.declared = ""  # the last voice named in the header
         self.name = ""  # of the current voice
         self.playing: list[str] = []  # labels of parts, in the order of the header's `P:`
         self.sections: dict[str, Fraction] = {}  # where each part begins
@@ -115,7 +122,8 @@ class _Reader:
 
     def _offset_of(self, name: str) -> int:
         settings = self.settings.get(name, {})
-        return sounding_offset(" ".join(f"{key}={value}" for key, value in settings.items()))
+        offset = sounding_offset(" ".join(f"{key}={value}" for key, value in settings.items()))
+        return offset + self.transposed.get(name, self.transposed.get("", 0))
 
     def place(self) -> str:
         voice = self.voices.get(self.name)
@@ -133,9 +141,7 @@ class _Reader:
                 f"row {self.row}: expected lines of at most {LONGEST_LINE:,} characters, got "
                 f"{len(line):,}"
             )
-        program = PROGRAM.match(line)
-        if program and int(program[1]) <= HIGHEST_NUMBER:
-            self.programs[self.name] = int(program[1])
+        self.read_directive(line)
         line = line.partition("%")[0].strip()
         field = FIELD.match(line)
         if field and (self.in_header or field[1] not in LETTERS_OF_NOTES):
@@ -146,6 +152,17 @@ class _Reader:
             self.fault(what, line)
             self.end_header()
         self.read_music(line)
+
+    def read_directive(self, line: str) -> None:
+        """Read `%%MIDI program` and `transpose`, of the current voice, in a header the last one."""
+        name = self.declared if self.in_header else self.name
+        program, transpose = PROGRAM.match(line), TRANSPOSE.match(line)
+        if program and int(program[1]) <= HIGHEST_NUMBER:
+            self.programs[name] = int(program[1])
+        if transpose:
+            self.transposed[name] = int(transpose[1])
+            if name in self.voices:
+                self.voices[name].offset = self._offset_of(name)
 
     def read_field(self, letter: str, text: str) -> None:
         read = FIELDS.get(letter)
@@ -200,11 +217,15 @@ class _Reader:
     def read_key_field(self, text: str) -> None:
         if self.in_header:
             self.common.key = read_key(text)
-            self.keys = [(Fraction(0), self.common.key.sharps)]
+            self.keys = [(Fraction(0), self.sharps_in(self.common.key))]
         else:
             self.voice.key = read_key(text, self.voice.key)
             if self.voice is next(iter(self.voices.values())):
-                self.keys.append((self.voice.now, self.voice.key.sharps))
+                self.keys.append((self.voice.now, self.sharps_in(self.voice.key)))
+
+    def sharps_in(self, key: Key) -> int:
+        """Return the sharps of a key as it sounds."""
+        return sounding_sharps(key.sharps, key.offset + self.transposed.get("", 0))
 
     def read_tempo_field(self, text: str) -> None:
         if self.in_header:
@@ -224,8 +245,13 @@ class _Reader:
             self.name = name
             if settings and name in self.voices:
                 self.voices[name].offset = self._offset_of(name)
-        elif not self.name:
+            return
+        self.declared = name
+        if not self.name:
             self.name = name  # music before any `V:` belongs to the first voice
+
+    def read_symbol(self, text: str) -> None:
+        self.common.symbols |= symbol_of(text)
 
     def read_music(self, line: str) -> None:
         for token in tokens(line):
@@ -238,6 +264,8 @@ class _Reader:
                 self.read_token(token)
 
     def read_token(self, token: re.Match) -> None:
+        if self.is_left_out(token):
+            return
         try:
             self.voice.read(token)
         except ValueError as error:
@@ -246,6 +274,18 @@ class _Reader:
             self.notices.remark("grace notes are left out", self.place())
         if self.voice.now > MOST_QUARTERS:
             raise ValueError(f"row {self.row}: expected at most {MOST_QUARTERS} quarters, got more")
+
+    def is_left_out(self, token: re.Match) -> bool:
+        """Return whether a token is of a second layer through several bars: `(& one & other &)`."""
+        if token["layers"]:
+            self.layers = 1
+            what = "layers over several bars, '(& ... & ... &)', are left out but for the first"
+            self.notices.remark(what, self.place())
+        elif token["end_of_layers"]:
+            self.layers = 0
+        elif token["overlay"] and self.layers:
+            self.layers = 2
+        return self.layers > 1
 
     def read_part(self, text: str) -> None:
         """Read the part order of the header, or the label of a part in the body."""
@@ -312,4 +352,5 @@ FIELDS = {
     "Q": _Reader.read_tempo_field,
     "V": _Reader.read_voice,
     "P": _Reader.read_part,
+    "U": _Reader.read_symbol,
 }

@@ -25,6 +25,8 @@ TOKEN = re.compile(
         (?:[\ \t]*\[?(?P<ending>\d[\d,.-]*))?|\[(?P<lone_ending>\d[\d,.-]*))
     | (?P<late_tie>-)  # behind a slur or grace notes
     | (?P<broken><{{1,3}}|>{{1,3}})
+    | (?P<layers>\(&)
+    | (?P<end_of_layers>&\))
     | (?P<overlay>&)
     | (?P<grace>\{{[^}}]*\}})
     | (?P<decoration>!(?!{NOTES}!)[^!\s|]+!|\+[^+\s|]+\+|[.~H-Wh-w])

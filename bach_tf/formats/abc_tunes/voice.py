@@ -36,6 +36,7 @@ class Common:
     metre: tuple[int, int] | None = None
     unit: Fraction | None = None  # unit length in quarters
     key: Key = field(default_factory=lambda: Key(0, {}))
+    symbols: dict[str, str] = field(default_factory=dict)  # decorations by letter, of `U:`
 
     def default_unit(self) -> Fraction:
         """Return the unit length, by default that of the standard for the metre."""
@@ -55,6 +56,7 @@ class Voice:
 
     def __init__(self, common: Common, offset: int = 0):
         self.offset = offset
+        self.symbols = common.symbols
         self.metre, self.unit, self.key = common.metre, common.default_unit(), common.key
         self.now = Fraction(0)
         self.heads: list[Head] = []
@@ -201,7 +203,8 @@ class Voice:
         self.ties, self.line = self.ties_of_lines.pop(line, {}), line
 
     def _read_decoration(self, token: re.Match) -> None:
-        name = token["decoration"].strip("!+")
+        sign = token["decoration"]
+        name = self.symbols.get(sign, sign.strip("!+"))
         name = name if len(name) == 1 else name.lower()  # single letters are case-sensitive
         self.fermata = self.fermata or name in FERMATAS
         self.signs |= JUMPS.get(name, {})

@@ -41,6 +41,7 @@ DATA_BYTES = {
     **dict.fromkeys((0xF1, 0xF3), 1),
     0xF2: 2,
 }
+SILENCING = (120, 123)  # controllers: all sound off, all notes off
 STRIKE, RELEASE, CONTROL, PROGRAM = "strike", "release", "control", "program"
 TickNote = tuple[int, int, int, int]  # start and end in ticks, pitch, velocity
 KINDS = {0x80: RELEASE, 0x90: STRIKE, 0xB0: CONTROL, 0xC0: PROGRAM}
@@ -127,8 +128,8 @@ def _notes_and_unreleased(track: Track) -> tuple[dict[int, list[TickNote]], int]
     A pitch that is struck again while it sounds waits for two releases. The first is attributed to
     the earlier note and the second to the later one; in files with fewer releases than strikes,
     the first ends the later note if no second one comes before the next strike. A pitch struck
-    twice at the same tick is two notes of equal length, a unison. A note that is never released
-    ends with its track.
+    twice at the same tick is two notes of equal length, a unison. All notes of a channel end with
+    "all notes off"; a note that is never released ends with its track.
 
     Returns:
         start and end in ticks, pitch and velocity of each note, by channel; and a number.
@@ -136,7 +137,7 @@ def _notes_and_unreleased(track: Track) -> tuple[dict[int, list[TickNote]], int]
     notes: dict[int, list[TickNote]] = defaultdict(list)
     # {(channel, pitch): [start, end or None, velocity of each]}, the latest
     struck: dict[tuple[int, int], list] = {}
-    unreleased: Counter[tuple[int, int]] = Counter()
+    unreleased: dict[int, Counter[int]] = defaultdict(Counter)  # {channel: pitches that sound}
     missing = _missing_releases(track)
 
     def end(key: tuple[int, int], now: int) -> None:
@@ -145,22 +146,26 @@ def _notes_and_unreleased(track: Track) -> tuple[dict[int, list[TickNote]], int]
         notes[key[0]] += [(start, until, key[1], velocity) for velocity in velocities]
 
     for event in track.events:
+        if event.kind == CONTROL and event.value[0] in SILENCING:
+            for pitch in +unreleased.pop(event.channel, Counter()):
+                struck[event.channel, pitch][1] = event.tick
         if event.kind not in (STRIKE, RELEASE):
             continue
         key = event.channel, event.value[0]
+        waiting = unreleased[event.channel]
         if event.kind == STRIKE:
-            unreleased[key] += 1
+            waiting[key[1]] += 1
             if key in struck and struck[key][0] == event.tick:
                 struck[key].append(event.value[1])
                 continue
             if key in struck:
                 end(key, event.tick)
             struck[key] = [event.tick, None, event.value[1]]
-        elif unreleased[key]:
+        elif waiting[key[1]]:
             sounding = len(struck[key]) - 2
-            if missing[key] or unreleased[key] <= sounding:  # else it is an earlier note's
+            if missing[key] or waiting[key[1]] <= sounding:  # else it is an earlier note's
                 struck[key][1] = event.tick
-            unreleased[key] -= 1
+            waiting[key[1]] -= 1
     for key in struck:
         end(key, track.ticks)
     hanging = [key for key, note in struck.items() if note[1] is None and key[0] != PERCUSSION]

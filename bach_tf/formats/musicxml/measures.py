@@ -224,7 +224,7 @@ class PartReader:
                 end,
                 pitch,
                 voice=text_of(note, "voice") or "1",
-                staff=int(self._number_of(note.findtext("staves") or "1", "staves") or 1),
+                staff=int(self._number_of(note.findtext("staff") or "1", "staves") or 1),
                 instrument="" if instrument is None else instrument.get("id", ""),
                 from_tie=bool(ties & {"stop", "continue"}),
                 fermata=note.find("notations/fermata") is not None,
@@ -295,6 +295,8 @@ class PartReader:
         self._move_to(self.now + self._duration_of(element))
 
     def _read_direction(self, element: Element) -> None:
+        if element.find("direction-type/pedal") is not None:
+            self.notices.remark("sustain pedals are left out: MIDI files keep them", self._place())
         sound = element if element.tag == "sound" else element.find("sound")
         qpm = None if sound is None else _tempo(sound.get("tempo", ""), Fraction(1))
         for metronome in element.iterfind("direction-type/metronome") if qpm is None else ():

@@ -12,6 +12,7 @@ PROGRAM_OF_NAME = {name.lower(): program for program, name in enumerate(PROGRAMS
 NO_NAMES = ("MusicXML Part", "Part_1")  # placeholders that programs write
 MIDDLE, RIGHT = 64, 127  # of MIDI's pan
 FULL_VOLUME, QUARTER_TURN = 100, 90  # of MusicXML's volume, in percent, and pan, in degrees
+PERCUSSION = 10  # MIDI's channel of drums, counted from 1
 FORTE = 90  # the velocity that MusicXML dynamics of 100 stand for
 
 
@@ -23,11 +24,13 @@ class Listed:
         id: of the part.
         name: as it is printed; "" where there is none.
         instruments: by their ids, in order.
+        drums: whether all of them play on MIDI's channel of drums.
     """
 
     id: str
     name: str = ""
     instruments: dict[str, Part] = field(default_factory=dict)
+    drums: bool = False
 
     def part(self) -> Part:
         """Return the first instrument with the name of the part."""
@@ -49,8 +52,15 @@ def listed_parts(root: Element) -> dict[str, Listed]:
             id = midi.get("id", "")
             name = listed.instruments.get(id, Part()).name
             listed.instruments[id] = _instrument(name, midi, listed.instruments.get(id, Part()))
+        listed.drums = _are_drums(element, listed.name)
         found[listed.id] = listed
     return found
+
+
+def _are_drums(element: Element, name: str) -> bool:
+    """Return whether a part is of drums: by its channels, unless its name is of an instrument."""
+    channels = [text_of(each, "midi-channel") for each in element.iterfind("midi-instrument")]
+    return {*channels} == {str(PERCUSSION)} and _program_named(name) is None
 
 
 def _program_named(name: str) -> int | None:

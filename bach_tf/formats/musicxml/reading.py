@@ -238,6 +238,10 @@ class _Assembly:
                 words = part_in_words(self.listed.index(listed), listed.part().name)
                 self.notices.remark("a part without notes is left out", words)
             return
+        if listed.drums and not self.ours:
+            words = part_in_words(self.listed.index(listed), listed.part().name)
+            self.notices.remark("drums (channel 10) are left out", words)
+            return
         voices, parts = self._voices(listed, measures)
         heads = [
             _head(note, voices[note.staff, note.voice], bar.start)

@@ -9,6 +9,13 @@ from bach_tf.formats.notation.sheet import Signs
 
 MOST_PASSES = 99
 PASSES = re.compile(r"\d{1,2}")
+# What some programs print without a <sound> that says it.
+JUMPS = {
+    "da_capo": re.compile(r"d\. ?c\.?( al fine)?|da capo( al fine)?", re.IGNORECASE),
+    "dal_segno": re.compile(r"d\. ?s\.?( al fine)?|dal segno( al fine)?", re.IGNORECASE),
+    "fine": re.compile(r"fine\.?", re.IGNORECASE),
+}
+SEGNO = "segno"  # the name of a sign in jumps that have none
 
 
 def signs_of(measure: Element) -> Signs:
@@ -16,6 +23,8 @@ def signs_of(measure: Element) -> Signs:
     found: dict = {}
     for barline in measure.iterfind("barline"):
         found |= _of_barline(barline)
+    for direction in measure.iterfind("direction"):
+        found |= _in_words(direction)
     for sound in measure.iter("sound"):
         found |= _of_sound(sound)
     return Signs(**found)
@@ -44,6 +53,16 @@ def _passes(text: str) -> frozenset[int]:
         if ends:
             numbers |= set(range(ends[0], min(ends[-1], MOST_PASSES) + 1))
     return frozenset(numbers)
+
+
+def _in_words(direction: Element) -> dict:
+    """Return the jumps that a direction prints."""
+    words = " ".join("".join(w.text or "" for w in direction.iter("words")).split())
+    kinds = [kind for kind, form in JUMPS.items() if form.fullmatch(words)]
+    found: dict = {kind: SEGNO if kind == "dal_segno" else True for kind in kinds}
+    if direction.find("direction-type/segno") is not None:
+        found["segno"] = SEGNO
+    return found
 
 
 def _of_sound(sound: Element) -> dict:

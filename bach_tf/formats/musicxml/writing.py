@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from bach_tf.formats.musicxml.guesses import GUESSED, begins, guesses_of
 from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of, rounded, spans_on
 from bach_tf.formats.musicxml.players import pan_in_degrees, volume_in_percent
 from bach_tf.formats.musicxml.rhythm import QUARTER, UnwritableError
-from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.formats.rendition import PLAIN, Rendition, WritingWarning
 from bach_tf.score import SECONDS, Score
 from bach_tf.score import Part as Player
 from bach_tf.theory.keys import key_signature
@@ -23,6 +24,7 @@ HEADER = """<?xml version="1.0" encoding="UTF-8"?>
 "http://www.musicxml.org/dtds/partwise.dtd">
 """
 GIVEN = "blue: given"  # what the colour of notes means
+PEDALS = "sustain pedals are not written in MusicXML: notes end where they are released"
 CLEF_LINES = {"G": 2, "F": 4}
 
 
@@ -36,8 +38,8 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
     key signature is estimated, and pitches are spelled accordingly; without metres, bars are 4/4.
 
     Rhythm is exact, with ties and tuplets; what no tuplet can represent is quantised with a
-    `WritingWarning`. Performances, in seconds, are quantised to sixteenths in bars of 4/4 at the
-    tempo of the file.
+    `WritingWarning`, and sustain pedals are left out with one. Performances, in seconds, are
+    quantised to sixteenths in bars of 4/4 at the tempo of the file.
 
     Defaults for what the score does not know, such as its tempo, are marked in the file, so that
     reading it back leaves them unknown.
@@ -53,6 +55,8 @@ def write_musicxml(score: Score, path: Path, rendition: Rendition = PLAIN) -> No
     Example:
         >>> write_musicxml(Score.from_grid([[67, 60]]), Path("two.musicxml"))  # doctest: +SKIP
     """
+    if score.pedals:
+        warnings.warn(PEDALS, WritingWarning, stacklevel=2)
     path.write_text(to_musicxml(score, rendition), encoding="utf-8")
 
 
