@@ -221,6 +221,8 @@ def test_keys_that_change(abc, kern):
     played = abc("F4 | [K:G] F4 :|\nK:C\nF4 |", unfold=True).score
     assert played.key_changes == ((16, 1), (32, 0), (48, 1), (64, 0))
     assert pitches(played) == [65, 66, 65, 66, 65]
+    score = abc("F4 | [K:none] F4 | [K:D] F4 | [K:clef=bass] F4 |", head="L:1/4\nK:G\n").score
+    assert (pitches(score), score.key_changes) == ([66, 65, 66, 66], ((16, 0), (32, 2)))
     score = kern("**kern", "*k[b-]", "4c", "=", "*k[]", "4c", "*-").score
     assert (score.key_signature, score.key_changes) == (-1, ((4, 0),))
 

@@ -93,7 +93,8 @@ def read_key(text: str, before: Key | None = None) -> Key:
     name = CLEF.sub(" ", SETTING.sub(" ", text))
     altered = {letter.lower(): ALTERATION[sign] for sign, letter in ALTERED_NOTE.findall(name)}
     name = " ".join(ALTERED_NOTE.sub(" ", name).split())
-    if not name and text.strip() and not altered and before is not None:
+    no_key = text.split()[:1] in (["none"], ["None"])  # of a key, not of a clef
+    if not (name or no_key or altered) and text.strip() and before is not None:
         return before._replace(offset=offset)
     explicit = name.endswith(" exp") or name == "exp"
     sharps = 0 if explicit else sharps_of(name)
