@@ -614,6 +614,8 @@ def test_velocities_are_kept(read):
         # Each note is struck at 0 and released at 25 steps; the file ends at 100.
         ("00 {DOWN} 00 903c50 78 803c40 78 {UP} 8170", [(0, 50, 60)]),
         ("00 903c50 3c {DOWN} 3c 803c40 78 {UP} 8170", [(0, 50, 60)]),
+        ("00 {DOWN} 00 903c50 78 803c40 78 b07900 8170", [(0, 50, 60)]),  # all controllers reset
+        ("00 {DOWN} 00 903c50 78 803c40 78 b17900 8170", [(0, 100, 60)]),  # another channel's
         ("00 903c50 78 {DOWN} 00 803c40 78 {UP} 8170", [(0, 50, 60)]),
         ("00 903c50 78 803c40 00 {DOWN} 78 {UP} 8170", [(0, 50, 60)]),  # at one tick
         ("00 903c50 78 803c40 3c {DOWN} 3c {UP} 8170", [(0, 25, 60)]),  # too late

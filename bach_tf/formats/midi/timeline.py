@@ -18,6 +18,7 @@ FIRST_TEMPO = 500_000  # microseconds per quarter unless stated: 120 quarter not
 MICROSECONDS = 60_000_000  # in a minute
 SUSTAIN_PEDAL = 64  # the controller
 PART_CONTROLLERS = {7: "volume", 10: "pan"}
+RESET_CONTROLLERS = 121  # the controller that lifts it, by MIDI's recommended practice RP-015
 PEDAL_DOWN = 64  # the lowest value at which it sustains notes
 UPBEAT = "upbeat"  # prefix of the text that states its length in whole notes
 
@@ -135,9 +136,9 @@ def pedal_spans(file: File) -> dict[int, list[tuple[int, int]]]:
     spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
     down: dict[int, int] = {}
     for event in file.events:
-        if event.kind != CONTROL or event.value[0] != SUSTAIN_PEDAL:
+        if event.kind != CONTROL or event.value[0] not in (SUSTAIN_PEDAL, RESET_CONTROLLERS):
             continue
-        if event.value[1] >= PEDAL_DOWN:
+        if event.value[0] == SUSTAIN_PEDAL and event.value[1] >= PEDAL_DOWN:
             down.setdefault(event.channel, event.tick)
         elif event.channel in down:
             spans[event.channel].append((down.pop(event.channel), event.tick))
