@@ -525,6 +525,15 @@ def test_drums_on_their_channel_are_left_out_with_a_warning(read_text, name, voi
         assert read_text(text).score.voices == voices
 
 
+def test_nothing_but_drums_is_refused_with_their_name(read_text):
+    drum = "<note><unpitched/><duration>8</duration></note>"
+    said = (
+        r"^a\.musicxml: expected music, got no note: part 1 \(Oboe\), .*, as of drums, are left out"
+    )
+    with pytest.raises(ValueError, match=said):
+        read_text(xml([attributes() + drum]))
+
+
 def test_pedals_in_musicxml_are_left_out_with_a_warning(read_text, tmp_path):
     pedal = "<direction><direction-type><pedal type='start'/></direction-type></direction>"
     with pytest.warns(ReadingWarning, match=r"measure 1, beat 1: sustain pedals are left out"):

@@ -43,7 +43,7 @@ def piece_of(
         ValueError: there is no note, or more than a piece may have.
     """
     sheet = played_out(sheet) if unfold else sheet
-    _check_size(sheet)
+    _check_size(sheet, notices)
     notes = _apart(joined(sheet.heads))
     if not sheet.as_written:
         parts, notes = from_the_highest(in_voices(sheet, notes, notices), notices)
@@ -58,9 +58,10 @@ def piece_of(
     return Piece(score, warnings=notices.sentences)
 
 
-def _check_size(sheet: Sheet) -> None:
+def _check_size(sheet: Sheet, notices: Notices) -> None:
     if not sheet.heads:
-        raise ValueError("expected music, got no note")
+        why = [sentence.partition(": ")[2] for sentence in notices.sentences]  # without the file
+        raise ValueError(": ".join(["expected music, got no note", *why[:1]]))
     if sheet.end > MOST_QUARTERS or len(sheet.bars) > MOST_BARS:
         raise ValueError(f"expected at most {MOST_QUARTERS} quarters, got a longer piece")
     voices = max(head.voice for head in sheet.heads) + 1
