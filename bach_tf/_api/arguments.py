@@ -10,6 +10,7 @@ from typing import Any
 
 from bach_tf import formats
 from bach_tf._basics.messages import shortened
+from bach_tf.codecs import Codec
 from bach_tf.composing.fitting import Fit
 from bach_tf.composing.requests import read_piece
 from bach_tf.formats import reading
@@ -53,6 +54,17 @@ def score_of(name: str, value: Any, grid: reading.Grid) -> Score:
     if isinstance(value, reading.Piece):
         return value.score
     return formats.read(path_of(name, value, "a piece", "a score"), grid).score
+
+
+def grid_of(codec: Codec) -> reading.Grid:
+    """Return the grid of a codec, for files that have none of their own.
+
+    Example:
+        >>> from bach_tf.codecs import SatbCodec
+        >>> grid_of(SatbCodec()).steps_per_quarter
+        4
+    """
+    return reading.Grid(codec.steps_per_quarter, codec.timing)
 
 
 def given_score(name: str, value: Any, fit: Fit) -> Score:

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from bach_tf._api.arguments import as_rendered, names_of, path_of, score_of
+from bach_tf._api.arguments import grid_of, names_of, path_of, score_of
 from bach_tf._api.options import HarmonizingOptions, Options, Primer
 from bach_tf._api.piece import Piece, Version
 from bach_tf._basics.choices import choose
-from bach_tf._basics.settings import check_settings
-from bach_tf.composing.beginnings import Beginning, Wish, as_wished, beginning_of
-from bach_tf.composing.fitting import Fit, fitted
-from bach_tf.composing.options import (
-    NO_RULES,
-    OPTIONS,
-    candidates_of,
-    make_rendition,
-    resolve_options,
-)
 from bach_tf.composing.requests import SOPRANO
 from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.export import EXPORTED, check_formats
-from bach_tf.formats import reading
 from bach_tf.learning import runs
-from bach_tf.score import Score
 
 if TYPE_CHECKING:
     from bach_tf.composing.finishing import Finisher
@@ -139,44 +126,30 @@ class Run(runs.Run):
             >>> run.generate(bars=16, seed=1).save("chorale.mid")  # doctest: +SKIP
             >>> warm, cold = run.generate(num_outputs=2, temperature=0.8)  # doctest: +SKIP
         """
-        from bach_tf.composing import generation
+        from bach_tf._api.generating import generated
 
-        asked = {
-            "num_outputs": num_outputs,
-            "candidates": candidates,
-            "bars": bars,
-            "length": length,
-            "min_bars": min_bars,
-            "seed": seed,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "primer_length": primer_length,
-            "tune": tune,
-            "tempo": tempo,
-            "metre": metre,
-            "upbeat": upbeat,
-            "rules": None if rules is None else names_of("rules", rules) or NO_RULES,
-        }
-        check_settings(OPTIONS, asked)
-        make_rendition(self.preset.music, tempo, program)
-        options = resolve_options(self.preset.music, self.codec, asked)
-        fit = Fit(quantize, transpose, unfold=unfold, tune=tune)
-        beginning = self._begin(primer, options["seed"], primer_length, Wish(metre, upbeat), fit)
-        prompt, used = beginning.prompt, generation.used_primer(self.codec, beginning)
-        sampler = self._sampler(tuple(options["rules"]), options["ends"])
-        chosen_from = candidates_of(asked)
-        options["num_outputs"] *= chosen_from
-        batches = generation.generate_batches(self, **options, prompt=prompt, sampler=sampler)
-        if chosen_from > 1:
-            from bach_tf.measuring.candidates import best_of
-
-            batches = best_of(batches, chosen_from, self.codec, self._scorer)
-        given = generation.primer_steps(self.codec, prompt)
-        rendition = make_rendition(self.preset.music, tempo, program, used)
-        rendition = replace(rendition, primer_steps=given)
-        every = (ids for batch in batches for ids in batch)
-        pieces = [Piece(generation.decode_piece(self.codec, ids, used), rendition) for ids in every]
+        how = Options(
+            candidates=candidates,
+            bars=bars,
+            length=length,
+            min_bars=min_bars,
+            seed=seed,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            primer=primer,
+            primer_length=primer_length,
+            quantize=quantize,
+            transpose=transpose,
+            unfold=unfold,
+            tune=tune,
+            tempo=tempo,
+            metre=metre,
+            upbeat=upbeat,
+            rules=rules,
+            program=program,
+        )
+        pieces = generated(self, num_outputs, how, self._sampler, lambda: self._scorer)
         return pieces[0] if num_outputs is None else pieces
 
     @overload
@@ -294,7 +267,7 @@ class Run(runs.Run):
             >>> likely.tokens[:4], likely.nats.shape
             (('G4', 'G2', 'D4', 'B3'), (16,))
         """
-        return self._scorer.score(score_of("piece", piece, self._grid))
+        return self._scorer.score(score_of("piece", piece, grid_of(self.codec)))
 
     def evaluate(
         self,
@@ -386,22 +359,3 @@ class Run(runs.Run):
         from bach_tf.measuring.likelihood import Scorer
 
         return Scorer(self.model, self.codec)
-
-    @property
-    def _grid(self) -> reading.Grid:
-        return reading.Grid(self.codec.steps_per_quarter, self.codec.timing)
-
-    def _begin(
-        self, primer: Primer | None, seed: int, length: int | None, wish: Wish, fit: Fit
-    ) -> Beginning:
-        """Return the beginning of new pieces."""
-        from bach_tf.composing.generation import begin
-
-        if primer is None:
-            return begin(self, None, seed, length, wish)
-        if not isinstance(primer, reading.Piece | Score):
-            named = path_of("primer", primer, "tokens", "a piece", "a score")
-            primer = primer if isinstance(primer, str) else str(named)
-            return begin(self, primer, seed, length, wish, fit)
-        score = fitted(self.codec, as_rendered(score_of("primer", primer, self._grid), primer), fit)
-        return as_wished(self.codec, beginning_of(self.codec, score, length), wish)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bach_tf._api.arguments import given_score, names_in, names_of
@@ -59,7 +61,12 @@ def harmonized(
         fit=fit,
     )
     score = given_score("piece", piece, replace(fit, unfold=how["unfold"], tune=how["tune"]))
-    outline = outline_of(run.codec, music, score, request)
+    try:
+        outline = outline_of(run.codec, music, score, request)
+    except ValueError as error:
+        if not isinstance(piece, str | os.PathLike):
+            raise
+        raise ValueError(f"{Path(piece).name}: {error}") from None
     parts = outline.source_with_parts
     rendition = make_rendition(music, how["tempo"], how["program"], parts)
     rendition = replace(rendition, given=outline.spans)

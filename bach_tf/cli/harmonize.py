@@ -25,6 +25,7 @@ from bach_tf.composing.options import (
     make_rendition,
 )
 from bach_tf.composing.outlines import Outline
+from bach_tf.composing.placing import ranges_as_read
 from bach_tf.composing.requests import SOPRANO, Asked, outline_of, read_piece
 from bach_tf.corpora.music import HOTTEST, RULES
 from bach_tf.formats import READERS, WRITERS, check_room_in
@@ -114,6 +115,7 @@ def plan(args: Namespace) -> Job:
         outline = outline_of(codec, preset.music, piece, asked)
     except ValueError as error:
         raise ValueError(f"{args.file.name}: {error}") from None
+    ranges_as_read(codec, outline.shift, how["ranges"])
     rendition = make_rendition(preset.music, args.tempo, program, outline.source_with_parts)
     rendition = replace(rendition, given=outline.spans)
     slowest = rendition.tempo_qpm or min(qpm for _, qpm in outline.source.tempi)

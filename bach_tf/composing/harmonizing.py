@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bach_tf.codecs import Codec, SatbCodec
+from bach_tf.codecs import Codec
 from bach_tf.composing.outlines import Outline
 from bach_tf.composing.particles import (
     PARTICLES,
@@ -15,12 +15,12 @@ from bach_tf.composing.particles import (
     Particles,
     ParticleSampler,
 )
+from bach_tf.composing.placing import Range, ranges_as_read
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.learning.runs import Run
 from bach_tf.score import Score
 
 OCTAVE = 12
-Range = tuple[int, int]  # lowest and highest pitch
 Faults = Callable[[np.ndarray], float]  # cost in nats of a grid (T, 4)
 
 
@@ -85,7 +85,7 @@ def harmonize(
             calls; by default, a new one.
 
     Raises:
-        ValueError: as `ParticleSampler.sample`.
+        ValueError: as `ParticleSampler.sample` and `placing.ranges_as_read`.
 
     Example:
         >>> versions = harmonize(run, outline, temperature=1.0, seed=1)  # doctest: +SKIP
@@ -93,7 +93,7 @@ def harmonize(
     """
     sampler = ParticleSampler(run.model, run.codec, rules) if sampler is None else sampler
     key = None if outline.tonic is None else (outline.tonic + outline.shift) % OCTAVE
-    bounds = _as_seen(run.codec, outline, ranges or {})
+    bounds = ranges_as_read(run.codec, outline.shift, ranges or {})
     # Run as many filters at once as fit one call: two parallel loops use two cores.
     together = max(1, ROWS_AT_ONCE // (particles * candidates))
     for first in range(0, num_outputs, together):
@@ -146,22 +146,3 @@ def _pitches(codec: Codec, outline: Outline, ids: np.ndarray) -> np.ndarray:
     """Return the pitches of a piece as read by the run: ints `(lead + T, 4)`."""
     grid = codec.decode(ids[1:]).to_grid(len(VOICES))
     return grid[: outline.given.length]
-
-
-def _as_seen(
-    codec: Codec, outline: Outline, ranges: Mapping[str, Range]
-) -> dict[str, Range] | None:
-    """Return the ranges of free notes as read by the run; `None` for those of the codec.
-
-    New notes must not sound too low for singers if the run reads the piece higher than it sounds.
-    For transpositions of less than an octave, notes are within both ranges.
-    """
-    shift = outline.shift
-    own: dict[str, Range] = {}
-    if isinstance(codec, SatbCodec) and codec.ranges and shift and abs(shift) < OCTAVE:
-        own = {
-            name: (low + max(shift, 0), high + min(shift, 0))
-            for name, (low, high) in zip(VOICES, codec.ranges)
-        }
-    asked = {name: (low + shift, high + shift) for name, (low, high) in ranges.items()}
-    return {**own, **asked} or None

@@ -50,13 +50,14 @@ def melody_of(score: Score, voice: str) -> int:
     return lines[-1] if number == NUMBERS["bass"] else lines[0]
 
 
-def voices_of(score: Score) -> dict[int, int]:
+def voices_of(score: Score, wanted: Sequence[str] = ()) -> dict[int, int]:
     """Assign the lines of a piece with up to four lines to voices.
 
     Names decide if each line is named after a different voice, else order and mean pitches.
 
     Args:
         score: the piece, highest line first.
+        wanted: names of voices that unnamed lines are to include, if there are enough lines.
 
     Returns:
         `{line: voice}`, both counted from 0.
@@ -67,6 +68,8 @@ def voices_of(score: Score) -> dict[int, int]:
     Example:
         >>> voices_of(Score.from_grid([[72, 48]]))
         {0: 0, 1: 3}
+        >>> voices_of(Score.from_grid([[72]]), ["bass"])
+        {0: 3}
     """
     lines = _lines(score)
     if len(lines) > len(VOICES):
@@ -79,7 +82,7 @@ def voices_of(score: Score) -> dict[int, int]:
     if len({voice for _, voice in sung}) == len(lines):
         return dict(sung)
     means = [score.pitch[score.voice == line].mean() for line in lines]
-    return dict(zip(lines, _nearest(means)))
+    return dict(zip(lines, _nearest(means, {NUMBERS[name] for name in wanted})))
 
 
 def as_voices(score: Score, voices: dict[int, int]) -> Score:
@@ -143,13 +146,17 @@ def _sung_by(score: Score, line: int) -> int | None:
     return None if rank is None else SUNG_BY_RANK[rank[0]]
 
 
-def _nearest(means: Sequence[float]) -> tuple[int, ...]:
-    """Return the voices, from the highest down, with the usual pitches closest to these."""
-    choices = combinations(range(len(VOICES)), len(means))
-    return min(
-        choices,
-        key=lambda voices: sum(abs(CENTRES[v] - mean) for v, mean in zip(voices, means)),
-    )
+def _nearest(means: Sequence[float], wanted: set[int]) -> tuple[int, ...]:
+    """Return the voices, from the highest down, with the usual pitches closest to these.
+
+    As many of the wanted voices as possible are among them.
+    """
+
+    def distance(voices: tuple[int, ...]) -> tuple[int, float]:
+        apart = sum(abs(CENTRES[voice] - mean) for voice, mean in zip(voices, means))
+        return len(wanted.difference(voices)), apart
+
+    return min(combinations(range(len(VOICES)), len(means)), key=distance)
 
 
 def _one_at_a_time(

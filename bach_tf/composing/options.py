@@ -149,10 +149,10 @@ def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) ->
         asked: checked values of `OPTIONS`, and `range` as for `ranges_in`. Others are ignored.
 
     Raises:
-        ValueError: if a rule, voice or range is invalid.
+        ValueError: if a rule, voice or range is invalid, or several versions would be identical.
     """
     temperature, seed = asked["temperature"], asked["seed"]
-    return {
+    options = {
         "temperature": music.temperature if temperature is None else temperature,
         "num_outputs": asked["num_outputs"] or 1,
         "particles": asked["particles"] or PARTICLES,
@@ -161,6 +161,9 @@ def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) ->
         "ranges": ranges_in(asked["range"] or {}),
         "seed": secrets.randbelow(SEEDS + 1) if seed is None else seed,
     }
+    pieces = options["num_outputs"] * options["candidates"]
+    _check_distinct({**options, "num_outputs": pieces, "top_k": 0})
+    return options
 
 
 def ranges_in(asked: str | Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -177,7 +180,7 @@ def ranges_in(asked: str | Mapping[str, tuple[int, int]]) -> dict[str, tuple[int
         {'soprano': (60, 79), 'alto': (53, 74)}
     """
     if isinstance(asked, Mapping):
-        asked = ",".join(f"{voice}={'-'.join(map(str, pair))}" for voice, pair in asked.items())
+        asked = ",".join(f"{voice}={_ends_of(pair)}" for voice, pair in asked.items())
     ranges = {}
     for part in str(asked).split(",") if asked else ():
         match = RANGE.fullmatch(part.strip())
@@ -191,6 +194,12 @@ def ranges_in(asked: str | Mapping[str, tuple[int, int]]) -> dict[str, tuple[int
             raise ValueError(f"Expected a range from low to high, got: {shortened(match[0])}")
         ranges[match[1]] = (low, high)
     return ranges
+
+
+def _ends_of(pair: object) -> str:
+    """Return a range as text; whatever is no list of two notes fails to be read later."""
+    ends = pair if isinstance(pair, Sequence) and not isinstance(pair, str) else [pair]
+    return "-".join(map(str, ends))
 
 
 def make_rendition(
@@ -248,11 +257,11 @@ def _ends(codec: Codec, asked: Mapping[str, Any], rules: Sequence[str]) -> bool:
 
 def _check_distinct(options: Mapping[str, Any]) -> None:
     """Raise `ValueError` if several pieces would be identical."""
+    advice = {"Temperature 0": "a temperature above 0", "Top-k 1": "a top-k above 1"}
     greedy = {"Temperature 0": options["temperature"] == 0, "Top-k 1": options["top_k"] == 1}
     if options["num_outputs"] > 1 and any(greedy.values()):
         setting = next(name for name, chosen in greedy.items() if chosen)
         raise ValueError(
             f"{setting} always takes the most probable token: the {options['num_outputs']} pieces "
-            "would be identical. Ask for one piece, or use a temperature above 0 and a top-k other "
-            "than 1."
+            f"would be identical. Ask for one piece, or {advice[setting]}."
         )

@@ -169,11 +169,16 @@ class Outline:
         return begins
 
     def _parts(self) -> tuple[Part, ...]:
-        """Return the four parts: given ones unchanged, new ones with the same instrument."""
+        """Return the four parts: given ones unchanged, new ones with the same instrument.
+
+        New names begin with a capital if given ones do.
+        """
         given = [*self.source.parts, *[Part()] * len(VOICES)][: len(VOICES)]
         programs = [part.program for part in given if part.program is not None]
         program = programs[0] if programs else None
-        both = [(part.name or name, part.program, part) for part, name in zip(given, VOICES)]
+        capital = any(part.name[:1].isupper() for part in given)
+        names = [name.capitalize() if capital else name for name in VOICES]
+        both = [(part.name or name, part.program, part) for part, name in zip(given, names)]
         return tuple(
             replace(part, name=name, program=program if own is None else own)
             for name, own, part in both

@@ -5,19 +5,21 @@ Imports no TensorFlow, so that mistakes are reported quickly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from bach_tf.codecs import SatbCodec
+from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.composing.lines import CENTRES
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.score import Score
 from bach_tf.theory.bars import place_of
 from bach_tf.theory.keys import FIFTH
-from bach_tf.theory.note_names import note_name
+from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name
 
-FARTHEST = 60  # semitones
+Range = tuple[int, int]  # lowest and highest pitch
+OCTAVE, FARTHEST = 12, 60  # semitones
 SPREAD = 2.0  # semitones; standard deviation of the mean pitch of a voice between chorales
 SEMITONE = 0.05  # nats; cost of each semitone of transposition
 OUTSIDE = 100.0  # nats; cost if all notes are outside the range of a voice, else in proportion
@@ -98,7 +100,48 @@ def moved_signature(sharps: int, shift: int) -> int:
         >>> moved_signature(0, 2), moved_signature(-1, -12)
         (2, -1)
     """
-    return sharps if shift % 12 == 0 else (sharps + FIFTH * shift + 5) % 12 - 5
+    return sharps if shift % OCTAVE == 0 else (sharps + FIFTH * shift + 5) % 12 - 5
+
+
+def ranges_as_read(codec: Codec, shift: int, asked: Mapping[str, Range]) -> dict[str, Range] | None:
+    """Return the ranges of new notes as read by a run; `None` for those of the codec.
+
+    New notes must not sound too low for singers if the run reads the piece higher than it sounds.
+    For transpositions of less than an octave, notes are within both ranges.
+
+    Args:
+        codec: the run's codec.
+        shift: transposition in semitones from the piece to the run's form.
+        asked: lowest and highest sounding pitch by voice, for other ranges.
+
+    Raises:
+        ValueError: if a range has no notes of the run.
+
+    Example:
+        >>> codec = SatbCodec(36, 81)
+        >>> ranges_as_read(codec, 2, {"alto": (55, 74)}), ranges_as_read(codec, 2, {})
+        ({'alto': (57, 76)}, None)
+    """
+    own: dict[str, Range] = {}
+    if not isinstance(codec, SatbCodec):
+        return dict(asked) or None
+    for name, (low, high) in asked.items():
+        lowest, highest = codec.lowest - shift, codec.highest - shift
+        if low > highest or high < lowest:
+            known = f"{note_name(max(lowest, 0))}..{note_name(min(highest, HIGHEST_NUMBER))}"
+            raise ValueError(
+                f"Expected a range with notes of the run, {known} in this piece. Received: "
+                f"{note_name(low)}..{note_name(high)} ({name})"
+            )
+    if codec.ranges and shift and abs(shift) < OCTAVE:
+        own = {
+            name: (low + max(shift, 0), high + min(shift, 0))
+            for name, (low, high) in zip(VOICES, codec.ranges)
+        }
+    return {
+        **own,
+        **{name: (low + shift, high + shift) for name, (low, high) in asked.items()},
+    } or None
 
 
 def _beyond(given: Score, shift: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:

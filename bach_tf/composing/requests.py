@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +29,7 @@ from bach_tf.formats.reading import SIXTEENTHS
 from bach_tf.recipes import Music
 from bach_tf.score import COLUMNS, SECONDS, SILENCE, STEPS_PER_QUARTER, Score
 from bach_tf.theory.bars import place_of
+from bach_tf.theory.grids import regrid
 from bach_tf.theory.keys import FIFTH, TO_RELATIVE_MAJOR, key_signature, read_key
 from bach_tf.theory.metre import with_metre
 from bach_tf.theory.note_names import note_name
@@ -71,10 +71,15 @@ class Asked:
     def __post_init__(self):
         for name in (self.voice, *(self.keep or ())):
             choose(NUMBERS, name, "voice")
+        if self.keep is not None and self.voice != SOPRANO:
+            raise ValueError(
+                f"Expected the voice of a melody, or the voices to keep. Received: the voice "
+                f"{self.voice}, and {', '.join(self.keep)} to keep. Leave out one of the two."
+            )
         if self.key is not None:
-            read_key(self.key)
+            read_key(_text("key", self.key))
         if self.rewrite is not None:
-            bars_in(self.rewrite)
+            bars_in(_text("rewrite", self.rewrite))
             if self.primer is not None:
                 raise ValueError(
                     "A primer is how a new piece begins. Received: bars to rewrite as well, of a "
@@ -117,7 +122,7 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
     source = as_voices(score, lines)
     voices = on_grid(codec, source, asked.fit.quantize)
     scale = math.lcm(source.steps_per_quarter, STEPS_PER_QUARTER)
-    source = voices if asked.fit.quantize else on_grid_of(source, scale)
+    source = voices if asked.fit.quantize else regrid(source, scale)
     kept = _kept(voices, {*lines.values()}, asked)
     if asked.primer is not None:
         source, voices, kept = _with_primer(codec, source, voices, kept, asked)
@@ -153,6 +158,12 @@ def read_piece(path: Path, fit: Fit = AS_IT_IS) -> Score:
     return read(path, grid, fit.strict, unfold=fit.unfold, tune=fit.tune).score
 
 
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"`{name}` must be text. Received: {shortened(value)}")
+    return value
+
+
 def bars_in(text: str) -> list[tuple[int, int]]:
     """Return the first and last bar of each range in a request.
 
@@ -172,39 +183,6 @@ def bars_in(text: str) -> list[tuple[int, int]]:
     return ranges
 
 
-def on_grid_of(score: Score, steps_per_quarter: int) -> Score:
-    """Return a score on a finer grid that contains all steps of its grid.
-
-    Args:
-        score: a score in beats.
-        steps_per_quarter: a multiple of the score's own.
-
-    Example:
-        >>> on_grid_of(Score.from_grid([[60], [62]], steps_per_quarter=1), 4).onset.tolist()
-        [0, 4]
-    """
-    by = steps_per_quarter // score.steps_per_quarter
-    if by == 1:
-        return score
-
-    def moved(places: Sequence[tuple[Any, ...]]) -> tuple:
-        return tuple((place[0] * by, *place[1:]) for place in places)
-
-    return replace(
-        score,
-        onset=score.onset * by,
-        duration=score.duration * by,
-        length=score.length * by,
-        steps_per_quarter=steps_per_quarter,
-        tempi=moved(score.tempi),
-        metres=moved(score.metres),
-        key_changes=moved(score.key_changes),
-        upbeat=score.upbeat * by,
-        fermatas=tuple(step * by for step in score.fermatas),
-        pedals=tuple((down * by, up * by, voice) for down, up, voice in score.pedals),
-    )
-
-
 def _in_beats(score: Score) -> Score:
     if score.timing == SECONDS:
         raise ValueError(
@@ -218,7 +196,13 @@ def _lines(score: Score, asked: Asked) -> dict[int, int]:
     """Return the voices of the lines of a piece that are used: `{line: voice}`."""
     if asked.keep is None and asked.rewrite is None:
         return {melody_of(score, asked.voice): NUMBERS[asked.voice]}
-    lines = voices_of(score)
+    alone = len(np.unique(score.voice)) == 1
+    if asked.voice != SOPRANO and not alone:
+        raise ValueError(
+            "Expected the voice of a melody alone, or voices to keep where bars are rewritten. "
+            f"Received: the voice {asked.voice} of a piece. To keep it there, name it with `keep`."
+        )
+    lines = voices_of(score, asked.keep or ((asked.voice,) if alone else ()))
     missing = [name for name in asked.keep or () if NUMBERS[name] not in lines.values()]
     if missing:
         there = ", ".join(VOICES[voice] for voice in sorted(lines.values()))

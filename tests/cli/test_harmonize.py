@@ -135,6 +135,9 @@ def test_people_find_it_where_they_look(here, at_once, capsys):
     ("arguments", "message"),
     [
         (["none.mid"], "No file none.mid"),
+        (["tune.musicxml", "--range", "alto=120-127"], "C9..G9 .alto."),
+        (["tune.musicxml", "--temperature", "0", "--num-outputs", "2"], "would be identical"),
+        (["chorale.mid", "--keep", "soprano", "--voice", "bass"], "Leave out one of the two"),
         (["tune.musicxml", "--voice", "sopran"], "Unknown voice 'sopran'.* 'soprano'"),
         (["chorale.mid", "--keep", "soprano,base"], "Unknown voice 'base'"),
         (["chorale.mid", "--rewrite", "2-9"], "chorale.mid: .*bars 1..2"),
@@ -247,12 +250,21 @@ def test_the_tempo_and_the_instrument_of_the_tune_hold(run):
         ({"candidates": 0}, "`candidates` must be a whole number in 1..64"),
         ({"keep": 3}, "`keep` must be text or a list of text"),
         ({"range": {"alto": (70, 60)}}, "a range from low to high"),
+        ({"range": {"alto": 60}}, "Expected ranges such as"),
+        ({"range": {"alto": (120, 127)}}, r"run, .* in this piece\. Received: C9\.\.G9 .alto."),
+        ({"temperature": 0, "num_outputs": 2}, "pieces would be identical.* temperature above 0$"),
+        ({"temperature": 0, "candidates": 2}, "the 2 pieces would be identical"),
         ({"temperature": -1}, "`temperature` must be a number"),
     ],
 )
 def test_mistakes_from_python_are_named(run, how, message):
     with pytest.raises(ValueError, match=message):
         run.harmonize(tune(), **how)
+
+
+def test_the_file_with_a_mistake_is_named(run, here):
+    with pytest.raises(ValueError, match=r"chorale\.mid: The piece has bars 1\.\.2"):
+        run.harmonize("chorale.mid", rewrite="9")
 
 
 def test_what_is_no_piece_is_named(run):

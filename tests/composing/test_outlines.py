@@ -12,7 +12,7 @@ from bach_tf import formats
 from bach_tf.codecs import MelodyCodec, SatbCodec
 from bach_tf.composing.fitting import Fit
 from bach_tf.composing.given_tokens import FREE
-from bach_tf.composing.lines import as_voices, melody_of, voices_of
+from bach_tf.composing.lines import NUMBERS, as_voices, melody_of, voices_of
 from bach_tf.composing.requests import Asked, bars_in, outline_of, read_piece
 from bach_tf.recipes import PRESETS
 from bach_tf.score import COLUMNS, SECONDS, Part, Score
@@ -154,6 +154,34 @@ def test_lines_are_voices_by_name_or_by_how_high_they_are():
     assert voices_of(named) == {0: 0, 1: 1, 2: 3}
     with pytest.raises(ValueError, match=r"up to 4 parts. Received: 5 \(voice 1, voice 2"):
         voices_of(Score.from_grid([[76, 72, 67, 60, 48]]))
+
+
+@pytest.mark.parametrize("voice", ["soprano", "alto", "tenor", "bass"])
+def test_a_line_without_a_name_is_the_voice_to_keep_however_high_it_is(voice):
+    low = tune(np.array(PHRASE) - 12)
+    kept = outline(low, keep=(voice,))
+    column = NUMBERS[voice]
+    assert kept.given.cells[0, column] == low.pitch[0] + kept.shift
+    assert kept.is_given == [number == column for number in range(4)]
+    again = outline(low, voice=voice, rewrite="2")
+    assert (again.given.cells[:16, column] != FREE).all()
+    assert (again.given.cells[16:] == FREE).all()
+
+
+def test_lines_without_names_are_the_voices_to_keep():
+    low = Score.from_grid([[57, 50]] * 4)
+    assert voices_of(low) == {0: 2, 1: 3}
+    assert voices_of(low, ["soprano", "bass"]) == {0: 0, 1: 3}
+    assert voices_of(low, ["alto"]) == {0: 1, 1: 3}
+    named = replace(low, parts=(Part("Tenor"), Part("Bass")))
+    with pytest.raises(ValueError, match=r"no soprano to keep\. It has: tenor, bass"):
+        outline(named, keep=("soprano",))
+
+
+def test_new_parts_are_named_as_the_given_ones_are_spelt():
+    found = outline(chorale(), keep=("soprano", "bass"))
+    names = [part.name for part in found.source_with_parts.parts]
+    assert names == ["Soprano", "Alto", "Tenor", "Bass"]
 
 
 def test_of_chords_the_highest_notes_are_the_melody():
@@ -329,6 +357,7 @@ def test_a_melody_without_a_metre_gets_one():
         (Score.from_grid([[0]] * 4), {}, "Received: a piece without notes"),
         (chorale(), {"keep": ("soprano", "alto", "tenor", "bass")}, "there is nothing to write"),
         (chorale(), {"rewrite": "1-2"}, "Nothing is given"),
+        (chorale(), {"rewrite": "2", "voice": "bass"}, "the voice bass of a piece.* with `keep`"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(score, asked, message):
@@ -353,6 +382,9 @@ def test_notes_between_sixteenths_can_be_moved():
         ({"rewrite": "five"}, "Expected bars"),
         ({"key": "h minor"}, "Expected a key such as"),
         ({"key": "g# major"}, "at most 7 sharps or flats"),
+        ({"key": 5}, "`key` must be text. Received: 5"),
+        ({"rewrite": 5}, "`rewrite` must be text. Received: 5"),
+        ({"voice": "bass", "keep": ("soprano",)}, "the voice bass, and soprano to keep"),
     ],
 )
 def test_what_is_asked_for_must_be_there(asked, message):
