@@ -152,7 +152,7 @@ def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) ->
         ValueError: if a rule, voice or range is invalid, or several versions would be identical.
     """
     temperature, seed = asked["temperature"], asked["seed"]
-    options = {
+    options: dict[str, Any] = {
         "temperature": music.temperature if temperature is None else temperature,
         "num_outputs": asked["num_outputs"] or 1,
         "particles": asked["particles"] or PARTICLES,
@@ -263,5 +263,5 @@ def _check_distinct(options: Mapping[str, Any]) -> None:
         setting = next(name for name, chosen in greedy.items() if chosen)
         raise ValueError(
             f"{setting} always takes the most probable token: the {options['num_outputs']} pieces "
-            f"would be identical. Ask for one piece, or {advice[setting]}."
+            f"would be identical. Ask for one piece, or for {advice[setting]}."
         )

@@ -252,7 +252,10 @@ def test_the_tempo_and_the_instrument_of_the_tune_hold(run):
         ({"range": {"alto": (70, 60)}}, "a range from low to high"),
         ({"range": {"alto": 60}}, "Expected ranges such as"),
         ({"range": {"alto": (120, 127)}}, r"run, .* in this piece\. Received: C9\.\.G9 .alto."),
-        ({"temperature": 0, "num_outputs": 2}, "pieces would be identical.* temperature above 0$"),
+        (
+            {"temperature": 0, "num_outputs": 2},
+            r"pieces would be identical.* temperature above 0\.$",
+        ),
         ({"temperature": 0, "candidates": 2}, "the 2 pieces would be identical"),
         ({"temperature": -1}, "`temperature` must be a number"),
     ],
