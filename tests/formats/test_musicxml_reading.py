@@ -814,6 +814,8 @@ def test_an_uncompressed_score_under_the_name_of_a_compressed_one(read_text):
         (zipped({"a.xml": GOOD})[:30], r"expected compressed MusicXML, got: .* Export the score"),
         (zipped({"a.xml": GOOD}).replace(b"score", b"scare"), None),
     ],
+    # An archive holds the time: two processes must give a test the same name.
+    ids=["no score", "cut", "damaged"],
 )  # fmt: skip
 def test_archives_that_hold_no_score(read_text, content, message):
     if message is None:  # the packed bytes are the same
