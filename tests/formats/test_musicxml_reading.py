@@ -843,7 +843,7 @@ def test_an_archive_that_stops_in_the_middle_is_read_as_far_as_it_goes(read_text
         score = read_text(content, "a.mxl").score
     assert str(said[0].message) == sentence
     assert set(score.pitch.tolist()[1:]) <= {62}
-    assert len(score) == notes or 0 < len(score) < 100
+    assert len(score) == notes if notes else 0 < len(score) < 100
     with pytest.raises(ValueError, match=f"^{sentence}$"):
         read_text(content, "a.mxl", strict=True)
 
