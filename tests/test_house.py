@@ -27,6 +27,7 @@ ROOMS = (
     "measuring",
     "export",
     "_api",
+    "studio",
     "cli",
 )
 WITHOUT_TENSORFLOW = (
@@ -38,6 +39,7 @@ WITHOUT_TENSORFLOW = (
     "codecs",
     "recipes",
     "_api",
+    "studio",
     "cli",
 )
 # What may be imported of the other rooms without TensorFlow: an error is said before it is loaded.

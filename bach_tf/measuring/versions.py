@@ -17,6 +17,7 @@ from bach_tf.measuring.counterpoint import (
     crossings,
     doubled_leading_notes,
     ending,
+    find_parallels,
     last_chord,
     note_starts,
     out_of_range,
@@ -24,6 +25,8 @@ from bach_tf.measuring.counterpoint import (
 )
 from bach_tf.measuring.grading import features, grade
 from bach_tf.measuring.grading.reference import bach
+from bach_tf.score import SECONDS, STEPS_PER_QUARTER, Score
+from bach_tf.theory.grids import regrid
 
 # Costs of faults in nats, about the surprisal of an unexpected note under the model of the
 # canonical chorales.
@@ -164,3 +167,39 @@ def _words(name: str, count: int) -> str:
     if count == 1:
         return singular
     return singular.replace("note out", "notes out") if "note out" in singular else f"{singular}s"
+
+
+def part_writing(score: Score) -> dict[str, Any]:
+    """Measure the part-writing of a piece as plain data.
+
+    Args:
+        score: at most four voices, one note at a time in each, on a grid of sixteenths or a coarser
+            one.
+
+    Returns:
+        `grade` and `faults`, as in `version_record`; and `parallels`, each with `kind` ("fifth" or
+        "octave"), `voices` (0 is the highest), `start` and `step`, the steps of its intervals.
+
+    Raises:
+        ValueError: if the piece is a performance, has more than four voices, two notes at a time
+            in a voice, or notes shorter than a sixteenth.
+
+    Example:
+        >>> found = part_writing(Score.from_grid([[67, 60]] * 4 + [[69, 62]] * 4))
+        >>> found["parallels"][0]["kind"], found["faults"]["parallel_fifths"]
+        ('fifth', 1)
+    """
+    if score.timing == SECONDS:
+        raise ValueError("Part-writing is measured in steps of a beat. Received: a performance")
+    fine = regrid(score, STEPS_PER_QUARTER)
+    grid = fine.to_grid(len(NONE_GIVEN))
+    scale = score.steps_per_quarter / STEPS_PER_QUARTER
+    places = [each._asdict() for each in find_parallels(grid)]
+    for place in places:
+        place |= {name: round(place[name] * scale) for name in ("start", "step")}
+        place["voices"] = list(place["voices"])
+    return {
+        "grade": sum(grade(features(grid), bach()).values()),
+        "faults": faults(grid),
+        "parallels": places,
+    }

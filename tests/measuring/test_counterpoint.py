@@ -11,12 +11,14 @@ from bach_tf.measuring.counterpoint import (
     FIFTH,
     OCTAVE,
     UNITS,
+    Parallel,
     chords,
     crossings,
     dissonances,
     ending,
     entropy_bits,
     find_copies,
+    find_parallels,
     format_table,
     key_strengths,
     last_chord,
@@ -578,3 +580,8 @@ def test_two_hundred_pieces_are_measured_in_seconds():
     start = time.process_time()
     assert measure(pieces[:200], training=pieces)["copied_steps_median"] == 256
     assert time.process_time() - start < 10
+
+
+def test_a_parallel_starts_where_both_of_its_first_notes_sound():
+    grid = np.array([[67, 59], [67, 60], [67, 60], [69, 62]])
+    assert find_parallels(grid) == [Parallel("fifth", (0, 1), 1, 3)]

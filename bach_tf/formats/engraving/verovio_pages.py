@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.rendition import CLOSED, Rendition
@@ -16,7 +17,7 @@ OPTIONS = {
     # Lets tests read the pitches from the picture.
     "svgAdditionalAttribute": ["note@pname", "note@oct"],
     "font": MUSIC_FONT,
-    "smuflTextFont": "none",  # see `_with_drawn_symbols`
+    "smuflTextFont": "none",  # see `with_drawn_symbols`
     "defaultBottomMargin": 1.5,  # between the tempo and the notes below it
 }
 # Note spacings. The first is Verovio's default; tighter ones are tried if the last system would
@@ -41,13 +42,10 @@ def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> l
     Raises:
         ValueError: a tempo that MIDI cannot express.
     """
-    import verovio  # loads its fonts
-
     if score.voices == 1 and not score.parts:
         score = replace(score, parts=[Part()])
     music = to_musicxml(score, replace(rendition, layout=CLOSED))
-    verovio.enableLog(verovio.LOG_OFF)  # no messages on the terminal
-    engraver = verovio.toolkit()
+    engraver = make_engraver()
     engraver.setOptions({**OPTIONS, **options})
     assert engraver.loadData(music), "our own MusicXML can be read"
     for spacing in (*SPACINGS, SPACINGS[0]):
@@ -57,7 +55,15 @@ def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> l
             break
     symbols = Path(engraver.getResourcePath())
     pages = [engraver.renderToSVG(page + 1) for page in range(engraver.getPageCount())]
-    return [_with_drawn_symbols(page, symbols) for page in pages]
+    return [with_drawn_symbols(page, symbols) for page in pages]
+
+
+def make_engraver() -> Any:
+    """Return a Verovio toolkit that prints no messages on the terminal."""
+    import verovio  # loads its fonts
+
+    verovio.enableLog(verovio.LOG_OFF)
+    return verovio.toolkit()
 
 
 def _leaves_a_bar_alone(page: str) -> bool:
@@ -66,7 +72,7 @@ def _leaves_a_bar_alone(page: str) -> bool:
     return bool(above) and last.count('class="measure"') == 1
 
 
-def _with_drawn_symbols(page: str, resources: Path) -> str:
+def with_drawn_symbols(page: str, resources: Path) -> str:
     """Return a page with the music symbols in texts converted to outlines.
 
     Verovio sets them in a font embedded in the page, which few programs other than browsers

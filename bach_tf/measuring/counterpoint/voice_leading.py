@@ -7,6 +7,7 @@ A grid is ints `(T, V)`: one row per step, one column per voice from the highest
 from __future__ import annotations
 
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,6 +48,51 @@ def parallels(grid: np.ndarray, interval: int) -> np.ndarray:
     holds &= (grid[:, high] - grid[:, low] - interval) % OCTAVE == 0  # (T, pairs)
     together = (motion[:, high] == motion[:, low]) & (motion[:, high] != 0)
     return together & holds[:-1] & holds[1:]
+
+
+class Parallel(NamedTuple):
+    """A pair of parallel fifths, octaves or unisons.
+
+    Args:
+        kind: "fifth", or "octave" (also for unisons).
+        voices: the numbers of the two voices, the higher one first; 0 is the highest.
+        start: step from which both notes of the first interval sound.
+        step: step of the second interval.
+    """
+
+    kind: str
+    voices: tuple[int, int]
+    start: int
+    step: int
+
+
+def find_parallels(grid: np.ndarray) -> list[Parallel]:
+    """Return each place where two voices move in parallel fifths, octaves or unisons.
+
+    Args:
+        grid: ints `(T, V)`, as for `parallels`.
+
+    Returns:
+        in the order of the piece.
+
+    Example:
+        >>> find_parallels(np.array([[67, 60], [67, 60], [69, 62]]))
+        [Parallel(kind='fifth', voices=(0, 1), start=0, step=2)]
+    """
+    grid = np.asarray(grid, np.int64)
+    pairs = list(combinations(range(grid.shape[1]), 2))
+    starts = note_starts(grid)
+    found = [
+        Parallel(kind, pairs[pair], _both_from(starts[: step + 1, pairs[pair]]), step + 1)
+        for kind, interval in (("fifth", FIFTH), ("octave", OCTAVE))
+        for step, pair in np.argwhere(parallels(grid, interval)).tolist()
+    ]
+    return sorted(found, key=lambda each: (each.step, each.voices))
+
+
+def _both_from(starts: np.ndarray) -> int:
+    """Return the step at which the later of the last notes begins: from bool `(T, 2)`."""
+    return int(max(np.flatnonzero(column)[-1] for column in starts.T))
 
 
 def neighbours_sound(grid: np.ndarray) -> np.ndarray:
