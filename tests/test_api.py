@@ -141,6 +141,22 @@ def test_a_run_is_compiled_once_for_ten_different_pieces(trained_run, monkeypatc
     assert len(traces) == 1
 
 
+def test_the_progress_of_pieces_and_candidates_ends_at_1(run):
+    heard = []
+    pieces = run.generate(num_outputs=3, candidates=2, length=16, seed=1, progress=heard.append)
+    assert heard[-1] == 1
+    assert heard == sorted(heard)
+    plain = run.generate(num_outputs=3, candidates=2, length=16, seed=1)
+    assert [piece.score for piece in pieces] == [piece.score for piece in plain]
+
+
+def test_what_progress_raises_stops_a_piece(run):
+    with pytest.raises(ZeroDivisionError):
+        run.generate(length=16, seed=1, progress=lambda done: 1 // 0)
+    with pytest.raises(ValueError, match=r"^`progress` must be a function.*Received: 3$"):
+        run.generate(length=16, progress=3)
+
+
 def test_a_metre_is_chosen_where_pieces_say_theirs(run, tunes):
     with pytest.raises(ValueError, match="have no metre token, so 3/4 cannot be chosen"):
         run.generate(metre="3/4")

@@ -46,6 +46,7 @@ WITHOUT_TENSORFLOW = (
 LIGHT = (
     "learning.runs",
     "composing.primers",
+    "composing.progress",
     "composing.options",
     "composing.outlines",
     "composing.requests",

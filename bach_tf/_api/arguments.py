@@ -12,6 +12,7 @@ from bach_tf import formats
 from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec
 from bach_tf.composing.fitting import Fit
+from bach_tf.composing.progress import Report, rising, unheard
 from bach_tf.composing.requests import read_piece
 from bach_tf.formats import reading
 from bach_tf.score import Score
@@ -130,6 +131,25 @@ def names_in(name: str, value: Any) -> tuple[str, ...]:
         ('soprano', 'bass')
     """
     return tuple(each.strip() for each in names_of(name, value).split(","))
+
+
+def report_of(progress: Any) -> Report:
+    """Return the report of a call's progress, of fractions that never fall.
+
+    Args:
+        progress: the function that is called with them; `None` for none.
+
+    Raises:
+        ValueError: if it cannot be called.
+    """
+    if progress is None:
+        return unheard
+    if not callable(progress):
+        raise ValueError(
+            "`progress` must be a function, which is called with the fraction done. "
+            f"Received: {shortened(progress)}"
+        )
+    return rising(progress)
 
 
 def settings_of(name: str, value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bach_tf._api.arguments import as_rendered, grid_of, names_of, path_of, score_of
+from bach_tf._api.arguments import as_rendered, grid_of, names_of, path_of, report_of, score_of
 from bach_tf._api.options import Options
 from bach_tf._api.piece import Piece
 from bach_tf._basics.settings import check_settings
@@ -49,7 +49,7 @@ def generated(
     Raises:
         ValueError: as `Run.generate`.
     """
-    rules = how["rules"]
+    rules, progress = how["rules"], report_of(how["progress"])
     asked = {name: how[name] for name in OPTIONS if name in how}  # type: ignore[literal-required]
     asked |= {
         "num_outputs": num_outputs,
@@ -67,13 +67,15 @@ def generated(
     rendition = replace(rendition, primer_steps=given)
     count = candidates_of(asked)
     options |= {"num_outputs": options["num_outputs"] * count, "prompt": beginning.prompt}
-    batches = generation.generate_batches(run, **options, sampler=sampler)
+    batches = generation.generate_batches(run, **options, sampler=sampler, progress=progress)
     if count > 1:
         from bach_tf.measuring.candidates import best_of
 
         batches = best_of(batches, count, codec, scorer_of())
     every = (ids for batch in batches for ids in batch)
-    return [Piece(generation.decode_piece(codec, ids, used), rendition) for ids in every]
+    pieces = [Piece(generation.decode_piece(codec, ids, used), rendition) for ids in every]
+    progress(1.0)
+    return pieces
 
 
 def _beginning(run: Run, how: Options, seed: int) -> Beginning:

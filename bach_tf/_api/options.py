@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
 from bach_tf._api.piece import Piece
 from bach_tf.score import Score
 
+Progress = Callable[[float], None]
 Primer = str | Path | Piece | Score
 
 
@@ -34,6 +35,7 @@ class Options(TypedDict, total=False):
     upbeat: float | None
     rules: str | Sequence[str] | None
     program: int | str | None
+    progress: Progress | None
 
 
 class HarmonizingOptions(TypedDict, total=False):
@@ -48,6 +50,7 @@ class HarmonizingOptions(TypedDict, total=False):
     candidates: int | None
     rules: str | Sequence[str] | None
     range: str | Mapping[str, tuple[int, int]] | None
+    progress: Progress | None
     temperature: float | None
     seed: int | None
     quantize: bool

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from bach_tf._api.arguments import grid_of, names_of, path_of, score_of
-from bach_tf._api.options import HarmonizingOptions, Options, Primer
+from bach_tf._api.options import HarmonizingOptions, Options, Primer, Progress
 from bach_tf._api.piece import Piece, Version
 from bach_tf._basics.choices import choose
 from bach_tf.composing.requests import SOPRANO
@@ -80,6 +80,7 @@ class Run(runs.Run):
         upbeat: float | None = None,
         rules: str | Sequence[str] | None = None,
         program: int | str | None = None,
+        progress: Progress | None = None,
     ) -> Piece | list[Piece]:
         """Generate a new piece, or several. The arguments are those of the command line.
 
@@ -116,6 +117,8 @@ class Run(runs.Run):
                 preset's by default.
             program: General MIDI instrument, by name or 0..127; by default those of the primer's
                 parts, or the preset's.
+            progress: called in this thread several times a second, with the fraction of the work
+                that is done, finally 1. An exception in it, or Ctrl-C, stops the work at once.
 
         Raises:
             ValueError: if an argument is out of bounds, or does not fit the others or the run.
@@ -148,6 +151,7 @@ class Run(runs.Run):
             upbeat=upbeat,
             rules=rules,
             program=program,
+            progress=progress,
         )
         pieces = generated(self, num_outputs, how, self._sampler, lambda: self._scorer)
         return pieces[0] if num_outputs is None else pieces
@@ -183,6 +187,7 @@ class Run(runs.Run):
         tune: int | None = None,
         tempo: float | None = None,
         program: int | str | None = None,
+        progress: Progress | None = None,
     ) -> Version | list[Version]:
         """Harmonise a melody, or rewrite the voices of a piece that are not kept.
 
@@ -212,6 +217,8 @@ class Run(runs.Run):
             tempo: quarter notes per minute; by default, that of the piece or the preset.
             program: General MIDI instrument, by name or 0..127; by default, that of the melody or
                 the preset.
+            progress: called in this thread several times a second, with the fraction of the work
+                that is done, finally 1. An exception in it, or Ctrl-C, stops the work at once.
 
         Raises:
             ValueError: if an argument is out of bounds or does not fit the piece, as in
@@ -242,6 +249,7 @@ class Run(runs.Run):
             tune=tune,
             tempo=tempo,
             program=program,
+            progress=progress,
         )
         versions = harmonized(self, piece, num_outputs, how, self._particle_sampler)
         return versions[0] if num_outputs is None else versions

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bach_tf._api.arguments import given_score, names_in, names_of
+from bach_tf._api.arguments import given_score, names_in, names_of, report_of
 from bach_tf._api.options import HarmonizingOptions, Primer
 from bach_tf._api.piece import Version
 from bach_tf._basics.settings import check_settings
@@ -52,6 +52,7 @@ def harmonized(
     check_settings(OPTIONS, asked)
     music, fit = run.preset.music, Fit(how["quantize"])
     options = harmonizing_options(music, run.codec, {**asked, "range": how["range"]})
+    options["progress"] = report_of(how["progress"])
     request = Asked(
         voice=how["voice"],
         keep=None if keep is None else names_in("keep", keep),

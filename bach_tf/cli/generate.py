@@ -26,6 +26,7 @@ from bach_tf.composing.options import (
     candidates_of,
 )
 from bach_tf.composing.primers import FROM_CORPUS
+from bach_tf.composing.progress import Report, rising
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
 from bach_tf.formats import WRITERS
 from bach_tf.formats.files import FixedNames, PieceNames, write_piece
@@ -56,7 +57,8 @@ def work(args: Namespace, talk: Talk) -> None:
             seed, wish = job.how["seed"], Wish(args.metre, args.upbeat)
             beginning = generation.begin(run, FROM_CORPUS, seed, args.primer_length, wish)
         status(f"Composing with {name}")
-        batches = _batches(run, job, beginning.prompt, candidates_of(vars(args)))
+        report = rising(lambda done: status(f"Composing with {name}", done))
+        batches = _batches(run, job, beginning.prompt, candidates_of(vars(args)), report)
         given = generation.primer_steps(run.codec, beginning.prompt)
         used = generation.used_primer(run.codec, beginning)
         rendition = replace(job.rendition, primer_steps=given)
@@ -75,12 +77,14 @@ def work(args: Namespace, talk: Talk) -> None:
     pieces.tell(record, talk)
 
 
-def _batches(run: Run, job: Job, prompt: np.ndarray, candidates: int) -> Iterator[np.ndarray]:
+def _batches(
+    run: Run, job: Job, prompt: np.ndarray, candidates: int, report: Report
+) -> Iterator[np.ndarray]:
     """Return the new pieces, each the best of its candidates."""
     from bach_tf.composing import generation
 
     how = {**job.how, "num_outputs": job.how["num_outputs"] * candidates}
-    batches = generation.generate_batches(run, **how, prompt=prompt)
+    batches = generation.generate_batches(run, **how, prompt=prompt, progress=report)
     if candidates == 1:
         return batches
     from bach_tf.measuring.candidates import best_of

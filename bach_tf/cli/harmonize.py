@@ -26,6 +26,7 @@ from bach_tf.composing.options import (
 )
 from bach_tf.composing.outlines import Outline
 from bach_tf.composing.placing import ranges_as_read
+from bach_tf.composing.progress import rising
 from bach_tf.composing.requests import SOPRANO, Asked, outline_of, read_piece
 from bach_tf.corpora.music import HOTTEST, RULES
 from bach_tf.formats import READERS, WRITERS, check_room_in
@@ -76,7 +77,8 @@ def work(args: Namespace, talk: Talk) -> None:
         run = load_trained_run(job.run)
         status(f"Harmonizing with {name}")
         faults = partial(cost_of_faults, tonic=outline.tonic, given=outline.is_given)
-        found = harmonize(run, outline, **job.how, faults=faults)
+        report = rising(lambda done: status(f"Harmonizing with {name}", done))
+        found = harmonize(run, outline, **job.how, faults=faults, progress=report)
         names = FixedNames(job.output, wanted) if job.named else PieceNames(job.output)
         with versions.kept_if_stopped():
             while (version := talk.interruptible(lambda: next(found, None))) is not None:

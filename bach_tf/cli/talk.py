@@ -37,7 +37,9 @@ FILE_WIDTH = 200  # of a table written to a file, where nothing limits it
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 SECONDS_BETWEEN_LOOKS = 0.2  # between checks for Ctrl-C
 
-Update = Callable[[str], None]
+BAR = 24  # characters of a progress bar
+
+Update = Callable[..., None]  # of a text, and of the fraction done if it is known
 Result = TypeVar("Result")
 
 
@@ -122,19 +124,19 @@ class Talk:
             moves: whether to animate the line; not if something else in the block does.
 
         Yields:
-            a function that replaces the text.
+            a function that replaces the text, and shows a bar with the fraction done, if given.
         """
         console = _console(stderr=True)
         if self.quiet or not console.is_terminal:
-            yield lambda text: None
+            yield lambda text, done=None: None
         elif self.verbose or not moves:
             print(text, file=sys.stderr)
-            yield lambda text: print(text, file=sys.stderr)
+            yield lambda text, done=None: print(text, file=sys.stderr) if done is None else None
         else:
             # Not every terminal has the characters of the default spinner.
             spinner = "dots" if console.encoding.startswith("utf") else "line"
             with console.status(f"{text} ...", spinner=spinner) as line:
-                yield lambda text: line.update(f"{text} ...")
+                yield lambda text, done=None: line.update(_with_bar(f"{text} ...", done))
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -288,6 +290,18 @@ def _settle(outcome: Future, work: Callable[[], Result]) -> None:
         outcome.set_result(work())
     except BaseException as error:  # all of them are raised again in the waiting thread
         outcome.set_exception(error)
+
+
+def _with_bar(text: str, done: float | None) -> RenderableType:
+    """Return a text, with a bar if the fraction done is known."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    if done is None:
+        return text
+    row = Table.grid(padding=(0, 1))
+    row.add_row(text, ProgressBar(total=1.0, completed=done, width=BAR), f"{done:.0%}")
+    return row
 
 
 def _console(stderr: bool = False) -> Console:

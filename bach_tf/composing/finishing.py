@@ -6,6 +6,7 @@ import numpy as np
 
 from bach_tf.composing.given_tokens import FREE, GivenTokens
 from bach_tf.composing.particles import ParticleSampler
+from bach_tf.composing.progress import Report, unheard
 
 PARTICLES = 4  # per piece: those that find no cadence die out
 
@@ -36,6 +37,7 @@ class Finisher:
         seed: int,
         num_outputs: int = 1,
         first: int = 0,
+        progress: Report = unheard,
         **_: object,
     ) -> np.ndarray:
         """Return pieces that begin with the prompt and end after `length` tokens.
@@ -47,6 +49,7 @@ class Finisher:
             seed: see `Sampler.sample`.
             num_outputs: number of pieces.
             first: number of the first piece.
+            progress: see `Sampler.sample`.
 
         Returns:
             int32 `(num_outputs, 1 + length + 1)`.
@@ -65,5 +68,6 @@ class Finisher:
             num_outputs=num_outputs,
             first=first,
             start=start,
+            progress=progress,
         )
         return found.pieces(found.drawn)

@@ -23,6 +23,7 @@ from bach_tf.composing.finishing import Finisher
 from bach_tf.composing.fitting import AS_IT_IS, Fit
 from bach_tf.composing.particles import ParticleSampler
 from bach_tf.composing.primers import FROM_CORPUS, check_room
+from bach_tf.composing.progress import Report, halving, part, unheard
 from bach_tf.composing.quotations import Quotations
 from bach_tf.composing.sampling import Sampler
 from bach_tf.corpora import read_split
@@ -34,6 +35,7 @@ from bach_tf.theory.keys import estimate_key, key_signature
 # Per graph call, to bound memory: the transformer keeps 5 MB for each piece.
 PIECES_AT_ONCE = 64
 TOKENS_AT_ONCE = 1 << 20
+BEFORE_QUOTATIONS = 0.9  # fraction of the work done before pieces are drawn again
 MOST_TOKENS = 1 << 27  # returned by `generate_ids`: half a gigabyte
 
 
@@ -138,6 +140,7 @@ def generate_batches(
     rules: Sequence[str] = (),
     ends: bool = False,
     sampler: Sampler | Finisher | None = None,
+    progress: Report = unheard,
 ) -> Iterator[np.ndarray]:
     """Generate pieces in the style of a run, as batches of ids.
 
@@ -158,6 +161,7 @@ def generate_batches(
             `top_k` and `top_p` then do not apply.
         sampler: a sampler for the run's model and codec and these rules, so that it is compiled
             only once for several calls, a `Finisher` if pieces end; by default a new one.
+        progress: called with the fraction done; an exception in it stops the work.
 
     Yields:
         int32 `(N, 1 + length in tokens)`, with at most `PIECES_AT_ONCE` pieces and about
@@ -178,7 +182,7 @@ def generate_batches(
     memory = getattr(run.model, "memory", None) if "quotation" in rules else None
     quotations = None if memory is None or temperature == 0 else Quotations(memory.pieces)
 
-    def draw(first: int, count: int, seed: int) -> np.ndarray:
+    def draw(first: int, count: int, seed: int, progress: Report) -> np.ndarray:
         return sampler.sample(
             prompt,
             length=codec.tokens_in(length),
@@ -190,12 +194,17 @@ def generate_batches(
             top_k=top_k,
             top_p=top_p,
             allowed=codec.may_write,
+            progress=progress,
         )
 
     for first in range(0, num_outputs, at_once):
-        batch = draw(first, min(at_once, num_outputs - first), seed)
+        count = min(at_once, num_outputs - first)
+        share = part(progress, first / num_outputs, (first + count) / num_outputs)
+        # Nobody knows how many pieces will have to be drawn again.
+        drawing = part(share, 0, 1 if quotations is None else BEFORE_QUOTATIONS)
+        batch = draw(first, count, seed, drawing)
         if quotations is not None:
-            again = partial(_draw_one, draw, first)
+            again = partial(_draw_one, draw, first, halving(share, BEFORE_QUOTATIONS))
             batch = quotations.redrawn(batch, len(prompt) - 1, seed, again)
         yield batch
 
@@ -214,10 +223,14 @@ def make_sampler(run: Run, rules: Sequence[str] = (), ends: bool = False) -> Sam
 
 
 def _draw_one(
-    draw: Callable[[int, int, int], np.ndarray], first: int, number: int, seed: int
+    draw: Callable[[int, int, int, Report], np.ndarray],
+    first: int,
+    reports: Iterator[Report],
+    number: int,
+    seed: int,
 ) -> np.ndarray:
     """Return one piece of the batch that begins with number `first`."""
-    return draw(first + number, 1, seed)
+    return draw(first + number, 1, seed, next(reports))
 
 
 def begin(

@@ -16,6 +16,7 @@ from bach_tf.composing.particles import (
     ParticleSampler,
 )
 from bach_tf.composing.placing import Range, ranges_as_read
+from bach_tf.composing.progress import Report, part, unheard
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.learning.runs import Run
 from bach_tf.score import Score
@@ -65,6 +66,7 @@ def harmonize(
     ranges: Mapping[str, Range] | None = None,
     faults: Faults = no_faults,
     sampler: ParticleSampler | None = None,
+    progress: Report = unheard,
 ) -> Iterator[Version]:
     """Generate versions of a piece with given notes.
 
@@ -83,6 +85,7 @@ def harmonize(
         faults: returns the cost of the faults of a grid, in nats.
         sampler: a sampler for the run and these rules, which avoids recompilation in repeated
             calls; by default, a new one.
+        progress: called with the fraction done; an exception in it stops the work.
 
     Raises:
         ValueError: as `ParticleSampler.sample` and `placing.ranges_as_read`.
@@ -107,6 +110,7 @@ def harmonize(
             first=first * candidates,
             key=key,
             ranges=bounds,
+            progress=part(progress, first / num_outputs, (first + count) / num_outputs),
         )
         for number in range(count):
             mine = slice(number * candidates, (number + 1) * candidates)

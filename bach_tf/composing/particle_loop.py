@@ -13,6 +13,7 @@ from bach_tf.composing.endings import Ending
 from bach_tf.composing.given_tokens import BEGINS, HOLDS
 from bach_tf.composing.rules import Rules
 from bach_tf.composing.sampling import draw
+from bach_tf.composing.steering import count_step, goes_on
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.models import NextTokenModel, cpu
 
@@ -83,6 +84,7 @@ class Loop:
         plan: the inputs for each token.
         temperature: float32 scalar.
         particles: int32 scalar.
+        counter: handle of the counter of its steps, see `steering`.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Loop:
         plan: Plan,
         temperature: tf.Tensor,
         particles: tf.Tensor,
+        counter: tf.Tensor,
     ):
         self.model, self.codec, self.plan, self.particles = model, codec, plan, particles
         self.rules, self.ending = keeps or (None, None)
@@ -100,6 +103,7 @@ class Loop:
         self.heat = tf.where(temperature > 0, temperature, 1.0)
         self.drawing = tf.where(temperature > 0, 1.0, 0.0)  # 0 selects the most probable id
         self.length = tf.size(plan.kinds)
+        self.counter = counter
 
     def run(self, start: tf.Tensor, seed: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Write the pieces.
@@ -132,7 +136,7 @@ class Loop:
                 *(tf.TensorArray(tf.int32, length, element_shape=[None]) for _ in range(2)),
             )
             _, rows, log_weights, evidence, tokens, ancestors = tf.while_loop(
-                lambda t, *_: t < length, self._step, begin
+                lambda t, *_: (t < length) & goes_on(self.counter), self._step, begin
             )
         total = tf.reduce_logsumexp(log_weights, axis=1)
         log_weights -= total[:, None]
@@ -165,6 +169,7 @@ class Loop:
 
     def _step(self, t, rows: Rows, log_weights, evidence, tokens, ancestors):
         """Write a token, weight the particles, and resample them where this is due."""
+        count_step(self.counter)
         gain, rows = self._written(t, rows)
         log_weights += tf.reshape(gain, tf.shape(log_weights))
         due = self.plan.checks[t] & (effective_share(log_weights) < FEWEST)  # (N,)

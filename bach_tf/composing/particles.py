@@ -33,8 +33,10 @@ from bach_tf.composing.particle_loop import (
     Plan,
     traced_back,
 )
+from bach_tf.composing.progress import Report, part, unheard
 from bach_tf.composing.rules import Rules
 from bach_tf.composing.sampling import check_temperature, to_int32
+from bach_tf.composing.steering import COUNTER, steered
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.models import NextTokenModel
 
@@ -141,6 +143,7 @@ class ParticleSampler:
         start: int | None = None,
         key: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
+        progress: Report = unheard,
     ) -> Particles:
         """Generate pieces that contain the given notes.
 
@@ -155,6 +158,7 @@ class ParticleSampler:
             key: pitch class of the final tonic (0 is C); by default, the one that fits the notes
                 best.
             ranges: lowest and highest pitch of free notes by voice; by default, those of the codec.
+            progress: called with the fraction done; an exception in it stops the loop.
 
         Raises:
             ValueError: as `constraints`; or if the temperature, the number of particles or
@@ -174,26 +178,37 @@ class ParticleSampler:
         start = self.codec.START if start is None else start
         numbers = range(first, first + num_outputs)
         how = tf.constant(temperature, tf.float32), tf.constant(start), tf.constant(to_int32(seed))
-        parts = [
-            self._run((plan, *how), numbers[begin : begin + at_once], particles)
-            for begin in range(0, num_outputs, at_once)
-        ]
+        parts = []
+        for begin in range(0, num_outputs, at_once):
+            some = numbers[begin : begin + at_once]
+            share = part(progress, begin / num_outputs, (begin + len(some)) / num_outputs)
+            parts.append(self._run((plan, *how), some, particles, share))
         ids, *others = map(np.concatenate, zip(*parts))
         ids = np.pad(ids, ((0, 0), (0, 0), (1, 0)), constant_values=start)
         return Particles(ids, *others)
 
-    def _run(self, how, numbers, particles) -> tuple[np.ndarray, ...]:
-        loop = self._compiled(2 if len(numbers) > 1 else 1)
-        found = loop(*how, tf.constant(list(numbers), tf.int32), tf.constant(particles))
-        ids, ancestors, *others = (x.numpy() for x in found)
+    def _run(self, how, numbers, particles, progress) -> tuple[np.ndarray, ...]:
+        parts, (plan, *_) = 2 if len(numbers) > 1 else 1, how
+        loop = self._compiled(parts)
+        inputs = (*how, tf.constant(list(numbers), tf.int32), tf.constant(particles))
+        ids, ancestors, *others = steered(
+            lambda *counters: [x.numpy() for x in loop(*inputs, *counters)],
+            parts,
+            len(plan.kinds),
+            progress,
+        )
         return traced_back(ids, ancestors).reshape(len(numbers), particles, -1), *others
 
     def _compiled(self, parts: int) -> Callable[..., tuple[tf.Tensor, ...]]:
         """Return the compiled loop with the given number of parts."""
         if parts not in self._loops:
-            self._loops[parts] = tf.function(
-                partial(self._in_parts, parts), input_signature=INPUTS, autograph=False
+            loop = tf.function(
+                partial(self._in_parts, parts),
+                input_signature=(*INPUTS, *[COUNTER] * parts),
+                autograph=False,
             )
+            loop.get_concrete_function()  # traces it in this thread, where Ctrl-C can stop it
+            self._loops[parts] = loop
         return self._loops[parts]
 
     def _plan(self, constraints: Constraints, key, ranges) -> Plan:
@@ -248,14 +263,14 @@ class ParticleSampler:
                 )
         return may_write
 
-    def _in_parts(self, parts, plan, temperature, start, seed, numbers, particles):
+    def _in_parts(self, parts, plan, temperature, start, seed, numbers, particles, *counters):
         """Return the result of `Loop.run`, with the versions distributed over several loops."""
         ends = [tf.size(numbers) * part // parts for part in range(parts + 1)]
         found = [
-            Loop(self.model, self.codec, self.keeps, plan, temperature, particles).run(
+            Loop(self.model, self.codec, self.keeps, plan, temperature, particles, counter).run(
                 start, seed, numbers[begin:end]
             )
-            for begin, end in pairwise(ends)
+            for (begin, end), counter in zip(pairwise(ends), counters)
         ]
         if parts == 1:
             return found[0]

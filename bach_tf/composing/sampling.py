@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from bach_tf._basics.messages import shortened
 from bach_tf.codecs import PAD, Codec, SatbCodec
+from bach_tf.composing.progress import Report, unheard
 from bach_tf.composing.rules import Rules
+from bach_tf.composing.steering import COUNTER, count_step, goes_on, steered
 from bach_tf.models import NextTokenModel, cpu
 
 HIGHEST_TEMPERATURE = 100  # beyond it, sampling is practically uniform
@@ -69,6 +71,7 @@ class Sampler:
         top_k: int = 0,
         top_p: float = 1.0,
         allowed: np.ndarray | None = None,
+        progress: Report = unheard,
     ) -> np.ndarray:
         """Return pieces that begin with the prompt.
 
@@ -87,6 +90,7 @@ class Sampler:
             allowed: bool `(period, V)` with a period of its own, or `(V,)`: further restrictions of
                 the ids at each position, such as to a voice's range. Those of the codec, including
                 its opening, still apply.
+            progress: called with the fraction done; an exception in it stops the loop.
 
         Returns:
             int32 `(num_outputs, 1 + length)`; padding follows the end of a piece.
@@ -114,10 +118,9 @@ class Sampler:
         vocab_size = self.codec.vocab_size
         top_k = min(top_k or vocab_size, vocab_size)
         # Sorting is slow, so it is only part of the graph if needed.
-        loop = self._compiled(
-            2 if num_outputs >= SPLIT_BATCHES_FROM else 1, top_k < vocab_size or top_p < 1
-        )
-        ids = loop(
+        parts = 2 if num_outputs >= SPLIT_BATCHES_FROM else 1
+        loop = self._compiled(parts, top_k < vocab_size or top_p < 1)
+        inputs = (
             tf.constant(prompt),
             tf.constant(length),
             tf.constant(max(min(min_length, length), prompt.size)),
@@ -128,7 +131,7 @@ class Sampler:
             tf.constant(top_k),
             tf.constant(top_p, tf.float32),
         )
-        return ids.numpy()
+        return steered(lambda *counters: loop(*inputs, *counters).numpy(), parts, length, progress)
 
     def _compiled(self, parts: int, sorts: bool) -> Callable[..., tf.Tensor]:
         """Return the loop compiled for a number of parts, with or without sorting."""
@@ -136,9 +139,13 @@ class Sampler:
             # Shapes are left open, so that primers of other lengths do not trigger compilation. The
             # code uses TensorFlow's own loops and conditions, because AutoGraph's rewriting at the
             # first call would take longer than everything else.
-            self._loops[parts, sorts] = tf.function(
-                partial(self._in_parts, parts, sorts), input_signature=INPUTS, autograph=False
+            loop = tf.function(
+                partial(self._in_parts, parts, sorts),
+                input_signature=(*INPUTS, *[COUNTER] * parts),
+                autograph=False,
             )
+            loop.get_concrete_function()  # traces it in this thread, where Ctrl-C can stop it
+            self._loops[parts, sorts] = loop
         return self._loops[parts, sorts]
 
     def _may_draw(self, allowed) -> np.ndarray:
@@ -209,15 +216,16 @@ class Sampler:
         may_draw,
         top_k,
         top_p,
+        *counters,
     ) -> tf.Tensor:
         """Run `loop` with the pieces divided among several parallel loops."""
         options = (may_draw, top_k if sorts else None, top_p)
         ends = [tf.size(outputs) * part // parts for part in range(parts + 1)]
         pieces = [
             self._sample(
-                prompt, length, min_length, temperature, seed, outputs[start:end], *options
+                prompt, length, min_length, temperature, seed, outputs[start:end], *options, counter
             )
-            for start, end in pairwise(ends)
+            for (start, end), counter in zip(pairwise(ends), counters)
         ]
         return tf.concat(pieces, axis=0)
 
@@ -232,6 +240,7 @@ class Sampler:
         may_draw,
         top_k,
         top_p,
+        counter=None,
     ):
         batch, rules, end = tf.size(outputs), self.rules, self.codec.END
         chances = _chances(seed, outputs, length)  # (N, L)
@@ -239,9 +248,10 @@ class Sampler:
         first = tf.fill([batch], prompt[0])  # (N,)
 
         def go_on(t, ids, ended, state, kept, pieces):
-            return (t < length) & ~tf.reduce_all(ended)
+            return (t < length) & ~tf.reduce_all(ended) & goes_on(counter)
 
         def step(t, ids, ended, state, kept, pieces):
+            count_step(counter)
             logits, state = self.model.step(ids, state)  # (N, V)
             allowed = self._allowed_at(t, may_draw, min_length)  # (V,)
             if rules is not None:

@@ -195,6 +195,18 @@ def test_the_api_returns_what_the_command_line_writes(run, here):
     assert version.rendition.given == ((0, 32, 0),)
 
 
+def test_the_progress_of_versions_ends_at_1_and_stops_them(run):
+    heard = []
+    wanted = {"particles": 2, "seed": 1, "num_outputs": 3}
+    versions = run.harmonize(tune(), **wanted, progress=heard.append)
+    assert heard[-1] == 1
+    assert heard == sorted(heard)
+    with pytest.raises(ZeroDivisionError):
+        run.harmonize(tune(), **wanted, progress=lambda done: 1 // 0)
+    again = run.harmonize(tune(), **wanted)
+    assert [each.score for each in again] == [each.score for each in versions]
+
+
 def test_one_version_or_a_list_of_them(run):
     listed = run.harmonize(tune(), particles=2, seed=1, num_outputs=3)
     assert [type(each) for each in listed] == [bt.Version] * 3
