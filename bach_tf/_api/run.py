@@ -199,8 +199,9 @@ class Run(runs.Run):
             num_outputs: number of versions, returned as a list. By default, a single version is
                 returned. Version `n` depends only on the seed and on `n`.
             voice: name of the voice of the melody.
-            keep: names of the voices to keep; the others are written.
-            rewrite: bars to rewrite, such as "5-8,12", in all voices that are not kept.
+            keep: voices to keep, such as "soprano,bass:5-8+12" or `["soprano", "bass:5-8+12"]`:
+                the soprano, and the bass in some bars; all else is written.
+            rewrite: bars to rewrite, such as "5-8,12", in all voices that are not kept there.
             key: key of the piece and of its end, such as "g minor"; by default, that of the score
                 or an estimate.
             primer: beginning of all four voices: a piece, a score, or a file.

@@ -141,7 +141,7 @@ def make_parser(program: str) -> Parser:
     which.add_argument("--model", metavar="NAME", help="the newest run of this model")
     voices = ", ".join(VOICES)
     add("--voice", default=SOPRANO, metavar="NAME", help=f"the voice of the melody: {voices}")
-    add("--keep", metavar="LIST", help="voices of a piece to keep, such as soprano,bass")
+    add("--keep", metavar="LIST", help="voices to keep: soprano,bass; in some bars: bass:5-8+12")
     add("--rewrite", metavar="BARS", help="write only these bars anew, such as 5-8,12")
     add("--key", help='in which it ends, such as "g minor"; default: estimated')
     add("--primer", metavar="FILE", help="the beginning, in four voices")
@@ -176,5 +176,6 @@ examples:
   %(prog)s tune.musicxml --num-outputs 4 --format mid,pdf
   %(prog)s bass.mid --voice bass
   %(prog)s chorale.musicxml --keep soprano,bass
+  %(prog)s chorale.musicxml --keep soprano,bass:1-4+8
   %(prog)s chorale.musicxml --rewrite 5-8 --output new.musicxml
 """

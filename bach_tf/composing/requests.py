@@ -6,7 +6,6 @@ Imports no TensorFlow, so that mistakes are reported quickly.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +17,12 @@ from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec, SatbCodec
 from bach_tf.composing.fitting import AS_IT_IS, Fit, on_grid
-from bach_tf.composing.given import Given, bar_start
+from bach_tf.composing.given import Given
 from bach_tf.composing.given_tokens import FREE
 from bach_tf.composing.lines import NUMBERS, as_voices, has_chords, melody_of, voices_of
 from bach_tf.composing.outlines import Outline
 from bach_tf.composing.placing import best_shift, moved_signature, reach_of
+from bach_tf.composing.spans import bars_in, kept_in, steps_of
 from bach_tf.formats import read
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.formats.reading import SIXTEENTHS
@@ -35,7 +35,6 @@ from bach_tf.theory.metre import with_metre
 from bach_tf.theory.note_names import note_name
 
 SOPRANO = "soprano"
-BARS = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?")
 # A rest this short in a melody is a breath: the lower voices continue, and the run, which has
 # hardly seen rests in training, reads the previous note as held.
 LONGEST_BREATH = STEPS_PER_QUARTER
@@ -49,8 +48,9 @@ class Asked:
 
     Args:
         voice: name of the voice of a melody.
-        keep: names of the voices of an existing piece to keep; `None` for a single melody, or to
-            keep all voices outside the bars to rewrite.
+        keep: the voices of an existing piece to keep, such as "soprano", or "bass:5-8+12" for some
+            bars of a voice; `None` for a single melody. Outside the bars to rewrite, all voices are
+            kept as well.
         rewrite: bars to rewrite, such as "5-8,12"; `None` for all.
         key: key of the piece and of its end, such as "G minor"; by default, the key of the score or
             an estimate.
@@ -69,8 +69,9 @@ class Asked:
     fit: Fit = AS_IT_IS
 
     def __post_init__(self):
-        for name in (self.voice, *(self.keep or ())):
-            choose(NUMBERS, name, "voice")
+        choose(NUMBERS, self.voice, "voice")
+        for kept in self.keep or ():
+            kept_in(kept)
         if self.keep is not None and self.voice != SOPRANO:
             raise ValueError(
                 f"Expected the voice of a melody, or the voices to keep. Received: the voice "
@@ -85,6 +86,16 @@ class Asked:
                     "A primer is how a new piece begins. Received: bars to rewrite as well, of a "
                     "piece that begins as it does."
                 )
+
+    @property
+    def kept_voices(self) -> tuple[str, ...]:
+        """The names of the voices to keep, at least in some bars."""
+        return tuple(kept_in(kept)[0] for kept in self.keep or ())
+
+    @property
+    def names_bars(self) -> bool:
+        """Whether the request refers to bars of the piece."""
+        return self.rewrite is not None or any(kept_in(kept)[1] for kept in self.keep or ())
 
 
 def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outline:
@@ -115,8 +126,8 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
             f"writes {codec.step_name}s of {', '.join(codec.voice_names)}."
         )
     score = _in_beats(score)
-    if asked.rewrite is not None:
-        score = with_metre(score)  # the request refers to its bars
+    if asked.names_bars:
+        score = with_metre(score)
     lines = _lines(score, asked)
     remarks = _remarks(score, lines, asked)
     source = as_voices(score, lines)
@@ -164,25 +175,6 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def bars_in(text: str) -> list[tuple[int, int]]:
-    """Return the first and last bar of each range in a request.
-
-    Raises:
-        ValueError: if there are no bars, or a range ends before it begins.
-
-    Example:
-        >>> bars_in("5-8,12")
-        [(5, 8), (12, 12)]
-    """
-    ranges = []
-    for part in text.split(","):
-        match = BARS.fullmatch(part.strip())
-        if match is None or int(match[2] or match[1]) < int(match[1]):
-            raise ValueError(f"Expected bars such as 5-8 or 5-8,12, got: {shortened(text)}")
-        ranges.append((int(match[1]), int(match[2] or match[1])))
-    return ranges
-
-
 def _in_beats(score: Score) -> Score:
     if score.timing == SECONDS:
         raise ValueError(
@@ -202,13 +194,13 @@ def _lines(score: Score, asked: Asked) -> dict[int, int]:
             "Expected the voice of a melody alone, or voices to keep where bars are rewritten. "
             f"Received: the voice {asked.voice} of a piece. To keep it there, name it with `keep`."
         )
-    lines = voices_of(score, asked.keep or ((asked.voice,) if alone else ()))
-    missing = [name for name in asked.keep or () if NUMBERS[name] not in lines.values()]
+    lines = voices_of(score, asked.kept_voices or ((asked.voice,) if alone else ()))
+    missing = [name for name in asked.kept_voices if NUMBERS[name] not in lines.values()]
     if missing:
         there = ", ".join(VOICES[voice] for voice in sorted(lines.values()))
         raise ValueError(f"The piece has no {missing[0]} to keep. It has: {there}.")
     if asked.rewrite is None:
-        lines = {line: v for line, v in lines.items() if VOICES[v] in (asked.keep or ())}
+        lines = {line: v for line, v in lines.items() if VOICES[v] in asked.kept_voices}
     return lines
 
 
@@ -231,12 +223,14 @@ def _remarks(score: Score, lines: dict[int, int], asked: Asked) -> list[str]:
 def _kept(voices: Score, there: set[int], asked: Asked) -> np.ndarray:
     """Return which cells are given: bool `(T, 4)`."""
     kept = np.zeros((voices.length, len(VOICES)), bool)
-    kept[:, sorted(there)] = True
-    if asked.rewrite is None:
-        return kept
-    free = [voice for voice in range(len(VOICES)) if VOICES[voice] not in (asked.keep or ())]
-    for first, last in bars_in(asked.rewrite):
-        kept[bar_start(voices, first) : bar_start(voices, last + 1), free] = False
+    if asked.rewrite is not None or asked.keep is None:
+        kept[:, sorted(there)] = True
+    for first, last in bars_in(asked.rewrite) if asked.rewrite else ():
+        kept[steps_of(voices, first, last)] = False
+    for name, bars in map(kept_in, asked.keep or ()):
+        spans = [slice(None)] if bars is None else [steps_of(voices, *span) for span in bars]
+        for steps in spans:
+            kept[steps, NUMBERS[name]] = True
     return kept
 
 

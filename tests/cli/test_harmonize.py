@@ -140,6 +140,7 @@ def test_people_find_it_where_they_look(here, at_once, capsys):
         (["chorale.mid", "--keep", "soprano", "--voice", "bass"], "Leave out one of the two"),
         (["tune.musicxml", "--voice", "sopran"], "Unknown voice 'sopran'.* 'soprano'"),
         (["chorale.mid", "--keep", "soprano,base"], "Unknown voice 'base'"),
+        (["chorale.mid", "--keep", "soprano,bass:1-9"], "chorale.mid: .*bars 1..2"),
         (["chorale.mid", "--rewrite", "2-9"], "chorale.mid: .*bars 1..2"),
         (["tune.musicxml", "--rewrite", "x"], "Expected bars such as"),
         (["tune.musicxml", "--key", "h"], "Expected a key such as"),

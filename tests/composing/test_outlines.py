@@ -13,7 +13,8 @@ from bach_tf.codecs import MelodyCodec, SatbCodec
 from bach_tf.composing.fitting import Fit
 from bach_tf.composing.given_tokens import FREE
 from bach_tf.composing.lines import NUMBERS, as_voices, melody_of, voices_of
-from bach_tf.composing.requests import Asked, bars_in, outline_of, read_piece
+from bach_tf.composing.requests import Asked, outline_of, read_piece
+from bach_tf.composing.spans import bars_in
 from bach_tf.recipes import PRESETS
 from bach_tf.score import COLUMNS, SECONDS, Part, Score
 
@@ -221,6 +222,41 @@ def test_bars_are_rewritten_and_what_stands_around_them_stays():
     assert kept.given.cells[20].tolist() == [69, FREE, FREE, FREE]
 
 
+def test_a_voice_is_kept_in_some_bars():
+    piece = chorale()
+    found = outline(piece, keep=("soprano", "bass:2"))
+    cells = found.given.cells
+    given = piece.to_grid(4)
+    np.testing.assert_array_equal(cells[:, 0], given[:, 0])
+    assert (cells[:, 1:3] == FREE).all()
+    assert (cells[:16, 3] == FREE).all()
+    np.testing.assert_array_equal(cells[16:, 3], given[16:, 3])
+    assert found.is_given == [True, False, False, False]
+    score = found.restored(written(found))
+    assert notes_of(score, 0) == notes_of(piece, 0)
+    np.testing.assert_array_equal(score.to_grid(4)[16:, 3], given[16:, 3])
+
+
+def test_a_voice_is_kept_in_bars_that_are_rewritten():
+    chord = (71, 67, 59, 52)
+    held = Score.from_grid([chord] * 64, metres=[(0, 4, 4)])
+    kept = outline(held, keep=("bass:1-2+4", "tenor:2"), rewrite="2-3").kept
+    bars = [["SATB"[voice] for voice in np.flatnonzero(kept[16 * bar])] for bar in range(4)]
+    assert bars == [[*"SATB"], [*"TB"], [], [*"SATB"]]
+    apart = outline(held, keep=("bass:1-2", "bass:4", "tenor:2"), rewrite="2-3").kept
+    np.testing.assert_array_equal(kept, apart)
+
+
+def test_a_note_across_the_edge_of_a_kept_span_goes_on_where_it_can():
+    chord = (71, 67, 59, 52)
+    held = Score.from_grid([chord] * 48, metres=[(0, 4, 4)])
+    found = outline(held, keep=("soprano", "bass:2"))
+    moved = found.restored(written(found, BELOW))
+    assert [row[:3] for row in notes_of(moved, 3)] == [(0, 16, 48), (16, 16, 52), (32, 16, 48)]
+    as_before = np.where(found.given.cells == FREE, chord, found.given.cells)
+    assert [row[:3] for row in notes_of(found.restored(as_before), 3)] == [(0, 48, 52)]
+
+
 def test_a_note_across_the_edge_of_what_is_rewritten_goes_on_where_it_can():
     chord = (71, 67, 59, 52)
     held = Score.from_grid([chord] * 48, metres=[(0, 4, 4)])
@@ -357,6 +393,7 @@ def test_a_melody_without_a_metre_gets_one():
         (Score.from_grid([[0]] * 4), {}, "Received: a piece without notes"),
         (chorale(), {"keep": ("soprano", "alto", "tenor", "bass")}, "there is nothing to write"),
         (chorale(), {"rewrite": "1-2"}, "Nothing is given"),
+        (chorale(), {"keep": ("soprano", "bass:2-9")}, r"bars 1..2. Received: bar"),
         (chorale(), {"rewrite": "2", "voice": "bass"}, "the voice bass of a piece.* with `keep`"),
     ],
 )
@@ -378,6 +415,10 @@ def test_notes_between_sixteenths_can_be_moved():
     [
         ({"voice": "sopran"}, "Unknown voice 'sopran'.* Did you mean 'soprano'"),
         ({"keep": ("soprano", "base")}, "Unknown voice 'base'"),
+        ({"keep": ("soprano:2", "base:1")}, "Unknown voice 'base'"),
+        ({"keep": ("bass:8-5",)}, r"Expected bars such as 5-8 or 5-8\+12, got: 8-5"),
+        ({"keep": ("bass:",)}, "Expected bars such as"),
+        ({"keep": ("bass:5-8", "12")}, r"got the bars 12 without a voice.*bass:5-8\+12"),
         ({"rewrite": "8-5"}, "Expected bars such as 5-8 or 5-8,12, got: 8-5"),
         ({"rewrite": "five"}, "Expected bars"),
         ({"key": "h minor"}, "Expected a key such as"),
