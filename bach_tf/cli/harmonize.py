@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bach_tf._basics.messages import shortened
 from bach_tf.cli.options import add_output_options, add_reading
-from bach_tf.cli.parser import Parser, real, whole
+from bach_tf.cli.parser import Parser, Spellings, real, whole
 from bach_tf.cli.plan import DEFAULT_FORMAT, where_to
 from bach_tf.cli.quiet import import_tensorflow
 from bach_tf.cli.talk import Talk
@@ -132,7 +133,7 @@ def make_parser(program: str) -> Parser:
         usage="%(prog)s FILE [--run RUN | --model NAME] [options]",
         description="Write the missing voices of a melody or a piece, or some bars anew.",
         epilog=EXAMPLES,
-        spellings={"--num-return-sequences": "--num-outputs", "--qpm": "--tempo"},
+        spellings=SPELLINGS,
     )
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help=f"a melody or a piece: {', '.join(READERS)}")
@@ -170,6 +171,24 @@ def make_parser(program: str) -> Parser:
     add_output_options(parser, quiet="print only the names of the files")
     return parser
 
+
+def refuse_length(value: str) -> list[str]:
+    """Refuse an option for the length of a piece, which people know from `generate`.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        f"Expected no length of the piece, got: {shortened(value)}. A harmonised piece is as long "
+        "as its melody: leave out --bars, --min-bars and --length."
+    )
+
+
+SPELLINGS: Spellings = {
+    "--num-return-sequences": "--num-outputs",
+    "--qpm": "--tempo",
+    **dict.fromkeys(("--bars", "--min-bars", "--length"), refuse_length),
+}
 
 EXAMPLES = """\
 examples:

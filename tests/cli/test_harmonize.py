@@ -173,6 +173,12 @@ def test_notes_shorter_than_a_sixteenth_are_refused_with_their_place(here, capsy
     assert re.search(r"fast.musicxml: bar 1, beat 1.33: .*\(--quantize\)", error)
 
 
+@pytest.mark.parametrize("option", ["--bars", "--min_bars", "--length"])
+def test_a_harmonised_piece_is_as_long_as_its_melody(here, capsys, option):
+    assert status_of(["--harmonize", "tune.musicxml", option, "8"], generate) == 2
+    assert "got: 8. A harmonised piece is as long as its melody" in capsys.readouterr().err
+
+
 def test_ctrl_c_says_what_is_written(here, at_once, capsys, monkeypatch):
     begun = []
 
