@@ -1,6 +1,7 @@
 # make demo: set up, train for a few minutes on the embedded chorales, write a MIDI file.
+# make studio: set up, open the studio in the browser.
 # make test: set up, run the whole test suite.
-# Both take another Python by name: make test PYTHON=python3.13
+# All take another Python by name: make test PYTHON=python3.13
 
 # The environment's own once there is one, else the first of these that runs.
 PYTHON ?= $(shell for python in .venv/bin/python python3.11 python3.12 python3.13 python3; do \
@@ -16,11 +17,14 @@ TFDV_LOCK := requirements/$(VERSION)-tfdv.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_EPOCHS ?= 10
 
-.PHONY: demo test lint docs lock
+.PHONY: demo studio test lint docs lock
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py --model gru --epochs $(DEMO_EPOCHS)
 	$(BIN)/python generate.py --temperature 1.0
+
+studio: $(INSTALLED)
+	$(BIN)/bach-tf studio
 
 # A file's tests stay together, since they share what was made for the first of them. A worker takes
 # up to 3 GB: never more than four.

@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": "write new pieces with a trained run",
     "harmonize": "write the missing voices of a melody or a piece, or some bars anew",
     "evaluate": "measure the likelihood of a corpus, or compare new pieces with it",
+    "studio": "write, hear and harmonize music in the browser",
     "render": "convert pieces to sound, sheet music and pictures",
     "plot": "plot learning curves and histograms of pieces beside the corpus",
     "export": "export a trained run to formats that do not need bach_tf",
