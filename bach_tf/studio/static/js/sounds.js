@@ -1,0 +1,49 @@
+// The sound of each voice, from the server, decoded; kept while the voice stays as it is.
+
+import { notesOfVoice } from "./piece.js";
+
+const MOST_KEPT = 40;
+
+/** Return the format that this browser decodes: Opus is a tenth of WAV. */
+function format() {
+  const answer = document.createElement("audio").canPlayType('audio/ogg; codecs="opus"');
+  return answer === "" ? "wav" : "opus";
+}
+
+export class Sounds {
+  constructor(api) {
+    this.api = api;
+    this.kept = new Map();
+    this.format = format();
+  }
+
+  /** Return the sound of a voice of a piece as an AudioBuffer. */
+  of(context, piece, voice) {
+    const { title, fermatas, key_signature, key_changes, metres, upbeat, ...sounding } = piece;
+    const own = { ...sounding, notes: notesOfVoice(piece, voice) };
+    const name = JSON.stringify([voice, own]);
+    const known = this.kept.get(name);
+    if (known) return known;
+    const sound = this.fetch(context, piece, voice);
+    this.kept.set(name, sound);
+    sound.catch(() => this.kept.delete(name));
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= MOST_KEPT) break;
+      this.kept.delete(oldest);
+    }
+    return sound;
+  }
+
+  async fetch(context, piece, voice) {
+    const request = { piece, voice, format: this.format };
+    const answer = await this.api.post("/api/sound", request);
+    const bytes = await answer.arrayBuffer();
+    try {
+      return await context.decodeAudioData(bytes.slice(0));
+    } catch (error) {
+      if (this.format === "wav") throw error;
+      this.format = "wav"; // says it can, and cannot
+      return this.fetch(context, piece, voice);
+    }
+  }
+}
