@@ -9,6 +9,10 @@ curl localhost:8501/v1/models/NAME:predict -d '{"signature_name": "generate", "i
     "prompt": [1], "length": 64, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 7,
     "num_outputs": 1}}'
 
+It is for programs that know tokens and want a model's numbers, or samples of it, in TensorFlow
+Serving's own protocol. Music goes in and out of `bach-tf studio`, whose API reads files, harmonizes
+and engraves, with a queue and limits.
+
 It needs TensorFlow and the standard library, nothing of bach_tf. It sets no limit to how many
 pieces are asked for, nor to their length, so it listens to this machine alone; for others there is
 TensorFlow Serving itself.
