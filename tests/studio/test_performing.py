@@ -1,0 +1,126 @@
+"""What the studio asks of a model, with a small one."""
+
+import json
+import shutil
+
+import pytest
+
+from bach_tf.score import Score
+from bach_tf.studio import tasks
+from bach_tf.studio.tasks import performing
+from bach_tf.studio.tasks.pieces import to_json
+
+TUNE = to_json(
+    Score.from_grid([[pitch] for pitch in (67, 69, 71, 72) for _ in range(4)] * 2, upbeat=0)
+)
+QUICK = {"particles": 2, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def performer(trained_run, tmp_path_factory):
+    """Return a performer that has one small run, called "small", and none that is shipped."""
+    folder = tmp_path_factory.mktemp("tb_logs")
+    shutil.copytree(trained_run.folder, folder / "small")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(performing, "run_folders", lambda: [folder / "small"])
+        patch.setattr(performing, "has_shipped_weights", lambda: False)
+        patch.setattr(performing.Performer, "default", "small")
+        yield tasks.Performer()
+
+
+@pytest.fixture(scope="module")
+def harmonized(performer):
+    """Return an answer with two versions of the tune, and the progress told."""
+    told = []
+    answer = performer.perform(
+        "harmonize", {"run": "small", "piece": TUNE, "num_outputs": 2, **QUICK}, told.append
+    )
+    return answer, told
+
+
+def test_the_runs_are_listed_with_what_they_can_do(performer):
+    (run,) = tasks.list_runs()
+    assert run["name"] == "small"
+    assert run["preset"] == "gru"
+    assert run["can"] == ["harmonize", "rewrite", "continue", "generate"]
+    assert run["temperature"] > 0
+
+
+def test_a_tune_comes_back_in_four_voices_with_what_was_given(harmonized):
+    answer, told = harmonized
+    json.dumps(answer)
+    assert [version["seed"] for version in answer["versions"]] == [3, 3]
+    for version in answer["versions"]:
+        notes = version["piece"]["notes"]
+        assert {note[3] for note in notes} == {0, 1, 2, 3}
+        assert [note[2] for note in notes if note[3] == 0] == [67, 69, 71, 72] * 2
+        assert version["given"] == [[0, 32, 0]]
+        assert {"nats_per_token", "grade", "faults", "parallels", "recommended"} <= set(
+            version["facts"]
+        )
+    assert sum(version["facts"]["recommended"] for version in answer["versions"]) == 1
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_rewriting_leaves_locked_cells_alone(performer, harmonized):
+    piece = harmonized[0]["versions"][0]["piece"]
+    asked = {"piece": piece, "keep": ["soprano", "bass:2"], "rewrite": "2", **QUICK}
+    (version,) = performer.perform("rewrite", asked, lambda done: None)["versions"]
+    before, after = (performing.from_json(each).to_grid(4) for each in (piece, version["piece"]))
+    assert (before[:, [0, 3]] == after[:, [0, 3]]).all()
+    assert (before[:16] == after[:16]).all()
+    assert [0, 32, 0] in version["given"]
+
+
+def test_a_piece_is_continued_from_its_own_notes(performer, harmonized):
+    piece = harmonized[0]["versions"][0]["piece"]
+    (version,) = performer.perform(
+        "continue", {"piece": piece, "bars": 1, "seed": 3}, lambda done: None
+    )["versions"]
+    grid = performing.from_json(version["piece"]).to_grid(4)
+    assert (grid[:32] == performing.from_json(piece).to_grid(4)).all()
+    assert version["given"][0][:2] == [0, 32]
+
+
+def test_new_pieces_repeat_with_their_seed(performer):
+    asked = {"bars": 2, "seed": 5}
+    first, again = (performer.perform("generate", asked, lambda done: None) for _ in range(2))
+    assert first == again
+    assert first["versions"][0]["given"] == []
+
+
+def test_what_progress_raises_stops_the_work(performer):
+    def stop(done):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        performer.perform("harmonize", {"piece": TUNE, **QUICK}, stop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        ("transcribe", {}, "Unknown kind of job"),
+        ("generate", {"piece": {}}, "unknown fields: piece"),
+        ("generate", {"run": "../small"}, "Unknown run"),
+        ("generate", {"run": 3}, "`run` must be text"),
+        ("generate", {"bars": 1000}, "`bars` must be in 1..64"),
+        ("generate", {"num_outputs": 0}, "`num_outputs` must be in 1..8"),
+        ("generate", {"temperature": "hot"}, "`temperature` must be a number"),
+        ("generate", {"temperature": float("nan")}, "`temperature` must be a number"),
+        ("generate", {"rules": "louder"}, "Unknown rule"),
+        ("harmonize", {}, "`piece` must be an object"),
+        ("harmonize", {"piece": {"length": 16}}, "no notes yet"),
+        ("harmonize", {"piece": {"length": 2000, "notes": [[0, 2000, 60, 0]]}}, "up to 64 bars"),
+        ("harmonize", {"piece": TUNE, "keep": "soprano"}, "`keep` must be a list"),
+        ("harmonize", {"piece": TUNE, "keep": ["fiddle"]}, "fiddle"),
+        ("harmonize", {"piece": TUNE, "particles": 10**6}, "`particles` must be in 1..128"),
+        ("rewrite", {"piece": TUNE}, "Expected the bars to rewrite"),
+        ("continue", {"piece": {"length": 1024, "notes": [[0, 1024, 60, 0]]}}, "at most 64 bars"),
+    ],
+    ids=range(17),
+)
+def test_a_job_that_cannot_be_done_is_refused_in_a_sentence(performer, kind, asked, said):
+    with pytest.raises(ValueError, match=said):
+        performer.perform(kind, asked, lambda done: None)
