@@ -2,6 +2,7 @@
 
 import { barsOf, voiceCount } from "./piece.js";
 import { isLocked } from "./locks.js";
+import { markParallels } from "./parallels.js";
 import { nameOf } from "./notes.js";
 import { svg } from "./svg.js";
 
@@ -71,12 +72,7 @@ export class RollView {
   }
 
   mark(parallels) {
-    for (const { voices, start, step } of parallels) {
-      for (const head of this.heads) {
-        const there = head.onset === start || head.onset === step;
-        if (there && voices.includes(head.voice)) head.element.classList.add("parallel");
-      }
-    }
+    markParallels(this.heads, this.piece, parallels);
   }
 
   light(step, selected) {

@@ -1,6 +1,7 @@
 // The engraved score: asks for the picture, shows it, and knows where everything is in it.
 
 import { Geometry } from "./geometry.js";
+import { markParallels } from "./parallels.js";
 import { picture } from "./svg.js";
 
 const NARROW_PX = 600;
@@ -44,12 +45,7 @@ export class ScoreView {
 
   /** Mark the notes of parallel fifths and octaves. */
   mark(parallels) {
-    for (const { voices, start, step } of parallels) {
-      for (const head of this.geometry.heads) {
-        const there = head.onset === start || head.onset === step;
-        if (there && voices.includes(head.voice)) head.element.classList.add("parallel");
-      }
-    }
+    markParallels(this.geometry.heads, this.geometry.piece, parallels);
   }
 
   /** Light up the notes that sound at a step, and the one that is selected. */

@@ -2,6 +2,7 @@
 
 import { byId, make } from "./dom.js";
 import { faultsInWords, measuresInWords, parallelsInWords } from "./facts.js";
+import { notesOfParallels } from "./parallels.js";
 import { picture } from "./svg.js";
 
 const SCALE = 30;
@@ -92,13 +93,11 @@ export class VersionsPanel {
     drawn.setAttribute("aria-label", "Engraved score");
     sheet.replaceChildren(drawn);
     const shown = new Set(store.state.piece.notes.map(keyOf));
-    const wrong = (facts?.parallels ?? []).flatMap(({ voices, start, step }) =>
-      voices.flatMap((voice) => [`${start},${voice}`, `${step},${voice}`])
-    );
+    const wrong = notesOfParallels(piece, facts?.parallels ?? []);
     for (const [id, [onset, voice, pitch]] of Object.entries(engraving.notes)) {
       const { classList } = drawn.getElementById(id) ?? {};
       classList?.toggle("differs", !shown.has(`${onset},${voice},${pitch}`));
-      classList?.toggle("parallel", wrong.includes(`${onset},${voice}`));
+      classList?.toggle("parallel", wrong.has(`${onset},${voice}`));
     }
   }
 }
