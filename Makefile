@@ -17,7 +17,7 @@ TFDV_LOCK := requirements/$(VERSION)-tfdv.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_EPOCHS ?= 10
 
-.PHONY: demo studio test lint docs lock
+.PHONY: demo studio test lint docs lock screenshots
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py --model gru --epochs $(DEMO_EPOCHS)
@@ -35,6 +35,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Pictures of the studio's page in build/screenshots, to be looked at after a change of it.
+screenshots: $(INSTALLED)
+	$(BIN)/python -m benchmarks.screenshots
 
 # Tools of their own, so that the environments above stay light: mkdocs reads the docstrings from the
 # source and imports nothing of ours.

@@ -57,3 +57,60 @@ def test_a_second_run_tests_what_is_there_then(checkout):
     assert ".venv" in lines  # kept: it takes minutes to install
     assert "old.py" not in lines
     assert lines[-1] == "data=/mine"
+
+
+TOOLS = [
+    "bash",
+    "cat",
+    "dirname",
+    "find",
+    "env",
+    "id",
+    "ls",
+    "make",
+    "mkdir",
+    "rm",
+    "sh",
+    "tar",
+    "timeout",
+]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return a folder of programs, without a browser, for `PATH`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        (folder / tool).symlink_to(shutil.which(tool))
+    return folder
+
+
+def add_program(machine, name, script):
+    (machine / name).unlink(missing_ok=True)
+    (machine / name).write_text(f"#!/bin/sh\n{script}\n")
+    (machine / name).chmod(0o755)
+
+
+def test_root_installs_a_browser_and_tests_run_where_that_fails(checkout, machine):
+    add_program(machine, "id", "echo 0")
+    add_program(machine, "apt-get", f'echo "$@" >> {machine}/asked; exit 1')
+    done = run(checkout, PATH=str(machine), BACH_TF_BROWSER_TRIED="")
+    assert done.returncode == 2
+    assert "Chromium could not be installed: no tests in a browser." in done.stderr
+    assert (machine / "asked").read_text() == "-qq update\n"
+    assert "a first version" in done.stdout
+
+
+def test_a_browser_that_is_there_is_not_installed(checkout, machine):
+    add_program(machine, "chromium", "exit 0")
+    add_program(machine, "apt-get", f"touch {machine}/asked")
+    done = run(checkout, PATH=str(machine), BACH_TF_BROWSER_TRIED="")
+    assert "browser" not in done.stderr
+    assert not (machine / "asked").exists()
+
+
+def test_users_who_cannot_install_a_browser_are_told(checkout, machine):
+    add_program(machine, "id", "echo 1000")
+    done = run(checkout, PATH=str(machine), BACH_TF_BROWSER_TRIED="")
+    assert "only root can install it" in done.stderr

@@ -2,68 +2,13 @@
 
 import json
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
-STARTS, LOADS = 60, 400  # seconds, at most; machines vary
+from benchmarks.studio_program import StudioProgram, find_chromium
+
 KEY = "bach-tf-studio"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-class Studio:
-    """The program `bach-tf studio`, which can die and come back."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.process = None
-
-    def start(self):
-        command = [sys.executable, "-m", "bach_tf", "studio", "--port", str(self.port), "--no-browser"]
-        with (self.folder / "log.txt").open("a") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self.wait(lambda status: True, STARTS)
-
-    def wait(self, suits, seconds):
-        """Wait until the status suits."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            assert self.process.poll() is None, (self.folder / "log.txt").read_text()
-            try:
-                if suits(self.status()):
-                    return
-            except URLError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(f"no answer in {seconds} s: {(self.folder / 'log.txt').read_text()}")
-
-    def status(self):
-        with urlopen(f"{self.url}api/status", timeout=10) as answer:
-            return json.load(answer)
-
-    def kill(self):
-        """End the program as a crash would."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +16,20 @@ def chromium():
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
     )
-    if CHROMIUM is None:
+    path = find_chromium()
+    if path is None:
         pytest.skip("there is no Chromium: apt-get install chromium, or a package of your system")
     sandbox = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
     flags = [*sandbox, "--autoplay-policy=user-gesture-required", "--mute-audio"]
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="module")
 def studio(chromium, tmp_path_factory):
-    program = Studio(tmp_path_factory.mktemp("studio"))
+    program = StudioProgram(tmp_path_factory.mktemp("studio"))
     program.start()
     yield program
     program.stop()
@@ -137,7 +83,8 @@ class Visitor:
         return self.page.evaluate(
             """[...document.querySelectorAll('#sheet .measure')].map(measure => {
               const lines = [...measure.querySelector('.staff').children]
-                .filter(child => child.tagName === 'path').map(line => line.getBoundingClientRect());
+                .filter(child => child.tagName === 'path')
+                .map(line => line.getBoundingClientRect());
               return [lines[0].left, lines[0].right, lines[0].top, lines[4].bottom]; })"""
         )
 
@@ -213,5 +160,5 @@ def visitor(open_page):
 @pytest.fixture
 def writer(studio):
     """The studio, with its model loaded."""
-    studio.wait(lambda status: status["ready"], LOADS)
+    studio.wait_for_model()
     return studio
