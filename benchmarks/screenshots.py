@@ -1,7 +1,7 @@
 """Pictures of the studio's page in each of its states, to be looked at.
 
     python -m benchmarks.screenshots
-    python -m benchmarks.screenshots --folder pictures
+    python -m benchmarks.screenshots --folder pictures --url http://127.0.0.1:1685/
 
 Needs Chromium (`apt-get install chromium`) and Playwright (`pip install playwright`), and takes a
 minute or two: the shipped run harmonises a melody.
@@ -138,21 +138,31 @@ def main() -> int:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"default: {FOLDER}")
+    parser.add_argument("--url", help="of a studio that runs; default: one of its own")
     args = parser.parse_args()
     path = find_chromium()
     if path is None:
         parser.error("there is no Chromium: apt-get install chromium")
     args.folder.mkdir(parents=True, exist_ok=True)
+    with chromium(path) as browser, studio(args.url) as url:
+        photograph(browser.new_page(viewport=DESKTOP), url, args.folder)
+    return 0
+
+
+@contextmanager
+def studio(url: str | None) -> Iterator[str]:
+    """Yield the address of a studio that is ready: that one, or a new one."""
+    if url is not None:
+        yield url
+        return
     with tempfile.TemporaryDirectory() as folder:
         program = StudioProgram(Path(folder))
         program.start()
         try:
             program.wait_for_model()
-            with chromium(path) as browser:
-                photograph(browser.new_page(viewport=DESKTOP), program.url, args.folder)
+            yield program.url
         finally:
             program.stop()
-    return 0
 
 
 if __name__ == "__main__":

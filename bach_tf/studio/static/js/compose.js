@@ -5,7 +5,7 @@ import { keptOf, lockedBars, ranges } from "./locks.js";
 import { stateOf } from "./store.js";
 import * as music from "./piece.js";
 
-const VOICES = ["soprano", "alto", "tenor", "bass"];
+const VOICES = 4; // of a piece that is complete
 const DARING = 1.07; // a notch of the slider, as a factor of the temperature
 const KINDS = ["harmonize", "rewrite", "continue", "generate"];
 const DOING = {
@@ -73,7 +73,7 @@ export class Compose {
     for (const kind of KINDS) this.enable(byId(kind), this.obstacle(kind));
     const lines = music.voiceCount(piece);
     byId("melody-row").hidden = lines > 1;
-    byId("keep-melody-row").hidden = lines < 4;
+    byId("keep-melody-row").hidden = lines < VOICES;
     byId("keeps").textContent = this.keepsInWords(piece, locks);
   }
 
@@ -85,17 +85,23 @@ export class Compose {
 
   keepsInWords(piece, locks) {
     if (music.voiceCount(piece) < 2) return "";
+    const always = this.melodies(piece);
     const kept = this.voices(piece).map((voice) => {
       const name = music.voiceName(piece, voice);
       const numbers = lockedBars(locks, piece, voice);
-      if (voice === 0 || locks.voices.includes(voice)) return name;
+      if (always.includes(voice) || locks.voices.includes(voice)) return name;
       return numbers.length ? `${name} in ${barsInWords(numbers)}` : "";
     });
     return `Harmonise keeps: ${kept.filter(Boolean).join(", ")}.`;
   }
 
+  /** Return the voices that are always kept: the melody, or all of a piece that is not complete. */
+  melodies(piece) {
+    return music.voiceCount(piece) < VOICES ? this.voices(piece) : [0];
+  }
+
   voices(piece) {
-    return Array.from({ length: Math.min(4, music.voiceCount(piece)) }, (_, voice) => voice);
+    return Array.from({ length: Math.min(VOICES, music.voiceCount(piece)) }, (_, voice) => voice);
   }
 
   /** Return the body of a request. */
@@ -115,7 +121,7 @@ export class Compose {
     const several = music.voiceCount(piece) > 1;
     if (kind === "harmonize") {
       return several
-        ? { ...body, piece, keep: keptOf(locks, piece, [0]) }
+        ? { ...body, piece, keep: keptOf(locks, piece, this.melodies(piece)) }
         : { ...body, piece, melody: byId("melody").value };
     }
     const keep = keptOf(locks, piece, this.unchosen(piece));
@@ -177,10 +183,12 @@ export class Compose {
   /** Show a state of the job, or a sentence. */
   tell(state) {
     const doing = DOING[this.job.kind];
+    const loading = !byId("model").hidden;
     const texts = {
       sent: `${doing}…`,
-      queued: state.place > 1 ? `Waiting: number ${state.place} in the queue` : `${doing}: next`,
-      loading: "The model is being loaded…",
+      queued: state.place > 1
+        ? `Waiting: number ${state.place} in the queue`
+        : loading ? "It begins when the model is loaded…" : `${doing}…`,
       running: `${doing}… ${Math.round(100 * (state.done ?? 0))} %`,
       lost: "The connection broke; the work begins again when the studio is back.",
     };

@@ -40,25 +40,34 @@ export function lockedBars(locks, piece, voice) {
 }
 
 /** Return whole numbers as ranges: [1, 2, 3, 7] is "1-3,7". */
-export function ranges(numbers) {
+export function ranges(numbers, separator = ",") {
   const found = [];
   for (const number of [...numbers].sort((a, b) => a - b)) {
     const last = found[found.length - 1];
     if (last && number === last[1] + 1) last[1] = number;
     else found.push([number, number]);
   }
-  return found.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(",");
+  return found.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(separator);
 }
 
-/** Return what a job has to keep, as the library writes it. */
+/** Return what the library calls the voices of a piece: by their names, or else by their order. */
+function libraryNames(piece) {
+  const own = piece.parts.map(({ name }) => name.toLowerCase());
+  const count = voiceCount(piece);
+  const known = own.length === count && own.every((name) => LIBRARY_NAMES.includes(name));
+  if (known && new Set(own).size === count) return own;
+  return { 2: ["soprano", "bass"], 3: ["soprano", "alto", "bass"] }[count] ?? LIBRARY_NAMES;
+}
+
+/** Return what a job has to keep, as the library writes it: "soprano", "bass:5-8+12". */
 export function keptOf(locks, piece, alsoVoices = []) {
   const kept = [];
   for (let voice = 0; voice < Math.min(4, voiceCount(piece)); voice += 1) {
-    const name = LIBRARY_NAMES[voice];
+    const name = libraryNames(piece)[voice];
     if (locks.voices.includes(voice) || alsoVoices.includes(voice)) kept.push(name);
     else {
       const bars = lockedBars(locks, piece, voice);
-      if (bars.length) kept.push(`${name}:${ranges(bars)}`);
+      if (bars.length) kept.push(`${name}:${ranges(bars, "+")}`);
     }
   }
   return kept;

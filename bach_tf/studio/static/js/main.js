@@ -312,7 +312,6 @@ class Page {
   showState() {
     const { state } = this.store;
     this.settings.show(state.piece);
-    this.voices.show(state);
     this.versions.show(state);
     this.facts.show(state);
     byId("undo").disabled = this.store.past.length === 0;
@@ -349,6 +348,7 @@ class Page {
       byId("selection-text").textContent = editor.selectionInWords();
       byId("lock").lastElementChild.textContent = editor.selectionIsLocked() ? "Unlock" : "Lock";
     }
+    this.voices.show(state);
     this.overlay.draw(this.view(), state, ui);
     this.view().light(this.transport.sounding, ui.note);
     this.compose.show();
@@ -358,10 +358,11 @@ class Page {
   async loadRuns() {
     this.compose.setRuns(await this.api.runs());
     for (;;) {
-      const { ready, loading } = await this.api.status();
+      const { ready, loading, error } = await this.api.status();
+      if (error) return this.messages.show(error, { name: "model" });
       byId("model").hidden = ready;
       byId("model").textContent = `The model is being loaded${loading ? `: ${loading}` : ""}. You can write meanwhile.`;
-      if (ready) return;
+      if (ready) return undefined;
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }

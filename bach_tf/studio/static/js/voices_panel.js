@@ -18,6 +18,8 @@ export class VoicesPanel {
       const name = voiceName(piece, voice);
       const bars = barsOf(piece).filter((bar) => isLocked(locks, voice, bar.number)).length;
       row.name.textContent = name;
+      row.name.title = `Write in ${name}`;
+      row.name.setAttribute("aria-current", this.editor.ui.voice === voice);
       row.some.textContent = bars && !locks.voices.includes(voice) ? `${bars} locked` : "";
       this.press(row.mute, this.player.muted.has(voice), `Mute ${name}`);
       this.press(row.solo, this.player.soloed.has(voice), `Solo ${name}`);
@@ -47,7 +49,8 @@ export class VoicesPanel {
       });
       return made;
     };
-    const name = make("span", { className: `name voice-${voice % 4}` });
+    const name = make("button", { type: "button", className: `name voice-${voice % 4}` });
+    name.addEventListener("click", () => this.editor.caretTo(this.editor.ui.step, voice));
     const some = make("span", { className: "unit" });
     const mute = button("M", (on) => this.player.setMuted(voice, on));
     const solo = button("S", (on) => this.player.setSoloed(voice, on));
