@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
-from bach_tf.formats.engraving.verovio_pages import OPTIONS, make_engraver, with_drawn_symbols
+from bach_tf.formats.engraving.verovio_pages import (
+    OPTIONS,
+    make_engraver,
+    space_notes,
+    with_drawn_symbols,
+)
 from bach_tf.formats.musicxml import to_musicxml
 from bach_tf.formats.rendition import PLAIN, Rendition
 from bach_tf.score import Part, Score
@@ -22,6 +27,7 @@ PAGE = {
     "pageMarginLeft": 20,
     "pageMarginRight": 20,
     "pageMarginTop": 60,
+    "spacingSystem": 10,  # the page has the numbers of the bars between them
 }
 WIDEST = 100_000  # units of the engraver
 TIE = "{http://www.music-encoding.org/ns/mei}tie"
@@ -74,6 +80,7 @@ def engrave_for_screen(
     page = {**OPTIONS, **PAGE, "scale": scale, "pageWidth": width * 100 // scale}
     engraver.setOptions(page)
     assert engraver.loadData(to_musicxml(score, rendition)), "our own MusicXML can be read"
+    space_notes(engraver)
     if engraver.getPageCount() > 1:
         raise ValueError("The piece is too long for one picture. Shorten it, or save it as PDF.")
     svg = with_drawn_symbols(engraver.renderToSVG(1), Path(engraver.getResourcePath()))

@@ -48,14 +48,19 @@ def engrave(score: Score, options: dict[str, object], rendition: Rendition) -> l
     engraver = make_engraver()
     engraver.setOptions({**OPTIONS, **options})
     assert engraver.loadData(music), "our own MusicXML can be read"
+    space_notes(engraver)
+    symbols = Path(engraver.getResourcePath())
+    pages = [engraver.renderToSVG(page + 1) for page in range(engraver.getPageCount())]
+    return [with_drawn_symbols(page, symbols) for page in pages]
+
+
+def space_notes(engraver: Any) -> None:
+    """Lay out the music that is loaded so that no bar is alone on the last system, if possible."""
     for spacing in (*SPACINGS, SPACINGS[0]):
         engraver.setOptions({"spacingLinear": spacing})
         engraver.redoLayout()
         if not _leaves_a_bar_alone(engraver.renderToSVG(engraver.getPageCount())):
             break
-    symbols = Path(engraver.getResourcePath())
-    pages = [engraver.renderToSVG(page + 1) for page in range(engraver.getPageCount())]
-    return [with_drawn_symbols(page, symbols) for page in pages]
 
 
 def make_engraver() -> Any:

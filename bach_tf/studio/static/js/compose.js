@@ -207,7 +207,9 @@ export class Compose {
     const { before } = this.job;
     const fresh = kind === "generate";
     const old = { piece: before.piece, given: before.given, facts: null, label: "Before" };
-    const named = written.map((version, index) => ({ ...version, label: `Version ${index + 1}` }));
+    const named = written.map((version, index) => ({
+      ...version, piece: music.withCapitals(version.piece), label: `Version ${index + 1}`,
+    }));
     const versions = fresh || music.isEmpty(before.piece) ? named : [old, ...named];
     const best = Math.max(0, versions.findIndex((version) => version.facts?.recommended));
     const shown = versions[best].label === "Before" ? 1 : best;

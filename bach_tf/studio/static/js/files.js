@@ -85,8 +85,7 @@ export class Files {
 
   take(name, { piece, warnings = [] }) {
     const { store, ui, messages } = this.page;
-    const several = piece.parts.length > 1 || piece.notes.some((note) => note[3] > 0);
-    ui.set({ writing: !several, note: null, bars: null, step: 0, voice: 0 });
+    ui.set({ writing: piece.notes.length === 0, note: null, bars: null, step: 0, voice: 0 });
     store.commit(stateOf(piece), `open ${name}`);
     if (warnings.length) messages.show(warnings.join(" "), { kind: "note", name: "open" });
     messages.say(`${name} is open.`);

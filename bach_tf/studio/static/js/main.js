@@ -43,7 +43,7 @@ class Page {
     this.api = new Api();
     this.store = new Store(storage());
     this.ui = new Ui();
-    this.ui.writing = music.voiceCount(this.store.state.piece) === 1;
+    this.ui.writing = music.isEmpty(this.store.state.piece);
     const say = (words) => this.messages.say(words);
     const refuse = (words) => this.messages.note(words, "refused");
     this.editor = new Editor(this.store, this.ui, say, refuse);

@@ -133,10 +133,11 @@ function padlock({ right, top }) {
 }
 
 function barInWords(number, piece, locks) {
+  const bar = number === 0 ? "Upbeat (bar 0)" : `Bar ${number}`;
   const voices = Array.from({ length: voiceCount(piece) }, (_, voice) => voice);
   const locked = voices.filter((voice) => isLocked(locks, voice, number));
-  if (!locked.length) return `Bar ${number}`;
+  if (!locked.length) return bar;
   const all = locked.length === voices.length;
   const names = all ? "all voices" : locked.map((v) => voiceName(piece, v)).join(", ");
-  return `Bar ${number}, locked: ${names}`;
+  return `${bar}, locked: ${names}`;
 }

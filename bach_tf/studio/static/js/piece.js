@@ -54,7 +54,8 @@ export function voiceCount(piece) {
 
 export function voiceName(piece, voice) {
   const own = piece.parts[voice]?.name;
-  return own || (voiceCount(piece) <= 4 ? VOICE_NAMES[voice] : `Voice ${voice + 1}`);
+  if (own) return own[0].toUpperCase() + own.slice(1);
+  return voiceCount(piece) <= 4 ? VOICE_NAMES[voice] : `Voice ${voice + 1}`;
 }
 
 /** Return the bars of a piece in order: {number, start, end}; an upbeat has number 0. */
@@ -91,7 +92,8 @@ export function placeName(piece, step) {
   const beat = (4 * piece.steps_per_quarter) / value;
   const before = bar.number === 0 ? stepsPerBar(piece) - (bar.end - bar.start) : 0;
   const count = 1 + (step - bar.start + before) / beat;
-  return `bar ${bar.number}, beat ${Number(count.toFixed(2))}`;
+  const where = bar.number === 0 ? "upbeat" : `bar ${bar.number}`;
+  return `${where}, beat ${Number(count.toFixed(2))}`;
 }
 
 /** Return the note that sounds in a voice at a step, or undefined. */
@@ -157,6 +159,14 @@ export function repitched(piece, note, pitch) {
   if (pitch < 0 || pitch > 127) return piece;
   const changed = [note[ONSET], note[DURATION], pitch, ...note.slice(VOICE)];
   return { ...piece, notes: sorted(piece.notes.map((each) => (each === note ? changed : each))) };
+}
+
+/** Return a piece whose parts are named as in a score: "Soprano" for "soprano". */
+export function withCapitals(piece) {
+  const parts = piece.parts.map((part, voice) => ({
+    ...part, name: part.name && voiceName(piece, voice),
+  }));
+  return { ...piece, parts };
 }
 
 export function withTitle(piece, title) {

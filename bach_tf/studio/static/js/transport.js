@@ -164,7 +164,8 @@ export class Transport {
     byId("position").setAttribute("aria-valuetext", words);
     const [bar, beat] = words.split(", ");
     const whole = this.page.player.playing ? beat.replace(/\.\d+/, "") : beat;
-    byId("where").textContent = `${bar} of ${lastBar(this.piece)}, ${whole}`;
+    const of = bar === "upbeat" ? "" : ` of ${lastBar(this.piece)}`;
+    byId("where").textContent = `${bar}${of}, ${whole}`;
   }
 
   showState() {

@@ -3,7 +3,7 @@
 import { byId, make } from "./dom.js";
 import { faultsInWords, measuresInWords, parallelsInWords } from "./facts.js";
 import { notesOfParallels } from "./parallels.js";
-import { picture } from "./svg.js";
+import { icon, picture } from "./svg.js";
 
 const SCALE = 30;
 
@@ -45,7 +45,9 @@ export class VersionsPanel {
     const heading = make("strong", {}, label);
     if (facts?.recommended) heading.append(make("span", { className: "badge" }, "recommended"));
     const text = make("span", { className: "what" }, heading, ...this.lines(version));
-    const listen = make("button", { type: "button", "aria-label": `Listen to ${label}` }, "Listen");
+    const words = `Listen to ${label}`;
+    const about = { type: "button", className: "square", "aria-label": words, title: words };
+    const listen = make("button", about, icon("play"));
     listen.addEventListener("click", () => this.page.listen(index));
     return make("div", { className: "version" }, make("label", {}, input, text), listen);
   }
