@@ -25,7 +25,7 @@ function pause(ms, signal) {
 async function refusal(response) {
   try {
     const { error } = await response.json();
-    if (error) return error;
+    if (error) return /[.!?]$/.test(error) ? error : `${error}.`;
   } catch {
     // Not one of our answers; say what there is to say.
   }

@@ -70,7 +70,7 @@ export class Files {
       if (answer.tunes > 1 && tune === null) await this.askForTune(file, answer);
       else this.take(file.name, answer);
     } catch (error) {
-      messages.error(error, "open");
+      messages.show(`${error.message} The piece here is as it was.`, { name: "open" });
     }
   }
 
