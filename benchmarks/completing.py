@@ -3,12 +3,16 @@
     python -m benchmarks.completing
     python -m benchmarks.completing --tasks bass,outer,middle --pieces 16
     python -m benchmarks.completing --likelihood --pieces 16
+    python -m benchmarks.completing --tasks bass,outer,middle --results completing.json
 
-Of each chorale of a split some voices or bars are given, and the rest is written in three ways:
-straight through, one piece; the likeliest of as many such pieces as there are particles; and the
-particle filter of `bach-tf harmonize` with its defaults. Beside them stand Bach's own. `equal` is
-the share of the written sixteenths that are Bach's pitch. Straight pieces keep the same rules but
-for `cadence`, which steers.
+Of each chorale of a split some voices or bars are given, and the rest is written in four ways:
+straight through, one piece; the likeliest of as many such pieces as there are particles; the
+particle filter of `bach-tf harmonize` with its defaults; and the same without the rule `parallels`
+("lenient"). Beside them stand Bach's own. `equal` is the share of the written sixteenths that are
+Bach's pitch. Straight pieces keep the same rules but for `cadence`, which steers.
+
+The results of each way are printed as soon as all pieces are completed in it. With `--results` they
+are also saved, and the ways in the file are not computed again.
 
 With `--likelihood`: the estimated negative log-likelihood of what is given, and that of Bach's own
 notes in the other voices given those, from the model alone at temperature 1, without rules.
@@ -17,9 +21,10 @@ notes in the other voices given those, from the model alone at temperature 1, wi
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,7 +67,8 @@ from benchmarks.machine import describe_machine
 
 MIDDLE = 2  # bars that are left out of the middle of a piece
 KEPT = {"soprano": ("soprano",), "bass": ("bass",), "outer": ("soprano", "bass"), "middle": None}
-WAYS = ("straight", "likeliest", "filter")
+FILTERS = {"filter": (), "lenient": ("parallels",)}  # rules that are left out
+WAYS = ("straight", "likeliest", *FILTERS, "Bach")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,39 +90,48 @@ class Written:
     seconds: float
 
 
-def complete(run: Run, scores: Sequence[Score], task: str, particles: int) -> dict[str, list]:
-    """Complete each piece in each way.
+def complete(
+    run: Run, scores: Sequence[Score], task: str, particles: int, ways: Sequence[str] = WAYS
+) -> Iterator[tuple[str, list[Written]]]:
+    """Complete all pieces in each way.
 
     Args:
         run: of four voices.
         scores: Bach's pieces.
         task: a name in `KEPT`.
         particles: of the filter, and straight pieces of which the likeliest is taken.
+        ways: names in `WAYS`.
 
-    Returns:
-        for each of `WAYS`, and for Bach, the pieces as `Written`.
+    Yields:
+        a way and its pieces, as soon as they are completed.
     """
+    outlines = [outline_for(run, score, task) for score in scores]
+    pairs = list(zip(scores, outlines))
     options = _options(run, particles)
-    rules = options["rules"]
-    steered = ParticleSampler(run.model, run.codec, rules)
-    samplers = (
-        steered,
-        ParticleSampler(run.model, run.codec, [name for name in rules if name != CADENCE]),
-    )
-    written: dict[str, list[Written]] = {way: [] for way in (*WAYS, "Bach")}
-    likelihood = Scorer(run.model, run.codec)
-    warm = outline_for(run, scores[0], task)
-    list(_versions(run, warm, options, samplers))  # compiles
-    for number, score in enumerate(scores):
-        outline = outline_for(run, score, task)
-        for way, version, seconds in _versions(run, outline, options, samplers):
-            written[way].append(_beside(score, outline, version.grid, version.nats, seconds))
-        own = score.to_grid(len(VOICES))[outline.start : outline.end]
-        nats = -likelihood.score(score).total
-        written["Bach"].append(_beside(score, outline, own, nats, 0.0))
-        print(f"\r{task}: {number + 1} of {len(scores)}", end="", file=sys.stderr, flush=True)
+    if {"straight", "likeliest"} & {*ways}:
+        write = _straight(run, options)
+        both = list(_each(pairs, write, f"{task}, straight"))
+        yield from (
+            (way, [pair[n] for pair in both])
+            for n, way in enumerate(("straight", "likeliest"))
+            if way in ways
+        )
+    for way in [way for way in FILTERS if way in ways]:
+        yield way, list(_each(pairs, _filtered(run, options, FILTERS[way]), f"{task}, {way}"))
+    if "Bach" in ways:
+        yield "Bach", list(_each(pairs, _bachs_own(run), f"{task}, Bach"))
+
+
+def _each(
+    pairs: Sequence[tuple[Score, Outline]], write: Callable[[Score, Outline], Any], title: str
+) -> Iterator[Any]:
+    """Yield what is written of each piece, and show the progress."""
+    for number, pair in enumerate(pairs):
+        if not number:
+            write(*pair)  # compiles
+        yield write(*pair)
+        print(f"\r{title}: {number + 1} of {len(pairs)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return written
 
 
 def outline_for(run: Run, score: Score, task: str) -> Outline:
@@ -203,35 +218,62 @@ def _options(run: Run, particles: int) -> dict[str, Any]:
     )
 
 
-def _versions(
-    run: Run,
-    outline: Outline,
-    options: dict[str, Any],
-    samplers: tuple[ParticleSampler, ParticleSampler],
-) -> Iterator[tuple[str, Version, float]]:
-    """Yield the piece of each way, and the seconds it took."""
-    steered, free = samplers
-    started = time.perf_counter()
-    faults = partial(cost_of_faults, tonic=outline.tonic)
-    (version,) = harmonize(run, outline, **options, faults=faults, sampler=steered)
-    yield "filter", version, time.perf_counter() - started
-    started = time.perf_counter()
-    straight = [
-        free.sample(
-            outline.given,
-            seed=0,
-            temperature=options["temperature"],
-            particles=1,
-            num_outputs=min(ROWS_AT_ONCE, options["particles"] - first),
-            first=first,
+def _filtered(run: Run, options: dict[str, Any], without: Sequence[str]):
+    """Return a function that completes a piece by the particle filter, without some rules."""
+    rules = [name for name in options["rules"] if name not in without]
+    sampler = ParticleSampler(run.model, run.codec, rules)
+
+    def write(score: Score, outline: Outline) -> Written:
+        started = time.perf_counter()
+        faults = partial(cost_of_faults, tonic=outline.tonic)
+        how = {**options, "rules": rules}
+        (version,) = harmonize(run, outline, **how, faults=faults, sampler=sampler)
+        return _beside(score, outline, version, time.perf_counter() - started)
+
+    return write
+
+
+def _straight(run: Run, options: dict[str, Any]):
+    """Return a function that completes a piece straight through, and by the likeliest of many."""
+    rules = [name for name in options["rules"] if name != CADENCE]
+    sampler = ParticleSampler(run.model, run.codec, rules)
+    number = options["particles"]
+
+    def write(score: Score, outline: Outline) -> tuple[Written, Written]:
+        started = time.perf_counter()
+        found = [
+            sampler.sample(
+                outline.given,
+                seed=0,
+                temperature=options["temperature"],
+                particles=1,
+                num_outputs=min(ROWS_AT_ONCE, number - first),
+                first=first,
+            )
+            for first in range(0, number, ROWS_AT_ONCE)
+        ]
+        seconds = time.perf_counter() - started
+        together = _joined(found)
+        first, likeliest = (
+            best(run.codec, outline, together, slice(0, count)) for count in (1, number)
         )
-        for first in range(0, options["particles"], ROWS_AT_ONCE)
-    ]
-    seconds = time.perf_counter() - started
-    together = _joined(straight)
-    number = len(together.ids)
-    yield "straight", best(run.codec, outline, together, slice(0, 1)), seconds / number
-    yield "likeliest", best(run.codec, outline, together, slice(0, number)), seconds
+        one = _beside(score, outline, first, seconds / number)
+        return one, _beside(score, outline, likeliest, seconds)
+
+    return write
+
+
+def _bachs_own(run: Run):
+    """Return a function that returns Bach's own piece."""
+    likelihood = Scorer(run.model, run.codec)
+
+    def write(score: Score, outline: Outline) -> Written:
+        nats = -likelihood.score(score).total
+        part = slice(outline.start, outline.end)
+        own = score.to_grid(len(VOICES))[part]
+        return Written(own, own, ~outline.kept[part], nats, 0.0)
+
+    return write
 
 
 def _joined(found: Sequence[Particles]) -> Particles:
@@ -240,12 +282,37 @@ def _joined(found: Sequence[Particles]) -> Particles:
     )
 
 
-def _beside(
-    score: Score, outline: Outline, grid: np.ndarray, nats: float, seconds: float
-) -> Written:
+def _beside(score: Score, outline: Outline, version: Version, seconds: float) -> Written:
     part = slice(outline.start, outline.end)
     own = score.to_grid(len(VOICES))[part]
-    return Written(grid, own, ~outline.kept[part], nats, seconds)
+    return Written(version.grid, own, ~outline.kept[part], version.nats, seconds)
+
+
+class Results:
+    """The results of each task and way, kept in a file.
+
+    Args:
+        path: a JSON file, read if it exists; `None` to keep them in memory only.
+        about: the settings that they depend on.
+
+    Raises:
+        ValueError: if the file has results of other settings.
+    """
+
+    def __init__(self, path: Path | None, about: dict[str, Any]):
+        self.path, self.about = path, about
+        self.rows: dict[str, dict[str, dict[str, float]]] = {}
+        if path is not None and path.exists():
+            saved = json.loads(path.read_text())
+            if saved["about"] != about:
+                raise ValueError(f"{path} has results of {saved['about']}, not of {about}")
+            self.rows = saved["rows"]
+
+    def add(self, task: str, way: str, row: dict[str, float]) -> None:
+        """Add a row, and save all rows."""
+        self.rows.setdefault(task, {})[way] = row
+        if self.path is not None:
+            self.path.write_text(json.dumps({"about": self.about, "rows": self.rows}, indent=1))
 
 
 def _share(flags: Sequence[np.ndarray], among: Sequence[np.ndarray]) -> float:
@@ -260,20 +327,12 @@ def _share(flags: Sequence[np.ndarray], among: Sequence[np.ndarray]) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Print the tables; return the exit status."""
-    about = (__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="benchmarks.completing", description=about)
-    parser.add_argument("--run", default=SHIPPED, help="a run of four voices")
-    parser.add_argument("--corpus", default="jsb", help="of four voices")
-    parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
-    parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument("--tasks", default="soprano", help=f"of: {', '.join(KEPT)}")
-    parser.add_argument("--pieces", type=int, help="so many pieces of the split; all by default")
-    parser.add_argument("--particles", type=int, default=PARTICLES)
-    parser.add_argument("--likelihood", action="store_true", help="what the model finds of Bach's")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     try:
-        for name in (tasks := args.tasks.split(",")):
-            choose(KEPT, name, "task")
+        tasks, ways = args.tasks.split(","), args.ways.split(",")
+        for names, known, kind in ((tasks, KEPT, "task"), (ways, dict.fromkeys(WAYS), "way")):
+            for name in names:
+                choose(known, name, kind)
         if not 1 <= args.particles <= MOST_PARTICLES:
             raise ValueError(f"Expected 1 to {MOST_PARTICLES} particles, got: {args.particles}")
         run = load_trained_run(find_run(args.run))
@@ -281,20 +340,54 @@ def main(argv: list[str] | None = None) -> int:
         scores = read_split(corpus, args.split)
         every = max(1, len(scores) // args.pieces) if args.pieces else 1
         scores = scores[::every][: args.pieces]
-        print(f"{args.run} on {len(scores)} pieces of {args.corpus}, {args.split} split")
-        print(describe_machine())
+        about = {name: getattr(args, name) for name in ("run", "corpus", "split", "particles")}
+        results = Results(args.results, {**about, "pieces": len(scores)})
+        _say(f"{args.run} on {len(scores)} pieces of {args.corpus}, {args.split} split")
+        _say(describe_machine())
         for task in tasks:
-            print(f"\n{task} given" if KEPT[task] else f"\n{MIDDLE} bars in the middle written")
+            _say(f"\n{task} given" if KEPT[task] else f"\n{MIDDLE} bars in the middle written")
             if args.likelihood:
                 nats = likelihoods(run, scores, task, args.particles)
-                print("nats per cell: all {:.3f}, given {:.3f}, the others {:.3f}".format(*nats))
+                _say("nats per cell: all {:.3f}, given {:.3f}, the others {:.3f}".format(*nats))
                 continue
-            rows = complete(run, scores, task, args.particles)
-            print(format_rows({way: summary(pieces) for way, pieces in rows.items()}), flush=True)
+            _measure(run, scores, task, ways, results)
     except (ValueError, OSError) as error:
         print(f"benchmarks.completing: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _measure(
+    run: Run, scores: Sequence[Score], task: str, ways: Sequence[str], results: Results
+) -> None:
+    """Print the row of each way as soon as it is known, and then the table."""
+    missing = [way for way in ways if way not in results.rows.get(task, {})]
+    for way, pieces in complete(run, scores, task, results.about["particles"], missing):
+        results.add(task, way, summary(pieces))
+        row = ", ".join(f"{name} {value:.3f}" for name, value in summary(pieces).items())
+        _say(f"{task}, {way}: {row}")
+    rows = results.rows[task]
+    _say(format_rows({way: rows[way] for way in WAYS if way in ways}))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="benchmarks.completing", description=about)
+    parser.add_argument("--run", default=SHIPPED, help="a run of four voices")
+    parser.add_argument("--corpus", default="jsb", help="of four voices")
+    parser.add_argument("--data-dir", type=Path, help="where the corpus is read from")
+    parser.add_argument("--split", default="test", choices=SPLITS)
+    parser.add_argument("--tasks", default="soprano", help=f"of: {', '.join(KEPT)}")
+    parser.add_argument("--ways", default=",".join(WAYS), help=f"of: {', '.join(WAYS)}")
+    parser.add_argument("--pieces", type=int, help="so many pieces of the split; all by default")
+    parser.add_argument("--particles", type=int, default=PARTICLES)
+    parser.add_argument("--likelihood", action="store_true", help="what the model finds of Bach's")
+    parser.add_argument("--results", type=Path, help="a JSON file of results, to be continued")
+    return parser
 
 
 if __name__ == "__main__":

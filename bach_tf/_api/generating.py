@@ -17,6 +17,7 @@ from bach_tf.composing.options import (
     NO_RULES,
     OPTIONS,
     candidates_of,
+    check_quotation,
     make_rendition,
     resolve_options,
 )
@@ -59,6 +60,7 @@ def generated(
     music, codec = run.preset.music, run.codec
     make_rendition(music, how["tempo"], how["program"])
     options = resolve_options(music, codec, asked)
+    check_quotation(run.preset, asked["rules"])
     beginning = _beginning(run, how, options["seed"])
     used = generation.used_primer(codec, beginning)
     sampler = sampler_of(tuple(options["rules"]), options["ends"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from bach_tf.codecs import Codec
 from bach_tf.composing.beginnings import Beginning, Wish, as_wished, read_beginning
 from bach_tf.composing.fitting import Fit
-from bach_tf.composing.options import make_rendition, resolve_options
+from bach_tf.composing.options import check_quotation, make_rendition, resolve_options
 from bach_tf.composing.primers import FROM_CORPUS, check_room, find_primer
 from bach_tf.formats import WRITERS, check_formats, check_room_in
 from bach_tf.formats.files import check_folder
@@ -57,6 +57,7 @@ def plan(args: Namespace) -> Job:
     folder = find_run(args.run, recipe=args.model)
     preset, codec = load_settings(folder)
     how = resolve_options(preset.music, codec, vars(args))
+    check_quotation(preset, args.rules)
     beginning = _beginning(args, codec)
     primer = beginning and beginning.score
     rendition = make_rendition(preset.music, args.tempo, program, primer)

@@ -1,12 +1,21 @@
 """Cadences of pieces with a given end: a look-ahead towards the last chord.
 
-The end token weights a piece like given notes do, but only when it is reached, which is too late
-for a cadence. Therefore notes from the onset of the last chord on get a bonus for a root-position
-triad on the tonic, and notes before it for the dominant. The change of the proposal is corrected in
-the weight of the particle (`particles`), and the bonus of a step replaces that of the previous
-step. A piece is thus sampled in proportion to the model's probability times one bonus for its last
-chord and one for its dominant: a twisted particle filter, N. Whiteley and A. Lee, "Twisted particle
-filters", Annals of Statistics 42 (2014).
+Two things have to come together: a cadence on the tonic, and a piece whose notes are those of the
+tonic's key. The end token weights a piece like given notes do, but only when it is reached, which
+is too late for a cadence. Therefore notes from the onset of the last chord on get a bonus for a
+root-position triad on the tonic, and notes before it for the dominant. The change of the proposal
+is corrected in the weight of the particle (`particles`), and the bonus of a step replaces that of
+the previous step. A piece is thus sampled in proportion to the model's probability times one bonus
+for its last chord and one for its dominant.
+
+Likewise each note replaces a bonus for the key: a particle is the less likely, the better a key in
+which the piece cannot end fits all notes so far, compared with the keys in which it can. Without it
+many pieces turn to the dominant and do not return, so that the final cadence is in a foreign key.
+This bonus grows from 0, because a piece may leave its key in the middle. It uses the key finder of
+`theory.tonics`, as does the measure `counterpoint.ending`.
+
+This is a twisted particle filter, N. Whiteley and A. Lee, "Twisted particle filters", Annals of
+Statistics 42 (2014).
 """
 
 from __future__ import annotations
@@ -23,6 +32,9 @@ from bach_tf.theory.tonics import key_profiles
 
 OCTAVE = 12
 HOME = 8.0  # penalty in nats of notes of the last chord outside the tonic triad
+# Penalty in nats for each unit of `key_strengths` by which a wrong key fits the whole piece better.
+# A quarter with the sharp fourth instead of the fourth degree makes a difference of 2.
+AWAY = 1.0
 DOMINANT = 1.5  # penalty in nats of notes before it outside the dominant
 LAST_CHORD = 8  # steps; its default length: a half note
 APPROACH = 4  # steps before it with a bonus for the dominant: one beat
@@ -37,12 +49,14 @@ class Schedule(NamedTuple):
     Args:
         home: float32 `(L,)`, nats.
         dominant: float32 `(L,)`, nats.
+        away: float32 `(L,)`, nats for each unit by which another key fits the notes so far better.
         fresh: bool `(L,)`: where the bonus of the previous step is kept, since another one starts.
         tonics: bool `(12,)`, the possible pitch classes of the tonic.
     """
 
     home: np.ndarray
     dominant: np.ndarray
+    away: np.ndarray
     fresh: np.ndarray
     tonics: np.ndarray
 
@@ -58,12 +72,14 @@ def schedule(constraints: Constraints, key: int | None, leads: bool) -> Schedule
     """
     tokens = len(constraints.allowed)
     steps = tokens // len(VOICES)
-    home, dominant = np.zeros((2, tokens + 1), np.float32)
+    home, dominant, away = np.zeros((3, tokens + 1), np.float32)
     fresh = np.zeros(tokens + 1, bool)
     tonics = np.ones(OCTAVE, bool) if constraints.tonics is None else constraints.tonics
     if key is not None:
         tonics = np.arange(OCTAVE) == key
     if leads and constraints.ends:
+        if not tonics.all():
+            away[:] = AWAY * np.arange(tokens + 1) / tokens
         last = constraints.last_onset
         last = max(steps - LAST_CHORD, steps // 2) if last is None else last
         for bonus, nats, start, end in (
@@ -73,7 +89,7 @@ def schedule(constraints: Constraints, key: int | None, leads: bool) -> Schedule
             growth = nats * np.arange(1, end - start + 1, dtype=np.float32) / max(end - start, 1)
             bonus[len(VOICES) * start : len(VOICES) * end] = np.repeat(growth, len(VOICES))
             fresh[len(VOICES) * start : len(VOICES) * (start + 1)] = True
-    return Schedule(home, dominant, fresh, tonics)
+    return Schedule(home, dominant, away, fresh, tonics)
 
 
 class Ending:
@@ -125,6 +141,22 @@ class Ending:
         dominant_missed = self._missed(self.of_dominant, degrees, in_bass, root=FIFTH)
         missed = tf.cast(tf.stack([home_missed, dominant_missed]), tf.float32)
         return -home * missed[0] - dominant * missed[1]
+
+    def away(self, nats: tf.Tensor, tonics: tf.Tensor, sounded: tf.Tensor) -> tf.Tensor:
+        """Return the bonus of each id for the key of the notes so far: float32 `(N, V)`, at most 0.
+
+        Args:
+            nats: float32 scalar, for each unit by which a key on another tonic fits better.
+            tonics: bool `(12,)`.
+            sounded: float32 `(N, 12)`, number of steps with each pitch class.
+        """
+        # After no note, and after a note of each pitch class.
+        fits = tf.matmul(sounded, self.keys)[:, None] + tf.pad(self.keys, [[1, 0], [0, 0]])
+        fits = tf.reduce_max(tf.reshape(fits, (-1, 1 + OCTAVE, 2, OCTAVE)), axis=2)
+        best = tf.reduce_max(fits, axis=2)
+        there = tf.reduce_max(tf.where(tonics, fits, -np.inf), axis=2)
+        heard = tf.where(self.sounds, 1 + self.pitches % OCTAVE, 0)
+        return tf.gather(nats * (there - best), heard, axis=1)
 
     def _tonic(self, tonics, sounded):
         """Return the pitch class of the tonic: int32 `(N, 1)`."""

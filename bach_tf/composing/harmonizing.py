@@ -36,7 +36,8 @@ class Version:
         tokens: number of tokens counted in `nats`.
         given_nats: estimated negative log-likelihood of the given notes alone.
         interventions: number of free tokens that a rule changed.
-        cost: `nats` plus the cost of the faults, used to choose the version.
+        cost: `nats`, minus the bonus for the ending, plus the cost of the faults: of all particles,
+            the version has the lowest.
     """
 
     score: Score
@@ -70,7 +71,7 @@ def harmonize(
 ) -> Iterator[Version]:
     """Generate versions of a piece with given notes.
 
-    Each version is the best particle of its candidates by likelihood and faults.
+    Each version is the best particle of its candidates by likelihood, ending and faults.
 
     Args:
         run: a trained run that writes four voices.
@@ -120,7 +121,7 @@ def harmonize(
 def best(
     codec: Codec, outline: Outline, found: Particles, mine: slice, faults: Faults = no_faults
 ) -> Version:
-    """Return the best particle of some filters by likelihood and faults.
+    """Return the best particle of some filters by likelihood, ending and faults.
 
     Args:
         codec: the run's codec.
@@ -133,7 +134,8 @@ def best(
     rows, where = np.unique(ids.reshape(-1, ids.shape[-1]), axis=0, return_index=True)
     nats = -found.log_likelihoods[mine].reshape(-1)[where].astype(float)
     grids = [_pitches(codec, outline, row) for row in rows]
-    costs = nats + [faults(outline.grid_of(grid)) for grid in grids]
+    endings = found.endings[mine].reshape(-1)[where].astype(float)
+    costs = nats - endings + [faults(outline.grid_of(grid)) for grid in grids]
     chosen = int(np.argmin(costs))
     return Version(
         score=outline.restored(grids[chosen]),

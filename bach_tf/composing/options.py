@@ -18,7 +18,7 @@ from bach_tf.composing.primers import steps_of
 from bach_tf.corpora.music import HOTTEST, MOST_STEPS, RULES
 from bach_tf.formats.grid_csv import VOICES
 from bach_tf.formats.rendition import Rendition
-from bach_tf.recipes import Music
+from bach_tf.recipes import Music, Preset
 from bach_tf.recipes.tables import SEEDS
 from bach_tf.score import Score
 from bach_tf.theory.instruments import HIGHEST_TEMPO, LOWEST_TEMPO, find_program
@@ -138,10 +138,32 @@ def rules_of(music: Music, codec: Codec, asked: str | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def check_quotation(preset: Preset, asked: str | None) -> None:
+    """Check that a run can keep to the rule "quotation", if a user names it.
+
+    Args:
+        preset: the run's preset.
+        asked: as for `rules_of`; the preset's own rules are ignored where they cannot apply.
+
+    Raises:
+        ValueError: if the rule is named and the run has no memory of its training split.
+    """
+    if _names_quotation(asked) and not preset.model.settings.get("memory"):
+        raise ValueError(
+            f"The rule {QUOTATION} compares new pieces with the memory of a run. Received: a run "
+            "without a memory of its training pieces. Leave the rule out."
+        )
+
+
+def _names_quotation(asked: str | None) -> bool:
+    return asked is not None and QUOTATION in map(str.strip, asked.split(","))
+
+
 def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `harmonizing.harmonize`, with defaults for missing options.
 
-    Versions may quote the training split, since the given melody itself may be in it.
+    Versions may quote the training split, since the given melody itself may be in it: the rule
+    "quotation" is dropped from a preset's rules, and refused in those of a user.
 
     Args:
         music: the music settings of the run's preset.
@@ -149,8 +171,14 @@ def harmonizing_options(music: Music, codec: Codec, asked: Mapping[str, Any]) ->
         asked: checked values of `OPTIONS`, and `range` as for `ranges_in`. Others are ignored.
 
     Raises:
-        ValueError: if a rule, voice or range is invalid, or several versions would be identical.
+        ValueError: if a rule, voice or range is invalid, the rule "quotation" is named, or several
+            versions would be identical.
     """
+    if _names_quotation(asked["rules"]):
+        raise ValueError(
+            f"The rule {QUOTATION} applies to new pieces only: a melody may come from a training "
+            "piece. Leave it out."
+        )
     temperature, seed = asked["temperature"], asked["seed"]
     options: dict[str, Any] = {
         "temperature": music.temperature if temperature is None else temperature,

@@ -34,6 +34,7 @@ class Plan(NamedTuple):
         checks: bool `(L,)`, whether particles may be resampled after this token.
         home: as in `endings.Schedule`.
         dominant: as in `endings.Schedule`.
+        away: as in `endings.Schedule`.
         fresh: as in `endings.Schedule`.
         tonics: as in `endings.Schedule`.
     """
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     checks: tf.Tensor
     home: tf.Tensor
     dominant: tf.Tensor
+    away: tf.Tensor
     fresh: tf.Tensor
     tonics: tf.Tensor
 
@@ -57,6 +59,7 @@ PLAN = Plan(
     checks=tf.TensorSpec([None], tf.bool),
     home=tf.TensorSpec([None], tf.float32),
     dominant=tf.TensorSpec([None], tf.float32),
+    away=tf.TensorSpec([None], tf.float32),
     fresh=tf.TensorSpec([None], tf.bool),
     tonics=tf.TensorSpec([12], tf.bool),
 )
@@ -69,6 +72,7 @@ class Rows(NamedTuple):
     state: Any  # state of the model
     kept: Any  # state of the rules
     paid: tf.Tensor  # bonus of each voice, to be replaced by the next one
+    away: tf.Tensor  # bonus for the key, to be replaced by the next one
     bonus: tf.Tensor  # total bonus in the weights
     log_likelihood: tf.Tensor
     interventions: tf.Tensor
@@ -162,6 +166,7 @@ class Loop:
             state=self.model.initial_state(rows),
             kept=() if self.rules is None else self.rules.first_state(rows),
             paid=tf.zeros([rows, len(VOICES)]),
+            away=tf.zeros([rows]),
             bonus=tf.zeros([rows]),
             log_likelihood=tf.zeros([rows]),
             interventions=tf.zeros([rows], tf.int32),
@@ -209,13 +214,15 @@ class Loop:
         compared = tf.where(given, tf.reduce_logsumexp(both, axis=0), ruled)
         allowed = self._allowed(t, rows)
         bonus, before = self._bonus(t, rows)
-        inside = tf.where(allowed, compared + bonus, -math.inf)
+        away = self._away(t, rows)
+        inside = tf.where(allowed, compared + bonus + away, -math.inf)
+        before += rows.away
         leads = (self.plan.home[t] > 0) | (self.plan.dominant[t] > 0)
-        weighs = leads | (self.plan.kinds[t] != OPEN)
+        weighs = leads | (self.plan.away[t] > 0) | (self.plan.kinds[t] != OPEN)
         gain = tf.where(weighs, tf.reduce_logsumexp(inside, axis=1) - before, 0.0)
         chance = tf.reshape(self.chances[t, :, :-1], [-1])
         ids = draw(inside, allowed, chance, self.drawing)
-        bonus = tf.gather(bonus, ids, batch_dims=1)
+        bonus, away = (tf.gather(each, ids, batch_dims=1) for each in (bonus, away))
         here = (tf.range(len(VOICES)) == t % len(VOICES)) & leads
         nats = tf.gather(tf.nn.log_softmax(logits), ids, batch_dims=1)
         rows = rows._replace(
@@ -223,7 +230,8 @@ class Loop:
             state=state,
             kept=() if self.rules is None else self.rules.advance(ids, t, rows.kept),
             paid=tf.where(here, bonus[:, None], rows.paid),
-            bonus=rows.bonus + bonus - before,
+            away=away,
+            bonus=rows.bonus + bonus + away - before,
             log_likelihood=rows.log_likelihood + tf.where(tf.gather(self.counted, ids), nats, 0.0),
             interventions=rows.interventions
             + self._intervened(given, plain, ruled, allowed, chance),
@@ -270,6 +278,16 @@ class Loop:
             )
 
         return tf.cond((home > 0) | (dominant > 0), bonus, lambda: nothing)
+
+    def _away(self, t, rows: Rows):
+        """Return the bonus of each id for the key of the piece: `(N P, V)`."""
+        nats, tonics = self.plan.away[t], self.plan.tonics
+        nothing = tf.zeros([tf.size(rows.ids), tf.shape(self.plan.base)[1]])
+        if self.rules is None or self.ending is None:
+            return nothing
+        return tf.cond(
+            nats > 0, lambda: self.ending.away(nats, tonics, rows.kept[2]), lambda: nothing
+        )
 
     def _intervened(self, given, plain, ruled, allowed, chance):
         """Return where a rule changes the token that would have been sampled: int32 `(N P,)`."""

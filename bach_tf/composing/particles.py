@@ -239,6 +239,7 @@ class ParticleSampler:
             tf.constant(np.append(checks, False)[:count]),
             tf.constant(leads.home[:count]),
             tf.constant(leads.dominant[:count]),
+            tf.constant(leads.away[:count]),
             tf.constant(leads.fresh[:count]),
             tf.constant(leads.tonics),
         )

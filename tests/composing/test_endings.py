@@ -9,7 +9,8 @@ from bach_tf.composing import endings
 from bach_tf.composing.endings import DOMINANT, HOME, Ending, schedule
 from bach_tf.composing.given import Given
 from bach_tf.composing.particles import ParticleSampler
-from bach_tf.theory.tonics import MAJOR, OCTAVE
+from bach_tf.measuring.counterpoint.harmony import pitch_class_steps
+from bach_tf.theory.tonics import MAJOR, OCTAVE, key_strengths
 
 CODEC = SatbCodec(48, 72, order=[0, 3, 1, 2])
 BASS = 1  # the second to be written
@@ -53,6 +54,45 @@ def test_the_bonus_grows_from_the_onset_of_the_last_note():
     assert np.flatnonzero(led.tonics).tolist() == [0, 1, 4, 9]
     assert np.flatnonzero(schedule(constraints, 9, leads=True).tonics).tolist() == [9]
     assert not schedule(constraints, None, leads=False).home.any()
+
+
+def test_the_key_weighs_more_towards_the_end_if_the_given_notes_narrow_the_tonics():
+    melody = [[60, None, None, None]] * 4
+    led = schedule(Given.from_grid(melody, ends=True).constraints(CODEC), None, leads=True)
+    assert led.away[[0, 8, 16]].tolist() == pytest.approx([0, endings.AWAY / 2, endings.AWAY])
+    free = schedule(Given.nothing(4, ends=True).constraints(CODEC), None, leads=True)
+    assert not free.away.any()  # any key will do
+    assert schedule(Given.nothing(4, ends=True).constraints(CODEC), 5, leads=True).away.any()
+
+
+def test_notes_outside_the_key_cost_what_another_key_gains():
+    ending, sounded = Ending(CODEC), np.array([MAJOR], np.float32)
+    key = np.arange(OCTAVE) == 0
+    bonus = ending.away(tf.constant(2.0), tf.constant(key), tf.constant(sounded))[0].numpy()
+    assert bonus.shape == (CODEC.vocab_size,)
+    assert not bonus[: CODEC.FIRST_PITCH + 1].any()  # C major, with a rest or one more C
+    counts = np.roll(MAJOR, 7)  # G major
+    fits = key_strengths(counts).max(axis=0)
+    away = ending.away(tf.constant(2.0), tf.constant(key), tf.constant([counts], tf.float32))
+    away = away[0].numpy()
+    assert away[CODEC.SILENT] == pytest.approx(2 * (fits[0] - fits[7]), rel=1e-4)
+    f, f_sharp = away[CODEC.FIRST_PITCH + 5], away[CODEC.FIRST_PITCH + 6]
+    assert f > away[CODEC.SILENT] > f_sharp
+
+
+def test_a_melody_is_harmonised_in_the_key_in_which_it_ends(monkeypatch):
+    melody = [67, 69, 71, 66, 67, 69, 71, 66, 60]  # nearer to G major
+    given = Given.from_grid([[pitch, None, None, None] for pitch in melody], ends=True)
+
+    def in_c():
+        found = LED.sample(given, seed=1, particles=32, num_outputs=16, key=0)
+        grids = [CODEC.decode(ids[1:]).to_grid(4) for ids in found.pieces(found.likeliest)]
+        fits = [key_strengths(pitch_class_steps(grid)) for grid in grids]
+        return np.mean([int(each.argmax()) % OCTAVE == 0 for each in fits])
+
+    steered = in_c()
+    monkeypatch.setattr(endings, "AWAY", 0.0)
+    assert steered > 0.7 > 0.4 > in_c()
 
 
 def test_where_nothing_is_given_the_last_half_is_the_last_chord():
