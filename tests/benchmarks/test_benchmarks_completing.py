@@ -1,5 +1,7 @@
 """Completed chorales beside Bach's."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -48,23 +50,53 @@ def where(tmp_path, home):
 
 def test_a_run_is_measured_on_each_task(trained_run, where, capsys):
     run = ["--run", str(trained_run.folder)]
-    tasks = ["--tasks", "outer,middle"]
+    tasks = ["--tasks", "outer,middle", "--ways", "likeliest,Bach"]
     assert completing.main([*run, *where, *tasks]) == 0
     said = capsys.readouterr().out
     assert "outer given" in said
     assert "2 bars in the middle written" in said
     equal = [line.split()[1:] for line in said.splitlines() if line.startswith("equal")]
     assert len(equal) == 2
-    assert all(row[3] == "1.000" for row in equal)  # Bach is like himself
+    assert all(row[1] == "1.000" for row in equal)  # Bach is like himself
     soprano = next(line for line in said.splitlines() if line.startswith("soprano"))
-    assert soprano.split()[1:] == ["-"] * 4  # given
+    assert soprano.split()[1:] == ["-"] * 2  # given
     assert completing.main([*run, *where, "--likelihood", "--pieces", "1"]) == 0
     assert "nats per cell: all " in capsys.readouterr().out
+
+
+def test_results_are_saved_and_continued(trained_run, where, tmp_path, capsys, monkeypatch):
+    results = tmp_path / "results.json"
+    command = ["--run", str(trained_run.folder), *where, "--results", str(results)]
+    assert completing.main([*command, "--ways", "filter,Bach"]) == 0
+    first, again = capsys.readouterr().out, completing.main([*command, "--ways", "lenient,Bach"])
+    second = capsys.readouterr().out
+    assert again == 0
+    assert "soprano, filter: equal 0." in first
+    assert "soprano, lenient: equal 0." in second
+    assert "soprano, Bach:" not in second  # it is in the file
+    assert next(x for x in second.splitlines() if "lenient" in x and "Bach" in x).split() == [
+        "lenient",
+        "Bach",
+    ]
+    monkeypatch.setattr(completing, "complete", lambda *_: pytest.fail("computed again"))
+    assert completing.main([*command, "--particles", "3"]) == 2
+    assert "has results of" in capsys.readouterr().err
+
+
+def test_the_lenient_way_has_no_rule_against_parallels(monkeypatch):
+    used = []
+    monkeypatch.setattr(completing, "ParticleSampler", lambda _, __, rules: used.append(rules))
+    run = SimpleNamespace(model=None, codec=None)
+    rules = {"rules": ["parallels", "cadence"]}
+    for without in completing.FILTERS.values():
+        completing._filtered(run, rules, without)
+    assert used == [["parallels", "cadence"], ["cadence"]]
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        (["--ways", "greedy"], "way"),
         (["--tasks", "alto"], "task"),
         (["--particles", "0"], "Expected 1 to 1024 particles, got: 0"),
         (["--run", "absent"], "Expected a run folder"),

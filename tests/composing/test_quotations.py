@@ -7,8 +7,10 @@ import pytest
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.composing.generation import generate_batches
+from bach_tf.composing.options import OPTIONS, check_quotation, harmonizing_options
 from bach_tf.composing.quotations import LONGEST, Quotations
 from bach_tf.measuring.counterpoint.copies import find_copies
+from bach_tf.recipes import PRESETS
 
 CODEC = SatbCodec(48, 76)
 RULES = ["quotation"]
@@ -92,3 +94,16 @@ def test_pieces_are_left_alone_without_the_rule_greedily_and_where_the_primer_qu
         how = {"prompt": np.concatenate([[CODEC.START], known[:40].reshape(-1)])}
     _, seeds = written([known], [known], **how)
     assert seeds == [5]
+
+
+def test_the_rule_is_refused_where_it_would_do_nothing():
+    with pytest.raises(ValueError, match=r"The rule quotation compares .* without a memory"):
+        check_quotation(PRESETS["gru"], "parallels, quotation")
+    for asked in (None, "none", "parallels"):  # a preset's own rule is ignored
+        check_quotation(PRESETS["gru"], asked)
+    check_quotation(PRESETS["chorale"], "quotation")
+    asked = dict.fromkeys(OPTIONS) | {"rules": "quotation", "range": None}
+    with pytest.raises(ValueError, match="The rule quotation applies to new pieces only"):
+        harmonizing_options(PRESETS["chorale"].music, CODEC, asked)
+    options = harmonizing_options(PRESETS["chorale"].music, CODEC, {**asked, "rules": None})
+    assert "quotation" not in options["rules"]
