@@ -52,6 +52,7 @@ from bach_tf.measuring.counterpoint import (
     FIFTH,
     OCTAVE,
     dissonances,
+    doubled_leading_notes,
     ending,
     note_starts,
     on_beats,
@@ -186,6 +187,7 @@ def summary(pieces: Sequence[Written]) -> dict[str, float]:
     ends = np.array([ending(grid) for grid in grids])
     return row | {
         "parallels per 1,000 notes": 1000 * faulty / notes,
+        "doubled leading notes": 1000 * sum(doubled_leading_notes(g).sum() for g in grids) / notes,
         "dissonant on the beat": _share(
             [dissonances(grid) for grid in grids], [on_beats(len(grid)) for grid in grids]
         ),

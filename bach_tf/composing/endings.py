@@ -34,7 +34,7 @@ OCTAVE = 12
 HOME = 8.0  # penalty in nats of notes of the last chord outside the tonic triad
 # Penalty in nats for each unit of `key_strengths` by which a wrong key fits the whole piece better.
 # A quarter with the sharp fourth instead of the fourth degree makes a difference of 2.
-AWAY = 1.0
+AWAY = 0.4
 DOMINANT = 1.5  # penalty in nats of notes before it outside the dominant
 LAST_CHORD = 8  # steps; its default length: a half note
 APPROACH = 4  # steps before it with a bonus for the dominant: one beat

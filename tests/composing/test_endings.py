@@ -90,6 +90,7 @@ def test_a_melody_is_harmonised_in_the_key_in_which_it_ends(monkeypatch):
         fits = [key_strengths(pitch_class_steps(grid)) for grid in grids]
         return np.mean([int(each.argmax()) % OCTAVE == 0 for each in fits])
 
+    monkeypatch.setattr(endings, "AWAY", 1.0)  # the piece is short
     steered = in_c()
     monkeypatch.setattr(endings, "AWAY", 0.0)
     assert steered > 0.7 > 0.4 > in_c()
