@@ -12,9 +12,11 @@ LIGHT_WORKERS = 2  # so that a slow file keeps nobody from seeing notes
 
 TASK_SECONDS = {"sound": 60.0, "export": 60.0}
 OTHER_SECONDS = 20.0  # of any other task
-JOB_SECONDS = 300.0
-LOADING_SECONDS = 300.0  # for a worker to be ready
-GRACE_SECONDS = 5.0  # between asking a worker to stop and ending it
+JOB_SECONDS = 900.0  # the longest that may be asked for takes minutes
+LOADING_SECONDS = 900.0  # for a worker to be ready, on the busiest machine
+# Between asking a worker to stop and ending it: while it compiles a loop it cannot stop, and to
+# load the model again takes longer.
+GRACE_SECONDS = 20.0
 
 WORKER_BYTES = 3 * 2**30  # of address space; the libraries take a quarter of it
 FILE_BYTES = 256 * 2**20  # of a file in the temporary folder

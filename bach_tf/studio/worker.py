@@ -66,15 +66,16 @@ class Progress:
     """What a task calls with the fraction that is done; it raises where the task has to stop."""
 
     def __init__(self, channel: Channel):
-        self.channel, self.next = channel, 0.0
+        self.channel, self.next, self.last = channel, 0.0, -1.0
 
     def __call__(self, fraction: float) -> None:
         """Report a fraction in 0..1, at most some times a second."""
         if self.channel.stopped.is_set():
             raise StoppedError
-        if time.monotonic() >= self.next:
-            self.next = time.monotonic() + SECONDS_BETWEEN
-            self.channel.say({"done": round(float(fraction), 4)})
+        fraction = round(float(fraction), 3)
+        if time.monotonic() >= self.next and fraction != self.last:
+            self.next, self.last = time.monotonic() + SECONDS_BETWEEN, fraction
+            self.channel.say({"done": fraction})
 
 
 def main(kind: str, tasks: str, folder: str, run: str) -> None:

@@ -4,7 +4,9 @@ import sys
 
 from bach_tf._basics.process import begin
 from bach_tf.cli.talk import run_program
-from bach_tf.studio import serving
+from bach_tf.studio import processes, serving
+
+processes.GRACE_SECONDS = 1.0  # for what does not stop; nothing is compiled here
 
 
 def work(args, talk):
