@@ -25,6 +25,7 @@ from bach_tf.score import Metre, Part, Score, Tempo
 # Major keys from seven flats to seven sharps: the names that mido has for key signatures.
 MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 TICKS_PER_QUARTER = 480  # at most, and a whole number of ticks per step
+LARGEST_DIVISION = 0x7FFF  # ticks per quarter in a file's header
 SLOWEST_TEMPO = 0xFFFFFF  # microseconds per quarter
 NOTE_VALUES, MOST_BEATS = [2**power for power in range(SHORTEST_BEAT + 1)], 255
 RELEASED = 64  # release velocity
@@ -45,7 +46,7 @@ def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
         rendition: determines tempo and instruments.
 
     Raises:
-        ValueError: too many voices, or a tempo that MIDI cannot express.
+        ValueError: too many voices, or a grid or a tempo that MIDI cannot express.
 
     Example:
         >>> write_midi(Score.from_grid([[67, 60]]), Path("two.mid"))  # doctest: +SKIP
@@ -55,6 +56,11 @@ def write_midi(score: Score, path: Path, rendition: Rendition = PLAIN) -> None:
     tempi = rendition.tempi_of(score)
     ticks_per_step = max(1, TICKS_PER_QUARTER // score.steps_per_quarter)
     division = ticks_per_step * score.steps_per_quarter
+    if division > LARGEST_DIVISION:
+        raise ValueError(
+            f"Expected at most {LARGEST_DIVISION:,} steps per quarter, as MIDI files hold. "
+            f"Received: {score.steps_per_quarter:,}"
+        )
     file = mido.MidiFile(type=1, ticks_per_beat=division, charset="utf-8")
     parts = rendition.parts_of(score)
     texts = [] if reads_as_written(_notes_of(score), parts) else [AS_WRITTEN]

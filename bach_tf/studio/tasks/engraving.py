@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from bach_tf.formats.engraving import engrave_for_screen
-from bach_tf.formats.rendition import PARTS
+from bach_tf.formats.rendition import PARTS, WritingWarning
 from bach_tf.score import PERFORMANCE_TEMPO_QPM, SECONDS, Score, Tempo
-from bach_tf.studio.tasks.pieces import from_json, rendition_of
+from bach_tf.studio.tasks.pieces import check_names, from_json, rendition_of
 from bach_tf.studio.tasks.requests import text, whole
+from bach_tf.studio.tasks.sizes import ON_PAGE, check_engraving
 
-MOST_NOTES = 8_000  # of a single picture, which takes some seconds
+FIELDS = ("piece", "given", "layout", "width", "scale")
 
 
 def engrave(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,15 +31,14 @@ def engrave(request: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: if the piece or an option is invalid, or the piece is too long.
     """
+    check_names("request", request, FIELDS)
     score = from_json(request.get("piece"))
-    if len(score) > MOST_NOTES:
-        raise ValueError(
-            f"A score on the page has at most {MOST_NOTES:,} notes. Received: {len(score):,}. "
-            "Save it as PDF instead."
-        )
+    check_engraving(score, ON_PAGE)
     rendition = rendition_of(request, layout=text(request, "layout", PARTS))
     width, scale = whole(request, "width", 1000), whole(request, "scale", 44)
-    found = engrave_for_screen(score, rendition, width=width, scale=scale)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WritingWarning)
+        found = engrave_for_screen(score, rendition, width=width, scale=scale)
     return {
         "svg": found.svg,
         "measures": [{"id": name} for name in found.measures],

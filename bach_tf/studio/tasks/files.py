@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import unicodedata
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,11 +15,12 @@ from bach_tf._basics.choices import choose
 from bach_tf.formats import READERS, WRITERS, write
 from bach_tf.formats import read as read_file
 from bach_tf.formats.reading import ReadingWarning
-from bach_tf.formats.rendition import PLAIN, Rendition
+from bach_tf.formats.rendition import PLAIN, Rendition, WritingWarning
 from bach_tf.score import Score
 from bach_tf.studio.tasks.engraving import seconds_of
-from bach_tf.studio.tasks.pieces import from_json, rendition_of, to_json
+from bach_tf.studio.tasks.pieces import check_names, from_json, rendition_of, to_json
 from bach_tf.studio.tasks.requests import text, whole
+from bach_tf.studio.tasks.sizes import IN_FILE, check_engraving
 
 MEDIA_TYPES = {
     ".mid": "audio/midi",
@@ -30,6 +32,7 @@ MEDIA_TYPES = {
     ".png": "image/png",
     ".csv": "text/csv",
 }
+ENGRAVED = (".musicxml", ".svg", ".pdf")
 SOUNDS = {"wav": ".wav", "opus": ".opus"}
 LONGEST_NAME = 80  # characters
 LONGEST_SECONDS = 20 * 60  # of sound
@@ -61,9 +64,20 @@ def read(name: str, data: bytes, tune: int | None = None) -> dict[str, Any]:
             tunes = 1 if reader.read_all is None else len(reader.read_all(path, None))
         except ValueError as error:
             raise ValueError(str(error).replace(f"{folder}/", "")) from None
+    piece = _sendable(path.name, score)
     said = [str(each.message) for each in caught if issubclass(each.category, ReadingWarning)]
     said = list(dict.fromkeys(each.replace(f"{folder}/", "") for each in said))
-    return {"piece": to_json(score), "warnings": said, "tunes": tunes}
+    return {"piece": piece, "warnings": said, "tunes": tunes}
+
+
+def _sendable(name: str, score: Score) -> dict[str, Any]:
+    """Return a piece that was read as plain data, if it may be sent back."""
+    piece = to_json(score)
+    try:
+        from_json(piece)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return piece
 
 
 def sound(request: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -80,6 +94,7 @@ def sound(request: Mapping[str, Any]) -> tuple[bytes, str]:
     Raises:
         ValueError: if the piece, the voice or the format is invalid, or the piece is too long.
     """
+    check_names("request", request, ("piece", "voice", "format"))
     score = from_json(request.get("piece"))
     ending = choose(SOUNDS, text(request, "format", "wav"), "format")
     _check_duration(score)
@@ -121,11 +136,14 @@ def export(request: Mapping[str, Any]) -> tuple[bytes, str, str]:
     Raises:
         ValueError: if the piece or the format is invalid, or the format cannot hold the piece.
     """
+    check_names("request", request, ("piece", "given", "format"))
     score = from_json(request.get("piece"))
     ending = f".{text(request, 'format', 'mid').lower()}"
     media_type = choose(MEDIA_TYPES, ending, "format")
     if WRITERS[ending].is_sound:
         _check_duration(score)
+    if ending in ENGRAVED:
+        check_engraving(score, IN_FILE)
     data = _written(score, ending, rendition_of(request))
     return data, media_type, f"{safe_name(score.title)}{ending}"
 
@@ -134,10 +152,13 @@ def safe_name(title: str) -> str:
     """Return a file name, without its ending, that every system can hold.
 
     Example:
-        >>> safe_name("../Ach Gott: vom Himmel"), safe_name("")
-        ('Ach Gott vom Himmel', 'piece')
+        >>> safe_name("../Wär Gott: nicht"), safe_name("")
+        ('War Gott nicht', 'piece')
     """
-    return NO_LETTERS.sub("", title).strip()[:LONGEST_NAME].strip() or "piece"
+    return (
+        NO_LETTERS.sub("", unicodedata.normalize("NFKD", title)).strip()[:LONGEST_NAME].strip()
+        or "piece"
+    )
 
 
 def _check_duration(score: Score) -> None:
@@ -151,7 +172,8 @@ def _check_duration(score: Score) -> None:
 
 def _written(score: Score, ending: str, rendition: Rendition = PLAIN) -> bytes:
     """Return the contents of a file with a piece."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", WritingWarning)
         path = Path(folder) / f"piece{ending}"
         try:
             write(score, path, rendition)

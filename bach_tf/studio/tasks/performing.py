@@ -14,6 +14,7 @@ import numpy as np
 from bach_tf._basics.choices import choose
 from bach_tf._basics.messages import shortened
 from bach_tf.codecs import Codec, SatbCodec
+from bach_tf.corpora.music import HOTTEST
 from bach_tf.learning.run_files import read_settings
 from bach_tf.learning.runs import SHIPPED, find_run, has_shipped_weights
 from bach_tf.learning.runs import list_runs as run_folders
@@ -163,9 +164,10 @@ def options(request: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"num_outputs": _at_most(request, "num_outputs", 1, MOST_VERSIONS)}
     temperature = request.get("temperature")
     if temperature is not None:
-        if type(temperature) not in (int, float) or not math.isfinite(temperature):
+        if type(temperature) not in (int, float) or not abs(temperature) <= HOTTEST:
             raise ValueError(
-                f"`temperature` must be a number. Received: {shortened(temperature, quote=True)}"
+                f"`temperature` must be a number of at most {HOTTEST:g}. "
+                f"Received: {shortened(temperature, quote=True)}"
             )
         found["temperature"] = float(temperature)
     if request.get("candidates") is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from bach_tf._basics.messages import shortened
 from bach_tf.formats.rendition import Rendition, Span
 from bach_tf.score import VELOCITY, Part, Score
+from bach_tf.studio.tasks.sizes import LONGEST_TEXT, MOST_STEPS_PER_QUARTER
 
 MOST_NOTES = 50_000
 MOST_STEPS = 1_000_000
@@ -31,7 +32,8 @@ def to_json(score: Score) -> dict[str, Any]:
     """
     about: dict[str, Any] = {name: getattr(score, name) for name in ABOUT}
     about |= {name: _listed(getattr(score, name)) for name in PLACES}
-    about["parts"] = [asdict(part) for part in score.parts]
+    about["title"] = _sendable(score.title)
+    about["parts"] = [asdict(part) | {"name": _sendable(part.name)} for part in score.parts]
     about["notes"] = np.stack([getattr(score, name) for name in NOTE], axis=1).tolist()
     return about
 
@@ -57,7 +59,9 @@ def from_json(piece: object) -> Score:
     columns = _columns(about.get("notes", []))
     length = about.get("length", int((columns[0] + columns[1]).max(initial=0)))
     if isinstance(length, int) and length > MOST_STEPS:
-        raise ValueError(f"Expected a piece of at most {MOST_STEPS:,} steps. Received: {length:,}")
+        raise ValueError(
+            f"Expected a piece of at most {MOST_STEPS:,} steps. Received: {shortened(length)}"
+        )
     others = _about(about)
     try:
         return Score(**dict(zip(NOTE, columns)), length=length, **others)
@@ -92,7 +96,8 @@ def rendition_of(request: Mapping[str, Any], **how: Any) -> Rendition:
     Raises:
         ValueError: if a span or field is invalid.
     """
-    rows = _rows("given", request.get("given") or [], (3, 3), MOST_PLACES)
+    given = request.get("given")
+    rows = _rows("given", [] if given is None else given, (3, 3), MOST_PLACES)
     spans: list[Span] = [(start, end, voice) for start, end, voice in rows]
     return Rendition(given=tuple(spans), **how)
 
@@ -126,10 +131,14 @@ def _about(about: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: about[name] for name in ABOUT if name in about and name != "length"}
     _check_text("title", found.get("title", ""))
     _check_text("timing", found.get("timing", ""))
+    _check_size("steps_per_quarter", [found.get("steps_per_quarter", 1)], MOST_STEPS_PER_QUARTER)
+    _check_size("upbeat", [found.get("upbeat", 0)])
     for name in PLACES:
         rows = _list(name, about.get(name, []), MOST_PLACES)
         found[name] = [tuple(row) if isinstance(row, list) else row for row in rows]
-    if not all(type(step) is int for step in found["fermatas"]):
+        for row in rows:
+            _check_size(name, row if isinstance(row, list) else [row])
+    if not all(type(step) is int and step >= 0 for step in found["fermatas"]):
         raise ValueError(
             f"`fermatas` must be whole numbers. Received: {shortened(found['fermatas'])}"
         )
@@ -147,6 +156,25 @@ def _part(part: object) -> Part:
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise ValueError(f"`{name}` must be text. Received: {shortened(value, quote=True)}")
+    if value != _sendable(value):
+        raise ValueError(
+            f"`{name}` must be text of at most {LONGEST_TEXT:,} characters of Unicode. "
+            f"Received: {shortened(value, quote=True)}"
+        )
+
+
+def _sendable(text: str) -> str:
+    """Return a text without halves of characters, which JSON can hold and files cannot; cut."""
+    return text.encode("utf-8", "replace").decode("utf-8")[:LONGEST_TEXT]
+
+
+def _check_size(name: str, numbers: Sequence[object], most: int = MOST_STEPS) -> None:
+    """Refuse numbers that no piece has, and that a file or a float cannot hold."""
+    for number in numbers:
+        if isinstance(number, int | float) and not abs(number) <= most:
+            raise ValueError(
+                f"`{name}` must have numbers of at most {most:,}. Received: {shortened(number)}"
+            )
 
 
 def _list(name: str, value: object, most: int) -> list[Any]:
