@@ -38,10 +38,8 @@ ERRORS = {
     "403": ("A page of another site, or another host name, has sent it", "Error"),
     "408": ("The request did not arrive in time", "Error"),
     "413": ("The request is too large", "Error"),
-    "415": ("The request is not of the expected media type", "Error"),
-    "500": ("A worker has failed; it is started again", "Error"),
+    "500": ("A worker has failed, or took too long; it is started again", "Error"),
     "503": ("Too many requests wait: try again after Retry-After", "BusyError"),
-    "504": ("It took too long and was stopped", "Error"),
 }
 RETRY_AFTER = {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}
 
@@ -132,7 +130,7 @@ def _asked(name: str, summary: str, answer: Schema, *media_types: str) -> dict[s
         "post": {
             **operation,
             "requestBody": {"required": True, "content": content},
-            "responses": operation["responses"] | _refused("408", "413", "415"),
+            "responses": operation["responses"] | _refused("408", "413"),
         }
     }
 
@@ -159,7 +157,7 @@ def _operation(name: str, summary: str, answer: Schema, *media_types: str) -> di
         "summary": summary,
         "responses": {
             "200": {"description": "Done", "content": content},
-            **_refused("400", "403", "500", "503", "504"),
+            **_refused("400", "403", "500", "503"),
         },
     }
 

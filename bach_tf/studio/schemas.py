@@ -11,6 +11,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 MOST_STEPS = 1_000_000  # of a piece
+MOST_STEPS_PER_QUARTER = 8_191
 MOST_NOTES = 50_000
 MOST_PLACES = 10_000  # of tempi, metres and so on
 MOST_BARS = 64  # of 4/4, of a piece for a model
@@ -75,7 +76,9 @@ PIECE_FIELDS: dict[str, Schema] = {
         "description": "What the grid subdivides. A performance is in seconds: it has no bars.",
         "default": "beats",
     },
-    "steps_per_quarter": whole(1, description="4 is a grid of sixteenths", default=4),
+    "steps_per_quarter": whole(
+        1, MOST_STEPS_PER_QUARTER, description="4 is a grid of sixteenths", default=4
+    ),
     "length": STEP | {"description": "In steps, with the final rest; by default, to the last note"},
     "upbeat": whole(0, description="Steps before the first bar line", default=0),
     "key_signature": either(SHARPS | {"description": "Sharps, or negative: flats"}),
@@ -126,21 +129,22 @@ PARALLEL = closed(
 )
 NUMBER: Schema = {"type": "number"}
 FACTS = {
-    "type": "object",
-    "description": "What is measured of a piece; empty where its part-writing cannot be measured.",
-    "properties": {
-        "nats_per_token": either(
+    **closed(
+        nats_per_token=either(
             NUMBER | {"description": "Negative log-likelihood; null if no model was asked"}
         ),
-        "grade": NUMBER | {"description": "Distance from Bach's chorales; 0 is closest"},
-        "faults": ref("Faults"),
-        "parallels": {"type": "array", "items": ref("Parallel")},
-        "recommended": {"type": "boolean", "description": "Whether it is the one to take"},
-        "nats": NUMBER,
-        "given_nats": NUMBER,
-        "cost": NUMBER | {"description": "The nats, and what the faults cost"},
-        "interventions": whole(0, description="Notes that a rule has changed"),
-    },
+        grade=either(
+            NUMBER | {"description": "Distance from Bach's chorales; null unless of four voices"}
+        ),
+        faults=ref("Faults"),
+        parallels={"type": "array", "items": ref("Parallel")},
+        recommended={"type": "boolean", "description": "Whether it is the one to take"},
+        nats=NUMBER,
+        given_nats=NUMBER,
+        cost=NUMBER | {"description": "The nats, and what the faults cost"},
+        interventions=whole(0, description="Notes that a rule has changed"),
+    ),
+    "description": "What is measured of a piece; fields that cannot be are left out.",
 }
 VERSION = closed(
     ("piece", "given", "facts", "seed"),
@@ -168,7 +172,10 @@ MODEL_FIELDS: dict[str, Schema] = {
     },
     "seed": whole(0, description="The same seed gives the same versions; random by default"),
     "particles": whole(
-        1, MOST_PARTICLES, default=32, description="Parallel attempts for a version"
+        1,
+        MOST_PARTICLES,
+        default=32,
+        description="Parallel attempts for a version with given notes",
     ),
 }
 GIVEN_FIELDS: dict[str, Schema] = {
@@ -292,7 +299,6 @@ SCHEMAS: dict[str, Schema] = {
         "description": "A line of the answer to a job. The last is done or failed.",
         "oneOf": [
             closed(("state", "place"), state={"const": "queued"}, place=whole(1)),
-            closed(("state",), state={"const": "loading"}),
             closed(
                 ("state", "done"),
                 state={"const": "running"},
@@ -304,14 +310,16 @@ SCHEMAS: dict[str, Schema] = {
     },
     "Error": closed(("error",), error=TEXT | {"description": "A sentence for people"}),
     "BusyError": closed(
-        ("error", "place"),
+        ("error",),
         error=TEXT,
         place=whole(1, description="That the request would have had in the queue"),
     ),
     "Status": closed(
-        ("ready", "loading", "queue", "version"),
+        ("ready", "run", "loading", "error", "queue", "version"),
         ready={"type": "boolean", "description": "Whether the model has been loaded"},
+        run=TEXT | {"description": "Of a request that names none"},
         loading=either(TEXT | {"description": "The run that is being loaded"}),
+        error=either(TEXT | {"description": "Why the model cannot be loaded"}),
         queue=whole(0, description="Number of jobs that wait or run"),
         version=TEXT,
     ),

@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+from json_schema import problems
 
 from bach_tf.score import Score
 from bach_tf.studio import tasks
+from bach_tf.studio.schemas import SCHEMAS
 from bach_tf.studio.tasks import performing
 from bach_tf.studio.tasks.pieces import to_json
 
@@ -48,7 +50,7 @@ def test_the_runs_are_listed_with_what_they_can_do(performer):
 
 def test_a_tune_comes_back_in_four_voices_with_what_was_given(harmonized):
     answer, told = harmonized
-    json.dumps(answer)
+    assert problems(json.loads(json.dumps(answer)), SCHEMAS["JobAnswer"]) == []
     assert [version["seed"] for version in answer["versions"]] == [3, 3]
     for version in answer["versions"]:
         notes = version["piece"]["notes"]
@@ -88,6 +90,7 @@ def test_new_pieces_repeat_with_their_seed(performer):
     first, again = (performer.perform("generate", asked, lambda done: None) for _ in range(2))
     assert first == again
     assert first["versions"][0]["given"] == []
+    assert problems(first, SCHEMAS["JobAnswer"]) == []
 
 
 def test_what_progress_raises_stops_the_work(performer):
@@ -109,6 +112,10 @@ def test_what_progress_raises_stops_the_work(performer):
         ("generate", {"num_outputs": 0}, "`num_outputs` must be in 1..8"),
         ("generate", {"temperature": "hot"}, "`temperature` must be a number"),
         ("generate", {"temperature": float("nan")}, "`temperature` must be a number"),
+        ("generate", {"temperature": 10**400}, "`temperature` must be a number of at most 100"),
+        ("generate", {"temperature": -1}, "temperature"),
+        ("generate", {"seed": -1}, "seed"),
+        ("generate", {"seed": 10**400}, "seed"),
         ("generate", {"rules": "louder"}, "Unknown rule"),
         ("harmonize", {}, "`piece` must be an object"),
         ("harmonize", {"piece": {"length": 16}}, "no notes yet"),
@@ -119,7 +126,7 @@ def test_what_progress_raises_stops_the_work(performer):
         ("rewrite", {"piece": TUNE}, "Expected the bars to rewrite"),
         ("continue", {"piece": {"length": 1024, "notes": [[0, 1024, 60, 0]]}}, "at most 64 bars"),
     ],
-    ids=range(17),
+    ids=range(21),
 )
 def test_a_job_that_cannot_be_done_is_refused_in_a_sentence(performer, kind, asked, said):
     with pytest.raises(ValueError, match=said):

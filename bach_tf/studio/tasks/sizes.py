@@ -9,7 +9,7 @@ import numpy as np
 from bach_tf.score import Score
 
 LONGEST_TEXT = 1_000  # characters of a title or a name
-MOST_STEPS_PER_QUARTER = 32_767  # as in MIDI files
+MOST_STEPS_PER_QUARTER = 8_191  # four times as many, of a harmonised piece, fit into MIDI files
 # Note heads, and bars of each voice: those of a page are engraved in about ten seconds, those of a
 # file in a minute.
 ON_PAGE, IN_FILE = 4_000, 20_000
