@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -45,6 +46,15 @@ def content_of(score: Score) -> Content:
     unit = int(np.gcd.reduce(times, axis=None))
     notes = np.column_stack([times // unit, score.pitch - lowest]).astype(np.int64)
     return Content(notes[np.lexsort(notes.T)].tobytes(), lowest, unit)
+
+
+def digest_of(content: Content) -> str:
+    """Return the SHA-256 of the notes of a piece: equal for copies.
+
+    Args:
+        content: of the piece.
+    """
+    return hashlib.sha256(content.notes).hexdigest()
 
 
 def find_copies(splits: Mapping[str, Mapping[str, Score]]) -> list[str]:
@@ -98,7 +108,20 @@ def _lines(pieces: Mapping[str, Score], first: str, others: list[str]) -> list[s
     lines = []
     for name in others:
         copy = content_of(pieces[name])
-        how = ", in another key" if copy.lowest != original.lowest else ""
-        how += ", at another tempo" if copy.unit != original.unit else ""
-        lines.append(f"{name}: the same music as {first}{how}")
+        lines.append(f"{name}: the same music as {first}{difference(copy, original)}")
     return lines
+
+
+def difference(copy: Content, original: Content) -> str:
+    """Return how a copy differs from the original, beginning with a comma; "" if it does not.
+
+    Args:
+        copy: a piece with the same notes.
+        original: the other.
+
+    Example:
+        >>> difference(Content(b"...", lowest=60), Content(b"...", lowest=62))
+        ', in another key'
+    """
+    how = ", in another key" if copy.lowest != original.lowest else ""
+    return how + (", at another tempo" if copy.unit != original.unit else "")

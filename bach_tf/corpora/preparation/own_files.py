@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bach_tf._basics.files import Listing, list_files
 from bach_tf._basics.messages import LONGEST_LINE, shortened
-from bach_tf.corpora.preparation.copies import content_of, copies_in, find_copies
+from bach_tf.corpora.preparation.copies import content_of, copies_in, digest_of, find_copies
 from bach_tf.corpora.preparation.naming import untaken_names
 from bach_tf.corpora.preparation.prepared import (
     SPLITS,
@@ -24,7 +24,7 @@ from bach_tf.corpora.preparation.prepared import (
 )
 from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.corpora.preparation.reasons import lines_of, listed
-from bach_tf.corpora.preparation.splits import FEWEST, deal
+from bach_tf.corpora.preparation.splits import FEWEST, HashedSplits
 from bach_tf.corpora.preparation.tune_groups import groups_by_label
 from bach_tf.formats import READERS, read_all
 from bach_tf.formats.reading import Grid
@@ -32,6 +32,7 @@ from bach_tf.score import Score
 
 ENDINGS = tuple(READERS)
 MOST_BYTES = 100_000_000  # of a file; no reader accepts more
+TUNE = re.compile(r"(.*)-\d+")  # the name of a tune: that of its book, and a number
 HASH_DIGITS = 16  # of the content hash, in the name of a prepared folder
 # Common names for the folders of the splits.
 FOLDERS = {"train": "train", "valid": "valid", "test": "test"} | dict.fromkeys(
@@ -58,7 +59,7 @@ class Kind:
         fractions: of train, valid and test, in groups.
         labels: returns labels of a file and its score; pieces that share a label form a group.
         split: splits scores given their labels, which include one shared by copies; by default
-            at random by `fractions`.
+            by a hash of their music, see `splits`.
     """
 
     what: str
@@ -86,9 +87,33 @@ class Found(NamedTuple):
     labels: tuple[Hashable, ...]
 
 
+class Entry(NamedTuple):
+    """A file to be read.
+
+    Args:
+        file: its path relative to the user's folder.
+        name: of its piece, unique within its split.
+        split: split of the folder it is in; "" for none.
+        labels: pieces that share a label form a group.
+        problem: why it is not read; "" if it is.
+    """
+
+    file: str
+    name: str
+    split: str = ""
+    labels: tuple[str, ...] = ()
+    problem: str = ""
+
+
 @dataclass
-class _Harvest:
-    """The result of reading files: pieces, and messages by file name."""
+class Harvest:
+    """The result of reading files.
+
+    Args:
+        found: the pieces.
+        left_out: reasons by the name of a file or tune.
+        warnings: of its reader, by the same names.
+    """
 
     found: list[Found] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -144,22 +169,40 @@ def collect(folder: Path, listing: Listing, kind: Kind) -> Collection:
     Raises:
         ValueError: as for `prepare_own`.
     """
-    splits = {path: split_of(path.relative_to(folder)) for path in listing.paths}
-    is_split = any(splits.values())
-    names, labels = _names_in(splits), labels_of(listing.paths)
-    harvest = _Harvest()
-    for path, split in splits.items():
-        if is_split and not split:
-            name = path.relative_to(folder).as_posix()
-            harvest.left_out[name] = "it is outside train/, valid/ and test/"
-            continue
-        for piece in _read(path, folder, kind, harvest):
-            name = f"{names[path]}-{piece.name}" if piece.name else names[path]
-            also = (*piece.labels, *labels[path])
-            harvest.found.append(piece._replace(name=name, split=split, labels=also))
+    entries = entries_of([path.relative_to(folder) for path in listing.paths])
+    is_split = any(entry.split for entry in entries)
+    harvest = Harvest()
+    for entry in entries:
+        read_entry(entry, folder / entry.file, kind, harvest)
     pieces, about = (_as_split if is_split else _dealt)(harvest, folder, kind)
     more = {"skipped": listing.skipped, "warnings": harvest.warnings}
     return Collection(pieces, kind.layout, harvest.left_out, listing.skipped, {**about, **more})
+
+
+def entries_of(files: Sequence[Path]) -> list[Entry]:
+    """Return what is known of a user's files before they are read.
+
+    Args:
+        files: relative to the user's folder, sorted.
+
+    Example:
+        >>> entries_of([Path("test/b.mid"), Path("x.mid")])[1].problem
+        'it is outside train/, valid/ and test/'
+    """
+    splits = {path: split_of(path) for path in files}
+    is_split = any(splits.values())
+    names, labels = _names_in(splits), labels_of(files)
+    outside = "it is outside train/, valid/ and test/"
+    return [
+        Entry(
+            path.as_posix(),
+            names[path],
+            split,
+            tuple(labels[path]),
+            outside if is_split and not split else "",
+        )
+        for path, split in splits.items()
+    ]
 
 
 def split_of(path: Path) -> str:
@@ -180,8 +223,23 @@ def _names_in(splits: Mapping[Path, str]) -> dict[Path, str]:
     """Return file names that are unique within their splits."""
     names = {}
     for split in set(splits.values()):
-        names |= names_of([path for path, its in splits.items() if its == split])
+        mine = names_of([path for path, its in splits.items() if its == split])
+        names |= _unlike_tunes(mine)
     return names
+
+
+def _unlike_tunes(names: Mapping[Path, str]) -> dict[Path, str]:
+    """Return names of files that no tune of a book among them has, such as `book-1`."""
+    books = {
+        name.casefold() for path, name in names.items() if READERS[path.suffix.lower()].read_all
+    }
+    apart = [
+        f"{name}-{path.suffix[1:]}"
+        if (match := TUNE.fullmatch(name.casefold())) and match[1] in books
+        else name
+        for path, name in names.items()
+    ]
+    return dict(zip(names, untaken_names(apart)))
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -227,9 +285,26 @@ def labels_of(paths: Sequence[Path]) -> dict[Path, list[str]]:
     return {path: [stem] * (len(endings[stem]) > 1) for path, stem in stems.items()}
 
 
-def _read(path: Path, folder: Path, kind: Kind, harvest: _Harvest) -> Iterator[Found]:
-    """Yield the fitting pieces of a file, named by number; record why others do not fit."""
-    file = path.relative_to(folder).as_posix()
+def read_entry(entry: Entry, path: Path, kind: Kind, harvest: Harvest) -> None:
+    """Read a file: add its fitting pieces, and why others do not fit.
+
+    Args:
+        entry: the file.
+        path: where it is.
+        kind: the kind of music.
+        harvest: is added to.
+    """
+    if entry.problem:
+        harvest.left_out[entry.file] = entry.problem
+        return
+    for number, score in _read(path, entry.file, kind, harvest):
+        name = f"{entry.name}-{number}" if number else entry.name
+        labels = (*kind.labels(path, score), *entry.labels)
+        harvest.found.append(Found(name, entry.split, score, labels))
+
+
+def _read(path: Path, file: str, kind: Kind, harvest: Harvest) -> Iterator[tuple[int, Score]]:
+    """Yield the fitting pieces of a file with their numbers, 0 for the only one."""
     try:
         pieces = read_all(path, kind.grid)
     except ValueError as error:
@@ -246,7 +321,7 @@ def _read(path: Path, folder: Path, kind: Kind, harvest: _Harvest) -> Iterator[F
             continue
         if piece.warnings:
             harvest.warnings[said] = piece.warnings
-        yield Found(str(number) if tune else "", "", score, tuple(kind.labels(path, score)))
+        yield number if tune else 0, score
 
 
 def _fitted(score: Score, path: Path, kind: Kind) -> Score:
@@ -263,7 +338,7 @@ def _reason(error: ValueError, path: Path, tune: str = "") -> str:
     return reason.removeprefix(f"{tune}: ") if tune else reason
 
 
-def _as_split(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
+def _as_split(harvest: Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
     """Return the pieces as split by the user, and those in two splits."""
     pieces = {split: _by_name(harvest.found, split) for split in SPLITS}
     empty = [f"{split}/" for split, scores in pieces.items() if not scores]
@@ -283,11 +358,11 @@ def _by_name(found: Iterable[Found], split: str = "") -> dict[str, Score]:
     return {name: piece.score for name, piece in zip(names, mine)}
 
 
-def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
+def _dealt(harvest: Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
     """Split the pieces, keeping copies together; also return which are copies."""
     scores = _by_name(harvest.found)
     labels = {
-        name: (content_of(piece.score).notes, *piece.labels)
+        name: (digest_of(content_of(piece.score)), *piece.labels)
         for name, piece in zip(scores, harvest.found)
     }
     different = len(groups_by_label(labels))
@@ -305,14 +380,26 @@ def _dealt(harvest: _Harvest, folder: Path, kind: Kind) -> tuple[Pieces, dict]:
 
 
 def _by_fractions(scores: Mapping[str, Score], labels: Labels, kind: Kind) -> Pieces:
-    groups = {group[0]: group for group in groups_by_label(labels)}
-    return {
-        split: {name: scores[name] for first in dealt for name in groups[first]}
-        for split, dealt in deal(list(groups), kind.fractions).items()
-    }
+    """Split by the smallest hash in each group, so that names and order do not matter."""
+    pieces: Pieces = {split: {} for split in SPLITS}
+    groups = {key_of(labels, group): group for group in groups_by_label(labels)}
+    splits = HashedSplits(groups, kind.fractions)
+    for key, group in groups.items():
+        pieces[splits.of(key)] |= {name: scores[name] for name in group}
+    return pieces
 
 
-def _why(harvest: _Harvest) -> str:
+def key_of(labels: Labels, group: Iterable[str]) -> str:
+    """Return the key of a group of pieces: the smallest digest of their music.
+
+    Args:
+        labels: by the name of a piece, its digest first.
+        group: names.
+    """
+    return min(str(next(iter(labels[name]))) for name in group)
+
+
+def _why(harvest: Harvest) -> str:
     """Describe what was left out; "" if nothing was."""
     left_out = harvest.left_out
     if not left_out:

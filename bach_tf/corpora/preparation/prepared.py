@@ -38,7 +38,7 @@ from bach_tf.score import STEPS_PER_QUARTER, Part, Score
 
 SPLITS = ("train", "valid", "test")
 MANIFEST = "manifest.json"
-FORMAT = 5  # increment when a layout or the contents of corpora change, to rebuild caches
+FORMAT = 6  # increment when a layout or the contents of corpora change, to rebuild caches
 MOST_MANIFEST = 200_000_000  # bytes: 300 for each of half a million pieces
 TRIES = 20  # attempts to replace a folder that other processes replace too
 
