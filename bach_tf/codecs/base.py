@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -98,6 +99,20 @@ class Codec(ABC):
     @abstractmethod
     def fit(cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0)) -> Codec:
         """Return a codec fitted to the training split."""
+
+    @classmethod
+    @abstractmethod
+    def count(cls, score: Score) -> Counter:
+        """Return what `fit` needs to know of a piece; the counts of pieces add up.
+
+        Like `fit_counts`, it takes the settings of `fit`. Pieces can thus be counted on several
+        machines.
+        """
+
+    @classmethod
+    @abstractmethod
+    def fit_counts(cls, counts: Counter, *, transpose: tuple[int, int] = (0, 0)) -> Codec:
+        """Return the codec that `fit` returns for pieces with these counts in sum."""
 
     @abstractmethod
     def encode(self, score: Score) -> np.ndarray:
@@ -258,6 +273,18 @@ def pitch_range(pitches: Sequence[int] | np.ndarray, transpose: tuple[int, int])
     return max(int(min(pitches)) + down, 0), min(int(max(pitches)) + up, HIGHEST_NUMBER)
 
 
+def sum_of(counts: Iterable[Counter]) -> Counter:
+    """Return the sum of counters.
+
+    Args:
+        counts: of pieces, or sums of them.
+    """
+    total: Counter = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
 def pitches_of(scores: Sequence[Score]) -> np.ndarray:
     """Return the pitches of all notes of all scores: int64 `(N,)`."""
     return np.concatenate([score.pitch for score in scores]) if len(scores) else np.zeros(0, int)
@@ -285,6 +312,21 @@ def common_grid(scores: Sequence[Score]) -> tuple[int, str]:
                 f"{score.timing} ({title_of(score)})"
             )
     return first.steps_per_quarter, first.timing
+
+
+def only_grid(grids: Iterable[tuple[int, str]]) -> tuple[int, str]:
+    """Return the one grid of all pieces: steps per quarter, and timing.
+
+    Args:
+        grids: of pieces.
+
+    Raises:
+        ValueError: if there is none, or several.
+    """
+    found = sorted(set(grids))
+    if len(found) != 1:
+        raise ValueError(f"Expected pieces on one grid to fit a codec to. Received: {found}")
+    return found[0]
 
 
 def move_block(row: np.ndarray, block: slice, shift: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from bach_tf.codecs.base import (
     move_block,
     note,
     one_voice,
+    only_grid,
 )
 from bach_tf.score import SECONDS, VELOCITY, Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER, note_name
@@ -106,6 +108,37 @@ class EventCodec(Codec):
             ValueError: if there are no scores, or their grids or timings differ.
         """
         steps_per_quarter, timing = common_grid(scores)
+        return cls(steps_per_quarter, longest_quarters, timing)
+
+    @classmethod
+    def count(cls, score: Score, **settings: object) -> Counter:
+        """Return the grid of a piece.
+
+        Args:
+            score: a piece of the training split.
+            **settings: those of `fit`; without effect.
+        """
+        return Counter([(score.steps_per_quarter, score.timing)])
+
+    @classmethod
+    def fit_counts(
+        cls,
+        counts: Counter,
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        longest_quarters: int = LONGEST_QUARTERS,
+    ) -> EventCodec:
+        """Return the codec for the counts of a training split, see `fit`.
+
+        Args:
+            counts: the sum of those that `count` returns.
+            transpose: has no effect, because all pitches have events.
+            longest_quarters: maximum duration of a note, in quarters.
+
+        Raises:
+            ValueError: if there are no pieces, or their grids or timings differ.
+        """
+        steps_per_quarter, timing = only_grid(counts)
         return cls(steps_per_quarter, longest_quarters, timing)
 
     def encode(self, score: Score) -> np.ndarray:

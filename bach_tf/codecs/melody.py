@@ -21,7 +21,7 @@ from bach_tf.codecs.base import (
     notes_of_range,
     one_voice,
     pitch_range,
-    pitches_of,
+    sum_of,
     title_of,
 )
 from bach_tf.score import STEPS_PER_QUARTER, VELOCITY, Score
@@ -130,11 +130,44 @@ class MelodyCodec(Codec):
         Raises:
             ValueError: if there are no notes.
         """
-        pitches = pitch_range(pitches_of(scores), transpose)
-        known = [score for score in scores if score.metres] if header else []
-        metres = Counter(score.metres[0][1:] for score in known)
-        upbeats = {_upbeat_of(score) for score in known}
-        return cls(*pitches, [metre for metre, _ in metres.most_common()], sorted(upbeats))
+        counts = sum_of(cls.count(score, header=header) for score in scores)
+        return cls.fit_counts(counts, transpose=transpose)
+
+    @classmethod
+    def count(cls, score: Score, *, header: bool = False) -> Counter:
+        """Return how often a piece has each pitch and, with a header, its metre and upbeat.
+
+        Args:
+            score: a piece of the training split.
+            header: whether pieces begin with metre and upbeat.
+        """
+        counts = Counter(("pitch", pitch) for pitch in score.pitch.tolist())
+        if header and score.metres:
+            counts.update([("metre", score.metres[0][1:]), ("upbeat", _upbeat_of(score))])
+        return counts
+
+    @classmethod
+    def fit_counts(
+        cls, counts: Counter, *, transpose: tuple[int, int] = (0, 0), **settings: object
+    ) -> MelodyCodec:
+        """Return the codec for the counts of a training split, see `fit`.
+
+        Args:
+            counts: the sum of those that `count` returns.
+            transpose: lowest and highest shift, in semitones.
+            **settings: those of `count`, which have had their effect.
+
+        Raises:
+            ValueError: if there are no notes.
+        """
+        values = {
+            kind: {value: times for (its, value), times in counts.items() if its == kind}
+            for kind in ("pitch", "metre", "upbeat")
+        }
+        pitches = pitch_range(list(values["pitch"]), transpose)
+        # Metres that are equally frequent keep the order in which they were counted.
+        metres = sorted(values["metre"].items(), key=lambda each: -each[1])
+        return cls(*pitches, [metre for metre, _ in metres], sorted(values["upbeat"]))
 
     def encode(self, score: Score) -> np.ndarray:
         """Return the ids of a piece: int32 `(1 + T + 1,)`, with a header `(1 + 2 + T + 1,)`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -24,11 +24,14 @@ from bach_tf.codecs.base import (
     cut_where_struck_again,
     note,
     one_voice,
+    only_grid,
+    sum_of,
 )
 from bach_tf.score import BEATS, VELOCITY, Score
 from bach_tf.theory.note_names import note_name, note_number
 
 LONGEST_QUARTERS = 8
+CHORD, INTERVAL, GRID_OF = "chord", "interval", "grid"  # what is counted
 
 Chord = tuple[int, ...]  # pitches, the lowest first
 Note = tuple[int, int, int, int]  # onset, pitch, duration, voice
@@ -124,34 +127,86 @@ class NoteCodec(Codec):
         self._ids = {chord: number for number, chord in enumerate(self.chords, self.FIRST_NOTES)}
 
     @classmethod
-    def _fit(
-        cls,
-        scores: Sequence[Score],
-        vocabulary: Callable[[list[list[Struck]]], dict],
-        *,
-        rhythm: bool,
-        longest_quarters: int,
-        max_notes: int | None,
+    def fit(
+        cls, scores: Sequence[Score], *, transpose: tuple[int, int] = (0, 0), **settings: Any
     ) -> Self:
-        """Return a codec fitted to the training split; `vocabulary` gives the subclass's arguments.
+        """Return a codec for the notes and the grid of the training split.
+
+        Args:
+            scores: the training split.
+            transpose: lowest and highest shift, in semitones.
+            **settings: those of `ENCODING`, see `fit_counts`.
 
         Raises:
-            ValueError: if there are no notes, grids differ, or a setting is out of bounds.
+            ValueError: if there are no notes, no chord is frequent enough, grids differ, or a
+                setting is out of bounds.
         """
-        settings: dict[str, Any] = {
-            "rhythm": rhythm,
-            "longest_quarters": longest_quarters,
-            "max_notes": max_notes,
-        }
         check_settings(cls.ENCODING, settings)  # before the slow part
-        steps_per_quarter, timing = common_grid(scores)
-        pieces = [cls._group(notes_in_order(score, max_notes)) for score in scores]
+        common_grid(scores)
+        counts = sum_of(cls.count(score, **settings) for score in scores)
+        return cls.fit_counts(counts, transpose=transpose, **settings)
+
+    @classmethod
+    def count(
+        cls,
+        score: Score,
+        *,
+        rhythm: bool = True,
+        max_notes: int | None = None,
+        **settings: object,
+    ) -> Counter:
+        """Return how often a piece has each chord and, without rhythm, each interval of onsets.
+
+        Args:
+            score: a piece of the training split.
+            rhythm: whether intervals and durations have tokens.
+            max_notes: pieces are truncated after this many notes; each note of a chord counts.
+            **settings: the others of `fit`; without effect.
+        """
+        struck = cls._group(notes_in_order(score, max_notes))
+        counts: Counter = Counter((CHORD, chord) for _, chord, _ in struck)
+        counts[GRID_OF, (score.steps_per_quarter, score.timing)] += 1
+        if not rhythm:
+            intervals = np.diff([onset for onset, _, _ in struck]).tolist()
+            counts.update((INTERVAL, steps) for steps in intervals)
+        return counts
+
+    @classmethod
+    def fit_counts(
+        cls,
+        counts: Counter,
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        rhythm: bool = True,
+        longest_quarters: int = LONGEST_QUARTERS,
+        max_notes: int | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Return the codec for the counts of a training split, see `fit`.
+
+        Args:
+            counts: the sum of those that `count` returns.
+            transpose: lowest and highest shift, in semitones.
+            rhythm: whether intervals and durations have tokens.
+            longest_quarters: the longest interval and duration.
+            max_notes: pieces are truncated after this many notes.
+            **settings: of the subclass.
+
+        Raises:
+            ValueError: if there are no notes, no chord is frequent enough, grids differ, or a
+                setting is out of bounds.
+        """
+        steps_per_quarter, timing = only_grid(value for kind, value in counts if kind == GRID_OF)
+        chords = {value: times for (kind, value), times in counts.items() if kind == CHORD}
+        offsets = [(value, n) for (kind, value), n in counts.items() if kind == INTERVAL]
         return cls(
-            **vocabulary(pieces),
+            **cls._vocabulary(chords, transpose, **settings),
             steps_per_quarter=steps_per_quarter,
             timing=timing,
-            **settings,
-            offsets=() if rhythm else cls._count_offsets(pieces),
+            rhythm=rhythm,
+            longest_quarters=longest_quarters,
+            max_notes=max_notes,
+            offsets=cls._usable(sorted(offsets)),
         )
 
     def encode(self, score: Score) -> np.ndarray:
@@ -213,12 +268,15 @@ class NoteCodec(Codec):
     def _group(notes: list[Note]) -> list[Struck]:
         """Group notes into strokes, one token each, in token order."""
 
-    @classmethod
-    def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
-        """Count the inter-onset intervals."""
-        onsets = [[onset for onset, _, _ in piece] for piece in pieces]
-        counts = Counter(step for piece in onsets for step in np.diff(piece).tolist())
-        return sorted(counts.items())
+    @staticmethod
+    @abstractmethod
+    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int], **settings) -> dict:
+        """Return the subclass's arguments for the chords of the training split."""
+
+    @staticmethod
+    @abstractmethod
+    def _usable(offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the inter-onset intervals from which a rhythm can be sampled."""
 
     def _keep_turns(self) -> None:
         """Enforce the order interval, notes, duration."""

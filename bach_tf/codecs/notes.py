@@ -9,7 +9,6 @@ from typing import Any
 from bach_tf._basics.settings import Several, Text, Whole
 from bach_tf.codecs.base import MOST_TOKENS, PITCH, notes_of_range, pitch_range
 from bach_tf.codecs.note_codec import (
-    LONGEST_QUARTERS,
     Chord,
     Note,
     NoteCodec,
@@ -18,7 +17,6 @@ from bach_tf.codecs.note_codec import (
     chord_pitches,
     moved,
 )
-from bach_tf.score import Score
 from bach_tf.theory.note_names import HIGHEST_NUMBER
 
 FEWEST = Whole(1, 2**31 - 1)
@@ -57,41 +55,6 @@ class PitchCodec(NoteCodec):
         self.highest = int(highest)
         super().__init__([(pitch,) for pitch in range(lowest, highest + 1)], **settings)
 
-    @classmethod
-    def fit(
-        cls,
-        scores: Sequence[Score],
-        *,
-        transpose: tuple[int, int] = (0, 0),
-        rhythm: bool = True,
-        longest_quarters: int = LONGEST_QUARTERS,
-        max_notes: int | None = None,
-    ) -> PitchCodec:
-        """Return a codec for the pitch range and the grid of the training split.
-
-        Args:
-            scores: the training split.
-            transpose: lowest and highest shift, in semitones.
-            rhythm: whether intervals and durations have tokens.
-            longest_quarters: the longest interval and duration.
-            max_notes: pieces are truncated after this many notes.
-
-        Raises:
-            ValueError: if there are no notes, grids differ, or a setting is out of bounds.
-        """
-
-        def vocabulary(pieces):
-            pitches = [pitch for piece in pieces for _, (pitch,), _ in piece]
-            return dict(zip(("lowest", "highest"), pitch_range(pitches, transpose)))
-
-        return cls._fit(
-            scores,
-            vocabulary,
-            rhythm=rhythm,
-            longest_quarters=longest_quarters,
-            max_notes=max_notes,
-        )
-
     def to_config(self) -> dict:
         """Return the constructor arguments."""
         return {"lowest": self.lowest, "highest": self.highest, **super().to_config()}
@@ -100,9 +63,15 @@ class PitchCodec(NoteCodec):
     def _group(notes: list[Note]) -> list[Struck]:
         return [(onset, (pitch,), duration) for onset, pitch, duration, _ in notes]
 
-    @classmethod
-    def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
-        return [(steps, count) for steps, count in super()._count_offsets(pieces) if steps]
+    @staticmethod
+    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int]) -> dict:
+        return dict(
+            zip(("lowest", "highest"), pitch_range([pitch for (pitch,) in chords], transpose))
+        )
+
+    @staticmethod
+    def _usable(offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(steps, count) for steps, count in offsets if steps]
 
 
 class ChordCodec(NoteCodec):
@@ -142,56 +111,6 @@ class ChordCodec(NoteCodec):
             raise ValueError(f"Expected each chord once. Received twice: {chord_name(twice)}")
         super().__init__(pitches, **settings)
 
-    @classmethod
-    def fit(
-        cls,
-        scores: Sequence[Score],
-        *,
-        transpose: tuple[int, int] = (0, 0),
-        rhythm: bool = True,
-        longest_quarters: int = LONGEST_QUARTERS,
-        max_notes: int | None = None,
-        fewest: int = 1,
-    ) -> ChordCodec:
-        """Return a codec for the chords and the grid of the training split.
-
-        The vocabulary has the chords of the split and, for each shift of `transpose`, their
-        transpositions, so that every piece of the split can be transposed by every shift.
-
-        Args:
-            scores: the training split.
-            transpose: lowest and highest shift, in semitones.
-            rhythm: whether intervals and durations have tokens.
-            longest_quarters: the longest interval and duration.
-            max_notes: pieces are truncated after this many notes; each note of a chord counts.
-            fewest: minimum count; rarer chords are unknown, in training too, unless they are
-                transpositions of a common one. The model thus learns how likely unknown chords are.
-
-        Raises:
-            ValueError: if no chord is frequent enough, grids differ, or a setting is out of bounds.
-        """
-        FEWEST.check("fewest", fewest)
-
-        def vocabulary(pieces):
-            counts = Counter(chord for piece in pieces for _, chord, _ in piece)
-            often = [chord for chord, count in counts.items() if count >= fewest]
-            if not often:
-                raise ValueError(
-                    f"Expected a chord that occurs at least {fewest} times (`fewest`). "
-                    f"Received: {len(counts)} chords, the most frequent one "
-                    f"{max(counts.values(), default=0)} times"
-                )
-            chords = sorted(closed(often, counts, transpose))
-            return {"chords": [chord_name(chord) for chord in chords]}
-
-        return cls._fit(
-            scores,
-            vocabulary,
-            rhythm=rhythm,
-            longest_quarters=longest_quarters,
-            max_notes=max_notes,
-        )
-
     def to_config(self) -> dict:
         """Return the constructor arguments."""
         return {"chords": [chord_name(chord) for chord in self.chords], **super().to_config()}
@@ -206,9 +125,26 @@ class ChordCodec(NoteCodec):
             for (onset, _, duration), pitches in together.items()
         )
 
-    @classmethod
-    def _count_offsets(cls, pieces: Sequence[list[Struck]]) -> list[tuple[int, int]]:
-        offsets = super()._count_offsets(pieces)
+    @staticmethod
+    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int], fewest: int = 1) -> dict:
+        """Return the chords of the training split and their transpositions by `transpose`.
+
+        Every piece of the split can thus be transposed by every shift. Chords that occur less than
+        `fewest` times are unknown, in training too, unless they are transpositions of a common one.
+        The model thus learns how likely unknown chords are.
+        """
+        FEWEST.check("fewest", fewest)
+        often = [chord for chord, count in chords.items() if count >= fewest]
+        if not often:
+            raise ValueError(
+                f"Expected a chord that occurs at least {fewest} times (`fewest`). "
+                f"Received: {len(chords)} chords, the most frequent one "
+                f"{max(chords.values(), default=0)} times"
+            )
+        return {"chords": [chord_name(chord) for chord in sorted(closed(often, chords, transpose))]}
+
+    @staticmethod
+    def _usable(offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
         # If everything is simultaneous, sampling would never advance.
         return offsets if any(steps for steps, _ in offsets) else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from bach_tf.codecs.base import (
     move_block,
     notes_of_range,
     pitch_range,
-    pitches_of,
+    sum_of,
 )
 from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH, VOICES
 from bach_tf.score import SILENCE, STEPS_PER_QUARTER, Part, Score
@@ -110,13 +111,42 @@ class SatbCodec(Codec):
         Raises:
             ValueError: if there are no notes, or `order` is not a permutation.
         """
-        codec = cls.for_range(*pitch_range(pitches_of(scores), transpose))
+        return cls.fit_counts(sum_of(map(cls.count, scores)), transpose=transpose, order=order)
+
+    @classmethod
+    def count(cls, score: Score, **settings: object) -> Counter:
+        """Return how often each voice has each pitch: `(voice, pitch)`.
+
+        Args:
+            score: a piece of the training split.
+            **settings: those of `fit`; without effect.
+        """
+        return Counter(zip(score.voice.tolist(), score.pitch.tolist()))
+
+    @classmethod
+    def fit_counts(
+        cls,
+        counts: Counter,
+        *,
+        transpose: tuple[int, int] = (0, 0),
+        order: Sequence[int] = NATURAL_ORDER,
+    ) -> SatbCodec:
+        """Return the codec for the counts of a training split, see `fit`.
+
+        Args:
+            counts: the sum of those that `count` returns.
+            transpose: lowest and highest shift, in semitones.
+            order: the voice of each token of a step.
+
+        Raises:
+            ValueError: if there are no notes, or `order` is not a permutation.
+        """
+        codec = cls.for_range(*pitch_range([pitch for _, pitch in counts], transpose))
         voices = [
-            np.concatenate([s.pitch[s.voice == v] for s in scores]) for v in range(len(VOICES))
+            [pitch for voice, pitch in counts if voice == number] for number in range(len(VOICES))
         ]
         ranges = [
-            [voice.min(), voice.max()] if voice.size else [codec.lowest, codec.highest]
-            for voice in voices
+            [min(voice), max(voice)] if voice else [codec.lowest, codec.highest] for voice in voices
         ]
         return cls(codec.lowest, codec.highest, ranges, order)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bach_tf.codecs import CODECS, END, PAD, START, UNKNOWN, VELOCITIES, parse_tokens
+from bach_tf.codecs.base import sum_of
 from bach_tf.formats.midi import read_midi, write_midi
 from bach_tf.score import Part, Score
 
@@ -289,6 +290,15 @@ def test_the_table_moves_ids_as_a_score_is_transposed(name, data, shift):
         assert not moved or UNKNOWN in moved
     else:
         assert ids.tolist() == moved
+
+
+@every_codec
+def test_counts_of_pieces_in_any_order_give_the_same_codec(name):
+    case = CASES[name]
+    kind = CODECS[case.codec]
+    counts = sum_of(kind.count(score, **case.settings) for score in reversed(case.training))
+    fitted = kind.fit_counts(counts, transpose=(-2, 3), **case.settings)
+    assert fitted.to_config() == case.fit(transpose=(-2, 3)).to_config()
 
 
 @every_codec

@@ -1,5 +1,7 @@
 """A codec: at each step one pitch, struck anew, or a rest."""
 
+from collections import Counter
+
 import numpy as np
 
 from bach_tf.codecs.base import (
@@ -31,6 +33,14 @@ class StepCodec(Codec):
     @classmethod
     def fit(cls, scores, *, transpose=(0, 0)):
         return cls(*pitch_range(pitches_of(scores), transpose))
+
+    @classmethod
+    def count(cls, score):
+        return Counter(score.pitch.tolist())
+
+    @classmethod
+    def fit_counts(cls, counts, *, transpose=(0, 0)):
+        return cls(*pitch_range(list(counts), transpose))
 
     def encode(self, score):
         pitches = score.to_grid(1)[:, 0]  # (T,)
