@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from sharded import fill
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.corpora import chorales, jsb
@@ -162,3 +163,11 @@ def trained_run(tmp_path_factory, tiny_folder):
     run = runs.create_run(preset, SatbCodec(31, 87), "a", runs=tmp_path_factory.mktemp("runs"))
     learning.train(run, tiny_folder, verbose=0)
     return run
+
+
+@pytest.fixture
+def sharded(tmp_path):
+    """Return a small folder of shards, of pieces in four voices."""
+    folder = tmp_path / "sharded"
+    folder.mkdir()
+    return fill(folder)

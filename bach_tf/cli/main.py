@@ -24,6 +24,7 @@ COMMANDS = {
     "render": "convert pieces to sound, sheet music and pictures",
     "plot": "plot learning curves and histograms of pieces beside the corpus",
     "export": "export a trained run to formats that do not need bach_tf",
+    "prepare": "encode a corpus of any size into shards, with Apache Beam",
     "validate": "check a folder of chorale grids",
 }
 

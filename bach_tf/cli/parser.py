@@ -172,6 +172,8 @@ def respell(arguments: Iterable[str], spellings: Spellings) -> list[str]:
     rest, ours = list(arguments), []
     while rest:
         argument = rest.pop(0)
+        if argument == "--":  # what follows is for another program
+            return [*ours, argument, *rest]
         if not argument.startswith("--"):
             ours.append(argument)
             continue

@@ -81,7 +81,8 @@ class Talk:
             >>> Talk("python train.py").sibling("generate")
             'python generate.py'
         """
-        return self.program.replace("train", command)
+        before, _, own = self.program.rpartition(" ")
+        return f"{before} {command}{'.py' if own.endswith('.py') else ''}"
 
     @property
     def to_a_person(self) -> bool:

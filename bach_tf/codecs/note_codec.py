@@ -270,7 +270,7 @@ class NoteCodec(Codec):
 
     @staticmethod
     @abstractmethod
-    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int], **settings) -> dict:
+    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int], fewest: int = 1) -> dict:
         """Return the subclass's arguments for the chords of the training split."""
 
     @staticmethod

@@ -64,7 +64,7 @@ class PitchCodec(NoteCodec):
         return [(onset, (pitch,), duration) for onset, pitch, duration, _ in notes]
 
     @staticmethod
-    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int]) -> dict:
+    def _vocabulary(chords: dict[Chord, int], transpose: tuple[int, int], fewest: int = 1) -> dict:
         return dict(
             zip(("lowest", "highest"), pitch_range([pitch for (pitch,) in chords], transpose))
         )

@@ -11,12 +11,9 @@ from bach_tf._basics.messages import shortened
 from bach_tf.corpora import cello, chorales, folder, folk, jsb, mozart, performance
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.music import MUSIC_SETTINGS, Music
-from bach_tf.corpora.preparation.prepared import (
-    piece_paths,
-    read_manifest,
-    read_prepared,
-    read_split,
-)
+from bach_tf.corpora.opening import piece_paths, read_prepared, read_split
+from bach_tf.corpora.preparation.prepared import read_manifest
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 
 CORPORA: dict[str, Corpus] = {
     "chorales": chorales.CORPUS,
@@ -79,6 +76,9 @@ def prepare_corpus(
     if data_dir is None and corpus == music.corpus:
         data_dir = music.data_dir or None
     folder = None if data_dir is None else Path(data_dir)
+    if folder is not None and is_sharded(folder):
+        read_shards(folder).check_music(music)
+        return folder
     return choose(CORPORA, corpus, "corpus").prepare(folder)
 
 

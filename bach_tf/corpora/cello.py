@@ -109,5 +109,6 @@ CORPUS = Corpus(
         program=CELLO,
         tempo_qpm=72.0,
     ),
+    kind=MOVEMENTS,
     takes=anything,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bach_tf.corpora.music import Music
+from bach_tf.corpora.preparation.own_files import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Corpus:
     Args:
         prepare: returns the prepared folder; called with the path from `--data-dir`, if any.
         music: its kind of music.
+        kind: how a user's files become such a corpus; `None` if they cannot.
         takes: whether it can be built from the path in `--data-dir`, such as a folder of user
             files; never if `None`.
         of_users: whether it is made only for user files; it is chosen when a folder is given for a
@@ -30,6 +32,7 @@ class Corpus:
 
     prepare: Callable[[Path | None], Path]
     music: Music
+    kind: Kind | None = None
     takes: Callable[[Path], bool] | None = None
     of_users: bool = False
     validate: Callable[[Path], object] | None = None

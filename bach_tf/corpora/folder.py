@@ -104,6 +104,7 @@ def _ensure_valid(data_dir: Path) -> None:
 CORPUS = Corpus(
     prepare=prepare,
     music=replace(CHORALES, corpus="folder"),
+    kind=FOUR_VOICES,
     takes=anything,
     of_users=True,
     validate=_ensure_valid,

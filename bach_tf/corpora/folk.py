@@ -255,5 +255,6 @@ CORPUS = Corpus(
         program=CHOIR,
         tempo_qpm=100.0,
     ),
+    kind=TUNES,
     takes=anything,
 )

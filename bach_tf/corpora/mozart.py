@@ -49,11 +49,12 @@ def prepare(data_dir: Path | None = None) -> Path:
         >>> folder = prepare(Path("mozart_sonatas.tar.gz"))  # doctest: +SKIP
     """
     if data_dir is not None and not is_archive(ARCHIVE, data_dir):
-        return prepare_own("mozart", data_dir, pieces_on(GRID, SPLIT_FRACTIONS))
+        return prepare_own("mozart", data_dir, PIECES)
     read = partial(read_midi, steps_per_quarter=GRID)
     return prepare_midi("mozart", data_dir, ARCHIVE, read, SPLIT_FRACTIONS)
 
 
+PIECES = pieces_on(GRID, SPLIT_FRACTIONS)
 CORPUS = Corpus(
     prepare=prepare,
     music=Music(
@@ -68,5 +69,6 @@ CORPUS = Corpus(
         program=PIANO,
         tempo_qpm=120.0,
     ),
+    kind=PIECES,
     takes=anything,
 )

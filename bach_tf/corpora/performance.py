@@ -48,6 +48,7 @@ CORPUS = Corpus(
         program=PIANO,
         tempo_qpm=75.0,
     ),
+    kind=PERFORMANCES,
     takes=anything,
     of_users=True,
 )

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import Codec
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.data import in_other_pieces, in_this_memory, make_memory, make_windowing
 from bach_tf.learning.pipeline import TrainingBatches, evaluation_batches, last_step_batches
+from bach_tf.learning.shard_batches import ShardBatches, shard_evaluation_batches
 from bach_tf.learning.windows import Pieces, load_all, load_split, split_windows
 from bach_tf.recipes import Preset
 
@@ -38,6 +40,10 @@ def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> 
     Raises:
         ValueError: if the split is empty, or the codec cannot encode a piece.
     """
+    if is_sharded(corpus):
+        shards, size = read_shards(corpus), preset.training.evaluation_batch
+        shards.check_codec(codec)
+        return shard_evaluation_batches(shards, split, size, preset.music.context)
     if preset.training.split == "windows":
         pieces, windowing = load_all(corpus, codec), make_windowing(preset)
         windows = split_windows(pieces, codec, windowing, preset.training.seed)[split]
@@ -49,16 +55,35 @@ def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> 
 
 
 def training_batches(
-    preset: Preset, codec: Codec, corpus: Path, memory: str = ""
-) -> TrainingBatches:
+    preset: Preset,
+    codec: Codec,
+    corpus: Path,
+    memory: str = "",
+    *,
+    worker: int = 0,
+    workers: int = 1,
+) -> TrainingBatches | ShardBatches:
     """Return the batches of the training split of a prepared corpus.
 
     With a memory, the batches include what it retrieves for each step; pieces that are part of
     the memory are excluded from their own retrieval.
 
+    Args:
+        preset: the settings.
+        codec: of the run.
+        corpus: the prepared folder.
+        memory: of the run.
+        worker: number of this worker, from 0; each reads its own shards of a folder of shards.
+        workers: how many train together.
+
     Raises:
         ValueError: as for `make_batches`, or if the codec cannot encode a piece.
     """
+    if is_sharded(corpus):
+        shards, windowing = read_shards(corpus), make_windowing(preset)
+        shards.check_codec(codec)
+        mine = {"seed": preset.training.seed, "worker": worker, "workers": workers}
+        return ShardBatches(shards, windowing, **mine)
     if preset.training.split == "windows":
         pieces = load_all(corpus, codec)
         windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from bach_tf._basics.replacing import replace_json
-from bach_tf.corpora.preparation.prepared import corpus_hash, read_manifest
+from bach_tf.corpora.preparation.prepared import SPLITS, corpus_hash, read_manifest
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 
 CORPUS = "corpus.json"
 FEW = 3  # pieces named in a message
@@ -52,6 +53,10 @@ def check_corpus(run: Path, corpus: Path) -> None:
 
 
 def _record(corpus: Path) -> dict:
+    if is_sharded(corpus):
+        shards = read_shards(corpus)
+        files = {each.file: each.sha256[:SHORT] for split in SPLITS for each in shards.of(split)}
+        return {"sha256": shards.sha256, "pieces": files}
     pieces = {entry["file"]: entry["sha256"][:SHORT] for entry in read_manifest(corpus)["pieces"]}
     return {"sha256": corpus_hash(corpus), "pieces": pieces}
 

@@ -10,6 +10,7 @@ from bach_tf._basics.choices import choose
 from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora import CORPORA, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.windows import Pieces, Windowing, load_split
 from bach_tf.models import MODELS
 from bach_tf.recipes import Preset
@@ -23,6 +24,9 @@ def prepare_corpus(preset: Preset) -> Path:
     """
     corpus = choose(CORPORA, preset.music.corpus, "corpus")
     data_dir = None if preset.music.data_dir is None else Path(preset.music.data_dir)
+    if data_dir is not None and is_sharded(data_dir):
+        read_shards(data_dir).check_music(preset.music)
+        return data_dir
     if corpus.validate and data_dir is not None and data_dir.is_dir():
         corpus.validate(data_dir)
     return corpus.prepare(data_dir)
@@ -31,9 +35,16 @@ def prepare_corpus(preset: Preset) -> Path:
 def make_codec(preset: Preset, corpus: Path) -> Codec:
     """Return the preset's codec, fitted to the training split and its transpositions.
 
+    Shards have one already, fitted to theirs.
+
     Raises:
-        ValueError: if the codec is unknown or cannot encode the pieces.
+        ValueError: if the codec is unknown or cannot encode the pieces, or windows of shards are to
+            be split.
     """
+    if is_sharded(corpus):
+        if preset.training.split != "pieces":
+            raise ValueError(f"Shards are split by pieces. Received: split={preset.training.split}")
+        return read_shards(corpus).codec
     splits = SPLITS if preset.training.split == "windows" else ["train"]
     scores = [score for split in splits for score in read_split(corpus, split)]
     codec = choose(CODECS, preset.music.codec, "codec")
@@ -52,6 +63,11 @@ def make_memory(preset: Preset, codec: Codec, corpus: Path) -> str:
         raise ValueError(
             "A memory of the training split needs split=pieces, because held-out windows would "
             f"be part of it. Received: split={preset.training.split}"
+        )
+    if is_sharded(corpus):
+        raise ValueError(
+            f"{corpus} is a prepared folder of shards, and a memory of a corpus of any size does "
+            "not fit in this process. Add: --set model.memory=False"
         )
     from bach_tf.models.memory import Memory
 

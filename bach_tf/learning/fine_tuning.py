@@ -12,6 +12,7 @@ from bach_tf._basics.messages import shortened
 from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora import piece_paths, read_split
 from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.checkpoints import Checkpoint
 from bach_tf.learning.corpus_record import keep_corpus
 from bach_tf.learning.data import check_model, make_windowing, prepare_corpus
@@ -91,6 +92,9 @@ def check_vocabulary(preset: Preset, codec: Codec, corpus: Path, origin: str) ->
         ValueError: if the codec cannot encode a piece, or too many tokens are unknown; the
             message names them.
     """
+    if is_sharded(corpus):
+        read_shards(corpus).check_codec(codec)
+        return
     pieces = {
         path.stem: score
         for split in SPLITS

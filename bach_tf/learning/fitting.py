@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from bach_tf._basics.lazy import load
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.batches import measured_batches, training_batches
 from bach_tf.learning.callbacks import (
     ReseedDropout,
@@ -41,6 +42,7 @@ from bach_tf.learning.runs import (
     load_weights,
     replace_preset,
 )
+from bach_tf.learning.shard_batches import ShardBatches
 from bach_tf.recipes import Preset, changed
 from bach_tf.recipes.tables import OPTIMIZERS
 
@@ -85,17 +87,24 @@ def train(
     """Fit a run's model to a prepared corpus; see `fit`.
 
     Raises:
-        ValueError: if the corpus differs from the one the run began with, or as for `fit`.
+        ValueError: if the corpus differs from the one the run began with, a shard of it is damaged,
+            or as for `fit`.
     """
     check_corpus(run.folder, corpus)
     batches = training_batches(run.preset, run.codec, corpus, run.memory)
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
-    return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
+    try:
+        return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
+    except tf.errors.OpError:
+        # tf.data wraps what a reader raises within its own traceback.
+        if is_sharded(corpus):
+            read_shards(corpus).check_files()
+        raise
 
 
 def fit(
     run: Run,
-    batches: TrainingBatches,
+    batches: TrainingBatches | ShardBatches,
     validation: tf.data.Dataset,
     *,
     verbose: int = 1,

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf.codecs import PAD, Codec
-from bach_tf.corpora.preparation.prepared import SPLITS, piece_paths, read_split
+from bach_tf.corpora import piece_paths, read_split
+from bach_tf.corpora.preparation.prepared import SPLITS
+from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.score import Score
 
 WINDOW_FRACTIONS = (0.7, 0.15, 0.15)  # of each split, if windows are split
@@ -47,11 +49,15 @@ class Pieces:
 
 
 def load_split(folder: Path, split: str, codec: Codec) -> Pieces:
-    """Return the pieces of one split of a prepared corpus.
+    """Return the pieces of one split of a prepared corpus, in memory.
 
     Raises:
         ValueError: if the codec cannot encode a piece; the message names its file.
     """
+    if is_sharded(folder):
+        shards = read_shards(folder)
+        shards.check_codec(codec)
+        return Pieces.from_arrays(shards.load(split)[1])
     paths, scores = piece_paths(folder, split), read_split(folder, split)
     return Pieces.from_arrays([_encode(codec, *piece) for piece in zip(paths, scores)])
 

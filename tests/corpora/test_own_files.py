@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bach_tf.corpora import CORPORA, corpus_for, prepare_corpus, read_manifest, read_prepared
 from bach_tf.corpora.preparation import kinds
 from bach_tf.corpora.preparation.copies import content_of, copies_in, find_copies
-from bach_tf.corpora.preparation.own_files import split_of
+from bach_tf.corpora.preparation.entries import split_of
 from bach_tf.formats import WRITERS, read_all, write
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import Part, Score

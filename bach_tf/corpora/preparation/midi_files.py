@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bach_tf._basics.files import list_files
 from bach_tf.corpora.preparation.downloads import Archive, unpacked
-from bach_tf.corpora.preparation.own_files import names_of
+from bach_tf.corpora.preparation.entries import names_of
 from bach_tf.corpora.preparation.prepared import (
     Collection,
     Pieces,

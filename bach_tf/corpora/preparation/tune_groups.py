@@ -51,7 +51,7 @@ def variant_groups(
         >>> variant_groups({"a": up, "b": up.transpose(5), "c": Score.from_grid(scale[::-1])})
         [['a', 'b'], ['c']]
     """
-    return _joined(scores, [*_alike(scores), *_with_one_label(labels or {})])
+    return joined(scores, [*_alike(scores), *_with_one_label(labels or {})])
 
 
 def groups_by_label(labels: Mapping[str, Iterable[Hashable]]) -> list[list[str]]:
@@ -64,11 +64,16 @@ def groups_by_label(labels: Mapping[str, Iterable[Hashable]]) -> list[list[str]]
         >>> groups_by_label({"a": [1], "b": [2], "c": [1, 3]})
         [['a', 'c'], ['b']]
     """
-    return _joined(labels, _with_one_label(labels))
+    return joined(labels, _with_one_label(labels))
 
 
-def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Return the connected components of names linked by pairs."""
+def joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Return the connected components of names linked by pairs, each in alphabetical order.
+
+    Args:
+        names: of pieces.
+        pairs: of these names.
+    """
     leaders = {name: name for name in sorted(names)}
     for one, other in pairs:
         leaders[_leader(leaders, one)] = _leader(leaders, other)

@@ -1,0 +1,99 @@
+"""Which files a corpus is made of: those of a folder or of a pattern, with names and splits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from glob import has_magic
+from pathlib import Path, PurePosixPath
+
+from bach_tf._basics.files import is_hidden, list_files
+from bach_tf._basics.messages import shortened
+from bach_tf.corpora.preparation.entries import Entry, entries_of
+from bach_tf.corpora.preparation.own_files import ENDINGS, Kind
+from bach_tf.corpora.scale.files import is_remote
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files to read.
+
+    Args:
+        root: the folder that names are relative to.
+        entries: what is known of each file.
+        skipped: why other files are skipped.
+    """
+
+    root: str
+    entries: list[Entry]
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def lines(self) -> str:
+        """Return a line of JSON for each file, as `stages.read_file` takes it."""
+        return "".join(
+            json.dumps({"source": f"{self.root}/{entry.file}", "entry": entry._asdict()}) + "\n"
+            for entry in self.entries
+        )
+
+
+def find_files(where: str, kind: Kind) -> Files:
+    """Return the files of a folder or a pattern that can be read.
+
+    Args:
+        where: a folder, or a pattern such as `archive/**/*.mid`; with a scheme such as `gs://`
+            a pattern, or a folder with all that is in it.
+        kind: the kind of music, for messages.
+
+    Raises:
+        ValueError: if there are none, or a folder cannot be read.
+    """
+    skipped: dict[str, str] = {}
+    if is_remote(where):
+        root, files = _matched(where)
+    elif has_magic(where):
+        root = _root_of(where)
+        found = sorted(Path(root).glob(PurePosixPath(where).relative_to(root).as_posix()))
+        files = [path.relative_to(root) for path in found if path.is_file()]
+    else:
+        root = where
+        listing = _listed(Path(where), kind)
+        files, skipped = [path.relative_to(root) for path in listing.paths], listing.skipped
+    files = [file for file in files if file.suffix.lower() in ENDINGS and not is_hidden(file)]
+    if not files:
+        raise ValueError(
+            f"Expected {kind.what} in {shortened(where)}, as {', '.join(ENDINGS)} files. Got none."
+        )
+    whole = root if is_remote(root) else str(Path(root).absolute())
+    return Files(whole, entries_of(files), skipped)
+
+
+def _listed(folder: Path, kind: Kind):
+    if not folder.is_dir():
+        got = "is a file" if folder.exists() else "does not exist"
+        raise ValueError(f"{shortened(folder)} {got}. Expected a folder of {kind.what}.")
+    return list_files(folder, ENDINGS)
+
+
+def _root_of(pattern: str) -> str:
+    """Return the folder before the first wildcard.
+
+    Example:
+        >>> _root_of("music/old/**/*.mid"), _root_of("*.mid")
+        ('music/old', '.')
+    """
+    parts: Sequence[str] = PurePosixPath(pattern).parts
+    first = next(number for number, part in enumerate(parts) if has_magic(part))
+    return str(PurePosixPath(*parts[:first]))
+
+
+def _matched(where: str) -> tuple[str, list[Path]]:
+    """Return root and files of an address with a scheme."""
+    from apache_beam.io.filesystems import FileSystems
+
+    scheme, _, rest = where.partition("://")
+    pattern = rest if has_magic(rest) else f"{rest.rstrip('/')}/**"
+    root = f"{scheme}://{_root_of(pattern)}"
+    (match,) = FileSystems.match([f"{scheme}://{pattern}"])
+    found = sorted(about.path.removeprefix(f"{root}/") for about in match.metadata_list)
+    return root, [Path(file) for file in found]

@@ -1,0 +1,132 @@
+"""Training on shards: the windows of the same pieces in memory, in a stream."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from bach_tf import learning
+from bach_tf.codecs import PAD
+from bach_tf.corpora.scale.shards import read_shards
+from bach_tf.learning.batches import measured_batches, training_batches
+from bach_tf.learning.pipeline import TrainingBatches, evaluation_batches
+from bach_tf.learning.shard_batches import ShardBatches
+from bach_tf.learning.shard_windows import ShardWindows
+from bach_tf.learning.windows import Windowing, load_split
+from bach_tf.recipes import PRESETS, changed, make_preset
+
+STILL = Windowing(window=8, stride=4, batch_size=4)
+MOVED = Windowing(window=8, stride=4, batch_size=4, transpose=(-5, 6))
+
+
+def windows_in(batches, epoch=0):
+    """Return how often each window of an epoch occurs."""
+    taken = batches.dataset(epoch).take(batches.steps_per_epoch).as_numpy_iterator()
+    return Counter(
+        (*inputs[:1].tolist(), *targets.tolist(), int(weights.sum()))
+        for batch in taken
+        for inputs, targets, weights in zip(*batch)
+    )
+
+
+def test_the_windows_are_those_of_the_pieces_in_memory(sharded):
+    shards = read_shards(sharded)
+    streamed = ShardBatches(shards, STILL, seed=0)
+    pieces = load_split(sharded, "train", shards.codec)
+    whole = TrainingBatches(pieces, shards.codec, STILL, seed=0)
+    assert (streamed.windows, streamed.steps_per_epoch) == (whole.windows, whole.steps_per_epoch)
+    assert windows_in(streamed) == windows_in(whole)
+
+
+def test_an_epoch_is_a_function_of_seed_and_number(sharded):
+    shards = read_shards(sharded)
+
+    def ids_of(seed, first, epochs):
+        batches = ShardBatches(shards, MOVED, seed=seed)
+        taken = batches.dataset(first).take(epochs * batches.steps_per_epoch)
+        return np.concatenate([inputs for inputs, _, _ in taken.as_numpy_iterator()])
+
+    through, resumed = ids_of(3, 0, 3), ids_of(3, 2, 1)
+    size = len(resumed)
+    np.testing.assert_array_equal(through[-size:], resumed)
+    assert not np.array_equal(through[:size], resumed)
+    assert not np.array_equal(ids_of(4, 0, 1), through[:size])
+
+
+def test_pieces_move_within_the_vocabulary(sharded):
+    stream = ShardWindows(read_shards(sharded), MOVED, seed=0)
+    first = {window[1] for epoch in range(8) for window in stream.epoch(epoch) if window[0] == 1}
+    assert len(first) > 6
+    assert PAD not in first
+
+
+def test_workers_read_every_window_once_between_them(sharded):
+    shards = read_shards(sharded)
+    alone = ShardWindows(shards, STILL, seed=0)
+    workers = [ShardWindows(shards, STILL, seed=0, worker=k, workers=2) for k in range(2)]
+    assert workers[0].batches == workers[1].batches <= alone.batches // 2
+    found = Counter(window.tobytes() for each in workers for window in each.epoch(0))
+    assert found == Counter(window.tobytes() for window in alone.epoch(0))
+    assert [len(batch) for batch in workers[0].batch_windows(0)] == [4] * workers[0].batches
+
+
+def test_more_workers_than_shards_with_pieces_are_refused(sharded):
+    with pytest.raises(ValueError, match="Expected a shard of train for each of 5 workers, got 4"):
+        ShardWindows(read_shards(sharded), STILL, seed=0, worker=0, workers=5)
+
+
+@pytest.mark.parametrize("context", [None, 8])
+def test_evaluation_counts_the_same_tokens(sharded, context):
+    preset = changed(PRESETS["gru"], context=context, evaluation_batch=3)
+    codec = read_shards(sharded).codec
+    streamed = measured_batches(preset, codec, sharded, "valid")
+    whole = evaluation_batches(load_split(sharded, "valid", codec), codec, 3, context)
+    assert len([*streamed]) == len(streamed)  # Keras relies on it
+    counted = [
+        Counter(
+            (int(target), int(source))
+            for inputs, targets, weights in batches.as_numpy_iterator()
+            for source, target in zip(inputs[weights > 0], targets[weights > 0])
+        )
+        for batches in (streamed, whole)
+    ]
+    assert counted[0] == counted[1]
+
+
+def small(folder, **settings):
+    """Return a preset of a small model on a folder of shards."""
+    given = {"units": 8, "layers": 1, "rules": False, "period": 16}
+    values = {f"model.{name}": value for name, value in given.items()}
+    values |= {"window": 8, "stride": 4, **settings}
+    return make_preset("gru", None, folder, [f"{name}={value}" for name, value in values.items()])
+
+
+def test_a_run_trains_on_shards_and_resumes(sharded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run, corpus = learning.start_run(small(sharded, epochs=1), "streamed")
+    assert corpus == sharded
+    assert learning.train(run, corpus, verbose=0).epochs == 1
+    path = sharded / "train-00001-of-00004.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:80] + bytes([content[80] ^ 1]) + content[81:])  # within the tokens
+    resumed, corpus = learning.resume_run(run.folder, 2)
+    with pytest.raises(ValueError, match=r"train-00001-of-00004\.npz: the shard is damaged"):
+        learning.train(resumed, corpus, verbose=0)
+    path.write_bytes(content)
+    resumed, corpus = learning.resume_run(run.folder, 2)
+    outcome = learning.train(resumed, corpus, verbose=0)
+    assert outcome.epochs == 2
+    run, corpus = learning.start_run(small(sharded, epochs=2), "through")
+    assert learning.train(run, corpus, verbose=0).best_nll == outcome.best_nll
+
+
+def test_what_shards_cannot_do_is_refused(sharded):
+    with pytest.raises(ValueError, match=r"Shards are split by pieces\. Received: split=windows"):
+        learning.make_codec(small(sharded, split="windows"), sharded)
+    preset = changed(PRESETS["chorale"], data_dir=str(sharded))
+    with pytest.raises(ValueError, match=r"Add: --set model\.memory=False"):
+        learning.data.make_memory(preset, read_shards(sharded).codec, sharded)
+    other = changed(PRESETS["gru"], data_dir=str(sharded))
+    codec = type(read_shards(sharded).codec)(40, 80)
+    with pytest.raises(ValueError, match="prepared with another vocabulary"):
+        training_batches(other, codec, sharded)
