@@ -47,6 +47,7 @@ SECONDS = 60  # of a passage
 IN_A_FOLDER = 1_000  # files
 LOOK_EVERY = 0.2  # seconds
 LINEAR_WITHIN = 0.1
+PATIENCE = 5  # times that a run may take after a worker is killed, before it is killed too
 SHIFTS = (0, *range(-5, 0), *range(1, 7))
 
 
@@ -300,8 +301,8 @@ def kill(files: Path, scratch: Path, seconds: float) -> list[str]:
         if not killed and workers and time.perf_counter() - start > seconds / 2:
             os.kill(workers[0], signal.SIGKILL)
             killed.append(workers[0])
-        if killed and time.perf_counter() - start > 5 * seconds + 60:
-            process.kill()  # it would wait for ever
+        if killed and time.perf_counter() - start > PATIENCE * (seconds + 60):
+            process.kill()
 
     status = prepare(files, scratch / "killed", watch)
     left = sorted(path.name for path in scratch.iterdir() if "killed" in path.name)
@@ -315,10 +316,12 @@ def kill(files: Path, scratch: Path, seconds: float) -> list[str]:
 
 
 def _is_worker(pid: int) -> bool:
+    """Return whether a process does Beam's work; the shell that has started it does not."""
     try:
-        return b"sdk_worker_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    return arguments[1:3] == [b"-m", b"apache_beam.runners.worker.sdk_worker_main"]
 
 
 def main(argv: list[str] | None = None) -> int:
