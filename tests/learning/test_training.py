@@ -94,11 +94,9 @@ def test_the_loss_goes_down_and_the_outcome_is_the_best_epoch(trained):
     assert outcome.best_epoch == rows["val_nll"].idxmin() + 1
 
 
-def test_the_rate_follows_the_power_schedule(trained):
+def test_the_rate_follows_the_cosine_schedule(trained):
     run, _ = trained
-    expected = run.preset.training.learning_rate / (
-        1 + np.arange(6) / run.preset.training.decay_epochs
-    )
+    expected = run.preset.training.learning_rate * (1 + np.cos(np.pi * np.arange(6) / 6)) / 2
     np.testing.assert_allclose(history(run)["learning_rate"], expected, rtol=1e-5)
 
 

@@ -136,7 +136,7 @@ def test_the_preset_is_the_hyper_parameters_of_the_run(inspected):
     assert session.group_name == run.folder.name
     values = session.hparams
     assert values["model.units"].number_value == 8
-    assert values["schedule"].string_value == "power"
+    assert values["schedule"].string_value == "cosine"
     assert values["model.layer_norm"].bool_value is False
     assert values["data_dir"].string_value == "None"
     assert set(values) == set(inspection.hyper_parameters(run.preset))
