@@ -128,5 +128,5 @@ class Music:
 # Four-part chorales on a grid of sixteenths. A bar of 4/4 is 64 tokens.
 CHORALES = Music(
     corpus="chorales", codec="satb", period=64, window=64, stride=64, min_length=64,
-    rules=["parallels", "dissonance", "motion", "focus", "cadence", "quotation"],
+    rules=["parallels", "range", "dissonance", "motion", "focus", "cadence", "quotation"],
 )  # fmt: skip
