@@ -135,9 +135,10 @@ def describe(heard: list[Heard]) -> str:
     places = [each.place for each in heard if each.status == 503 and each.place is not None]
     other = len(heard) - len(seconds) - len(places)
     busy = f"{len(places)} busy" + (f" (places {min(places)}..{max(places)})" if places else "")
-    times = f"; median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
-    answered = f"{len(heard)} clients: {len(seconds)} answered, {busy}, {other} else"
-    return answered + (times if seconds else "")
+    said = f"{len(heard)} clients: {len(seconds)} answered, {busy}, {other} else"
+    if not seconds:
+        return said
+    return f"{said}; median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
 
 
 def memory_mb(server: int) -> list[int]:

@@ -20,7 +20,10 @@ PROGRAM = "bach_tf.studio.worker"
 ROOT = Path(__file__).parents[2]  # where `bach_tf` is imported from
 ENDED = "A part of the studio ended while it worked on this, and has been started again."
 TOO_LONG = "This took longer than the {seconds:g} s that the studio gives it, and was stopped."
-NEVER_READY = "A part of the studio could not be started."
+NEVER_READY = "A part of the studio ended while it was started. It is started again."
+LOADS_TOO_LONG = (
+    f"A part of the studio was not ready within {LOADING_SECONDS:g} s, and is started again."
+)
 
 
 class Worker:
@@ -54,9 +57,10 @@ class Worker:
         assert process.stdout is not None
         try:
             head, _ = await asyncio.wait_for(frames.receive(process.stdout), LOADING_SECONDS)
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
             self.kill()
-            raise ChildProcessError(NEVER_READY) from None
+            too_long = isinstance(error, TimeoutError)
+            raise ChildProcessError(LOADS_TOO_LONG if too_long else NEVER_READY) from None
         if "failed" in head:
             self.kill()
             raise ChildProcessError(head["failed"])
