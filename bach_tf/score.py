@@ -15,6 +15,7 @@ from bach_tf._basics.columns import (
     is_key,
     tuples,
     whole_numbers,
+    whole_steps,
 )
 from bach_tf._basics.messages import shortened
 from bach_tf._basics.settings import is_whole
@@ -92,13 +93,13 @@ class Score:
         key_signature: sharps (positive) or flats (negative); `None` if unknown.
         key_changes: later key signatures, `(step, sharps)` each.
         upbeat: steps before the first bar line; 0 if the piece begins with a full bar. May be
-            longer than a bar or than the rest of a piece; only the part of a bar counts.
+            longer than a bar or the rest of a piece; only the part of a bar counts.
         fermatas: onsets of notes with a fermata.
         parts: one for each voice, the highest first; may be shorter, or empty, if unknown.
         pedals: spans of the sustain pedal, `(start, end, voice)` each: notes that end within one
             sound until its end. Durations are as struck, so that a melody stays monophonic.
 
-    Notes are sorted by onset, then voice, then pitch, so that scores with the same notes are equal.
+    Notes are sorted by onset, voice and pitch, so that scores with the same notes are equal.
 
     Raises:
         ValueError: if the columns differ in length or are not integers, or a value is out of
@@ -145,7 +146,7 @@ class Score:
         for name in ("tempi", "metres", "key_changes", "pedals"):
             object.__setattr__(self, name, tuples(name, getattr(self, name)))
         object.__setattr__(self, "pedals", tuple(sorted(self.pedals)))
-        object.__setattr__(self, "fermatas", tuple(int(step) for step in self.fermatas))
+        object.__setattr__(self, "fermatas", whole_steps("fermatas", self.fermatas))
         object.__setattr__(self, "parts", tuple(self.parts))
         self._check_about()
         self._check_bounds()

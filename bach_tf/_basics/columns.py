@@ -34,6 +34,18 @@ def whole_numbers(name: str, values: np.typing.ArrayLike, dimensions: int = 1) -
     return array.astype(np.int64)
 
 
+def whole_steps(name: str, steps: Iterable[int]) -> tuple[int, ...]:
+    """Convert steps to a tuple of Python's integers.
+
+    Raises:
+        ValueError: if `steps` is not a list of whole numbers.
+    """
+    steps = tuple(steps) if isinstance(steps, Iterable) else (steps,)
+    if not all(map(is_whole, steps)):
+        raise ValueError(f"`{name}` must be whole numbers. Received: {shortened(steps)}")
+    return tuple(map(int, steps))
+
+
 def tuples(name: str, places: Iterable[Iterable]) -> tuple[tuple, ...]:
     """Convert a list of lists, as JSON stores them, to tuples.
 

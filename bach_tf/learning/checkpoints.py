@@ -2,7 +2,7 @@
 
 RUN/checkpoint/
   epoch_0007.weights.h5   weights and optimiser after the last finished epoch
-  state.json              the name of that file, and the callbacks' counters
+  state.json              the name of that file, the callbacks' counters, sizes of event files
   epoch_0006.weights.h5   the same for the epoch before, in case the last one is damaged
   previous.json
   checksums.json          of both weight files
@@ -11,20 +11,25 @@ RUN/checkpoint/
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from bach_tf._basics.replacing import replace_json
+from bach_tf.learning.event_files import drop_later_events, event_sizes
 from bach_tf.learning.history import drop_later_rows, read_history
 from bach_tf.learning.rates import MONITOR, Plateau, current_rate, rate_of_epoch
+from bach_tf.learning.run_files import read_json
 from bach_tf.learning.runs import CHECKPOINT, HISTORY, WEIGHTS, Run, build_model, save_weights
 from bach_tf.learning.weight_files import read_weights, write_weights
 
 STATE, PREVIOUS = "state.json", "previous.json"
+EVENTS = "events"
+COUNTED = ("plateau", "early_stopping")
+MOST_EPOCHS = 10**9
 EXPECTED = {"epoch": int, "best": (int, float), "stopped": bool, "counters": dict, "weights": str}
 
 
@@ -75,6 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
         if "factor" not in self.state["counters"].get("plateau", {}):
             self._infer_factor()
         drop_later_rows(self.run.folder / HISTORY, self.state["epoch"])
+        if EVENTS in self.state:  # not in runs of older versions
+            drop_later_events(self.run.folder, self.state[EVENTS])
         if self.state["best"] < float("inf"):
             self._mend_best_weights()
         return self.state["epoch"]
@@ -117,6 +124,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Write the weights in a file named after the epoch, then the state that refers to it."""
         self.folder.mkdir(exist_ok=True)
         self.state["weights"] = f"epoch_{self.state['epoch']:04d}.weights.h5"
+        self.state[EVENTS] = event_sizes(self.run.folder)
         write_weights(self.run.model, self.folder / self.state["weights"])
         if self.former:
             replace_json(self.folder / PREVIOUS, self.former)
@@ -201,16 +209,32 @@ def read_state(path: Path) -> dict:
         ValueError: if the file is damaged; the message names it.
         FileNotFoundError: if it does not exist.
     """
+    path.stat()  # raises if it does not exist
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = read_json(path)
         wrong = [name for name, kind in EXPECTED.items() if not isinstance(state[name], kind)]
+        wrong += [size for size in state.get(EVENTS, {}).values() if not isinstance(size, int)]
+        wrong += [value for value in _values(state["counters"]) if not _is_number(value)]
+        wrong += [] if 0 <= state["epoch"] <= MOST_EPOCHS else ["epoch"]
         if wrong or Path(state["weights"]).name != state["weights"]:
             raise ValueError("something else")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, ValueError) as error:
         raise ValueError(
             f"{path}: expected the state of a training run, got: {type(error).__name__}: {error}."
         ) from None
     return state
+
+
+def _values(counters: dict) -> Iterator[object]:
+    """Yield the values of the callbacks' counters."""
+    for name, values in counters.items():
+        if name not in COUNTED:
+            raise ValueError(f"counters of {name}")
+        yield from values.values()
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 def _counters(callback: keras.callbacks.Callback, *names: str) -> dict[str, float | None]:

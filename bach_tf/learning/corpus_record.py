@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from bach_tf._basics.replacing import replace_json
 from bach_tf.corpora.preparation.prepared import SPLITS, corpus_hash, read_manifest
 from bach_tf.corpora.scale.shards import is_sharded, read_shards
+from bach_tf.learning.run_files import read_json
 
 CORPUS = "corpus.json"
 FEW = 3  # pieces named in a message
@@ -63,13 +63,14 @@ def _record(corpus: Path) -> dict:
 
 def _read(path: Path) -> dict | None:
     """Return the record of a run's corpus, if there is one."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if not (isinstance(kept["sha256"], str) and isinstance(kept["pieces"], dict)):
-            raise ValueError("something else")
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (KeyError, TypeError, ValueError) as error:
+    try:
+        kept = read_json(path)
+        hashes = [kept["sha256"], *kept["pieces"].values()]
+        if not all(isinstance(found, str) for found in hashes):
+            raise ValueError("something else")
+    except (AttributeError, KeyError, ValueError) as error:
         raise ValueError(
             f"{path}: expected the hashes of the run's corpus, got: {error}. "
             "If the corpus is known to be the same, delete the file."

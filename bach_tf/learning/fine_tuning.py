@@ -60,13 +60,16 @@ def start_from(origin: Path, preset: Preset, name: str | None = None) -> tuple[R
     corpus = prepare_corpus(preset)
     check_model(preset, codec)
     check_vocabulary(preset, codec, corpus, run_name(origin))
-    run = replace(create_run(preset, codec, name, memory=memory), model=model)
-    keep_corpus(run.folder, corpus)
-    # Before the first epoch, so that training interrupted in it restarts there.
     compile_model(model, preset)
-    with locked(run.folder / CHECKPOINT):
-        Checkpoint(run).write()
-    return run, corpus
+
+    def begin(folder: Path) -> None:
+        keep_corpus(folder, corpus)
+        # Before the first epoch, so that training interrupted in it restarts there.
+        with locked(folder / CHECKPOINT):
+            Checkpoint(Run(folder, preset, codec, model, memory)).write()
+
+    run = create_run(preset, codec, name, memory=memory, complete=begin)
+    return replace(run, model=model), corpus
 
 
 def _read_weights(model, origin: Path) -> None:

@@ -25,6 +25,7 @@ from bach_tf.learning.data import (
     prepare_corpus,
 )
 from bach_tf.learning.disk import full_disk_named
+from bach_tf.learning.event_files import EventFiles
 from bach_tf.learning.history import HistoryFile
 from bach_tf.learning.locks import locked
 from bach_tf.learning.metrics import TokenMean, hits, nats
@@ -202,9 +203,7 @@ def _callbacks(
         *more,  # these run while the averaged weights are still in place
         *checkpoint.averages,
         *precision_callbacks(preset),
-        keras.callbacks.TensorBoard(
-            run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0
-        ),
+        EventFiles(run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0),
         HistoryFile(run.folder / HISTORY),
         checkpoint,  # after all callbacks whose state it stores
     ]

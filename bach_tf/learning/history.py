@@ -9,9 +9,11 @@ from pathlib import Path
 
 import keras
 
+from bach_tf._basics.files import read_limited
 from bach_tf._basics.replacing import replace_text
 from bach_tf.learning.rates import MONITOR
 
+LARGEST_BYTES = 2**25  # 100,000 epochs
 NO_VALUE = "NA"  # for a column without a value in this epoch
 
 
@@ -62,25 +64,36 @@ def read_history(path: Path) -> list[dict[str, float]]:
     """Return the rows of a history, with NaN for cells that are not numbers.
 
     Raises:
-        ValueError: if there are no rows or no validation column; the message names the file.
+        ValueError: if it is damaged, or there are no rows or no validation column; the message
+            names the file.
     """
-    rows = [
-        {name: _number(cell) for name, cell in row.items() if name is not None}
-        for row in csv.DictReader(_lines(path))
-    ]
-    if not rows or not {"epoch", MONITOR} <= set(rows[0]):
+    try:
+        rows = [
+            {name: _number(cell) for name, cell in row.items() if name is not None}
+            for row in csv.DictReader(_lines(path))
+        ]
+    except csv.Error as error:
+        raise ValueError(f"{path}: expected a row for each epoch, got: {error}.") from None
+    if not rows or not all({"epoch", MONITOR} <= row.keys() and _is_epoch(row) for row in rows):
         raise ValueError(
             f"{path}: expected a row for each epoch, with columns epoch and {MONITOR}."
         )
     return rows
 
 
+def _is_epoch(row: dict[str, float]) -> bool:
+    return row["epoch"] >= 0 and row["epoch"].is_integer()
+
+
 def _lines(path: Path) -> list[str]:
     """Return the lines of a file; none if it does not exist."""
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         return []
+    content = read_limited(path, LARGEST_BYTES)
+    try:
+        return content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8, got: {error}.") from None
 
 
 def _write(path: Path, lines: list[str]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.replacing import replaced
 
 MEMORY, NOTES = "memory.npz", "notes"  # the file, and its array
+MOST_BYTES = 2**28  # of the array; the 27,000 steps of the chorales take 110 kB
 
 
 def write_memory(path: Path, memory: str) -> None:
@@ -41,13 +43,35 @@ def read_memory(path: Path) -> str:
     from bach_tf.models.memory import Memory
 
     try:
-        # NumPy does not close a damaged file that it has opened itself.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            notes = arrays[NOTES]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: expected the memory of this run, got: {error}") from None
+        with zipfile.ZipFile(path) as archive:
+            notes = _notes_in(archive)
+    except Exception as error:  # zipfile and NumPy raise all kinds of errors for flipped bits
+        reason = shortened(str(error), LONGEST_LINE) or type(error).__name__
+        raise ValueError(f"{path}: expected the memory of this run, got: {reason}") from None
     if notes.dtype != np.uint8 or notes.ndim != 2 or notes.shape[1] != Memory.VOICES:
         raise ValueError(
             f"{path}: expected uint8 notes of four voices, got {notes.dtype} of shape {notes.shape}"
         )
+    if notes.max(initial=0) > Memory.HIGHEST:
+        raise ValueError(f"{path}: expected ids up to {Memory.HIGHEST}, got {notes.max()}")
     return Memory.from_notes(notes).to_text()
+
+
+def _notes_in(archive: zipfile.ZipFile) -> np.ndarray:
+    """Return the array of notes in an archive, whose declared sizes may be wrong."""
+    member = archive.getinfo(f"{NOTES}.npy")
+    if member.file_size > MOST_BYTES:
+        raise ValueError(f"expected at most {MOST_BYTES:,} bytes, got {member.file_size:,}")
+    # In memory, where NumPy allocates no more than there is.
+    content = io.BytesIO(archive.read(member))
+    shape, _, kind = _header(content)
+    if math.prod(shape) * kind.itemsize > member.file_size:
+        raise ValueError(f"expected an array of {member.file_size:,} bytes, got shape {shape}")
+    content.seek(0)
+    return np.load(content, allow_pickle=False)
+
+
+def _header(content: io.BytesIO) -> tuple:
+    """Return shape, order and type of the array in a file of NumPy's format 1, as it writes."""
+    np.lib.format.read_magic(content)
+    return np.lib.format.read_array_header_1_0(content)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -72,9 +73,16 @@ class Run:
 
 
 def create_run(
-    preset: Preset, codec: Codec, name: str | None = None, runs: Path = RUNS, memory: str = ""
+    preset: Preset,
+    codec: Codec,
+    name: str | None = None,
+    runs: Path = RUNS,
+    memory: str = "",
+    complete: Callable[[Path], None] | None = None,
 ) -> Run:
     """Create a run folder with fresh weights.
+
+    Its preset is written last, because a folder without one is not a run that could be resumed.
 
     Args:
         preset: the settings.
@@ -82,6 +90,7 @@ def create_run(
         name: name of the folder; by default the recipe and the time.
         runs: the folder of all runs.
         memory: the model's serialised memory, if any.
+        complete: writes what else belongs to the run into its folder.
 
     Raises:
         ValueError: if the folder exists or the name is invalid.
@@ -95,6 +104,8 @@ def create_run(
         if memory:
             write_memory(folder / MEMORY, memory)
         replace_json(folder / CODEC, {"name": preset.music.codec, **codec.to_config()})
+        if complete is not None:
+            complete(folder)
         replace_json(folder / PRESET, preset.to_config())
     except BaseException:  # such as a full disk: half a run could not be opened
         shutil.rmtree(folder, ignore_errors=True)
@@ -123,7 +134,10 @@ def _make_folder(runs: Path, name: str, *, dated: bool) -> Path:
 
 
 def _taken(folder: Path) -> str:
-    return f"{folder} exists already. Choose another name, or continue it with --resume {folder}."
+    then = f"or continue it with --resume {folder}"
+    if not (folder / PRESET).exists():
+        then = f"or delete it: it has no {PRESET}, so that it cannot be continued"
+    return f"{folder} exists already. Choose another name, {then}."
 
 
 def load_run(folder: Path) -> Run:

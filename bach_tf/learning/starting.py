@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from bach_tf.learning.corpus_record import keep_corpus
@@ -34,6 +35,6 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     corpus = prepare_corpus(preset)
     codec = make_codec(preset, corpus)
     check_model(preset, codec)
-    run = create_run(preset, codec, name, memory=make_memory(preset, codec, corpus))
-    keep_corpus(run.folder, corpus)
-    return run, corpus
+    memory = make_memory(preset, codec, corpus)
+    keep = partial(keep_corpus, corpus=corpus)
+    return create_run(preset, codec, name, memory=memory, complete=keep), corpus

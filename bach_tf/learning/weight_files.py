@@ -8,7 +8,6 @@ killed at any moment leaves a valid file.
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.replacing import replace_json, replaced, sha256_of
+from bach_tf.learning.run_files import read_json
 
 if TYPE_CHECKING:
     from bach_tf.models import NextTokenModel
@@ -147,13 +147,13 @@ def _checksums(folder: Path) -> dict[str, list[str]]:
         ValueError: if the list is damaged.
     """
     path = folder / CHECKSUMS
+    if not path.exists():
+        return {}
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
+        listed = read_json(path)
         if not all(isinstance(hashes, list) for hashes in listed.values()):
             raise ValueError("something else")
-    except FileNotFoundError:
-        return {}
-    except (AttributeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{path}: expected a list of checksums for each weight file, got: {error}. "
             "If the weights are known to be good, delete it."

@@ -17,6 +17,7 @@ from keras import ops
 
 from bach_tf.codecs import SatbCodec
 from bach_tf.codecs.base import PAD
+from bach_tf.formats.grid_csv import HIGHEST_PITCH, LOWEST_PITCH
 from bach_tf.models.base import Tensor
 from bach_tf.models.contexts import BELOW, OWN, SILENCED, UNCLEAR, UNISON, VOICES
 from bach_tf.models.index_files import kept_index
@@ -37,6 +38,7 @@ class Memory:
     """
 
     VOICES = VOICES
+    HIGHEST = SatbCodec(LOWEST_PITCH, HIGHEST_PITCH).vocab_size - 1  # of the ids
 
     def __init__(self, pieces: Sequence[np.ndarray]):
         self.pieces = [np.asarray(piece, np.int32) for piece in pieces]

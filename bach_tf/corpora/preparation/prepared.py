@@ -20,7 +20,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -168,7 +168,8 @@ def read_split(folder: Path, split: str) -> list[Score]:
     The result is cached until the files change.
     """
     files = [folder / MANIFEST, *piece_paths(folder, split)]
-    stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    with _whole(folder, OSError, ValueError):  # a name may hold a null character
+        stamps = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     return list(_parse_split(folder.absolute(), split, stamps))
 
 
@@ -176,19 +177,34 @@ def read_split(folder: Path, split: str) -> list[Score]:
 def _parse_split(folder: Path, split: str, stamps: tuple) -> tuple[Score, ...]:
     """Return the scores of a split; `stamps` detect changes of its files."""
     manifest = read_manifest(folder)
-    _, read = choose(LAYOUTS, manifest["layout"], "layout")
-    scores = []
-    for entry in _entries_of(manifest, split):
-        about = {name: entry[name] for name in (*ABOUT, "length") if name in entry}
-        about["steps_per_quarter"] = manifest["steps_per_quarter"]
-        about["parts"] = [Part(**part) for part in about.get("parts", ())]
-        scores.append(read(folder / entry["file"], **about))
+    with _whole(folder):
+        _, read = choose(LAYOUTS, manifest["layout"], "layout")
+        scores = []
+        for entry in _entries_of(manifest, split):
+            about = {name: entry[name] for name in (*ABOUT, "length") if name in entry}
+            about["steps_per_quarter"] = manifest["steps_per_quarter"]
+            about["parts"] = [Part(**part) for part in about.get("parts", ())]
+            scores.append(read(folder / entry["file"], **about))
     return tuple(scores)
+
+
+@contextlib.contextmanager
+def _whole(folder: Path, *more: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a manifest that lacks something into one that names the folder."""
+    try:
+        yield
+    except (AttributeError, KeyError, OverflowError, TypeError, *more) as error:
+        raise ValueError(
+            f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
+            "Delete the folder to have it rebuilt."
+        ) from None
 
 
 def piece_paths(folder: Path, split: str) -> list[Path]:
     """Return the CSV files of one split, in the order of `read_prepared`."""
-    return [folder / entry["file"] for entry in _entries_of(read_manifest(folder), split)]
+    manifest = read_manifest(folder)
+    with _whole(folder):
+        return [folder / entry["file"] for entry in _entries_of(manifest, split)]
 
 
 def _entries_of(manifest: dict, split: str) -> list[dict]:
@@ -222,7 +238,7 @@ def is_intact(folder: Path) -> bool:
         return manifest["layout"] in LAYOUTS and all(
             _sha256_of(folder / entry["file"]) == entry["sha256"] for entry in manifest["pieces"]
         )
-    except (ValueError, OSError, KeyError, TypeError):
+    except (AttributeError, ValueError, OSError, KeyError, TypeError):
         return False
 
 
@@ -243,18 +259,13 @@ def corpus_hash(folder: Path) -> str:
     """
     manifest = read_manifest(folder)
     total = hashlib.sha256()
-    try:
+    with _whole(folder, ValueError):
         about = [manifest["layout"], manifest["steps_per_quarter"]]
         total.update(json.dumps(about).encode())
         for entry in sorted(manifest["pieces"], key=lambda entry: entry["file"]):
             # The current contents: a user may have edited a file since it was prepared.
             kept = entry | dict.fromkeys(UNHEARD) | {"sha256": _sha256_of(folder / entry["file"])}
             total.update(json.dumps(kept, sort_keys=True).encode())
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
-            "Delete the folder to have it rebuilt."
-        ) from None
     return total.hexdigest()
 
 

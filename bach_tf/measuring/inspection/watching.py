@@ -70,6 +70,7 @@ class Inspection(keras.callbacks.Callback):
         if fresh:
             with self.writer.as_default():
                 self._write_about()
+        self.writer.flush()
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         # The evaluated weights, which are averages if the preset asks for them.
