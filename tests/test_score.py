@@ -86,6 +86,12 @@ def test_lists_as_json_has_them_become_tuples():
     assert type(one.fermatas[0]) is int
 
 
+@pytest.mark.parametrize("fermatas", [("a",), (0.5,), ([1],), (float("inf"),), 7.5])
+def test_fermatas_are_at_whole_steps(fermatas):
+    with pytest.raises(ValueError, match="`fermatas` must be whole numbers"):
+        score([], fermatas=fermatas)
+
+
 def test_a_score_without_notes():
     empty = score([], length=3)
     assert len(empty) == empty.voices == 0

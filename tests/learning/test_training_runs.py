@@ -12,6 +12,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import TINY_SPLITS, score_of
 
 from bach_tf import learning
@@ -287,9 +288,26 @@ def test_of_two_trainings_of_the_same_new_name_one_is_refused(tmp_path, monkeypa
         return build(*arguments)
 
     monkeypatch.setattr(runs, "build_model", slower)
-    with pytest.raises(ValueError, match=r"run exists already.*--resume"):
+    with pytest.raises(ValueError, match=r"run exists already.*delete it: it has no preset.json"):
         make_run(tmp_path)
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_run_is_none_before_everything_is_in_its_folder(tmp_path, tiny_folder):
+    """Else training killed then would go on without its corpus or the weights it starts from."""
+    seen = []
+
+    def complete(folder):
+        seen.extend(path.name for path in folder.iterdir())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.create_run(PRESET, CODEC, "run", runs=tmp_path, complete=complete)
+    assert seen == ["codec.json"]
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()  # as a kill leaves it
+    with pytest.raises(ValueError, match=r"Expected a run folder with preset.json"):
+        runs.load_run(tmp_path / "run")
 
 
 # NaN.
@@ -324,6 +342,46 @@ def test_the_outcome_says_why_a_training_has_stopped(stopped, five_epochs, tmp_p
     tired = make_run(tmp_path, "tired", learning_rate=1e-12, patience=1, epochs=9)
     outcome = learning.train(tired, tiny_folder, verbose=0)
     assert (outcome.stopped, outcome.epochs) == ("patience", 2)
+
+
+# Event files.
+
+
+def epochs_in(run, part):
+    """Return the steps of the epochs' losses in the event files of a part, in order."""
+    found = []
+    for path in sorted((run.folder / part).glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            found += [event.step for value in event.summary.value if value.tag == "epoch_loss"]
+    return sorted(found)
+
+
+class Abandoned(keras.callbacks.Callback):
+    """Leave a run folder as a kill would that comes after the events of an epoch are written."""
+
+    def __init__(self, run, epoch, folder):
+        super().__init__()
+        self.run, self.epoch, self.folder = run, epoch, folder
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            shutil.copytree(self.run.folder, self.folder)
+
+
+def test_event_files_go_on_without_a_gap_or_an_epoch_twice(tmp_path, tiny_folder):
+    run = make_run(tmp_path, epochs=3)
+    killed = replace(run, folder=tmp_path / "killed")
+    learning.train(run, tiny_folder, verbose=0, callbacks=[Abandoned(run, 2, killed.folder)])
+    assert epochs_in(killed, "train") == epochs_in(killed, "validation") == [0, 1]
+    # The third epoch was written, all but its last bytes, and was not yet in a checkpoint.
+    for part in ("train", "validation"):
+        (path,) = (run.folder / part).glob("events.out.tfevents.*")
+        (killed.folder / part / path.name).write_bytes(path.read_bytes()[:-5])
+        (killed.folder / part / f"{path.name}.later").write_bytes(path.read_bytes())
+    go_on(killed, tiny_folder)
+    assert epochs_in(killed, "train") == epochs_in(killed, "validation") == [0, 1, 2]
+    assert weights_in(killed).tobytes() == weights_in(run).tobytes()
 
 
 # What is damaged or lost.
