@@ -31,7 +31,7 @@ from benchmarks.fuzz.worker import (
 )
 from benchmarks.machine import describe_machine
 
-BATCH = 250  # inputs
+BATCH = 100  # inputs
 SHOWN = 40  # bugs
 REPORTS = 60.0  # seconds between lines of progress
 
@@ -49,7 +49,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.place = context.Value("q", -1, lock=False)
-        self.scratch = tempfile.TemporaryDirectory(prefix="fuzz-")
+        self.scratch = tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
         about = theirs, self.place, self.seed, self.scratch.name
         self.process = context.Process(target=work, args=about, daemon=True)
         self.process.start()
@@ -131,7 +131,18 @@ def fuzz(tasks: deque[Task], tally: Tally, seed: int, workers: int) -> None:
         workers: number of processes.
     """
     total, began = sum(task.stop - task.start for task in tasks), time.monotonic()
-    reported, pool = began, [Worker(seed) for _ in range(min(workers, len(tasks)))]
+    pool = [Worker(seed) for _ in range(min(workers, len(tasks)))]
+    try:
+        _run(pool, tasks, tally, (total, began))
+    finally:
+        for worker in pool:
+            worker.end()
+
+
+def _run(pool: list[Worker], tasks: deque[Task], tally: Tally, about: tuple[int, float]) -> None:
+    """Hand out tasks until all are done; `about` is the number of inputs, and when it began."""
+    total, began = about
+    reported = began
     for worker in pool:
         worker.give(tasks.popleft())
     while busy := [worker for worker in pool if worker.task]:
@@ -144,8 +155,6 @@ def fuzz(tasks: deque[Task], tally: Tally, seed: int, workers: int) -> None:
         if time.monotonic() - reported > REPORTS:
             reported = time.monotonic()
             _report(sum(c.total() for c in tally.counts.values()), total, reported - began)
-    for worker in pool:
-        worker.end()
 
 
 def _take(worker: Worker, tasks: deque[Task], tally: Tally) -> None:
@@ -218,15 +227,21 @@ def main() -> int:
     if args.again:
         again(args.again, args.seed, args.keep)
         return 0
-    kinds = sorted(args.kinds.split(","), key=lambda kind: choose(KINDS, kind, "kind").is_heavy)
-    damage = args.damage.split(",")
+    kinds, damage = args.kinds.split(","), args.damage.split(",")
+    for name in kinds:
+        choose(KINDS, name, "kind")
     for name in damage:
         choose(DAMAGE, name, "damage")
     starts = range(0, args.count, BATCH)
+    # An interrupted command has read about as many of each; TensorFlow is loaded for the last ones.
     tasks = deque(
         Task(kind, name, start, min(start + BATCH, args.count))
-        for kind in kinds for name in damage for start in starts
-    )  # fmt: skip
+        for heavy in (False, True)
+        for start in starts
+        for kind in kinds
+        for name in damage
+        if KINDS[kind].is_heavy == heavy
+    )
     tally = Tally(args.keep)
     print(describe_machine(), flush=True)
     with suppress(KeyboardInterrupt):  # the table of what was read so far

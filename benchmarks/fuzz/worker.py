@@ -74,7 +74,7 @@ class Batch(NamedTuple):
         counts: by outcome.
         bugs: those that are bugs.
         slowest: seconds of the slowest input, and its name.
-        memory: peak of the process above its start, in bytes.
+        memory: peak above that of the process before them, in bytes.
     """
 
     counts: Counter[str]
@@ -188,15 +188,19 @@ def _stop(*_: object) -> None:
     raise TooLongError(f"more than {SECONDS:g} s")
 
 
-def _limit_memory() -> None:
-    """Let this process allocate `ROOM` more than it has."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + ROOM
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+def _limit_memory(room: int | None) -> None:
+    """Let this process allocate some bytes more than it has; `None` for any number."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = most if room is None else _memory("VmSize") + room
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _memory(name: str) -> int:
+    """Return a number of bytes that the system knows of this process."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def work(connection: Connection, place, seed: int, scratch: str) -> None:
@@ -214,20 +218,22 @@ def work(connection: Connection, place, seed: int, scratch: str) -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _stop)
     watch = Watch(Path(scratch))
-    reader, start_memory = None, 0
+    readers: dict[str, Reader] = {}
     while (task := connection.recv()) is not None:
         kind, damage, start, stop = task
-        if reader is None or reader.kind != kind:
-            reader = Reader(kind, watch, seed)
-            if not start_memory:
-                start_memory = _peak()
-                _limit_memory()
+        if kind not in readers:
+            _limit_memory(None)
+            readers[kind] = Reader(kind, watch, seed)
+            _limit_memory(ROOM)
         with redirect_stderr(io.StringIO()):
-            batch = _batch(reader, damage, range(start, stop), place, start_memory)
+            batch = _batch(readers[kind], damage, range(start, stop), place)
         connection.send(batch)
 
 
-def _batch(reader: Reader, damage: str, indices: range, place, start_memory: int) -> Batch:
+def _batch(reader: Reader, damage: str, indices: range, place) -> Batch:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the former peak
+    before = _memory("VmRSS")
+    reader.watch.seen.clear()
     counts: Counter[str] = Counter()
     bugs, slowest = [], (0.0, "")
     for index in indices:
@@ -237,4 +243,4 @@ def _batch(reader: Reader, damage: str, indices: range, place, start_memory: int
         slowest = max(slowest, (time.process_time() - began, f"{reader.kind}/{damage}/{index}"))
         counts[outcome] += 1
         bugs += [bug] if bug else []
-    return Batch(counts, bugs, slowest, _peak() - start_memory)
+    return Batch(counts, bugs, slowest, _memory("VmHWM") - before)
