@@ -12,6 +12,7 @@ from pathlib import Path
 from bach_tf._basics.lazy import load
 from bach_tf.export import EXPORTED, FORMATS, check_formats, folder_for
 from bach_tf.export.readme import README
+from bach_tf.export.sums import write_sums
 from bach_tf.export.tokens import describe_tokens
 from bach_tf.learning.runs import CODEC, PRESET, Run
 from bach_tf.recipes import changed
@@ -47,6 +48,7 @@ def export_run(
         new = Path(scratch) / folder.name
         write_assets(run, new)
         notes = {chosen: write(run, new) for chosen, write in exporters.items()}
+        write_sums(new)
         os.replace(new, folder)
     return notes
 

@@ -6,6 +6,7 @@ A model that generates music, exported by bach_tf.
 assets/tokens.json   what each id means, and how to read a piece (see its "reading")
 assets/codec.json    the codec and
 assets/preset.json   the settings of the run, as bach_tf reads them
+SHA256SUMS           checksums of all files: sha256sum -c SHA256SUMS
 
 Ids are int32; 0 is padding, {start} begins a piece and {end} ends it. Which of the following
 are here depends on the formats that were exported.

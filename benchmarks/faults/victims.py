@@ -107,8 +107,9 @@ def _watch(
     text = b""
     while time.monotonic() - began < LONGEST:
         ready, _, _ = select.select([reports], [], [], LOOK if moment else 1.0)
-        if moment and moment.grows and (now := moment.grows()) != size:
-            size, left = now, left - 1
+        if moment and moment.grows:
+            before, size = size, moment.grows()
+            left -= size > before
             if left <= 0:
                 return _kill(process, seen, began, first)
         if _is_over(moment, time.monotonic() - began):

@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from bach_tf.corpora.preparation.prepared import is_intact
+from bach_tf.export.sums import check_sums
 from bach_tf.formats import READERS, read_all
 from benchmarks.faults.training import Outcome
 from benchmarks.faults.victims import End, Moment, run
@@ -97,6 +98,10 @@ def _check_export(folder: Path) -> str:
         missing = wanted - {inside.name for inside in path.iterdir()}
         if missing:
             return f"{path.name} lacks {sorted(missing)}"
+        try:
+            check_sums(path)
+        except ValueError as error:
+            return str(error)
     return ""
 
 

@@ -244,4 +244,6 @@ BOMBS: dict[str, tuple[Callable[[Random, bytes], bytes], ...]] = {
     ".zip": _ZIPS,
     ".tar": (_tar_of, _zip_nested),
     ".h5": (_hdf5,),
+    ".onnx": (_hdf5, _zip_nested),
+    "": (_csv_cells,),
 }

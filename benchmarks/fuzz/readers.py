@@ -272,6 +272,24 @@ def _read_checksums(path: Path) -> None:
     check_whole(_Run.run.folder / "model.weights.h5", _Run.run.model)
 
 
+def _export(folder: Path) -> list[Path]:
+    from bach_tf.export.sums import SUMS, write_sums
+
+    (settings, codec), (export,) = _settings(folder), [folder / "it"]
+    (export / "assets").mkdir(parents=True)
+    for path in (settings, codec):
+        path.rename(export / "assets" / path.name)
+    (export / "model.onnx").write_bytes(bytes(range(256)) * 4)
+    write_sums(export)
+    return [export / SUMS, export / "model.onnx", export / "assets" / "codec.json"]
+
+
+def _read_export(path: Path) -> None:
+    from bach_tf.export.sums import check_sums
+
+    check_sums(path.parent.parent if path.parent.name == "assets" else path.parent)
+
+
 KINDS = {
     "midi": Kind(_midi, _read_pieces),
     "musicxml": Kind(_musicxml, _read_pieces),
@@ -284,6 +302,7 @@ KINDS = {
     "zip": Kind(_zip, _read_zip),
     "tar": Kind(_tar, _read_tar),
     "settings": Kind(_settings, _read_settings),
+    "export": Kind(_export, _read_export),
     "memory": Kind(_memory, _read_memory, is_heavy=True),
     "state": Kind(_Run.files("checkpoint/state.json"), _read_state, is_heavy=True),
     "history": Kind(_Run.files("history.csv"), _read_history, is_heavy=True),

@@ -25,7 +25,7 @@ from benchmarks.fuzz.readers import KINDS, sample_of
 
 SECONDS = 10.0  # for an input
 ROOM = 10**9  # bytes above those before the first input
-ENDLESS = 4 * SECONDS  # of real time, after which the process is ended
+ENDLESS = 2 * SECONDS  # after which the process is ended from outside
 PACKAGE = str(Path(bach_tf.__file__).parent)
 TRUNCATE = "os.truncate"
 # Changes to the file system that Python reports, and the place of the path in their arguments.
