@@ -103,8 +103,7 @@ class Score:
 
     Raises:
         ValueError: if the columns differ in length or are not integers, or a value is out of
-            range (the message names the note); if tempi, metres or key changes are invalid or not
-            in order; if the upbeat is negative, or the key or a pedal span is invalid.
+            range (the message names the note), invalid or not in order.
 
     Example:
         >>> score = Score.from_grid([[67, 60], [67, 59], [0, 60]])

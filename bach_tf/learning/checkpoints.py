@@ -75,6 +75,7 @@ class Checkpoint(keras.callbacks.Callback):
         """
         if not any((self.folder / name).exists() for name in (STATE, PREVIOUS)):
             self._refuse_trained_weights()
+            drop_later_events(self.run.folder, {})  # of a training killed before its first step
             return 0
         self.state = self.former = self._load()
         if "factor" not in self.state["counters"].get("plateau", {}):

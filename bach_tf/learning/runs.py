@@ -80,9 +80,7 @@ def create_run(
     memory: str = "",
     complete: Callable[[Path], None] | None = None,
 ) -> Run:
-    """Create a run folder with fresh weights.
-
-    Its preset is written last, because a folder without one is not a run that could be resumed.
+    """Create a run folder with fresh weights; its preset, which makes it a run, is written last.
 
     Args:
         preset: the settings.

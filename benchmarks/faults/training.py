@@ -24,6 +24,7 @@ CHECKPOINT = re.compile(r"\S+ checkpoint/")
 WEIGHTS = re.compile(r"\S+ (?:new-)?(?:model\.weights\.h5|checksums\.json)")
 HISTORY = re.compile(r"\S+ (?:new-)?history\.csv")
 TIMES = ("seconds", "epoch_seconds")  # which differ from run to run
+DATED = "_hparams_/session_start_info"
 EVERY = 5  # kills after which the run is evaluated too, besides generating
 
 
@@ -212,7 +213,8 @@ def events_in(folder: Path) -> Iterator[tuple]:
             for value in event.summary.value:
                 if value.tag not in TIMES:
                     where = path.parent.relative_to(folder).as_posix()
-                    yield where, value.tag, event.step, value.tensor.SerializeToString()
+                    content = value.tensor.SerializeToString() + value.metadata.SerializeToString()
+                    yield where, value.tag, event.step, b"" if value.tag == DATED else content
 
 
 def differences(found: Facts, expected: Facts) -> list[str]:

@@ -384,6 +384,13 @@ def test_event_files_go_on_without_a_gap_or_an_epoch_twice(tmp_path, tiny_folder
     assert weights_in(killed).tobytes() == weights_in(run).tobytes()
 
 
+def test_what_is_written_once_is_written_where_training_was_killed_before_it(tmp_path, tiny_folder):
+    run = make_run(tmp_path, epochs=1)
+    (run.folder / "events.out.tfevents.1.killed").write_bytes(b"half a header")
+    learning.train(run, tiny_folder, verbose=0)
+    assert not list(run.folder.glob("events.out.tfevents.*.killed"))
+
+
 # What is damaged or lost.
 
 

@@ -191,9 +191,10 @@ def _parse_split(folder: Path, split: str, stamps: tuple) -> tuple[Score, ...]:
 @contextlib.contextmanager
 def _whole(folder: Path, *more: type[Exception]) -> Iterator[None]:
     """Turn the errors of a manifest that lacks something into one that names the folder."""
+    kinds: tuple[type[Exception], ...] = (AttributeError, KeyError, OverflowError, TypeError)
     try:
         yield
-    except (AttributeError, KeyError, OverflowError, TypeError, *more) as error:
+    except (*kinds, *more) as error:
         raise ValueError(
             f"Expected a whole prepared corpus in {folder}, got: {type(error).__name__}: {error}. "
             "Delete the folder to have it rebuilt."
