@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from bach_tf._basics.arrays import read_array
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf._basics.replacing import replaced
 
@@ -44,7 +44,7 @@ def read_memory(path: Path) -> str:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            notes = _notes_in(archive)
+            notes = read_array(archive, NOTES, MOST_BYTES)
     except Exception as error:  # zipfile and NumPy raise all kinds of errors for flipped bits
         reason = shortened(str(error), LONGEST_LINE) or type(error).__name__
         raise ValueError(f"{path}: expected the memory of this run, got: {reason}") from None
@@ -55,23 +55,3 @@ def read_memory(path: Path) -> str:
     if notes.max(initial=0) > Memory.HIGHEST:
         raise ValueError(f"{path}: expected ids up to {Memory.HIGHEST}, got {notes.max()}")
     return Memory.from_notes(notes).to_text()
-
-
-def _notes_in(archive: zipfile.ZipFile) -> np.ndarray:
-    """Return the array of notes in an archive, whose declared sizes may be wrong."""
-    member = archive.getinfo(f"{NOTES}.npy")
-    if member.file_size > MOST_BYTES:
-        raise ValueError(f"expected at most {MOST_BYTES:,} bytes, got {member.file_size:,}")
-    # In memory, where NumPy allocates no more than there is.
-    content = io.BytesIO(archive.read(member))
-    shape, _, kind = _header(content)
-    if math.prod(shape) * kind.itemsize > member.file_size:
-        raise ValueError(f"expected an array of {member.file_size:,} bytes, got shape {shape}")
-    content.seek(0)
-    return np.load(content, allow_pickle=False)
-
-
-def _header(content: io.BytesIO) -> tuple:
-    """Return shape, order and type of the array in a file of NumPy's format 1, as it writes."""
-    np.lib.format.read_magic(content)
-    return np.lib.format.read_array_header_1_0(content)

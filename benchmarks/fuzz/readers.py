@@ -133,6 +133,36 @@ def _read_corpus(path: Path) -> None:
         read_prepared(path.parent)
 
 
+def _shards(folder: Path) -> list[Path]:
+    import hashlib
+
+    import numpy as np
+
+    from bach_tf.corpora.scale.shards import FORMAT, MANIFEST, pack_shard
+
+    content = pack_shard([(name, np.arange(1, 40)) for name in "abc"])
+    splits = {}
+    for split in ("train", "valid", "test"):
+        path = folder / f"{split}-00000-of-00001.npz"
+        path.write_bytes(content)
+        about = {"sha256": hashlib.sha256(content).hexdigest(), "pieces": 3, "tokens": 117}
+        splits[split] = [{"file": path.name, **about}]
+    manifest = json.dumps({"format": FORMAT, "codec": {"name": "satb"}, "splits": splits}, indent=1)
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+    return [folder / MANIFEST, folder / "train-00000-of-00001.npz"]
+
+
+def _read_shards(path: Path) -> None:
+    from bach_tf.corpora.scale.shards import read_shards
+
+    shards = read_shards(path.parent)
+    for shard in shards.of("train"):
+        try:
+            shards.lengths(shard)
+        finally:
+            shards.read(shard)
+
+
 def _zip(folder: Path) -> list[Path]:
     (kern,), (abc,) = _copied("palestrina", KERN)(folder), _copied("oneills1850", ABC)(folder)
     with zipfile.ZipFile(folder / "a.zip", "w", 8) as new:
@@ -299,6 +329,7 @@ KINDS = {
     "csv": Kind(_csv, _read_pieces),
     "notes": Kind(_notes, _read_notes),
     "corpus": Kind(_corpus, _read_corpus, names_file=False),
+    "shards": Kind(_shards, _read_shards, names_file=False),
     "zip": Kind(_zip, _read_zip),
     "tar": Kind(_tar, _read_tar),
     "settings": Kind(_settings, _read_settings),

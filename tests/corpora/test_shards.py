@@ -1,6 +1,8 @@
 """Folders of shards: what is written is read, and what is damaged is named."""
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from bach_tf.corpora.music import CHORALES
 from bach_tf.corpora.performance import CORPUS as PERFORMANCE
 from bach_tf.corpora.scale.shards import (
     MANIFEST,
+    ShardFile,
+    Shards,
     pack_shard,
     read_shards,
     shard_of,
@@ -105,3 +109,27 @@ def test_the_hash_is_of_what_training_reads(sharded):
     manifest["splits"]["train"].pop()
     (sharded / MANIFEST).write_text(json.dumps(manifest))
     assert read_shards(sharded).sha256 != before
+
+
+DEEP = '{"a":' * 50_000 + "1" + "}" * 50_000
+
+
+def test_a_manifest_that_is_nested_deeply_is_refused_by_name(tmp_path):
+    (tmp_path / "shards.json").write_text(DEEP, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Expected a folder of shards with a shards\.json"):
+        read_shards(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"shape": (10**12,)}, {"descr": "|O"}, {"descr": "<f8", "shape": (1,)}],
+    ids=["a terabyte", "objects", "fractions"],
+)
+def test_the_lengths_of_a_damaged_shard_are_refused_by_name(tmp_path, header):
+    content = io.BytesIO()
+    about = {"descr": "<i8", "fortran_order": False, "shape": (1,)} | header
+    np.lib.format.write_array_header_1_0(content, about)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("ends.npy", content.getvalue() + bytes(8))
+    with pytest.raises(ValueError, match=r"a\.npz: expected a shard, got"):
+        Shards(tmp_path, {}).lengths(ShardFile("a.npz", "", 1, 1))
