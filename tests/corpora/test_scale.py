@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,19 @@ def test_a_failed_run_leaves_what_was_there(mixed, tmp_path, monkeypatch):
         prepare_shards(str(mixed), FOLDER.music, str(made), engine=ALONE)
     assert [path.name for path in made.iterdir()] == [MANIFEST]
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_worker_that_dies_ends_the_run():
+    class Pipeline:
+        def run(self):
+            threading.Thread(target=self.wait_for_worker).start()
+            threading.Event().wait()  # as Beam does, for a worker that never answers
+
+        def wait_for_worker(self):
+            raise RuntimeError("Worker subprocess exited with return code -9")
+
+    with pytest.raises(RuntimeError, match=r"a worker has died: .* return code -9"):
+        runners.run(Pipeline())
 
 
 def test_too_few_pieces_are_refused_with_the_reasons(home, mine, tmp_path):  # noqa: F811

@@ -141,8 +141,9 @@ def _run(files: Files, job: Job, engine: Engine) -> tuple[list[Note], dict[str, 
     try:
         counters = run(pipeline)
     except Exception as error:  # Beam raises what a stage has raised, or errors of its own
+        reason = shortened(str(error).strip().rstrip("."), LONGEST_LINE)
         raise RuntimeError(
-            f"The pipeline failed, and nothing was written: {shortened(str(error), LONGEST_LINE)}. "
+            f"The pipeline failed, and nothing was written: {reason}. "
             "Run the same command again; it begins anew."
         ) from error
     return told(_lines(job.folder)), counters

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+import shlex
+import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
+from queue import SimpleQueue
 from typing import Any
 
 from bach_tf._basics.choices import choose
@@ -15,6 +19,7 @@ from bach_tf._basics.cores import usable_cores
 from bach_tf._basics.process import libraries_silenced
 
 DIRECT = "direct"
+DEATH = "Worker subprocess exited"  # in Beam's error
 RUNNERS = {DIRECT: "DirectRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 
 
@@ -50,11 +55,9 @@ def make_pipeline(runner: str, options: Sequence[str] = (), workers: int | None 
 
         if runner != DIRECT:
             return beam.Pipeline(options=PipelineOptions([f"--runner={name}", *options]))
-        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
-        # Named rather than by `--runner`, which may try to download another program.
-        made = PipelineOptions([*_processes(workers or usable_cores()), *options])
-        return beam.Pipeline(runner=FnApiRunner(), options=made)
+        count = workers or usable_cores()
+        made = PipelineOptions([f"--direct_num_workers={count}", *options])
+        return beam.Pipeline(runner=_direct(count), options=made)
 
 
 def run(pipeline: Any) -> dict[str, int]:
@@ -66,18 +69,56 @@ def run(pipeline: Any) -> dict[str, int]:
     Raises:
         RuntimeError: if it fails, for example because a worker has died.
     """
-    with quietly():
-        result = pipeline.run()
-        state = result.wait_until_finish()
+    ended: SimpleQueue[Any] = SimpleQueue()
+
+    def run_to_the_end() -> None:
+        try:
+            result = pipeline.run()
+            ended.put((result.wait_until_finish(), result.metrics().query()["counters"]))
+        except Exception as error:  # of any stage
+            ended.put(error)
+
+    with quietly(), _deaths_into(ended):
+        # In a thread, because Beam waits for ever for a process that dies while it starts.
+        threading.Thread(target=run_to_the_end, daemon=True).start()
+        outcome = ended.get()
+    if isinstance(outcome, Exception):
+        raise outcome
+    state, counters = outcome
     if state not in ("DONE", None):
         raise RuntimeError(f"Beam stopped in the state {state}.")
-    found = result.metrics().query()["counters"]
-    return {each.key.metric.name: each.result for each in found}
+    return {each.key.metric.name: each.result for each in counters}
 
 
-def _processes(workers: int) -> list[str]:
-    mode = "in_memory" if workers == 1 else "multi_processing"
-    return [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+def _direct(workers: int) -> Any:
+    """Return the direct runner, with a process for each of several workers."""
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    # Named rather than by `--runner`, which may try to download another program.
+    if workers == 1:
+        return FnApiRunner()
+    # Beam starts a shell; with `exec` the worker takes its place, and is what Beam waits for.
+    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+@contextmanager
+def _deaths_into(ended: SimpleQueue[Any]) -> Iterator[None]:
+    """Put an error into a queue when a worker dies: the thread that waits for it has an error."""
+    former = threading.excepthook
+
+    def tell(args: threading.ExceptHookArgs) -> None:
+        if DEATH in str(args.exc_value):
+            ended.put(RuntimeError(f"a worker has died: {args.exc_value}"))
+        else:
+            former(args)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = former
 
 
 @contextmanager
