@@ -152,7 +152,7 @@ def test_people_find_it_where_they_look(here, at_once, capsys):
         (["tune.musicxml", "--candidates", "99"], "a whole number in 1..64"),
         (["tune.musicxml", "--output", "tune.musicxml"], "is the piece that is given"),
         (["tune.musicxml", "--primer", "none.mid"], "No file none.mid"),
-        (["tune.musicxml", "--bars", "4"], "Unknown option --bars"),
+        (["tune.musicxml", "--colour", "red"], "Unknown option --colour"),
         (["tune.txt"], "kind of piece"),
         ([], "FILE"),
     ],

@@ -310,9 +310,45 @@ def test_two_staves_of_two_voices(tmp_path):
     # The alto's two notes are one, held.
     assert texts(score, "stem", **style) == ["up", "up", "down", "up", "up", "down", "down"]
     assert len(elements(score, "fermata", **style)) == 1
-    assert len(elements(score, "fermata")) == 3  # in each part where a note begins there
+    assert len(elements(score, "fermata")) == 4  # in each part
     notes, _ = read_back(written(score, tmp_path, **style))
     assert notes == sorted((*note[:3], note[3] // 2) for note in notes_of(score))
+
+
+def test_a_fermata_stands_over_every_part_that_sounds():
+    held, moving, resting = [60] * 8, [55] * 4 + [53] * 2 + [52] * 2, [48] * 4 + [0] * 4
+    rows = list(zip([72] * 4 + [71] * 4, held, moving, resting))
+    score = Score.from_grid(rows, metres=[(0, 1, 4)], fermatas=(4,))
+    assert marked(score) == [[71], [60], [52], []]
+    # Of the held note, which a bar line divides, its second half has it.
+    alto = elements(score, "part")[1].findall("measure")
+    assert [bar.find(".//fermata") is not None for bar in alto] == [False, True]
+
+
+def test_a_fermata_of_a_lower_voice_stands_over_the_higher_ones_too():
+    score = Score.from_grid([[72, 60]] * 4 + [[72, 59]] * 4, fermatas=(4,))
+    assert marked(score) == [[72], [59]]
+
+
+def test_one_voice_with_layers_has_one_fermata():
+    score = Score(
+        onset=[0, 0, 4], duration=[8, 4, 4], pitch=[72, 60, 59], voice=[0] * 3, velocity=[80] * 3,
+        length=8, fermatas=(4,),
+    )  # fmt: skip
+    assert marked(score) == [[59]]
+
+
+def marked(score):
+    """Return the pitches with a fermata in each part."""
+    return [
+        [pitch_of(note) for note in part.iter("note") if note.find("notations/fermata") is not None]
+        for part in elements(score, "part")
+    ]
+
+
+def pitch_of(note):
+    step, octave = note.findtext("pitch/step"), int(note.findtext("pitch/octave"))
+    return 12 * (octave + 1) + {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[step]
 
 
 def test_other_scores_than_of_four_singing_voices_have_parts_in_any_layout():

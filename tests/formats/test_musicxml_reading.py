@@ -112,6 +112,16 @@ def read_back(tmp_path, score, **style):
     return read(path)
 
 
+def test_a_fermata_that_stands_over_held_notes_is_read_back_as_one(tmp_path, read_text):
+    rows = [[72, 60, 55]] * 4 + [[71, 60, 53]] * 2 + [[71, 60, 52]] * 2
+    score = Score.from_grid(rows, metres=[(0, 4, 4)], fermatas=(4,))
+    assert read_back(tmp_path, score).score.fermatas == (4,)
+    text = to_musicxml(score).replace("<software>", "<software>Other</software><software>")
+    assert read_text(text).score.fermatas == (4,)
+    both = replace(score, fermatas=(0, 4))
+    assert read_back(tmp_path, both).score.fermatas == (0, 4)
+
+
 def test_a_file_that_another_program_has_changed_is_read_as_its_own(tmp_path, read_text):
     score = Score.from_grid([[67]] * 4 + [[69]] * 32, metres=[(0, 4, 4), (4, 4, 4)])
     assert read_back(tmp_path, score).score.metres == score.metres

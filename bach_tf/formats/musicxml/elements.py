@@ -167,7 +167,7 @@ def _add_line(
                 continue
             for level, beam in enumerate(beams[place], start=1):
                 add(note, "beam", beam, number=level)
-            fermata = tick in where.line.fermatas
+            fermata = any(tick <= at < tick + symbol.ticks for at in where.line.fermatas)
             _add_notations(note, symbol, tuplets[place], fermata)
 
 
@@ -223,7 +223,7 @@ def _add_notations(
     note: Element, symbol: Symbol, tuplets: Sequence[str] = (), fermata: bool = False
 ) -> None:
     tied = symbol.pitches and (symbol.from_tie or symbol.to_tie)
-    fermata = fermata and symbol.pitches and not symbol.from_tie
+    fermata = fermata and bool(symbol.pitches)
     if not (tied or tuplets or fermata):
         return
     notations = add(note, "notations")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from xml.etree.ElementTree import Element
 
+from bach_tf.formats.musicxml.rhythm import QUARTER
 from bach_tf.formats.notation import Sheet
 from bach_tf.formats.rendition import Rendition
 from bach_tf.score import SECONDS, Score
 
 GUESSED = "guessed"  # name of the miscellaneous field
 KEY, METRE, TEMPO, PARTS, PROGRAM = "key", "metre", "tempo", "parts-from", "program"
-MOST_DIGITS = 4
+FERMATA = "fermata"
+MOST_DIGITS, MOST_DIGITS_OF_A_TICK = 4, 9
 
 
 def guesses_of(score: Score, rendition: Rendition) -> str:
@@ -39,6 +42,19 @@ def guesses_of(score: Score, rendition: Rendition) -> str:
     return " ".join(name for name, is_so in unknown.items() if is_so)
 
 
+def guessed_fermatas(onsets: Iterable[int]) -> list[str]:
+    """Return the words for fermatas that follow from those of other voices.
+
+    Args:
+        onsets: when their notes begin, in ticks.
+
+    Example:
+        >>> guessed_fermatas([0])
+        ['fermata:0']
+    """
+    return [f"{FERMATA}:{onset}" for onset in onsets]
+
+
 def begins(places: Sequence[tuple]) -> bool:
     """Return whether the first of the tempi or metres is at step 0."""
     return bool(places) and places[0][0] == 0
@@ -60,6 +76,8 @@ def _unsay(sheet: Sheet, what: str, number: str) -> None:
         _unsay_first_metre(sheet)
     elif what == TEMPO:
         del sheet.tempi[:1]
+    elif what == FERMATA and number.isdecimal() and len(number) <= MOST_DIGITS_OF_A_TICK:
+        sheet.held |= {Fraction(int(number), QUARTER)}
     elif what == PARTS and voice >= 0:
         del sheet.parts[voice:]
     elif what == PROGRAM and 0 <= voice < len(sheet.parts):

@@ -68,7 +68,7 @@ class Line:
         staff: the staff of its part, counted from 0.
         stem: "up" or "down"; "" leaves it to the notation program.
         main: whether its silences are written as rests.
-        fermatas: onsets, in ticks, of chords with a fermata.
+        fermatas: ticks with a fermata, each on the note or tied note that sounds there.
         player: the player of the part, counted from 0.
         velocities: velocities other than the default, by onset and pitch.
         given: spans of given notes, `(start, end)` in ticks each.
@@ -245,7 +245,7 @@ def _without(what: str) -> Meter:
 
 
 def parts_of(score: Score, rendition: Rendition) -> list[Part]:
-    """Return the parts of a score.
+    """Return the parts of a score, without its fermatas.
 
     Args:
         score: whose steps are whole ticks.
@@ -257,24 +257,11 @@ def parts_of(score: Score, rendition: Rendition) -> list[Part]:
     players = rendition.parts_of(score) or [nobody]
     lines = [_lines_of(score, voice, rendition) for voice in range(score.voices)]
     if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):
-        # One fermata above each system, where singers and congregation look for it.
-        marked = _with_fermatas([line for own in lines for line in own], score)
-        parts = [_two_on_a_staff(score, players, marked, upper) for upper in (0, 2)]
+        alone = [line for own in lines for line in own]
+        parts = [_two_on_a_staff(score, players, alone, upper) for upper in (0, 2)]
     else:
         parts = [_own_part(score, player, voice, rendition) for voice, player in enumerate(players)]
     return [replace(part, id=f"P{number}") for number, part in enumerate(parts, start=1)]
-
-
-def _with_fermatas(lines: Iterable[Line], score: Score) -> list[Line]:
-    """Assign each fermata of a score to the first layer with a note that begins there."""
-    tick = QUARTER // score.steps_per_quarter
-    left = {step * tick for step in score.fermatas}
-    marked = []
-    for line in lines:
-        here = frozenset(left & {chord.start for chord in line.chords})
-        left -= here
-        marked.append(replace(line, fermatas=here))
-    return marked
 
 
 def _sings(lines: Sequence[Line]) -> bool:
@@ -300,13 +287,13 @@ def _own_part(score: Score, player: Player, voice: int, rendition: Rendition) ->
     low, high = TWO_STAVES
     wide = len(notes) > 0 and pitches.min() < low and pitches.max() > high
     if not (wide and player.program in KEYBOARDS):
-        lines = _with_fermatas(_lines_of(score, voice, rendition), score)
+        lines = _lines_of(score, voice, rendition)
         return Part(player.name, (_clef(pitches),), tuple(lines), (player,))
     above = [note for note in notes if note[2] >= MIDDLE_C]
     below = [note for note in notes if note[2] < MIDDLE_C]
     lower = [replace(line, staff=1) for line in _lines(below)]
     both = _marked((*_lines(above), *lower), score, voice, rendition)
-    return Part(player.name, ("G", "F"), tuple(_with_fermatas(both, score)), (player,))
+    return Part(player.name, ("G", "F"), tuple(both), (player,))
 
 
 def _notes(score: Score, voice: int) -> list[tuple[int, int, int]]:

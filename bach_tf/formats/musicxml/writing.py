@@ -10,7 +10,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, indent, tostring
 
 from bach_tf.formats.musicxml.elements import GIVEN_COLOUR, Page, add, add_bar
-from bach_tf.formats.musicxml.guesses import GUESSED, begins, guesses_of
+from bach_tf.formats.musicxml.fermatas import held_under, with_fermatas
+from bach_tf.formats.musicxml.guesses import GUESSED, begins, guessed_fermatas, guesses_of
 from bach_tf.formats.musicxml.parts import Bar, Part, bars_of, on_grid, parts_of, rounded, spans_on
 from bach_tf.formats.musicxml.players import pan_in_degrees, volume_in_percent
 from bach_tf.formats.musicxml.rhythm import QUARTER, UnwritableError
@@ -85,7 +86,8 @@ def _on(score: Score, rendition: Rendition, steps: int) -> Rendition:
 
 
 def _root_of(score: Score, rendition: Rendition, guesses: str) -> Element:
-    parts = parts_of(score, rendition)
+    parts = with_fermatas(parts_of(score, rendition), score)
+    guesses = " ".join([*guesses.split(), *guessed_fermatas(held_under(parts, score))])
     root = Element("score-partwise", version="4.0")
     if score.title:
         add(add(root, "work"), "work-title", score.title)

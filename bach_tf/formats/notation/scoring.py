@@ -284,7 +284,7 @@ def _fermatas(sheet: Sheet, notes: list[Head]) -> list[Fraction]:
     """
     with_one = [note for note in notes if note.fermata]
     if sheet.as_written:
-        return [note.start for note in with_one]
+        return [note.start for note in with_one if note.start not in sheet.held]
     kept: list[Head] = []
     above: list[tuple[Fraction, Fraction]] = []  # when those of higher voices sound, apart
     for _, voice in groupby(sorted(with_one, key=lambda note: note.voice), lambda note: note.voice):

@@ -133,6 +133,7 @@ class Sheet:
         title: "" where there is none.
         order: the bars in the order in which they are played, where the file lists it.
         as_written: whether the file is one of ours, of which each voice and fermata holds.
+        held: when notes begin whose fermata is that of another voice, in one of ours.
     """
 
     heads: list[Head] = field(default_factory=list)
@@ -143,6 +144,7 @@ class Sheet:
     title: str = ""
     order: list[int] | None = None
     as_written: bool = False
+    held: set[Fraction] = field(default_factory=set)
 
     @property
     def key_signature(self) -> int | None:
