@@ -400,6 +400,10 @@ def test_training_returns_a_run_and_leaves_the_callers_generators_alone(
         ({"run_name": "a/b"}, "must be a folder name"),
         ({"resume": "x", "seed": 1}, "only with `epochs`"),
         ({"resume": "pretrained"}, "cannot be trained further"),
+        ({"workers": ["a:1", "b:2"]}, "`worker` must say which of `workers` this process is"),
+        ({"workers": "a:1,b:2", "worker": 2}, "`worker` must be 0 to 1"),
+        ({"device": "tpu:0"}, "`device` must be cpu, or gpu: and its number"),
+        ({"device": "gpu:93"}, "There is no device gpu:93. This machine has: cpu"),
     ],
 )
 def test_training_refuses(how, message):

@@ -45,6 +45,7 @@ WITHOUT_TENSORFLOW = (
 # What may be imported of the other rooms without TensorFlow: an error is said before it is loaded.
 LIGHT = (
     "learning.runs",
+    "learning.workers.roster",
     "composing.primers",
     "composing.progress",
     "composing.options",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from bach_tf._basics.choices import choose
 from bach_tf._basics.settings import Whole
 from bach_tf.formats.reading import GRIDS
 from bach_tf.learning import runs
-from bach_tf.recipes import continued_preset, make_preset
+from bach_tf.learning.workers.roster import Roster, check_device, read_roster
+from bach_tf.recipes import Preset, continued_preset, make_preset
 
 VERBOSE = Whole(0, 2)
 NAMED = "the name of a run"
@@ -31,6 +34,9 @@ def train(
     run_name: str | None = None,
     resume: Run | str | Path | None = None,
     from_run: Run | str | Path | None = None,
+    workers: str | Sequence[str] | None = None,
+    worker: int | None = None,
+    device: str | None = None,
     verbose: int = 1,
 ) -> Run:
     """Train a model on a corpus; return the run, with the weights of its best epoch.
@@ -50,9 +56,16 @@ def train(
             with `data_dir` if its corpus has been moved.
         from_run: a run, or "pretrained", from whose weights, codec and settings a new run starts,
             for example to train a few epochs on your own pieces; cannot be combined with `model`.
+        workers: to train on several machines, `host:port` of each, as a list or separated by
+            commas; without it those in the variable `TF_CONFIG`, if any. Call the function on each
+            machine with the same arguments, in a Python in which TensorFlow has not computed
+            anything yet. Worker 0 writes the run folder; all return the same weights.
+        worker: which of `workers` this process is, counted from 0.
+        device: "cpu", or "gpu:0" and so on; by default all GPUs, or the CPU where there is none.
         verbose: 0 is silent, 1 shows a progress bar, 2 prints one line per epoch.
 
     Raises:
+        ConnectionError: if another worker stops; the message names it.
         ValueError: if a name is unknown, a setting is out of bounds, the corpus cannot be read,
             `resume` is combined with settings of a new run, or the codec of `from_run` does not
             know the music.
@@ -63,6 +76,9 @@ def train(
         >>> run = bt.train("folk", set={"model.units": 64}, run_name="small")  # doctest: +SKIP
     """
     verbose = VERBOSE.check("verbose", int(verbose) if isinstance(verbose, bool) else verbose)
+    if device is not None:
+        check_device(device)
+    machines = Machines(read_roster(workers, worker), device)
     folder = None if data_dir is None else path_of("data_dir", data_dir)
     if resume is not None:
         fresh = (model, corpus, seed, set, run_name, from_run)
@@ -71,26 +87,27 @@ def train(
                 "`resume` keeps the settings of its run: combine it only with `epochs`, or with "
                 "`data_dir` if the corpus has been moved."
             )
-        return _fit_resumed(resume, epochs, folder, verbose)
+        if machines.follows:
+            return _follow(machines, folder, verbose)
+        begun = _resumable(resume)
+        return _fit(lambda room: room.resume_run(begun, epochs, folder), machines, verbose)
     assignments = [f"{name}={value}" for name, value in settings_of("set", set).items()]
     if run_name is not None:
         runs.check_run_name(run_name)
     settings = {"epochs": epochs, "seed": seed}
     if from_run is None:
         preset = make_preset(model, corpus, folder, assignments, **settings)
-        from bach_tf import learning
-
-        run, prepared = learning.start_run(preset, run_name)
-        return _fit(run, prepared, verbose)
+        if machines.follows:
+            return _follow(machines, folder, verbose, preset)
+        return _fit(lambda room: room.start_run(preset, run_name), machines, verbose, preset)
     if model is not None:
         raise ValueError(f"`from_run` keeps the model of its run. Received: model={model!r}")
+    if machines.follows:
+        return _follow(machines, folder, verbose)
     origin = _folder_of("from_run", from_run)
     former, _ = runs.load_trained_settings(origin)
-    preset = continued_preset(former, corpus, folder, assignments, **settings)
-    from bach_tf import learning
-
-    run, prepared = learning.start_from(origin, preset, run_name)
-    return _fit(run, prepared, verbose)
+    continued = continued_preset(former, corpus, folder, assignments, **settings)
+    return _fit(lambda room: room.start_from(origin, continued, run_name), machines, verbose)
 
 
 def load(run: str | Path | None = None) -> Run:
@@ -148,16 +165,36 @@ def read(
     return Piece.of(found)
 
 
-def _fit_resumed(
-    run: Run | str | Path, epochs: int | None, data_dir: Path | None, verbose: int
-) -> Run:
+@dataclass(frozen=True)
+class Machines:
+    """What trains: `workers` and `worker`, and `device`."""
+
+    roster: Roster | None
+    device: str | None
+
+    @property
+    def follows(self) -> bool:
+        """Whether another worker has the run folder."""
+        return self.roster is not None and self.roster.worker > 0
+
+    def joined(self, preset: Preset | None) -> AbstractContextManager[Any]:
+        """Return the context in which all devices train together.
+
+        Args:
+            preset: the settings of a new run, which all workers must share.
+        """
+        from bach_tf import learning
+
+        settings = learning.settings_of(preset) if self.roster and preset else None
+        return learning.joined(self.roster, self.device, settings)
+
+
+def _resumable(run: Run | str | Path) -> Path:
+    """Return the folder of a run that can be resumed."""
     folder = _folder_of("resume", run)
     if runs.run_name(folder) == runs.SHIPPED:
         raise ValueError("The shipped weights cannot be trained further. Train a run of your own.")
-    from bach_tf import learning
-
-    begun, corpus = learning.resume_run(folder, epochs, data_dir)
-    return _fit(begun, corpus, verbose)
+    return folder
 
 
 def _folder_of(name: str, run: Run | str | Path) -> Path:
@@ -167,14 +204,43 @@ def _folder_of(name: str, run: Run | str | Path) -> Path:
     return runs.find_run(path_of(name, run, "a run", NAMED))
 
 
-def _fit(run: runs.Run, corpus: Path, verbose: int) -> Run:
-    """Train a run, logging the same to TensorBoard as the command line."""
+def _fit(
+    begin: Callable[[Any], tuple[runs.Run, Path]],
+    machines: Machines,
+    verbose: int,
+    preset: Preset | None = None,
+) -> Run:
+    """Train a run on all devices, logging the same to TensorBoard as the command line.
+
+    Args:
+        begin: creates or opens the run, with `bach_tf.learning`.
+        machines: what trains.
+        verbose: as for `train`.
+        preset: the settings of a new run.
+    """
     from bach_tf import learning
 
-    if learning.uses_jax():
-        learning.train(run, corpus, verbose=verbose)
-        return Run.of(run)
-    from bach_tf.measuring import inspection
+    with machines.joined(preset) as group:
+        run, corpus = begin(learning)
+        if learning.uses_jax():
+            learning.train(run, corpus, verbose=verbose)
+            return Run.of(run)
+        from bach_tf.measuring import inspection
 
-    learning.train(run, corpus, verbose=verbose, callbacks=inspection.callbacks(run))
+        if group:
+            learning.lead(group, run, corpus)
+        callbacks = inspection.callbacks(run)
+        learning.train(run, corpus, verbose=verbose, callbacks=callbacks, group=group)
+    return Run.of(run)
+
+
+def _follow(
+    machines: Machines, data_dir: Path | None, verbose: int, preset: Preset | None = None
+) -> Run:
+    """Train the run of worker 0, as one of the others."""
+    from bach_tf import learning
+
+    with machines.joined(preset) as group:
+        run, corpus = learning.follow(group, data_dir)
+        learning.train(run, corpus, verbose=verbose, group=group)
     return Run.of(run)

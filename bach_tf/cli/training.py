@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bach_tf.cli.talk import Talk
     from bach_tf.learning.outcome import Outcome
     from bach_tf.learning.runs import Run
+    from bach_tf.learning.workers.roster import Roster
 
 # Columns of the history, and their names in the report.
 MEASURES = {
@@ -36,6 +37,21 @@ def finish_training(run: Run, corpus: Path, outcome: Outcome, talk: Talk) -> Non
     record = training_record(run.folder, run.preset.recipe, corpus, outcome)
     talk.show(training_table(record))
     talk.finish(record, [record["run"]], closing_lines(record, talk.sibling("generate")))
+
+
+def finish_following(run: Run, roster: Roster, outcome: Outcome, talk: Talk) -> None:
+    """Print the results of training on a worker that writes no run folder.
+
+    Args:
+        run: the trained run.
+        roster: the workers.
+        outcome: as returned by `bach_tf.learning.train`.
+        talk: the output.
+    """
+    where = f"The run is in {run.folder} of {roster.name(0)}."
+    record = {"worker": roster.worker, "run": str(run.folder), **vars(outcome)}
+    closing = f"Trained {outcome.epochs} epochs as {roster.name(roster.worker)}. {where}"
+    talk.finish(record, [], closing)
 
 
 def training_record(folder: Path, recipe: str, corpus: Path, outcome: Outcome) -> dict:

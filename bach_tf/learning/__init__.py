@@ -18,6 +18,10 @@ _HOMES = {
     "prepare_corpus": "data",
     "training_batches": "batches",
     "start_from": "fine_tuning",
+    "follow": "workers.following",
+    "joined": "workers.joining",
+    "lead": "workers.following",
+    "settings_of": "workers.following",
     "Outcome": "outcome",
     "fit": "fitting",
     "read_outcome": "outcome",
@@ -27,7 +31,7 @@ _HOMES = {
     "rate_of_epoch": "rates",
 }
 # Also defined in `on_jax`, for programs without TensorFlow.
-_WITH_JAX = {"resume_run", "start_from", "start_run", "train"}
+_WITH_JAX = {"joined", "resume_run", "start_from", "start_run", "train"}
 
 
 def uses_jax() -> bool:

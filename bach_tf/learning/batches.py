@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from bach_tf.codecs import Codec
 from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.data import in_other_pieces, in_this_memory, make_memory, make_windowing
-from bach_tf.learning.pipeline import TrainingBatches, evaluation_batches, last_step_batches
+from bach_tf.learning.pipeline import WHOLE, TrainingBatches, evaluation_batches, last_step_batches
 from bach_tf.learning.shard_batches import ShardBatches, shard_evaluation_batches
 from bach_tf.learning.windows import Pieces, load_all, load_split, split_windows
 from bach_tf.recipes import Preset
@@ -23,15 +24,15 @@ def make_batches(
     codec: Codec,
     keep: np.ndarray | None = None,
     beside: Sequence[np.ndarray] | None = None,
+    part: tuple[int, int] = WHOLE,
 ) -> TrainingBatches:
     """Return a preset's training batches, of all windows or those in `keep`.
 
     Raises:
         ValueError: if there are no pieces, or as for `make_windowing`.
     """
-    return TrainingBatches(
-        pieces, codec, make_windowing(preset), seed=preset.training.seed, keep=keep, beside=beside
-    )
+    windowing, seed = make_windowing(preset), preset.training.seed
+    return TrainingBatches(pieces, codec, windowing, seed=seed, keep=keep, beside=beside, part=part)
 
 
 def measured_batches(preset: Preset, codec: Codec, corpus: Path, split: str) -> tf.data.Dataset:
@@ -73,7 +74,8 @@ def training_batches(
         codec: of the run.
         corpus: the prepared folder.
         memory: of the run.
-        worker: number of this worker, from 0; each reads its own shards of a folder of shards.
+        worker: number of this worker, from 0. Each reads its own shards of a folder of shards, and
+            otherwise its part of the windows of each batch.
         workers: how many train together.
 
     Raises:
@@ -82,15 +84,18 @@ def training_batches(
     if is_sharded(corpus):
         shards, windowing = read_shards(corpus), make_windowing(preset)
         shards.check_codec(codec)
+        # The batch size is that of all workers together.
+        windowing = replace(windowing, batch_size=max(1, windowing.batch_size // workers))
         mine = {"seed": preset.training.seed, "worker": worker, "workers": workers}
         return ShardBatches(shards, windowing, **mine)
+    part = worker, workers
     if preset.training.split == "windows":
         pieces = load_all(corpus, codec)
         windows = split_windows(pieces, codec, make_windowing(preset), preset.training.seed)
-        return make_batches(preset, pieces, codec, windows["train"])
+        return make_batches(preset, pieces, codec, windows["train"], part=part)
     pieces = load_split(corpus, "train", codec)
     if memory and memory != make_memory(preset, codec, corpus):  # that of the initial run
         beside = in_this_memory(memory, pieces, len(codec.may_follow))
     else:
         beside = in_other_pieces(memory)
-    return make_batches(preset, pieces, codec, beside=beside)
+    return make_batches(preset, pieces, codec, beside=beside, part=part)

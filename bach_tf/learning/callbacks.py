@@ -35,11 +35,16 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class ReseedDropout(keras.callbacks.Callback):
-    """Seed dropout from seed and epoch, so that resumed runs are reproducible."""
+    """Seed dropout from seed and epoch, so that resumed runs are reproducible.
 
-    def __init__(self, seed: int):
+    Args:
+        seed: the preset's.
+        worker: the number of this worker; each drops other values, of other windows.
+    """
+
+    def __init__(self, seed: int, worker: int = 0):
         super().__init__()
-        self.seed = seed
+        self.seeds = [seed, worker] if worker else [seed]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: D102
         states = [
@@ -47,7 +52,7 @@ class ReseedDropout(keras.callbacks.Callback):
             for variable in self.model.non_trainable_variables
             if variable.name == "seed_generator_state"
         ]
-        seeds = np.random.default_rng([self.seed, epoch]).integers(2**31, size=(len(states), 2))
+        seeds = np.random.default_rng([*self.seeds, epoch]).integers(2**31, size=(len(states), 2))
         for variable, seed in zip(states, seeds):
             variable.assign(seed.astype(variable.dtype))
 

@@ -24,7 +24,7 @@ def keep_corpus(run: Path, corpus: Path) -> None:
     Raises:
         ValueError: if `corpus` is not a prepared corpus.
     """
-    replace_json(run / CORPUS, _record(corpus))
+    replace_json(run / CORPUS, record_of(corpus))
 
 
 def check_corpus(run: Path, corpus: Path) -> None:
@@ -43,7 +43,7 @@ def check_corpus(run: Path, corpus: Path) -> None:
     if kept is None:
         keep_corpus(run, corpus)
         return
-    now = _record(corpus)
+    now = record_of(corpus)
     if now["sha256"] != kept["sha256"]:
         raise ValueError(
             f"The corpus of {run} has changed since its training began: "
@@ -52,7 +52,32 @@ def check_corpus(run: Path, corpus: Path) -> None:
         )
 
 
-def _record(corpus: Path) -> dict:
+def check_same(worker: int, record: dict, corpus: Path) -> None:
+    """Check that a worker has the corpus of worker 0.
+
+    Args:
+        worker: its number.
+        record: of the corpus of worker 0, see `record_of`.
+        corpus: the prepared folder of this worker.
+
+    Raises:
+        ValueError: if the corpora differ.
+    """
+    now = record_of(corpus)
+    if now["sha256"] != record["sha256"]:
+        raise ValueError(
+            f"Worker {worker} has another corpus than worker 0: "
+            f"{_difference(record['pieces'], now['pieces'])}. Copy the files of worker 0, and give "
+            "their folder with --data-dir."
+        )
+
+
+def record_of(corpus: Path) -> dict:
+    """Return the hashes of a prepared corpus as plain data.
+
+    Raises:
+        ValueError: if `corpus` is not a prepared corpus.
+    """
     if is_sharded(corpus):
         shards = read_shards(corpus)
         files = {each.file: each.sha256[:SHORT] for split in SPLITS for each in shards.of(split)}

@@ -30,7 +30,7 @@ from bach_tf.learning.history import HistoryFile
 from bach_tf.learning.locks import locked
 from bach_tf.learning.metrics import TokenMean, hits, nats
 from bach_tf.learning.outcome import Outcome, read_outcome
-from bach_tf.learning.pipeline import TrainingBatches
+from bach_tf.learning.pipeline import WHOLE, TrainingBatches
 from bach_tf.learning.rates import RateSchedule, rate_of_epoch
 from bach_tf.learning.runs import (
     CHECKPOINT,
@@ -44,6 +44,9 @@ from bach_tf.learning.runs import (
     replace_preset,
 )
 from bach_tf.learning.shard_batches import ShardBatches
+from bach_tf.learning.workers import following
+from bach_tf.learning.workers.epochs import run_epochs
+from bach_tf.learning.workers.group import Group
 from bach_tf.recipes import Preset, changed
 from bach_tf.recipes.tables import OPTIMIZERS
 
@@ -84,6 +87,7 @@ def train(
     *,
     verbose: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    group: Group | None = None,
 ) -> Outcome:
     """Fit a run's model to a prepared corpus; see `fit`.
 
@@ -91,11 +95,16 @@ def train(
         ValueError: if the corpus differs from the one the run began with, a shard of it is damaged,
             or as for `fit`.
     """
-    check_corpus(run.folder, corpus)
-    batches = training_batches(run.preset, run.codec, corpus, run.memory)
+    if _writes(group):
+        check_corpus(run.folder, corpus)
+    worker, workers = group.part if group else WHOLE
+    batches = training_batches(
+        run.preset, run.codec, corpus, run.memory, worker=worker, workers=workers
+    )
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
     try:
-        return fit(run, batches, validation, verbose=verbose, callbacks=callbacks)
+        with group.explaining() if group else contextlib.nullcontext():
+            return fit(run, batches, validation, verbose=verbose, callbacks=callbacks, group=group)
     except tf.errors.OpError:
         # tf.data wraps what a reader raises within its own traceback.
         if is_sharded(corpus):
@@ -110,6 +119,7 @@ def fit(
     *,
     verbose: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    group: Group | None = None,
 ) -> Outcome:
     """Train until the last epoch or until validation stops improving.
 
@@ -122,41 +132,80 @@ def fit(
         validation: inputs, targets and weights evaluated after each epoch.
         verbose: 0 is silent, 1 a progress bar, 2 one line per epoch.
         callbacks: additional callbacks; they may read the logs but must not change them.
+        group: the devices that train together; `None` for a single one. Worker 0 alone writes the
+            run folder and calls the additional callbacks.
 
     Raises:
         ValueError: if the loss is NaN in the first epoch, another process is training the run,
             or the checkpoint is damaged.
-        OSError: if the run folder cannot be written.
+        OSError: if the run folder cannot be written, or another worker has stopped.
     """
+    if group is not None and not _writes(group):
+        _fit(run, batches, validation, verbose, (), group)
+        return following.receive_outcome(group, run)
     with full_disk_named(run.folder), locked(run.folder / CHECKPOINT):
         replace_preset(run, run.preset)  # resumed runs may have another number of epochs
-        _fit(run, batches, validation, verbose, callbacks)
+        _fit(run, batches, validation, verbose, callbacks, group)
+        _check_trained(run)
     load_weights(run)
-    return read_outcome(run)
+    outcome = read_outcome(run)
+    if group is not None:
+        following.send_outcome(group, run, outcome)
+    return outcome
 
 
-def _fit(run: Run, batches, validation, verbose: int, callbacks) -> None:
+def _writes(group: Group | None) -> bool:
+    """Whether this process writes the run folder."""
+    return group is None or group.worker == 0
+
+
+def _fit(run: Run, batches, validation, verbose: int, callbacks, group: Group | None) -> None:
     """Train, from the checkpoint if any, and leave the best weights in the run folder."""
-    preset = run.preset
-    compile_model(run.model, preset)
-    checkpoint = Checkpoint(run)
+    compile_model(run.model, run.preset)
+    if group is None or group.worker == 0:
+        checkpoint = Checkpoint(run)
+    else:
+        checkpoint = following.FollowedCheckpoint(run, group)
     first_epoch = checkpoint.restore()
-    if not checkpoint.stopped:
-        callbacks = _callbacks(run, checkpoint, callbacks)
-        try:
-            run.model.fit(
-                batches.dataset(first_epoch),
-                steps_per_epoch=batches.steps_per_epoch,
-                initial_epoch=first_epoch,
-                epochs=preset.training.epochs,
-                validation_data=validation,
+    if group is not None and group.worker == 0:
+        following.send_state(group, checkpoint)
+    if checkpoint.stopped:
+        return
+    callbacks = _callbacks(run, checkpoint, callbacks, group.worker if group else 0)
+    try:
+        if group is None:
+            _run_alone(run, batches, validation, first_epoch, callbacks, verbose)
+        else:
+            run_epochs(
+                run.model,
+                batches,
+                validation,
+                group,
+                epochs=range(first_epoch, run.preset.training.epochs),
                 callbacks=callbacks,
-                shuffle=False,  # the batches are already shuffled
                 verbose=verbose,
             )
-        except BaseException:
-            _close(callbacks)
-            raise
+    except BaseException:
+        _close(callbacks)
+        raise
+
+
+def _run_alone(run: Run, batches, validation, first_epoch: int, callbacks, verbose: int) -> None:
+    """Train on a single device."""
+    run.model.fit(
+        batches.dataset(first_epoch),
+        steps_per_epoch=batches.steps_per_epoch,
+        initial_epoch=first_epoch,
+        epochs=run.preset.training.epochs,
+        validation_data=validation,
+        callbacks=callbacks,
+        shuffle=False,  # the batches are already shuffled
+        verbose=verbose,
+    )
+
+
+def _check_trained(run: Run) -> None:
+    preset = run.preset
     if not (run.folder / WEIGHTS).exists():
         raise ValueError(
             "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
@@ -189,12 +238,12 @@ def compile_model(model: keras.Model, preset: Preset) -> None:
 
 
 def _callbacks(
-    run: Run, checkpoint: Checkpoint, more: Sequence[keras.callbacks.Callback]
+    run: Run, checkpoint: Checkpoint, more: Sequence[keras.callbacks.Callback], worker: int
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks in the order in which they must handle the end of an epoch."""
     preset = run.preset
     return [
-        ReseedDropout(preset.training.seed),
+        ReseedDropout(preset.training.seed, worker),
         Stopwatch(),  # before those that write the logs
         RateSchedule(preset, checkpoint.plateau),  # before this epoch updates the plateau
         StopOnNaN(),
@@ -203,9 +252,16 @@ def _callbacks(
         *more,  # these run while the averaged weights are still in place
         *checkpoint.averages,
         *precision_callbacks(preset),
+        *([] if worker else _writers(run)),
+        checkpoint,  # after all callbacks whose state it stores
+    ]
+
+
+def _writers(run: Run) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that write into the run folder, besides the checkpoint."""
+    return [
         EventFiles(run.folder, histogram_freq=HISTOGRAM_EPOCHS, write_graph=False, profile_batch=0),
         HistoryFile(run.folder / HISTORY),
-        checkpoint,  # after all callbacks whose state it stores
     ]
 
 

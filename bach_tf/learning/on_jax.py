@@ -7,6 +7,7 @@ TensorFlow and is read by the same commands, but has no checkpoint, so training 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,7 +132,24 @@ def start_from(*_: Any) -> NoReturn:
     raise ValueError(f"--from starts from the weights of another run, which {WITH_TENSORFLOW}")
 
 
-def train(run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] = ()) -> Outcome:
+def joined(roster: Any = None, device: str | None = None, *_: Any) -> AbstractContextManager[None]:
+    """Refuse several workers and a device: JAX has its own ways to choose devices.
+
+    Raises:
+        ValueError: if one of them is given.
+    """
+    if roster is not None:
+        raise ValueError(f"--workers trains on several machines, which {WITH_TENSORFLOW}")
+    if device is not None:
+        raise ValueError(
+            f"--device chooses a device, which {WITH_TENSORFLOW} With JAX, set JAX_PLATFORMS."
+        )
+    return nullcontext()
+
+
+def train(
+    run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] = (), group: None = None
+) -> Outcome:
     """Train a new run for all its epochs, then load the best weights.
 
     Args:
@@ -139,6 +157,7 @@ def train(run: Run, corpus: Path, *, verbose: int = 1, callbacks: Sequence[Any] 
         corpus: the prepared folder.
         verbose: 0 is silent; otherwise one line per epoch.
         callbacks: must be empty, because Keras callbacks cannot be called here.
+        group: must be `None`, because one device trains here.
 
     Raises:
         ValueError: if the loss is NaN in the first epoch, or there are callbacks.

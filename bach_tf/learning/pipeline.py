@@ -25,6 +25,24 @@ from bach_tf.learning.windows import (
 
 PARALLEL = usable_cores()  # elements prepared in parallel, in deterministic order
 AHEAD = 2  # batches prepared ahead
+WHOLE = (0, 1)  # the part of a single worker
+
+
+def part_of(
+    size: int | tf.Tensor, part: int | tf.Tensor, parts: int
+) -> tuple[int | tf.Tensor, int | tf.Tensor]:
+    """Return where one of several parts of almost equal sizes begins and ends.
+
+    Args:
+        size: number of rows.
+        part: counted from 0.
+        parts: how many.
+
+    Example:
+        >>> [part_of(5, part, 3) for part in range(3)]
+        [(0, 1), (1, 3), (3, 5)]
+    """
+    return size * part // parts, size * (part + 1) // parts
 
 
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -53,6 +71,8 @@ class TrainingBatches:
         keep: indices of the windows to use; by default all.
         beside: additional model inputs: for each piece an array with one row per step and one
             after the last; `None` for none.
+        part: number of a worker, and of how many. It gets its part of the windows of each batch;
+            where none is left for it, one with weights of 0.
 
     Example:
         >>> batches = TrainingBatches(pieces, codec, windowing, seed=0)  # doctest: +SKIP
@@ -68,7 +88,9 @@ class TrainingBatches:
         seed: int,
         keep: np.ndarray | None = None,
         beside: Sequence[np.ndarray] | None = None,
+        part: tuple[int, int] = WHOLE,
     ):
+        self.part = part
         if not len(pieces):
             raise ValueError("Expected at least one piece to train on. Received: none")
         self.windowing = windowing
@@ -110,8 +132,15 @@ class TrainingBatches:
         return (
             tf.data.Dataset.from_tensor_slices(order)
             .batch(self.windowing.batch_size)
-            .map(lambda rows: self._cut(rows, shift), num_parallel_calls=PARALLEL)
+            .map(lambda rows: self._cut_part(rows, shift), num_parallel_calls=PARALLEL)
         )
+
+    def _cut_part(self, rows: tf.Tensor, shift: tf.Tensor):
+        if self.part == WHOLE:
+            return self._cut(rows, shift)
+        first, last = part_of(tf.size(rows), *self.part)
+        inputs, targets, weights = self._cut(rows[first : tf.maximum(last, first + 1)], shift)
+        return inputs, targets, weights * tf.cast(last > first, tf.float32)
 
     def _draw_shifts(self, seed: tf.Tensor) -> tf.Tensor:
         """Return the row of the transposition table for each piece: int64 `(P,)`."""

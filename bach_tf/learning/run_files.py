@@ -53,10 +53,19 @@ def read_codec(folder: Path) -> Codec:
     """
     path = folder / CODEC
     try:
-        arguments = read_json(path)
-        return choose(CODECS, arguments.pop("name", None), "codec").from_config(arguments)
+        return codec_of(read_json(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def codec_of(config: dict[str, Any]) -> Codec:
+    """Return the codec of the settings in `codec.json`: its name, and its arguments.
+
+    Raises:
+        ValueError: if the codec is unknown, or an argument is invalid.
+    """
+    arguments = dict(config)
+    return choose(CODECS, arguments.pop("name", None), "codec").from_config(arguments)
 
 
 def read_json(path: Path) -> dict[str, Any]:

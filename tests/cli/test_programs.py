@@ -387,6 +387,31 @@ def test_training_says_what_is_wrong_and_writes_nothing(here, arguments, message
     assert not Path("tb_logs").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workers", "a:1,b:2"], "`worker` must say which of `workers` this process is, 0 to 1"),
+        (["--workers", "a:1,b:2", "--worker", "2"], "`worker` must be 0 to 1"),
+        (["--workers", "a,b", "--worker", "0"], "Expected each worker as host:port"),
+        (["--worker", "0"], "give all of them too"),
+        (["--device", "gpu", "--workers", "a:1", "--worker", "0"], "`device` must be cpu, or gpu:"),
+        ([], "The variable TF_CONFIG names the workers"),
+    ],
+)
+def test_wrong_workers_are_named_before_anything_is_loaded(arguments, message, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", "{'cluster'")
+    with pytest.raises(SystemExit) as stop:
+        train(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_writes_nothing(here, tiny_csvs, capsys):
+    assert train(["--data-dir", str(tiny_csvs), "--device", "gpu:93"]) == 2
+    assert "There is no device gpu:93. This machine has: cpu" in capsys.readouterr().err
+    assert not Path("tb_logs").exists()
+
+
 def test_resuming_takes_no_other_settings(here, capsys):
     for arguments in (["--seed", "1"], ["--set", "window=3"], ["--run-name", "b"]):
         with pytest.raises(SystemExit) as stop:

@@ -67,6 +67,8 @@ def test_a_run_trained_with_jax_is_opened_by_tensorflow(tiny_folder, tmp_path):
     [
         (["--from", "pretrained"], "--from starts from the weights of another run, which needs"),
         (["--summary"], "--summary needs TensorFlow: unset KERAS_BACKEND"),
+        (["--device", "cpu"], "--device chooses a device, which needs TensorFlow"),
+        (["--workers", "a:1,b:2", "--worker", "0"], "--workers trains on several machines, which"),
         (["--set", "split=windows", "--model", "gru"], "holds out windows of its training pieces"),
     ],
 )

@@ -1,0 +1,9 @@
+"""Training on several devices of one machine, or on several machines.
+
+roster     who takes part, from options or from `TF_CONFIG`
+meeting    how the workers find each other, and how one learns that another has stopped
+devices    which processor trains
+joining    all of these together, for a program
+steps      a training step shared by all devices of all workers
+following  what worker 0 sends to the others
+"""

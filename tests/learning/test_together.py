@@ -1,0 +1,156 @@
+"""Training on two devices and on two workers: the same as on one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shared_training
+from commands import command
+from test_workers import free_ports
+
+from bach_tf.learning.workers.devices import devices_there, use_device
+from bach_tf.models import MODELS
+from bach_tf.recipes import PRESETS
+
+ROOT = Path(__file__).parents[2]
+# Batch normalisation and Nadam, which divide by what is small, amplify rounding.
+TOLERANCES = {"wavenet": 2e-3}
+TOLERANCE = 1e-4
+UPDATES = 20
+
+
+def start(*arguments, program=("tests/shared_training.py",)):
+    """Start a program with one thread; return the process."""
+    one = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    environment = {**os.environ, **dict.fromkeys(one, "1"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *(str(ROOT / each) for each in program), *map(str, arguments)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def end_of(process):
+    """Return the exit status of a process, and all that it printed."""
+    try:
+        said, errors = process.communicate(timeout=600)
+    finally:
+        process.kill()
+    return process.returncode, said, errors
+
+
+def assert_same(name, one, other):
+    tolerance = TOLERANCES.get(name, TOLERANCE)
+    assert len(one["losses"]) >= UPDATES
+    for what in ("losses", "validation"):
+        np.testing.assert_allclose(other[what], one[what], atol=tolerance, err_msg=f"{name} {what}")
+    assert one["losses"][-1] < one["losses"][0] - 10 * tolerance, "something is learned"
+
+
+def check_devices(folder, corpus, *names):
+    status, said, errors = end_of(start("devices", corpus, folder, *names))
+    assert status == 0, errors
+    for name, (one, two) in json.loads(said).items():
+        assert_same(name, one, two)
+
+
+def test_two_devices_train_like_one(tiny_folder, tmp_path):
+    check_devices(tmp_path, tiny_folder, "folk")
+
+
+@pytest.mark.slow
+def test_two_devices_train_like_one_with_every_architecture(tiny_folder, tmp_path):
+    first = {preset.model.architecture: name for name, preset in reversed(PRESETS.items())}
+    assert set(first) == set(MODELS)
+    check_devices(tmp_path, tiny_folder, *first.values())
+
+
+def test_two_workers_train_like_one_until_one_dies(tiny_folder, tmp_path):
+    addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    names = "gru", "chorale"
+    both = [start("worker", addresses, n, tiny_folder, tmp_path, *names) for n in (0, 1)]
+    alone = {
+        name: shared_training.train(
+            shared_training.small(name), tiny_folder, tmp_path / f"{name}-alone"
+        )
+        for name in names
+    }
+    (chief_status, said, errors), (status, other, _) = (end_of(process) for process in both)
+
+    together, theirs = json.loads(said), json.loads(other)
+    for name in names:
+        assert_same(name, alone[name], together[name])
+        digests = together[name]["digests"]
+        assert digests[1:] == theirs[name]["digests"][1:], "the same weights after each epoch"
+        assert len(set(digests)) == len(digests)
+    assert status == -signal.SIGKILL
+    assert chief_status == 1
+    address = addresses.split(",")[1]
+    assert errors.strip().splitlines()[-1] == (
+        f"ConnectionError: Worker 1 ({address}) has stopped: it was killed, or its machine or "
+        f"network failed. Start all workers again, each with --resume {tmp_path / 'dies'}."
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*names, *(f"{name}-alone" for name in names), "dies"]
+    )
+
+
+def test_a_device_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(ValueError, match=r"no device gpu:7. This machine has: cpu"):
+        use_device("gpu:7")
+    assert devices_there()[0] == "cpu"
+    assert use_device("cpu") == []
+
+
+def rows_of(history):
+    """Return the validation of each epoch in a history that may not be there yet."""
+    lines = history.read_text().splitlines() if history.exists() else [""]
+    column = lines[0].split(",").index("val_nll") if lines[0] else 0
+    return [float(line.split(",")[column]) for line in lines[1:]]
+
+
+@pytest.mark.slow
+def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp_path, monkeypatch):
+    for name in ("chief", "other"):  # what is resumed lies with worker 0 alone
+        (tmp_path / name).mkdir()
+    workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    settings = ("model.units=8", "model.layers=2", "model.dropout=0", "model.input_dropout=0")
+    fresh = ["--model", "gru", "--data-dir", tiny_csvs, "--run-name", "run"]
+    fresh += [
+        each for setting in (*settings, "window=8", "stride=8") for each in ("--set", setting)
+    ]
+
+    def pair(*options):
+        for number, name in enumerate(("chief", "other")):
+            monkeypatch.chdir(tmp_path / name)
+            about = ("--workers", workers, "--worker", number)
+            yield start(*options, *about, program=("train.py",))
+
+    chief, other = pair(*fresh, "--epochs", 9000)
+    history = tmp_path / "chief" / "tb_logs" / "run" / "history.csv"
+    until = time.monotonic() + 500
+    while len(rows_of(history)) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    other.kill()
+    status, _, errors = end_of(chief)
+    assert status == 2
+    assert errors.strip().splitlines() == [
+        f"train.py: Worker 1 ({workers.split(',')[1]}) has stopped: it was killed, or its machine "
+        "or network failed. Start all workers again, each with --resume tb_logs/run."
+    ]
+    other.communicate()
+
+    done = len(rows_of(history))
+    resumed = list(pair("--resume", "tb_logs/run", "--epochs", done + 3))
+    for status, _, errors in [end_of(process) for process in resumed]:
+        assert status == 0, errors
+    assert len(rows_of(history)) == done + 3
+    assert not (tmp_path / "other" / "tb_logs").exists()
+    monkeypatch.chdir(tmp_path)
+    assert command("train")([*fresh, "--epochs", done + 3]) == 0
+    alone = rows_of(tmp_path / "tb_logs" / "run" / "history.csv")
+    np.testing.assert_allclose(rows_of(history), alone, atol=1e-3)
