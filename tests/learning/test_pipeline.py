@@ -190,6 +190,24 @@ def test_two_epochs_differ_and_the_same_seed_repeats(pieces):
     assert not np.array_equal(epoch(first, 0)[1], epoch(first, 1)[1])
 
 
+def test_workers_share_each_batch_among_them(pieces):
+    whole = TrainingBatches(pieces, CODEC, windowing(), seed=0)
+    parts = [TrainingBatches(pieces, CODEC, windowing(), seed=0, part=(n, 3)) for n in range(3)]
+    streams = [
+        each.dataset().take(whole.steps_per_epoch).as_numpy_iterator() for each in (whole, *parts)
+    ]
+    sizes = []
+    for batch, *shares in zip(*streams):
+        # A worker for which no window is left gets one that does not count.
+        counting = [share for share in shares if share[2].any()]
+        sizes.append([len(share[0]) for share in counting])
+        for one, several in zip(batch, zip(*counting)):
+            np.testing.assert_array_equal(one, np.concatenate(several))
+    assert sizes[0] == [1, 1, 2]
+    assert sum(sizes[-1]) == (whole.windows - 1) % 4 + 1
+    assert {len(share[0]) for share in shares} <= {1, 2}
+
+
 def test_an_epoch_is_the_same_whether_it_is_reached_or_started_from(pieces):
     batches = TrainingBatches(pieces, CODEC, windowing(), seed=3)
     steps = batches.steps_per_epoch

@@ -34,7 +34,7 @@ class SharedSteps:
 
     def __init__(self, model: NextTokenModel, group: Group):
         self.model, self.group = model, group
-        # Gradients are clipped here, see `_clipped`; the optimiser must not clip them again.
+        # Gradients are clipped here, see `_scale`; the optimiser must not clip them again.
         self.clip_norm = model.optimizer.global_clipnorm
         model.optimizer.global_clipnorm = None
         for layer in model._flatten_layers():
