@@ -120,6 +120,8 @@ def test_a_fermata_that_stands_over_held_notes_is_read_back_as_one(tmp_path, rea
     assert read_text(text).score.fermatas == (4,)
     both = replace(score, fermatas=(0, 4))
     assert read_back(tmp_path, both).score.fermatas == (0, 4)
+    late = Score.from_grid([[0, 0, 0]] * 16_000 + rows, fermatas=(16_004,))
+    assert read_back(tmp_path, late).score.fermatas == (16_004,)
 
 
 def test_a_file_that_another_program_has_changed_is_read_as_its_own(tmp_path, read_text):

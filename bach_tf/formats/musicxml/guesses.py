@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -15,7 +16,8 @@ from bach_tf.score import SECONDS, Score
 GUESSED = "guessed"  # name of the miscellaneous field
 KEY, METRE, TEMPO, PARTS, PROGRAM = "key", "metre", "tempo", "parts-from", "program"
 FERMATA = "fermata"
-MOST_DIGITS, MOST_DIGITS_OF_A_TICK = 4, 9
+MOST_DIGITS = 4
+QUARTERS = re.compile(r"\d{1,9}(?:/[1-9]\d{0,9})?")
 
 
 def guesses_of(score: Score, rendition: Rendition) -> str:
@@ -46,13 +48,13 @@ def guessed_fermatas(onsets: Iterable[int]) -> list[str]:
     """Return the words for fermatas that follow from those of other voices.
 
     Args:
-        onsets: when their notes begin, in ticks.
+        onsets: when their notes begin, in ticks. The words have quarters.
 
     Example:
-        >>> guessed_fermatas([0])
-        ['fermata:0']
+        >>> guessed_fermatas([0, 5 * QUARTER // 2])
+        ['fermata:0', 'fermata:5/2']
     """
-    return [f"{FERMATA}:{onset}" for onset in onsets]
+    return [f"{FERMATA}:{Fraction(onset, QUARTER)}" for onset in onsets]
 
 
 def begins(places: Sequence[tuple]) -> bool:
@@ -76,8 +78,8 @@ def _unsay(sheet: Sheet, what: str, number: str) -> None:
         _unsay_first_metre(sheet)
     elif what == TEMPO:
         del sheet.tempi[:1]
-    elif what == FERMATA and number.isdecimal() and len(number) <= MOST_DIGITS_OF_A_TICK:
-        sheet.held |= {Fraction(int(number), QUARTER)}
+    elif what == FERMATA and QUARTERS.fullmatch(number):
+        sheet.held.add(Fraction(number))
     elif what == PARTS and voice >= 0:
         del sheet.parts[voice:]
     elif what == PROGRAM and 0 <= voice < len(sheet.parts):
