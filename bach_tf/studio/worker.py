@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from bach_tf.studio import frames
@@ -210,6 +211,8 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
 def _leave(folder: str) -> None:
     """End at once, whatever the other thread does; nobody else can remove the folder any more."""
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        Path(folder).parent.rmdir()  # by the last of the workers
     os._exit(0)
 
 
