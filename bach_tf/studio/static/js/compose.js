@@ -117,15 +117,17 @@ export class Compose {
     };
     const bars = Number(byId("length").value) || 8;
     if (kind === "generate") return { ...body, bars };
-    if (kind === "continue") return { ...body, bars, piece: this.beginning(piece) };
-    const several = music.voiceCount(piece) > 1;
-    if (kind === "harmonize") {
-      return several
-        ? { ...body, piece, keep: keptOf(locks, piece, this.melodies(piece)) }
-        : { ...body, piece, melody: byId("melody").value };
-    }
+    if (kind === "continue") return { ...body, bars, piece: this.beginning(music.trimmed(piece)) };
+    if (kind === "harmonize") return { ...body, ...this.given(music.trimmed(piece), locks) };
     const keep = keptOf(locks, piece, this.unchosen(piece));
     return { ...body, piece, keep, rewrite: ranges(ui.selectedBars(piece)) };
+  }
+
+  /** Return what harmonising is given: a melody, or a piece of which some voices are kept. */
+  given(piece, locks) {
+    return music.voiceCount(piece) > 1
+      ? { piece, keep: keptOf(locks, piece, this.melodies(piece)) }
+      : { piece, melody: byId("melody").value };
   }
 
   /** Return the voices that rewriting leaves alone: those outside the selection, and the melody. */

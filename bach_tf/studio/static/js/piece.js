@@ -231,6 +231,13 @@ export function withBars(piece, count) {
   return { ...piece, ...changes, length, notes, fermatas, pedals };
 }
 
+/** Return a piece without the empty bars after its last note. */
+export function trimmed(piece) {
+  const end = Math.max(...piece.notes.map(([onset, duration]) => onset + duration));
+  const used = barsOf(piece).filter((bar) => bar.number > 0 && bar.start < end).length;
+  return used ? withBars(piece, used) : piece;
+}
+
 /** Return one voice of a piece alone, in its place among the others. */
 export function notesOfVoice(piece, voice) {
   return piece.notes.filter((note) => note[VOICE] === voice);
