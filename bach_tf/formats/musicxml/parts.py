@@ -253,7 +253,8 @@ def parts_of(score: Score, rendition: Rendition) -> list[Part]:
             "parts" for one part per voice; "closed" for soprano and alto on one staff, tenor and
             bass on another, if there are four monophonic voices.
     """
-    nobody = Player("voice 1", CHURCH_ORGAN if rendition.program is None else rendition.program)
+    name = score.parts[0].name if score.parts else "voice 1"
+    nobody = Player(name, CHURCH_ORGAN if rendition.program is None else rendition.program)
     players = rendition.parts_of(score) or [nobody]
     lines = [_lines_of(score, voice, rendition) for voice in range(score.voices)]
     if rendition.layout == CLOSED and score.voices == CLOSED_VOICES and all(map(_sings, lines)):

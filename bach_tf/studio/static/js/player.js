@@ -7,6 +7,7 @@ import { Sounds } from "./sounds.js";
 
 const SOON = 0.06; // seconds until the voices begin together
 const FADE = 0.02;
+const LOUDEST = 0.7; // of a single voice
 
 export class Player extends EventTarget {
   constructor(api) {
@@ -26,8 +27,9 @@ export class Player extends EventTarget {
   open() {
     if (!this.context) {
       this.context = new AudioContext();
-      this.output = this.context.createDynamicsCompressor(); // four organs at once stay in bounds
-      this.output.connect(this.context.destination);
+      // Each voice comes as loud as can be: together they are made softer, and kept from clipping.
+      this.volume = this.context.createGain();
+      this.volume.connect(this.context.createDynamicsCompressor()).connect(this.context.destination);
     }
     if (this.context.state === "suspended") this.context.resume();
     return this.context;
@@ -64,11 +66,12 @@ export class Player extends EventTarget {
     const from = asked >= first && asked < last - 0.01 ? asked : first;
     const began = context.currentTime + SOON;
     const gains = buffers.map(() => context.createGain());
+    this.volume.gain.value = LOUDEST / Math.sqrt(buffers.length);
     const sources = buffers.map((buffer, voice) => {
       const source = context.createBufferSource();
       source.buffer = buffer;
       if (loop) Object.assign(source, { loop: true, loopStart: first, loopEnd: last });
-      source.connect(gains[voice]).connect(this.output);
+      source.connect(gains[voice]).connect(this.volume);
       source.start(began, Math.min(from, buffer.duration));
       return source;
     });
@@ -153,7 +156,8 @@ export class Player extends EventTarget {
     this.previewed?.stop();
     const source = context.createBufferSource();
     source.buffer = buffer;
-    source.connect(this.output);
+    this.volume.gain.value = LOUDEST / 2;
+    source.connect(this.volume);
     source.start();
     this.previewed = source;
   }
