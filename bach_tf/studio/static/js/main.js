@@ -322,13 +322,16 @@ class Page {
   async showMusic() {
     const { state } = this.store;
     const view = this.view();
+    byId("score").setAttribute("aria-busy", "true");
     try {
       await view.show({ ...state, facts: this.facts.of(state) });
       this.messages.drop("engrave");
     } catch (error) {
-      this.messages.error(error, "engrave");
-      return;
+      if (error.name === "AbortError") return; // a newer picture is on its way
+      view.clear();
+      this.messages.show(`${error.message} The piano roll can show the piece.`, { name: "engrave" });
     }
+    byId("score").removeAttribute("aria-busy");
     byId("given-hint").hidden = !state.given?.length || this.shownView === "roll";
     this.showUi();
   }

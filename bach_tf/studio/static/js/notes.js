@@ -15,35 +15,35 @@ export function alteration(letter, sharps) {
 
 /** Return the pitch of a line or space, counted in letters from C0 (C4 is 28), in a key. */
 export function pitchOfPlace(place, sharps) {
-  const letter = ((place % 7) + 7) % 7;
+  const letter = modulo(place, 7);
   return 12 * (Math.floor(place / 7) + 1) + SEMITONES[letter] + alteration(letter, sharps);
 }
 
-/** Return how a pitch is written in a key: the place as above, and its sign in semitones. */
+/** Return how a pitch is written in a key: the place as above, and its sign in semitones.
+ *
+ * Of the names on the line of fifths, the twelve around the key: in C from E flat to G sharp.
+ */
 export function spelled(pitch, sharps) {
-  const candidates = [];
-  for (let place = Math.floor(((pitch - 12) * 7) / 12) - 2; candidates.length < 8; place += 1) {
-    const letter = ((place % 7) + 7) % 7;
-    const natural = 12 * (Math.floor(place / 7) + 1) + SEMITONES[letter];
-    const sign = pitch - natural;
-    const fromKey = Math.abs(sign - alteration(letter, sharps));
-    const other = sharps < 0 ? sign > 0 : sign < 0;
-    candidates.push({ place, sign, cost: 4 * fromKey + 2 * Math.abs(sign) + (other ? 1 : 0) });
-  }
-  const { place, sign } = candidates.reduce((best, each) => (each.cost < best.cost ? each : best));
-  return { place, sign };
+  const first = sharps - 3;
+  const fifths = first + modulo(7 * pitch - first, 12);
+  const sign = Math.floor((fifths + 1) / 7);
+  const letter = ORDER_OF_SHARPS[modulo(fifths + 1, 7)];
+  const octave = Math.floor((pitch - sign) / 12) - 1;
+  return { place: 7 * octave + letter, sign };
 }
+
+const modulo = (number, by) => ((number % by) + by) % by;
 
 /** Return the name of a pitch for the eye, such as "F♯4". */
 export function nameOf(pitch, sharps) {
   const { place, sign } = spelled(pitch, sharps);
-  return LETTERS[((place % 7) + 7) % 7] + SHORT_SIGNS[sign] + Math.floor(place / 7);
+  return LETTERS[modulo(place, 7)] + SHORT_SIGNS[sign] + Math.floor(place / 7);
 }
 
 /** Return the name of a pitch for the ear, such as "F sharp 4". */
 export function spokenNameOf(pitch, sharps) {
   const { place, sign } = spelled(pitch, sharps);
-  const words = [LETTERS[((place % 7) + 7) % 7], SIGNS[sign], Math.floor(place / 7)];
+  const words = [LETTERS[modulo(place, 7)], SIGNS[sign], Math.floor(place / 7)];
   return words.filter((word) => word !== "").join(" ");
 }
 

@@ -24,7 +24,11 @@ export class Overlay {
   /** Draw locks, selection and caret of a state over a view. */
   draw(view, { piece, locks }, ui) {
     const shown = view.geometry;
-    if (!shown) return;
+    if (!shown) {
+      this.marks.replaceChildren();
+      this.buttons.replaceChildren();
+      return;
+    }
     const { scrollWidth, scrollHeight } = view.sheet;
     this.layer.setAttribute("width", scrollWidth);
     this.layer.setAttribute("height", scrollHeight);

@@ -38,6 +38,11 @@ export class RollView {
     return this;
   }
 
+  clear() {
+    this.sheet.replaceChildren();
+    this.geometry = null;
+  }
+
   rows(width) {
     const rows = [];
     for (let pitch = this.low; pitch <= this.high; pitch += 1) {

@@ -43,6 +43,12 @@ export class ScoreView {
     return this.geometry;
   }
 
+  /** Show nothing, rather than a picture of another piece. */
+  clear() {
+    this.sheet.replaceChildren();
+    this.geometry = null;
+  }
+
   /** Mark the notes of parallel fifths and octaves. */
   mark(parallels) {
     markParallels(this.geometry.heads, this.geometry.piece, parallels);
