@@ -24,15 +24,9 @@ if TYPE_CHECKING:
 
 FOLDER = Path("build") / "screenshots"
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-# New Britain ("Amazing Grace", 1829), in two parts so that a sentence of it fits on the page.
-TUNE = """X:1
-T:New Britain
-M:3/4
-L:1/4
-Q:1/4=84
-K:G
-D|G2 B/G/|B2 A|G2 E|D2 D|G2 B/G/|B2 A|d3|"""
+TUNE = Path(__file__).parents[1] / "examples" / "new_britain.abc"
 WORK_MS = 400_000
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 BROKEN = b"MThd\0\0\0\6\0\1"
 
 
@@ -55,14 +49,14 @@ class Photographer:
         print(self.folder / f"{name}.png")
 
     def open(self, url: str) -> None:
-        """Open the page, and wait for its score."""
+        """Open the page, and print when there is something to see."""
         self.page.goto(url)
         self.page.wait_for_selector("#sheet .measure")
+        print(f"first paint after {self.page.evaluate(PAINT):.0f} ms")
 
     def melody(self) -> None:
         """Open the melody, as a file that is dropped or chosen would be."""
-        file = {"name": "tune.abc", "mimeType": "text/plain", "buffer": TUNE.encode()}
-        self.page.set_input_files("#file", file)
+        self.page.set_input_files("#file", TUNE)
         self.page.wait_for_selector("#sheet .note")
 
     def work(self, kind: str) -> None:
@@ -100,7 +94,7 @@ def _photograph_the_rest(someone: Photographer) -> None:
     someone.work("rewrite")
     page.click("#play")
     page.wait_for_selector("#play[data-state='playing']")
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(4000)
     someone.take("playing")
     page.keyboard.press("Escape")
     page.click("[data-view='closed']")

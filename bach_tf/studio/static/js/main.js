@@ -341,6 +341,8 @@ class Page {
     const { state } = this.store;
     byId("write").setAttribute("aria-pressed", ui.writing);
     byId("score").classList.toggle("writing", ui.writing);
+    byId("writing-hint").hidden = !ui.writing;
+    byId("selecting-hint").hidden = ui.writing;
     byId("dot").setAttribute("aria-pressed", ui.dotted);
     for (const button of byId("values").children) {
       button.setAttribute("aria-pressed", Number(button.dataset.value) === ui.value);
