@@ -9,6 +9,7 @@ const FORMATS = [
   ["musicxml", "MusicXML", "for MuseScore, Sibelius, Dorico"],
   ["mid", "MIDI", "for any music program"],
   ["svg", "SVG", "the score as a picture"],
+  ["png", "PNG", "a piano roll as a picture"],
   ["wav", "WAV", "sound, lossless"],
   ["opus", "Opus", "sound, small"],
   ["csv", "CSV", "notes as a table"],
