@@ -146,7 +146,7 @@ def outline_of(codec: Codec, music: Music, score: Score, asked: Asked) -> Outlin
     cells = _cells(voices, kept, shift, asked)[start:end]
     lead, pace, cells = _paced(voices, cells, start)
     given = _given(voices, cells, start, lead, pace)
-    tonic = _tonic(voices, kept, sharps) if key is None else key.tonic
+    tonic = _tonic(voices, sharps) if key is None else key.tonic
     if shift:
         remarks.append(_about_shift(shift, sharps))
     if pace > 1:
@@ -287,16 +287,17 @@ def _given_notes(voices: Score, kept: np.ndarray) -> Score:
     return replace(voices, **{name: getattr(voices, name)[some] for name in COLUMNS}, pedals=())
 
 
-def _tonic(voices: Score, kept: np.ndarray, sharps: int) -> int | None:
+def _tonic(voices: Score, sharps: int) -> int | None:
     """Return the tonic of a key signature, major or minor, if an outer voice ends on it.
 
-    Other endings are ambiguous: a tune may end on the third, or be modal.
+    Also the end of a piece whose last bars are rewritten tells it. Other endings are ambiguous: a
+    tune may end on the third, or be modal.
     """
     major = sharps * FIFTH % 12
     tonics = {major, (major - TO_RELATIVE_MAJOR) % 12}
     for voice in (NUMBERS["bass"], NUMBERS[SOPRANO]):
         last = np.flatnonzero(voices.voice == voice)[-1:]
-        for note in last[kept[voices.onset[last], voice]].tolist():
+        for note in last.tolist():
             if voices.pitch[note] % 12 in tonics:
                 return int(voices.pitch[note]) % 12
     return None

@@ -367,6 +367,12 @@ def test_a_key_that_is_named_holds():
     assert outline(tune(), key="F").restored(written(found)).key_signature == -1
 
 
+def test_an_end_that_is_rewritten_is_led_to_its_tonic_too():
+    score = tune(key_signature=1, metres=((0, 4, 4),))
+    assert outline(score, keep=("soprano:1",)).tonic == 7
+    assert outline(score, rewrite="2").tonic == 7
+
+
 def test_a_tune_that_ends_on_a_tonic_of_its_signature_is_led_there():
     assert outline(tune(key_signature=1)).tonic == 7
     minor = tune(np.array((64, 67, 66, 69, 71, 67, 66, 64)), key_signature=1)
