@@ -129,7 +129,7 @@ that training reads as a stream. For corpora of any size, on any machines.""",
 
 EXAMPLES = """\
 examples:
-  %(prog)s --data-dir midi --model performance --output prepared --shards 64
-  %(prog)s --data-dir midi --model performance --runner flink -- \\
-    --flink_master=localhost:8081 --environment_type=LOOPBACK
+  %(prog)s --data-dir midi --model performance --shards 64
+  %(prog)s --data-dir 'archive/**/*.mid' --model folk --output tunes
+  %(prog)s --data-dir midi --runner flink -- --flink_master=host:8081
 """
