@@ -33,11 +33,12 @@ from benchmarks.machine import describe_machine
 
 CASES = {"gru": (32, 256), "transformer": (16, 256)}  # windows of a batch, tokens of each
 ONE_THREAD = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+QUICK = (4, 32)  # the same, to show that all works
 TURNS = 5
 UPDATES = 12  # of a turn
 
 
-def worker(addresses: str, number: int, preset: str) -> None:
+def worker(addresses: str, number: int, preset: str, size: tuple[int, int]) -> None:
     """Train as many updates as each line of the input says; worker 0 prints the seconds."""
     from bach_tf import learning
     from bach_tf.learning.workers.roster import read_roster
@@ -47,7 +48,7 @@ def worker(addresses: str, number: int, preset: str) -> None:
         os.sched_setaffinity(0, {cores[number % len(cores)]})
     roster = read_roster(addresses, number, {})
     with libraries_silenced(), learning.joined(roster, "cpu") as group:
-        update = _updates(preset, group)
+        update = _updates(preset, size, group)
         update(2)  # compiles
         for line in sys.stdin:
             began = time.perf_counter()
@@ -55,7 +56,7 @@ def worker(addresses: str, number: int, preset: str) -> None:
             print(json.dumps(time.perf_counter() - began), flush=True)
 
 
-def _updates(preset_name: str, group):
+def _updates(preset_name: str, size: tuple[int, int], group):
     """Return a function that makes so many updates of a preset's model, alone or in a group."""
     import numpy as np
     import tensorflow as tf
@@ -70,7 +71,7 @@ def _updates(preset_name: str, group):
     codec, preset = SatbCodec(lowest=36, highest=81), PRESETS[preset_name]
     model = build_model(preset, codec)
     compile_model(model, preset)
-    rows, length = CASES[preset_name]
+    rows, length = size
     numbers = np.random.default_rng(0)
     ids = numbers.integers(1, codec.vocab_size, (rows, length + 1), np.int32)
     first, last = part_of(rows, *(group.part if group else (0, 1)))
@@ -89,13 +90,15 @@ class Team:
     Args:
         count: number of workers.
         preset: a name in `CASES`.
+        quick: whether batches are small.
     """
 
-    def __init__(self, count: int, preset: str):
+    def __init__(self, count: int, preset: str, quick: bool):
         with contextlib.ExitStack() as stack:
             sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
             addresses = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
         command = [sys.executable, "-m", "benchmarks.workers", "--preset", preset]
+        command += ["--quick"] * quick
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         pipe = subprocess.PIPE
         self._processes = [
@@ -128,11 +131,12 @@ class Team:
             process.wait()
 
 
-def row_of(preset: str, turns: int, updates: int) -> str:
+def row_of(preset: str, quick: bool) -> str:
     """Measure a preset; return a line of the table."""
-    rows, length = CASES[preset]
+    rows, length = QUICK if quick else CASES[preset]
+    turns, updates = (1, 1) if quick else (TURNS, UPDATES)
     tokens = rows * length * updates
-    teams = [Team(count, preset) for count in (1, 2)]
+    teams = [Team(count, preset, quick) for count in (1, 2)]
     try:
         for team in teams:
             team.seconds_of(1)  # until it is ready
@@ -155,13 +159,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.workers:
-        worker(args.workers, args.worker, args.preset)
+        size = QUICK if args.quick else CASES[args.preset]
+        worker(args.workers, args.worker, args.preset, size)
         return 0
     print(f"{describe_machine()}{', quick: no figures' if args.quick else ''}\n")
     print("| model | batch | 1 worker, tokens/s | 2 workers, tokens/s | ratio |")
     print("| --- | --- | --- | --- | --- |", flush=True)
     for preset in [args.preset] if args.preset else CASES:
-        print(row_of(preset, *((1, 1) if args.quick else (TURNS, UPDATES))), flush=True)
+        print(row_of(preset, args.quick), flush=True)
     return 0
 
 
