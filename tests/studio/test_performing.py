@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from json_schema import problems
 
@@ -83,6 +84,38 @@ def test_a_piece_is_continued_from_its_own_notes(performer, harmonized):
     grid = performing.from_json(version["piece"]).to_grid(4)
     assert (grid[:32] == performing.from_json(piece).to_grid(4)).all()
     assert version["given"][0][:2] == [0, 32]
+    assert [note for note in version["piece"]["notes"] if note[0] < 32] == piece["notes"]
+
+
+def repeated(*pitches, voices=1):
+    """Return quarters in each of some voices, struck anew also where a pitch is repeated."""
+    columns = [
+        (4 * i, 4, pitch - 12 * voice, voice, 50)
+        for voice in range(voices)
+        for i, pitch in enumerate(pitches)
+    ]
+    names = ("onset", "duration", "pitch", "voice", "velocity")
+    return Score(**dict(zip(names, zip(*columns))), length=4 * len(pitches))
+
+
+def notes_of(score):
+    columns = (score.onset, score.duration, score.pitch, score.voice, score.velocity)
+    return list(zip(*(column.tolist() for column in columns)))
+
+
+@pytest.mark.parametrize("voices", [1, 4])
+def test_a_continuation_repeats_the_notes_that_its_beginning_repeats(voices):
+    primer = repeated(60, 60, 62, 62, voices=voices)
+    held = Score.from_grid(np.vstack([primer.to_grid(), primer.to_grid()[-4:]]))
+    found = performing.with_beginning(held, primer, 16)
+    assert notes_of(found)[: 4 * voices] == notes_of(primer)
+    assert [note[:2] for note in notes_of(found)[4 * voices :]] == [(16, 4)] * voices
+    assert (found.to_grid() == held.to_grid()).all()
+
+
+def test_a_continuation_of_other_pitches_is_left_alone():
+    held = Score.from_grid([[61]] * 8)
+    assert performing.with_beginning(held, repeated(60, 60), 8) is held
 
 
 def test_new_pieces_repeat_with_their_seed(performer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from bach_tf.learning.run_files import read_settings
 from bach_tf.learning.runs import SHIPPED, find_run, has_shipped_weights
 from bach_tf.learning.runs import list_runs as run_folders
 from bach_tf.measuring.versions import part_writing
-from bach_tf.score import SECONDS, STEPS_PER_QUARTER, Score
+from bach_tf.score import COLUMNS, SECONDS, STEPS_PER_QUARTER, Score
 from bach_tf.studio.tasks.pieces import check_names, from_json, mapping, to_json
 from bach_tf.studio.tasks.requests import text, whole
 
@@ -230,7 +231,50 @@ def _new(
         if facts and HARMONIZE in can(run.codec):
             likely = run.log_likelihood(piece)
             facts["nats_per_token"] = -float(likely.nats.mean())
-        yield {"piece": to_json(piece.score), "given": given, "facts": facts}
+        score = piece.score
+        if primer is not None:
+            score = with_beginning(score, primer, piece.rendition.primer_steps)
+        yield {"piece": to_json(score), "given": given, "facts": facts}
+
+
+def with_beginning(score: Score, primer: Score, steps: int) -> Score:
+    """Return a continuation with the notes of its primer as they were given.
+
+    A model's grid holds notes that are repeated, and cannot tell how loud they are.
+
+    Args:
+        score: the continuation. It is returned as it is if other pitches sound in its beginning,
+            as in a primer that was moved.
+        primer: what was given.
+        steps: how many of its steps the continuation begins with.
+
+    Example:
+        >>> columns = {"onset": [0, 2], "duration": [2, 2], "pitch": [60, 60], "voice": [0, 0]}
+        >>> primer = Score(**columns, velocity=[80, 80], length=4)
+        >>> longer = Score.from_grid([[60]] * 6)
+        >>> with_beginning(longer, primer, 4).duration.tolist()
+        [2, 2, 2]
+    """
+    if (primer.steps_per_quarter, primer.voices) != (score.steps_per_quarter, score.voices):
+        return score
+    try:
+        same = np.array_equal(primer.to_grid()[:steps], score.to_grid()[:steps])
+    except ValueError:  # chords within a voice
+        return score
+    if not same or steps > min(primer.length, score.length):
+        return score
+    parts = [_between(primer, 0, steps), _between(score, steps, score.length)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+    return replace(score, **columns)
+
+
+def _between(score: Score, start: int, end: int) -> dict[str, np.ndarray]:
+    """Return the columns of the notes that sound between two steps, cut at these."""
+    ends = score.onset + score.duration
+    kept = (score.onset < end) & (ends > start)
+    columns = {name: getattr(score, name)[kept] for name in COLUMNS}
+    onset = np.maximum(columns["onset"], start)
+    return {**columns, "onset": onset, "duration": np.minimum(ends[kept], end) - onset}
 
 
 def _piece(request: Mapping[str, Any]) -> Score:
