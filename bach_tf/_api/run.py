@@ -353,8 +353,10 @@ class Run(runs.Run):
         return {}
 
     def _particle_sampler(self, rules: tuple[str, ...]) -> ParticleSampler:
-        from bach_tf.composing.particles import ParticleSampler
+        from bach_tf.composing.particles import QUOTATION, ParticleSampler
 
+        # That rule is about whole pieces, so that new pieces and harmonised ones share a sampler.
+        rules = tuple(name for name in rules if name != QUOTATION)
         if rules not in self._particle_samplers:
             self._particle_samplers[rules] = ParticleSampler(self.model, self.codec, rules)
         return self._particle_samplers[rules]

@@ -42,7 +42,7 @@ FIELDS = {
     CONTINUE: (*COMMON, "piece", "bars", "particles"),
     GENERATE: (*COMMON, "bars", "metre", "particles"),
 }
-WARM_TUNE = [[67, 67, 69, 71, 72, 71, 69, 67]]
+WARM_TUNE = (67, 71, 69, 67)
 Report = Callable[[float], None]
 
 
@@ -102,11 +102,13 @@ class Performer:
             name: of the run; the default one if it is `None`.
         """
         run = self.run(name or self.default)
-        run.generate(bars=1, seed=0)
-        if HARMONIZE in can(run.codec):
-            tune = Score.from_grid([[pitch] for pitch in WARM_TUNE[0] for _ in range(4)])
-            run.harmonize(tune, particles=2, seed=0)
-            run.harmonize(tune, particles=2, seed=0, num_outputs=2)
+        if HARMONIZE not in can(run.codec):
+            run.generate(bars=1, seed=0)
+            return
+        tune = Score.from_grid([[pitch] for pitch in WARM_TUNE for _ in range(STEPS_PER_QUARTER)])
+        for versions in (1, 2):  # a version, and several, are compiled separately
+            piece, *_ = run.harmonize(tune, particles=2, seed=0, num_outputs=versions)
+        run.log_likelihood(piece)
 
     def run(self, name: str) -> Run:
         """Return a run by its name; runs outside `tb_logs` are refused.
