@@ -71,6 +71,6 @@ def make_parser(program: str) -> Parser:
 
 EXAMPLES = """\
 examples:
-  %(prog)s
+  %(prog)s --no-open
   %(prog)s --run chorale-1 --no-open --port 8000
 """
