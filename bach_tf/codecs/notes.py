@@ -37,6 +37,7 @@ class PitchCodec(NoteCodec):
         ValueError: if the bounds are outside 0..127 or in the wrong order, or a setting is invalid.
 
     Example:
+        >>> from bach_tf.score import Score
         >>> codec = PitchCodec(lowest=60, highest=72, steps_per_quarter=4)
         >>> ids = codec.encode(Score.from_grid([[0], [60], [60], [64]]))
         >>> " ".join(codec.tokens[number] for number in ids)

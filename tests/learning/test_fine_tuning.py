@@ -149,7 +149,7 @@ def test_the_memory_of_the_former_run_is_kept(here, tiny_csvs, monkeypatch):
     second, other = learning.start_from(first.folder, preset, "second")
     assert first.memory
     assert second.memory == first.memory != make_memory(preset, second.codec, other)
-    monkeypatch.setattr(batches, "make_batches", lambda *_, beside: beside)
+    monkeypatch.setattr(batches, "make_batches", lambda *_, beside, **how: beside)
     beside = batches.training_batches(preset, second.codec, other, second.memory)
     pieces = load_split(other, "train", second.codec)
     expected = in_this_memory(first.memory, pieces, 4)

@@ -41,7 +41,8 @@ def fitted(name):
 
 
 def make_run(folder, name="run", **changes):
-    return runs.create_run(small(**changes), CODEC, name, runs=folder)
+    preset = small(**{"schedule": "power", **changes})  # which no number of epochs ends
+    return runs.create_run(preset, CODEC, name, runs=folder)
 
 
 def train(run, corpus, every=2):
@@ -136,7 +137,7 @@ def test_the_preset_is_the_hyper_parameters_of_the_run(inspected):
     assert session.group_name == run.folder.name
     values = session.hparams
     assert values["model.units"].number_value == 8
-    assert values["schedule"].string_value == "cosine"
+    assert values["schedule"].string_value == "power"
     assert values["model.layer_norm"].bool_value is False
     assert values["data_dir"].string_value == "None"
     assert set(values) == set(inspection.hyper_parameters(run.preset))

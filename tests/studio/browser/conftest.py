@@ -11,8 +11,8 @@ from benchmarks.studio_program import StudioProgram, find_chromium
 KEY = "bach-tf-studio"
 
 
-@pytest.fixture(scope="session")
-def chromium():
+@pytest.fixture(scope="module")
+def chromium():  # within a module: Playwright keeps an event loop running while it is open
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
     )
