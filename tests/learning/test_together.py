@@ -19,8 +19,10 @@ from bach_tf.models import MODELS
 from bach_tf.recipes import PRESETS
 
 ROOT = Path(__file__).parents[2]
-# Batch normalisation and Nadam, which divide by what is small, amplify rounding.
-TOLERANCES = {"wavenet": 2e-3}
+# Batch normalisation, and Nadam and Adam, which divide by what is small, amplify rounding. On a
+# busy machine the transformer was the same for three updates, differed by 1e-5 at the fourth, and
+# by up to 2e-3 of 4.3 nats at the last ones.
+TOLERANCES = {"wavenet": 2e-3, "transformer": 5e-3}
 TOLERANCE = 1e-4
 UPDATES = 20
 
@@ -119,6 +121,8 @@ def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp
         (tmp_path / name).mkdir()
     workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
     settings = ("model.units=8", "model.layers=2", "model.dropout=0", "model.input_dropout=0")
+    # A cosine schedule would be stretched over 9000 epochs first, then over the few of the rest.
+    settings += ("schedule=power",)
     fresh = ["--model", "gru", "--data-dir", tiny_csvs, "--run-name", "run"]
     fresh += [
         each for setting in (*settings, "window=8", "stride=8") for each in ("--set", setting)
