@@ -1,5 +1,6 @@
 """Reading damaged files: the command, and that it finds what is a bug."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_the_same_number_gives_the_same_damage(kind):
-    data = "".join(f"{n},\n" for n in range(40)).encode()  # lines, which can be moved
+    data = json.dumps(list(range(40)), indent=1).encode()  # lines, which can be moved
     one, same = ([damaged(kind, Random(seed), data, ".json") for seed in range(9)] for _ in "ab")
     assert one == same
     assert len({data, *one}) > 2

@@ -53,6 +53,7 @@ def test_a_worker_that_does_not_stop_is_replaced(start):
     before = server.get("/api/generate", {})[1]["pid"]
     _, connection = server.begin("/api/generate", {"deaf": 1}, lines=False)
     server.until(queue=1)
+    time.sleep(1)  # until the worker has begun: a job that has not is withdrawn without it
     connection.close()
     server.until(queue=0)
     assert server.get("/api/generate", {})[1]["pid"] != before
