@@ -1,5 +1,6 @@
 """How the studio begins and ends."""
 
+import json
 import re
 import signal
 import subprocess
@@ -11,10 +12,12 @@ import pytest
 from bach_tf.cli.main import main
 from bach_tf.studio import serving
 
+PATIENCE = 60  # seconds, for a busy machine
+
 
 def gone(server):
     """Return whether no worker is left, and no temporary file."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if not server.workers() and not list(server.temporary.glob(f"{serving.PREFIX}*")):
             return True
@@ -22,17 +25,29 @@ def gone(server):
     return False
 
 
+def deafen(server):
+    """Begin a job that does not stop; return once the worker is at it.
+
+    A job that only waits is withdrawn where nobody waits for it, and no worker is ended.
+    """
+    answer, connection = server.begin("/api/generate", {"deaf": 1})
+    running = 0  # lines: the server's own as it hands the job on, then the worker's
+    while running < 2:
+        running += json.loads(answer.readline())["state"] == "running"
+    return answer, connection
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_ends_all_at_once_and_silently(start, number, status):
     server = start()
     server.until(ready=True)
-    _, connection = server.begin("/api/generate", {"deaf": 1}, lines=False)
-    server.until(queue=1)
+    answer, connection = deafen(server)
     begun = time.monotonic()
     ended, errors = server.end(number)
     assert (ended, errors.strip()) == (status, "Stopped." if status else "")
     assert time.monotonic() - begun < 10
     assert gone(server)
+    answer.close()
     connection.close()
 
 
@@ -40,10 +55,10 @@ def test_no_worker_outlives_a_server_that_is_killed(start):
     server = start()
     server.until(ready=True)
     assert len(server.workers()) == 3
-    _, connection = server.begin("/api/generate", {"deaf": 1}, lines=False)
-    server.until(queue=1)
+    answer, connection = deafen(server)
     server.end(signal.SIGKILL)
     assert gone(server)
+    answer.close()
     connection.close()
 
 
@@ -51,9 +66,8 @@ def test_a_worker_that_does_not_stop_is_replaced(start):
     server = start()
     server.until(ready=True)
     before = server.get("/api/generate", {})[1]["pid"]
-    _, connection = server.begin("/api/generate", {"deaf": 1}, lines=False)
-    server.until(queue=1)
-    time.sleep(1)  # until the worker has begun: a job that has not is withdrawn without it
+    answer, connection = deafen(server)
+    answer.close()
     connection.close()
     server.until(queue=0)
     assert server.get("/api/generate", {})[1]["pid"] != before
