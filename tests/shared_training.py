@@ -43,7 +43,7 @@ class Curve(keras.callbacks.Callback):
 def small(name, **changes):
     """Return a preset with a tiny model without dropout, for the tiny corpus of four voices."""
     preset = on_corpus(PRESETS[name], "chorales")
-    # In bfloat16 the rounding would depend on how a batch is divided.
+    # In bfloat16 the rounding depends on how a batch is divided.
     preset = changed(preset, batch_size=3, window=8, stride=4, epochs=4, bfloat16=False)
     preset = shrunk(preset)
     model = dict(preset.model.settings)
@@ -53,6 +53,12 @@ def small(name, **changes):
     model |= {period: 4} if period else {}
     model |= {"memory": False} if "memory" in model else {}
     return changed(preset, **{"model": model, **changes})
+
+
+def named(name):
+    """Return a small preset by its name, in bfloat16 if that says so."""
+    name, _, precision = name.partition("+")
+    return small(name, bfloat16=bool(precision))
 
 
 def train(preset, corpus, folder, group=None):
@@ -70,14 +76,17 @@ def train(preset, corpus, folder, group=None):
 
 
 def on_two_devices(corpus, folder, *names):
-    """Train presets with one device and with two; print both as JSON."""
+    """Train presets with one device and with two; print both as JSON.
+
+    A name may be followed by `+bfloat16`.
+    """
     (cpu,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
     group = mirrored(["cpu:0", "cpu:1"])
     found = {
         name: [
-            train(small(name), Path(corpus), Path(folder) / f"{name}-{kind}", devices)
+            train(named(name), Path(corpus), Path(folder) / f"{name}-{kind}", devices)
             for kind, devices in (("one", None), ("two", group))
         ]
         for name in names

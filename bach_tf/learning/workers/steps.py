@@ -7,7 +7,8 @@ devices, beyond rounding.
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ from bach_tf.models import NextTokenModel
 # What is summed over the tokens and rows of a batch, in this order.
 LOSS, NLL, HITS, TOKENS, ROWS = range(5)
 SUMS = 5
+TOKENS_TRIED = 8  # to see how large gradients are
 SUM = tf.distribute.ReduceOp.SUM
 
 
@@ -37,9 +39,15 @@ class SharedSteps:
         # Gradients are clipped here, see `_scale`; the optimiser must not clip them again.
         self.clip_norm = model.optimizer.global_clipnorm
         model.optimizer.global_clipnorm = None
-        for layer in model._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                _normalise_whole_batches(layer, group.replicas)
+        self.common = _common_to_rows(model)
+        self.present = threading.local()  # of each device, which has a thread of its own
+        layers = model._flatten_layers()
+        self.averages = [
+            average
+            for layer in layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for average in _normalise_whole_batches(layer, self.present)
+        ]
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train(self, batch: Any) -> tf.Tensor:
@@ -53,12 +61,15 @@ class SharedSteps:
             log-likelihoods and hits of tokens, tokens, rows.
         """
         strategy = self.group.strategy
+        before = [tf.identity(average.variable.value) for average in self.averages]
         results = strategy.run(self._sums_and_slopes, args=(batch,))
         # Equal on all devices: those of the first one update the only copy of the variables.
         sums, slopes = tf.nest.map_structure(
             lambda each: strategy.experimental_local_results(each)[0], results
         )
         self.model.optimizer.apply(slopes, self.model.trainable_variables)
+        for average, old in zip(self.averages, before):
+            average.include_batch(old)
         return sums
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -87,21 +98,43 @@ class SharedSteps:
         """Return sums and clipped gradients of the batch of all workers, on one of the devices."""
         context = tf.distribute.get_replica_context()
         (inputs, targets, weights), rows = _rows(batch, self._device(context), self.group.replicas)
+        self.present.weight = tf.cast(tf.minimum(rows, 1), tf.float32)
         with tf.GradientTape() as tape:
             logits = self.model(inputs, training=True)
             sums = _sums(targets, logits, weights, rows)
             # The sum over all devices, divided by all tokens, is the mean loss and the penalty.
             loss = sums[NLL] + sums[TOKENS] * self._penalty()
-        variables = self.model.trainable_variables
-        slopes = tape.gradient(loss, variables)
-        sparse = [isinstance(slope, tf.IndexedSlices) for slope in slopes]
-        parts = [sums, _squares(slopes, sparse), *map(tf.convert_to_tensor, slopes)]
-        shapes = [sums.shape, tf.TensorShape(()), *(tf.TensorShape(v.shape) for v in variables)]
-        sums, squares, *slopes = _added(context, parts, shapes)
-        dense = [slope for slope, is_sparse in zip(slopes, sparse) if not is_sparse]
-        tokens = tf.maximum(sums[TOKENS], 1.0)
-        scale = self._scale(tf.sqrt(squares + _squares(dense)) / tokens) / tokens
-        return self._with_loss(sums), [slope * scale for slope in slopes]
+        slopes = tape.gradient(loss, self.model.trainable_variables)
+        total, squares, slopes = self._added(context, sums, slopes)
+        tokens = tf.maximum(total[TOKENS], 1.0)
+        scale = self._scale(tf.sqrt(squares) / tokens) / tokens
+        return self._with_loss(total), [slope * scale for slope in slopes]
+
+    def _added(self, context: Any, sums: tf.Tensor, slopes: list) -> tuple:
+        """Return sums, the square of the norm of gradients, and gradients, over all devices.
+
+        In the norm of a sparse gradient Keras counts each of its rows, one of a token of the batch,
+        by itself, although tokens may be equal. Their squares are added over the devices; what all
+        windows have in common, such as the place in the bar, has one row for all devices.
+        """
+        own = [
+            isinstance(slope, tf.IndexedSlices) and not common
+            for slope, common in zip(slopes, self.common)
+        ]
+        squares = _squares([slope.values for slope, yes in zip(slopes, own) if yes])
+        values = [
+            slope.values if common else tf.convert_to_tensor(slope)
+            for slope, common in zip(slopes, self.common)
+        ]
+        sums, squares, *values = _added(context, [sums, squares, *values])
+        squares += _squares([value for value, yes in zip(values, own) if not yes])
+        slopes = [
+            tf.convert_to_tensor(tf.IndexedSlices(value, slope.indices, slope.dense_shape))
+            if common
+            else value
+            for value, slope, common in zip(values, slopes, self.common)
+        ]
+        return sums, squares, slopes
 
     def _scale(self, norm: tf.Tensor) -> tf.Tensor:
         """Return by what gradients of this global norm are multiplied, as Keras clips them."""
@@ -167,40 +200,85 @@ def _rows(batch: Any, part: tf.Tensor, parts: int) -> tuple[Any, tf.Tensor]:
     )
 
 
-def _squares(slopes: list, chosen: list[bool] | None = None) -> tf.Tensor:
-    """Return the sum of the squares of gradients; all are dense or, if chosen, sparse.
-
-    In the norm of a sparse gradient Keras counts the rows of the same token one by one, before it
-    adds them.
-    """
-    values = slopes if chosen is None else [s.values for s, yes in zip(slopes, chosen) if yes]
-    return tf.add_n([tf.zeros(()), *(tf.reduce_sum(each**2) for each in values)])
+def _squares(tensors: list[tf.Tensor]) -> tf.Tensor:
+    """Return the sum of the squares of tensors."""
+    return tf.add_n([tf.zeros(()), *(tf.reduce_sum(each**2) for each in tensors)])
 
 
-def _added(context: Any, parts: list[tf.Tensor], shapes: list[tf.TensorShape]) -> list[tf.Tensor]:
+def _added(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
     """Return the sums of tensors over all devices."""
+    # TensorFlow's mixed precision would round all that is joined to a product in bfloat16, even
+    # counts of tokens. It does not pass this operation.
+    parts = tf.identity_n(parts)
     # In one piece, because each operation between workers costs a round trip.
     flat = context.all_reduce(SUM, tf.concat([tf.reshape(part, [-1]) for part in parts], 0))
-    pieces = tf.split(flat, [shape.num_elements() for shape in shapes])
-    return [tf.reshape(*each) for each in zip(pieces, shapes)]
+    pieces = tf.split(flat, [tf.size(part) for part in parts])
+    return [
+        tf.ensure_shape(tf.reshape(piece, tf.shape(part)), part.shape)
+        for piece, part in zip(pieces, parts)
+    ]
 
 
-def _normalise_whole_batches(layer: keras.layers.BatchNormalization, replicas: int) -> None:
+def _common_to_rows(model: NextTokenModel) -> list[bool]:
+    """Return which trainable variables have a sparse gradient that all rows of a batch share.
+
+    Such a gradient has the same size for one row and for two.
+    """
+
+    def sizes(rows: int) -> list[int]:
+        with tf.GradientTape() as tape:
+            logits = model(tf.ones((rows, TOKENS_TRIED), tf.int32), training=False)
+            loss = tf.reduce_sum(logits)
+        slopes = tape.gradient(loss, model.trainable_variables)
+        return [len(slope.values) if isinstance(slope, tf.IndexedSlices) else 0 for slope in slopes]
+
+    return [one == two > 0 for one, two in zip(sizes(1), sizes(2))]
+
+
+class _Average(NamedTuple):
+    """A moving average of batch normalisation.
+
+    Args:
+        variable: the average.
+        momentum: the share of the former average.
+    """
+
+    variable: keras.Variable
+    momentum: float
+
+    def include_batch(self, before: tf.Tensor) -> None:
+        """Combine the moment of the last batch, now in the variable, with the former average."""
+        moment = self.variable.value
+        self.variable.assign(before * self.momentum + moment * (1.0 - self.momentum))
+
+
+def _normalise_whole_batches(
+    layer: keras.layers.BatchNormalization, present: threading.local
+) -> list[_Average]:
     """Let batch normalisation use the moments of the batch of all workers.
 
     Keras' own option `synchronized` computes variances as differences of large numbers.
 
     Args:
         layer: the layer.
-        replicas: devices of this worker. Each updates the only copy of the moving averages.
+        present: its `weight` is 0 on a device that has no row of its own, else 1.
+
+    Returns:
+        its moving averages. Each device of a worker would update the only copy of them; instead the
+        layer puts the moments of a batch there.
     """
 
     def moments(inputs: tf.Tensor, mask: None) -> tuple[tf.Tensor, tf.Tensor]:
         context, axes = tf.distribute.get_replica_context(), layer._reduction_axes
-        count = context.all_reduce(SUM, tf.reduce_sum(tf.ones_like(inputs), axes))
-        mean = context.all_reduce(SUM, tf.reduce_sum(inputs, axes)) / count
-        squares = tf.math.squared_difference(inputs, tf.stop_gradient(mean))
-        return mean, context.all_reduce(SUM, tf.reduce_sum(squares, axes)) / count
 
-    layer._moments = moments
-    layer.momentum **= 1.0 / replicas
+        def total(values: tf.Tensor) -> tf.Tensor:
+            return context.all_reduce(SUM, tf.reduce_sum(values, axes) * present.weight)
+
+        count = total(tf.ones_like(inputs))
+        mean = total(inputs) / count
+        squares = tf.math.squared_difference(inputs, tf.stop_gradient(mean))
+        return mean, total(squares) / count
+
+    averages = [_Average(v, layer.momentum) for v in (layer.moving_mean, layer.moving_variance)]
+    layer._moments, layer.momentum = moments, 0.0
+    return averages
