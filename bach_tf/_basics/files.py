@@ -54,7 +54,10 @@ def read_limited(path: Path, limit: int) -> bytes:
         size = about.st_size
         if size <= limit:
             with path.open("rb") as file:
-                content = file.read(limit + 1)  # the file may have grown meanwhile
+                # Not of the limit's size: Python sets memory aside for all that is asked for.
+                content = file.read(size + 1)
+                if len(content) > size:  # the file has grown meanwhile
+                    content += file.read(limit + 1 - len(content))
             size = max(size, len(content))
     except OSError as error:
         raise ValueError(f"{path.name}: expected a file, got: {_reason(error)}") from error

@@ -42,7 +42,7 @@ def check_sums(folder: Path) -> int:
     for name in sorted(listed.keys() | found):
         here = shortened(folder / name)
         if name not in found:
-            raise ValueError(f"{here} is missing. Copy or export it again.")
+            raise ValueError(f"{here} is in {SUMS}, but missing. Copy or export it again.")
         if name not in listed:
             raise ValueError(f"{here}: expected only files in {SUMS}, got another one.")
         if sha256_of(folder / name) != listed[name]:

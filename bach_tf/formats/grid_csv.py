@@ -15,6 +15,7 @@ from bach_tf._basics.messages import shortened
 VOICES = ("soprano", "alto", "tenor", "bass")
 HEADER = tuple(f"note{voice}" for voice in range(len(VOICES)))
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the range of the piano
+BLANKS = " \t"  # around a number; other white space in a cell is damage
 MOST_BYTES = 32_000_000  # per file: twice the size of a six-hour note list
 EXPECTED_ROW = f"expected {len(VOICES)} pitches (0 or {LOWEST_PITCH}..{HIGHEST_PITCH})"
 
@@ -107,13 +108,13 @@ def find_problems(name: str, header: list[str], rows: list[list[str]]) -> Iterat
             continue
         wrong = [cell for cell in row if not is_pitch(cell)]
         if wrong:
-            cell = wrong[0].strip()
+            cell = wrong[0].strip(BLANKS)
             yield f"{name}:{number}: {EXPECTED_ROW}, got {cell[:40]!r}"
 
 
 def is_pitch(cell: str) -> bool:
     """Return whether the text of a cell is 0 or a whole number in 21..108."""
-    cell = cell.strip()
+    cell = cell.strip(BLANKS)
     # The length first: Python refuses to read thousands of digits.
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 9):
         return False

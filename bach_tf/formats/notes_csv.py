@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bach_tf._basics.messages import shortened
-from bach_tf.formats.grid_csv import read_cells
+from bach_tf.formats.grid_csv import BLANKS, read_cells
 
 MOST_DIGITS = 18  # always fit into an int64
 MOST = 10**MOST_DIGITS - 1
@@ -78,13 +78,13 @@ def find_note_problems(name: str, header: list[str], rows: list[list[str]]) -> I
         for (column, (low, high)), cell in zip(BOUNDS.items(), row):
             if not _is_within(cell, low, high):
                 expected = f"of at least {low}" if high == MOST else f"in {low}..{high}"
-                got = repr(cell.strip()[:40])
+                got = repr(cell.strip(BLANKS)[:40])
                 yield f"{name}:{number}: expected a whole number {expected} for {column}, got {got}"
                 break
 
 
 def _is_within(cell: str, low: int, high: int) -> bool:
-    cell = cell.strip()
+    cell = cell.strip(BLANKS)
     # The length first: Python refuses to read thousands of digits.
     if not (cell.isascii() and cell.isdigit() and len(cell) <= MOST_DIGITS):
         return False

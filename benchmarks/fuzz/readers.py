@@ -138,6 +138,7 @@ def _shards(folder: Path) -> list[Path]:
 
     import numpy as np
 
+    from bach_tf.codecs import SatbCodec
     from bach_tf.corpora.scale.shards import FORMAT, MANIFEST, pack_shard
 
     content = pack_shard([(name, np.arange(1, 40)) for name in "abc"])
@@ -147,8 +148,10 @@ def _shards(folder: Path) -> list[Path]:
         path.write_bytes(content)
         about = {"sha256": hashlib.sha256(content).hexdigest(), "pieces": 3, "tokens": 117}
         splits[split] = [{"file": path.name, **about}]
-    manifest = json.dumps({"format": FORMAT, "codec": {"name": "satb"}, "splits": splits}, indent=1)
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+    codec = {"name": "satb", **SatbCodec(31, 87).to_config()}
+    manifest = {"format": FORMAT, "codec": codec, "splits": splits}
+    manifest["music"] = {"codec": "satb", "encoding": {}}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return [folder / MANIFEST, folder / "train-00000-of-00001.npz"]
 
 

@@ -36,6 +36,7 @@ def test_a_file_of_20_gb_is_not_read(tmp_path):
 def test_a_file_as_large_as_allowed_is_read(tmp_path):
     (tmp_path / "a").write_bytes(b"x" * 1000)
     assert read_limited(tmp_path / "a", 1000) == b"x" * 1000
+    assert read_limited(tmp_path / "a", 2**60) == b"x" * 1000, "no memory is set aside for more"
     with pytest.raises(ValueError, match="expected at most 999 bytes, got 1,000"):
         read_limited(tmp_path / "a", 999)
 

@@ -151,6 +151,7 @@ def test_accepted(csv_of, content):
         (HEADER + ROW + b"60," * 200_000 + b"\n", f":3: {EXPECTED} 200001$"),
         (b"60," * 200_000 + b"\n" + ROW, r":1: expected the header .*, got [\d,]{80} \.\.\. \(6"),
         (HEADER + b"72,60.5,60,48\n", f":2: {EXPECTED} '60.5'"),
+        (HEADER + b"72,67\x1d,60,48\n", f":2: {EXPECTED} '67.x1d'"),
         (HEADER + b"72,1e3,60,48\n", f":2: {EXPECTED} '1e3'"),
         (HEADER + b"72,1e400,60,48\n", f":2: {EXPECTED} '1e400'"),
         (HEADER + b"72,inf,60,48\n", f":2: {EXPECTED} 'inf'"),

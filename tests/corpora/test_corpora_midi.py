@@ -132,6 +132,8 @@ def test_accepted(csv_of, content, rows):
         (HEADER + b"0.5,4,60,80,0\n", r":2: .* for onset, got '0\.5'"),
         (HEADER + b"0,,60,80,0\n", ":2: .* for duration, got ''"),
         (HEADER + "٦,4,60,80,0\n".encode(), ":2: .* for onset, got '٦'"),
+        (HEADER + b"0,4,60\x1d,80,0\n", r":2: .* for pitch, got '60\\x1d'"),
+        (HEADER + "0,4,60\u00a0,80,0\n".encode(), r":2: .* for pitch, got '60\\xa0'"),
         (HEADER + b"9" * 5000 + b",4,60,80,0\n", ":2: .* for onset, got '9{40}'"),
         (HEADER + b"\xff\n", ":2: expected a CSV file in UTF-8, got .*0xff"),
     ],

@@ -91,6 +91,35 @@ def test_another_manifest_is_refused(tmp_path, manifest):
         read_shards(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": {}},
+        {"file": None},
+        {"file": "../train-00000-of-00004.npz"},
+        {"sha256": 7},
+        {"pieces": "7"},
+        {"tokens": None},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_other_values_is_refused(sharded, change):
+    manifest = json.loads((sharded / MANIFEST).read_text())
+    manifest["splits"]["valid"][0] |= change
+    (sharded / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"Expected a folder of shards with a shards\.json"):
+        read_shards(sharded)
+
+
+@pytest.mark.parametrize("codec", [7, {}, {"name": "none"}, {"name": "satb", "lowest": []}])
+def test_a_manifest_with_another_codec_is_refused(sharded, codec):
+    manifest = json.loads((sharded / MANIFEST).read_text())
+    (sharded / MANIFEST).write_text(json.dumps(manifest | {"codec": codec}))
+    with pytest.raises(ValueError, match=r"Expected a folder of shards with a shards\.json"):
+        read_shards(sharded)
+
+
 def test_tokens_of_other_models_are_refused(sharded):
     assert prepare_corpus(CHORALES, data_dir=sharded) == sharded
     with pytest.raises(ValueError, match=r"prepared for other models: .* 'satb' .* 'events'"):

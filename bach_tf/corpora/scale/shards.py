@@ -102,8 +102,11 @@ class Shards:
 
         Args:
             split: one of `SPLITS`.
+
+        Raises:
+            ValueError: if the manifest has other values.
         """
-        return [ShardFile(**shard) for shard in self.manifest["splits"][split]]
+        return [_described(shard) for shard in self.manifest["splits"][split]]
 
     def of_worker(self, split: str, worker: int, workers: int) -> list[ShardFile]:
         """Return every shard of a split that one of several workers reads: each is read by one.
@@ -240,6 +243,22 @@ class Shards:
             )
 
 
+def _described(shard: dict[str, Any]) -> ShardFile:
+    """Return what the manifest says of a shard.
+
+    Raises:
+        ValueError: if it has other values.
+    """
+    found = ShardFile(**shard)
+    kinds = ShardFile.__annotations__
+    texts = isinstance(found.file, str) and isinstance(found.sha256, str)
+    if not (texts and isinstance(found.pieces, int) and isinstance(found.tokens, int)):
+        raise ValueError(f"a shard without {', '.join(kinds)}")
+    if Path(found.file).name != found.file:
+        raise ValueError(f"a shard outside of the folder: {shortened(found.file)}")
+    return found
+
+
 def _words(settings: dict) -> str:
     return f"of the codec {settings['codec']!r} with {settings['encoding']}"
 
@@ -269,6 +288,7 @@ def read_shards(folder: Path) -> Shards:
         shards = Shards(folder, manifest)
         for split in SPLITS:
             shards.of(split)
+        _ = shards.codec, dict(manifest["music"])
         return shards
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(

@@ -23,7 +23,7 @@ from bach_tf.corpora.validation.measures import (
     why_missing,
 )
 from bach_tf.corpora.validation.report import Anomaly, Column, Drift
-from bach_tf.formats.grid_csv import HEADER, LOWEST_PITCH
+from bach_tf.formats.grid_csv import BLANKS, HEADER, LOWEST_PITCH
 from bach_tf.score import SILENCE
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def to_frame(pieces: list[Cells]) -> pd.DataFrame:
                 if name not in columns and len(columns) < MOST_COLUMNS:
                     columns[name] = [None] * steps
                 if name in columns:
-                    columns[name][step] = cell.strip() or None
+                    columns[name][step] = cell.strip(BLANKS) or None
             step += 1
     return pd.DataFrame({name: _to_column(cells) for name, cells in columns.items()})
 
