@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import shared_training
 from commands import command
 from test_workers import free_ports
 
+from bach_tf.corpora.scale.shards import read_shards
 from bach_tf.learning.callbacks import has_bfloat16
 from bach_tf.learning.workers.devices import devices_there, use_device
 from bach_tf.models import MODELS
@@ -24,13 +26,13 @@ TOLERANCE = 1e-4
 UPDATES = 20
 
 
-def start(*arguments, program=("tests/shared_training.py",)):
-    """Start a program with one thread; return the process."""
+def start(*arguments, program=("tests/shared_training.py",), cwd=None):
+    """Start a program with one thread, in a folder; return the process."""
     one = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     environment = {**os.environ, **dict.fromkeys(one, "1"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *(str(ROOT / each) for each in program), *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=cwd)
 
 
 def end_of(process):
@@ -115,6 +117,26 @@ def rows_of(history):
     lines = history.read_text().splitlines() if history.exists() else [""]
     column = lines[0].split(",").index("val_nll") if lines[0] else 0
     return [float(line.split(",")[column]) for line in lines[1:]]
+
+
+def test_each_worker_reads_its_own_shards(sharded, home, tmp_path):
+    workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    settings = ("model.units=8", "model.layers=2", "batch_size=4", "window=8", "stride=8")
+    options = ["--model", "gru", "--epochs", 3, "--run-name", "run"]
+    options += [each for setting in settings for each in ("--set", setting)]
+    started = []
+    for number in range(2):
+        mine = shutil.copytree(sharded, tmp_path / f"{number}" / "prepared")
+        for shard in read_shards(mine).of_worker("train", 1 - number, 2):
+            with (mine / shard.file).open("ab") as file:
+                file.write(b"damage, which would be noticed by whoever reads all of the shard")
+        about = ("--workers", workers, "--worker", number, "--data-dir", mine)
+        started.append(start(*options, *about, program=("train.py",), cwd=mine.parent))
+    for status, _, errors in [end_of(process) for process in started]:
+        assert status == 0, errors
+    first, *_, last = rows_of(tmp_path / "0" / "tb_logs" / "run" / "history.csv")
+    assert last < first < 4.0
+    assert not (tmp_path / "1" / "tb_logs").exists()
 
 
 @pytest.mark.slow
