@@ -476,6 +476,15 @@ def test_repeats_in_kern_are_as_printed_or_played_out(kern, rows, played):
     assert pitches(kern("**kern", *rows, "*-", unfold=True).score) == [known[n] for n in played]
 
 
+@pytest.mark.parametrize("blank", [" ", "\x0c", "\x1c"])
+def test_a_field_of_white_space_is_left_out(tmp_path, blank):
+    path = tmp_path / "a.krn"
+    path.write_text(f"**kern\t**kern\n4c\t4e\n{blank}\t4d\n")
+    with pytest.warns(ReadingWarning, match="row 3, spine 1, .*: expected a note or rest"):
+        piece = read(path)
+    assert sorted(piece.score.pitch.tolist()) == [60, 62, 64]
+
+
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [

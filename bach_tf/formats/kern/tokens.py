@@ -59,7 +59,7 @@ def read_tokens(field: str) -> list[Token]:
         [60, 63]
     """
     tokens: list[Token] = []
-    for text in field.split():
+    for text in field.split() or [field]:
         kept = SILENT.sub("", text)
         plain = re.sub(r"[\[\]_]", "", kept)
         note = NOTE.fullmatch(plain)
