@@ -123,6 +123,7 @@ def make_windowing(preset: Preset) -> Windowing:
         stride=preset.music.stride,
         batch_size=preset.training.batch_size,
         transpose=preset.music.transpose,
+        epoch_batches=preset.training.epoch_batches,
     )
 
 

@@ -99,7 +99,8 @@ def start_run(preset: Preset, name: str | None = None) -> tuple[Run, Path]:
     """Create a run folder; return the run and the prepared folder of its corpus.
 
     Args:
-        preset: all settings. `bfloat16`, `patience` and `plateau_patience` have no effect here.
+        preset: all settings. `bfloat16`, `epoch_batches`, `patience` and `plateau_patience` have no
+            effect here.
         name: name of the run folder; by default the recipe and the time.
 
     Raises:

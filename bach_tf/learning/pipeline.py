@@ -57,11 +57,12 @@ def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 class TrainingBatches:
-    """An endless sequence of batches of windows, epoch after epoch.
+    """An endless sequence of batches of windows, pass after pass.
 
-    In each epoch every piece is transposed by a new random shift that keeps it within the
+    In each pass every piece is transposed by a new random shift that keeps it within the
     vocabulary, and every window occurs once, in random order. Windows stay within one piece;
-    those shorter than the window are padded, with weight 0.
+    those shorter than the window are padded, with weight 0. An epoch is a pass, or
+    `epoch_batches` long.
 
     Args:
         pieces: the training split.
@@ -100,9 +101,10 @@ class TrainingBatches:
         if keep is not None:
             starts, piece = starts[keep], piece[keep]
         self.windows = starts.size
-        self.steps_per_epoch = -(-self.windows // windowing.batch_size)
+        self._batches = -(-self.windows // windowing.batch_size)  # per pass
+        self.steps_per_epoch = windowing.epoch_batches or self._batches
         targets = np.minimum(pieces.ends[piece] - starts - 1, self.length)
-        self.tokens = int(targets.sum())  # per epoch, without padding
+        self.tokens = int(targets.sum())  # per pass, without padding
         self._ids = tf.constant(pieces.ids)  # (N,)
         self._starts = tf.constant(starts)  # (W,)
         self._piece = tf.constant(piece)  # (W,)
@@ -122,11 +124,12 @@ class TrainingBatches:
         Yields inputs int32 `(B, T)`, targets int32 `(B, T)` (the inputs shifted by one token) and
         weights float32 `(B, T)`; an epoch has `steps_per_epoch` batches.
         """
-        epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-        return without_tuning(epochs.flat_map(self._epoch).prefetch(AHEAD))
+        first, done = self.windowing.begins(first_epoch, self._batches)
+        passes = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
+        return without_tuning(passes.flat_map(self._pass).skip(done).prefetch(AHEAD))
 
-    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+    def _pass(self, number: tf.Tensor) -> tf.data.Dataset:
+        seed = tf.stack([tf.constant(self.seed, tf.int64), number])
         order = tf.random.experimental.stateless_shuffle(tf.range(self.windows), seed)  # (W,)
         shift = self._draw_shifts(seed)  # (P,)
         return (

@@ -19,7 +19,7 @@ SIGNATURE = tuple(tf.TensorSpec((None, None), kind) for kind in (tf.int32, tf.in
 
 
 class ShardBatches:
-    """An endless sequence of batches of windows, epoch after epoch, as `TrainingBatches`.
+    """An endless sequence of batches of windows, pass after pass, as `TrainingBatches`.
 
     Args:
         shards: the folder.
@@ -41,7 +41,8 @@ class ShardBatches:
     ):
         self._stream = ShardWindows(shards, windowing, seed=seed, worker=worker, workers=workers)
         self.windowing, self.seed = windowing, seed
-        self.windows, self.steps_per_epoch = self._stream.windows, self._stream.batches
+        self.windows = self._stream.windows
+        self.steps_per_epoch = windowing.epoch_batches or self._stream.batches
 
     def dataset(self, first_epoch: int = 0) -> tf.data.Dataset:
         """Return endless batches, beginning with an epoch.
@@ -53,8 +54,9 @@ class ShardBatches:
         """
 
         def batches() -> Iterator[Batch]:
-            for epoch in count(first_epoch):
-                for ids in self._stream.batch_windows(epoch):
+            first, done = self.windowing.begins(first_epoch, self._stream.batches)
+            for number in count(first):
+                for ids in self._stream.batch_windows(number, done if number == first else 0):
                     yield ids[:, :-1], ids[:, 1:], (ids[:, 1:] != PAD).astype(np.float32)
 
         found = tf.data.Dataset.from_generator(batches, output_signature=SIGNATURE)

@@ -2,13 +2,14 @@
 
 A few shards are open at a time, and the next window is drawn from those that remain in them: the
 open shards are the buffer in which windows are shuffled. The order is a function of the seed and
-the number of the epoch: a run that is resumed, as ever at the start of an epoch, goes on with the
-same windows.
+the number of the pass: a run that is resumed, as ever at the start of an epoch, goes on with the
+same windows, also in the middle of a pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -22,7 +23,7 @@ OPEN = 4  # shards that are in memory together
 class ShardWindows:
     """The training windows of a folder of shards, or of one worker's share of them.
 
-    Each epoch transposes every piece by a new random shift that keeps it within the vocabulary, and
+    Each pass transposes every piece by a new random shift that keeps it within the vocabulary, and
     has every window once.
 
     Args:
@@ -37,7 +38,7 @@ class ShardWindows:
 
     Example:
         >>> windows = ShardWindows(shards, windowing, seed=0)  # doctest: +SKIP
-        >>> next(windows.epoch(0)).shape  # doctest: +SKIP
+        >>> next(windows.in_pass(0)).shape  # doctest: +SKIP
         (193,)
     """
 
@@ -56,15 +57,15 @@ class ShardWindows:
                 "Prepare the corpus with fewer shards."
             )
         size = windowing.batch_size
-        # Workers take the same number of steps: those that have more leave the rest of an epoch.
+        # Workers take the same number of steps: those that have more leave the rest of a pass.
         self.batches = -(-self.windows // size) if workers == 1 else max(1, min(counts) // size)
         self.table = shards.codec.transposition(windowing.shifts)  # (S, V)
 
-    def epoch(self, number: int) -> Iterator[np.ndarray]:
-        """Yield the windows of an epoch: ids int32 `(T + 1,)`, padded at the end of a piece.
+    def in_pass(self, number: int) -> Iterator[np.ndarray]:
+        """Yield the windows of a pass: ids int32 `(T + 1,)`, padded at the end of a piece.
 
         Args:
-            number: of the epoch, from 0.
+            number: of the pass, from 0.
 
         Raises:
             ValueError: if a shard is missing or damaged; the message names it.
@@ -84,30 +85,31 @@ class ShardWindows:
             if not chosen.left:
                 opened.remove(chosen)
 
-    def batch_windows(self, number: int) -> Iterator[np.ndarray]:
-        """Yield the batches of an epoch: ids int32 `(B, T + 1)`; the last may be smaller.
+    def batch_windows(self, number: int, first: int = 0) -> Iterator[np.ndarray]:
+        """Yield the batches of a pass: ids int32 `(B, T + 1)`; the last may be smaller.
 
         Args:
-            number: of the epoch, from 0.
+            number: of the pass, from 0.
+            first: number of the first batch. Those before are read and left out.
 
         Raises:
-            ValueError: as for `epoch`.
+            ValueError: as for `in_pass`.
         """
-        windows = self.epoch(number)
-        for _ in range(self.batches):
-            found = [window for _, window in zip(range(self.windowing.batch_size), windows)]
-            yield np.stack(found)
+        size = self.windowing.batch_size
+        windows = islice(self.in_pass(number), first * size, None)
+        for _ in range(first, self.batches):
+            yield np.stack(list(islice(windows, size)))
 
     def _windows_in(self, file: ShardFile) -> int:
         return windows_in(self.shards.lengths(file), self.length, self.stride)
 
-    def _open(self, file: ShardFile, epoch: int) -> _OpenShard:
-        draw = np.random.default_rng([self.seed, epoch, self.files.index(file)])
+    def _open(self, file: ShardFile, number: int) -> _OpenShard:
+        draw = np.random.default_rng([self.seed, number, self.files.index(file)])
         return _OpenShard(self, file, draw)
 
 
 class _OpenShard:
-    """A shard in memory, and the windows of it that are still to come in an epoch."""
+    """A shard in memory, and the windows of it that are still to come in a pass."""
 
     def __init__(self, windows: ShardWindows, file: ShardFile, draw: np.random.Generator):
         self._length, self._table = windows.length, windows.table

@@ -85,6 +85,7 @@ class Windowing:
         stride: steps between the starts of consecutive windows; at most `window`.
         batch_size: windows per batch.
         transpose: lowest and highest shift, in semitones.
+        epoch_batches: batches per epoch; 0 for as many as have every window once.
 
     Raises:
         ValueError: if a size is below 1, windows leave gaps, or shifts are in the wrong order.
@@ -94,6 +95,7 @@ class Windowing:
     stride: int
     batch_size: int
     transpose: tuple[int, int] = (0, 0)
+    epoch_batches: int = 0
 
     def __post_init__(self):
         for name in ("window", "stride", "batch_size"):
@@ -108,6 +110,19 @@ class Windowing:
             raise ValueError(
                 f"`transpose` must be (low, high) around 0. Received: {self.transpose}"
             )
+
+    def begins(self, epoch: int, batches: int) -> tuple[int, int]:
+        """Return the pass through all windows in which an epoch begins, and the batch in it.
+
+        Args:
+            epoch: its number, from 0.
+            batches: per pass.
+
+        Example:
+            >>> Windowing(8, 8, batch_size=4, epoch_batches=3).begins(4, batches=5)
+            (2, 2)
+        """
+        return divmod(epoch * (self.epoch_batches or batches), batches)
 
     @property
     def shifts(self) -> range:

@@ -90,6 +90,8 @@ class Training:
         evaluation_batch: pieces, or windows of `context`, per evaluation batch.
         epochs: maximum number; training stops after `patience` epochs without an improvement in
             validation.
+        epoch_batches: batches per epoch; 0 for as many as have every window once. With another
+            number, each epoch continues with the windows that the one before has left.
         optimizer: a name in `OPTIMIZERS`.
         weight_decay: fraction of each weight subtracted per update, times the learning rate.
         learning_rate: the maximum. It rises over `warmup_epochs`, follows `schedule`, a name in
@@ -112,6 +114,7 @@ class Training:
     split: str = "pieces"
     evaluation_batch: int = 128
     epochs: int
+    epoch_batches: int = 0
     patience: int = 30
     optimizer: str = "adam"
     weight_decay: float = 0.0

@@ -14,6 +14,7 @@ from bach_tf.models import MODELS
 from bach_tf.recipes.schedules import SCHEDULES
 
 MOST_EPOCHS = 100_000
+MOST_BATCHES = 2**31 - 1
 MOST_TOGETHER = 2**22  # steps per batch: more than fits into memory
 MOST_WINDOWS = 4096  # per batch
 LARGEST_MODEL = 2**28  # weights, as counted by `check_size`
@@ -33,6 +34,7 @@ TRAINING_SETTINGS: Settings = {
     "split": Choice(SPLITS),
     "evaluation_batch": Whole(1, MOST_WINDOWS),
     "epochs": Whole(1, MOST_EPOCHS),
+    "epoch_batches": Whole(0, MOST_BATCHES),
     "patience": Whole(1, MOST_EPOCHS),
     "optimizer": Choice(OPTIMIZERS),
     "weight_decay": Real(0, 1),

@@ -215,6 +215,18 @@ def test_an_epoch_is_the_same_whether_it_is_reached_or_started_from(pieces):
     np.testing.assert_array_equal(np.concatenate(reached), epoch(batches, 2)[1])
 
 
+@pytest.mark.parametrize("count", [1, 3, 11])
+def test_epochs_of_some_batches_follow_each_other_through_all_windows(pieces, count):
+    whole = TrainingBatches(pieces, CODEC, windowing(), seed=3)
+    some = TrainingBatches(pieces, CODEC, windowing(epoch_batches=count), seed=3)
+    assert some.steps_per_epoch == count
+    stream = [y for _, y, _ in whole.dataset().take(6 * count).as_numpy_iterator()]
+    for epoch in (0, 1, 5):
+        started = [y for _, y, _ in some.dataset(epoch).take(count).as_numpy_iterator()]
+        expected = stream[epoch * count : (epoch + 1) * count]
+        np.testing.assert_array_equal(np.concatenate(started), np.concatenate(expected))
+
+
 def test_transposition_moves_a_whole_piece_and_draws_every_shift():
     ids = np.array([1, *([40, 33, 28, 20] * 12), 2])
     batches = TrainingBatches(

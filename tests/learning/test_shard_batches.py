@@ -1,6 +1,7 @@
 """Training on shards: the windows of the same pieces in memory, in a stream."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,9 +54,22 @@ def test_an_epoch_is_a_function_of_seed_and_number(sharded):
     assert not np.array_equal(ids_of(4, 0, 1), through[:size])
 
 
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_epochs_of_some_batches_follow_each_other_through_all_shards(sharded, count):
+    shards = read_shards(sharded)
+    some = ShardBatches(shards, replace(MOVED, epoch_batches=count), seed=3)
+    assert some.steps_per_epoch == count
+    whole = ShardBatches(shards, MOVED, seed=3).dataset()
+    stream = [ids for ids, _, _ in whole.take(4 * count).as_numpy_iterator()]
+    for epoch in (0, 1, 3):
+        started = [ids for ids, _, _ in some.dataset(epoch).take(count).as_numpy_iterator()]
+        expected = stream[epoch * count : (epoch + 1) * count]
+        np.testing.assert_array_equal(np.concatenate(started), np.concatenate(expected))
+
+
 def test_pieces_move_within_the_vocabulary(sharded):
     stream = ShardWindows(read_shards(sharded), MOVED, seed=0)
-    first = {window[1] for epoch in range(8) for window in stream.epoch(epoch) if window[0] == 1}
+    first = {window[1] for epoch in range(8) for window in stream.in_pass(epoch) if window[0] == 1}
     assert len(first) > 6
     assert PAD not in first
 
@@ -65,8 +79,8 @@ def test_workers_read_every_window_once_between_them(sharded):
     alone = ShardWindows(shards, STILL, seed=0)
     workers = [ShardWindows(shards, STILL, seed=0, worker=k, workers=2) for k in range(2)]
     assert workers[0].batches == workers[1].batches <= alone.batches // 2
-    found = Counter(window.tobytes() for each in workers for window in each.epoch(0))
-    assert found == Counter(window.tobytes() for window in alone.epoch(0))
+    found = Counter(window.tobytes() for each in workers for window in each.in_pass(0))
+    assert found == Counter(window.tobytes() for window in alone.in_pass(0))
     assert [len(batch) for batch in workers[0].batch_windows(0)] == [4] * workers[0].batches
 
 
@@ -101,9 +115,10 @@ def small(folder, **settings):
     return make_preset("gru", None, folder, [f"{name}={value}" for name, value in values.items()])
 
 
-def test_a_run_trains_on_shards_and_resumes(sharded, tmp_path, monkeypatch):
+@pytest.mark.parametrize("batches", [0, 7], ids=["whole passes", "7 batches"])
+def test_a_run_trains_on_shards_and_resumes(sharded, tmp_path, monkeypatch, batches):
     monkeypatch.chdir(tmp_path)
-    run, corpus = learning.start_run(small(sharded, epochs=1), "streamed")
+    run, corpus = learning.start_run(small(sharded, epochs=1, epoch_batches=batches), "streamed")
     assert corpus == sharded
     assert learning.train(run, corpus, verbose=0).epochs == 1
     path = sharded / "train-00001-of-00004.npz"
@@ -116,7 +131,7 @@ def test_a_run_trains_on_shards_and_resumes(sharded, tmp_path, monkeypatch):
     resumed, corpus = learning.resume_run(run.folder, 2)
     outcome = learning.train(resumed, corpus, verbose=0)
     assert outcome.epochs == 2
-    run, corpus = learning.start_run(small(sharded, epochs=2), "through")
+    run, corpus = learning.start_run(small(sharded, epochs=2, epoch_batches=batches), "through")
     assert learning.train(run, corpus, verbose=0).best_nll == outcome.best_nll
 
 
