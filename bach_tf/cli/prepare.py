@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def closing_line(report: Report, train: str) -> str:
         )
     return (
         f"{'; '.join(told)}.{leaks}\nPrepared folder: {report.folder}. "
-        f"Next: {train} --data-dir {report.folder}"
+        f"Next: {train} --data-dir {shlex.quote(report.folder)}"
     )
 
 

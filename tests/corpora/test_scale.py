@@ -176,7 +176,7 @@ def test_files_of_a_pattern(mine):  # noqa: F811
     assert [entry.file for entry in find_files(str(folder), FOLDER.kind).entries] == [
         "a/x.mid", "b/x.mid", "b/y.abc",
     ]  # fmt: skip
-    line = json.loads(found.lines().splitlines()[0])
+    line = json.loads("".join(found.parts()).splitlines()[0])
     assert Path(line["source"]) == folder / "a/x.mid"
     assert read_bytes(line["source"])[:4] == b"MThd"
     assert is_remote("gs://bucket/a")
@@ -237,7 +237,7 @@ def test_links_join_groups_in_any_order():
 
 
 def test_copies_name_the_first_piece():
-    found = "digest", [("b", "test", 62, 2), ("a", "test", 60, 1), ("c", "train", 60, 1)]
+    found = "digest", [(b"b", "test", 62, 2), (b"a", "test", 60, 1), (b"c", "train", 60, 1)]
     assert list(told_copies(found)) == [
         {
             "kind": "copy",

@@ -50,6 +50,37 @@ def read_bytes(source: str) -> bytes:
         return file.read()
 
 
+def find_all(folder: str, prefix: str) -> list[str]:
+    """Return the files of a folder that begin alike, sorted.
+
+    Args:
+        folder: a path or an address with a scheme.
+        prefix: of their names.
+    """
+    if not is_remote(folder):
+        return sorted(str(path) for path in Path(folder).iterdir() if path.name.startswith(prefix))
+    from apache_beam.io.filesystems import FileSystems
+
+    (match,) = FileSystems.match([f"{folder}/{prefix}*"])
+    return sorted(about.path for about in match.metadata_list)
+
+
+def delete_all(files: list[str]) -> None:
+    """Delete files.
+
+    Args:
+        files: paths or addresses with a scheme.
+    """
+    for file in files:
+        if not is_remote(file):
+            Path(file).unlink()
+    remote = [file for file in files if is_remote(file)]
+    if remote:
+        from apache_beam.io.filesystems import FileSystems
+
+        FileSystems.delete(remote)
+
+
 def write_bytes(target: str, content: bytes) -> None:
     """Write a file that others see whole or not at all, even if two workers write the same one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,10 @@ from bach_tf._basics.messages import shortened
 from bach_tf.corpora.preparation.entries import Entry, entries_of
 from bach_tf.corpora.preparation.own_files import ENDINGS, Kind
 from bach_tf.corpora.scale.files import is_remote
+from bach_tf.corpora.scale.shards import is_sharded
+
+PREPARED = "prepared folder of shards"
+FILES_OF_PART = 1000  # lines of a part of the listing
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,14 @@ class Files:
     entries: list[Entry]
     skipped: dict[str, str] = field(default_factory=dict)
 
-    def lines(self) -> str:
-        """Return a line of JSON for each file, as `stages.read_file` takes it."""
-        return "".join(
-            json.dumps({"source": f"{self.root}/{entry.file}", "entry": entry._asdict()}) + "\n"
-            for entry in self.entries
-        )
+    def parts(self) -> Iterator[str]:
+        """Yield some lines of JSON at a time, one for each file, as `stages.read_file` takes."""
+        for first in range(0, len(self.entries), FILES_OF_PART):
+            yield "".join(map(self._line, self.entries[first : first + FILES_OF_PART]))
+
+    def _line(self, entry: Entry) -> str:
+        about = {"source": f"{self.root}/{entry.file}", "entry": entry._asdict()}
+        return json.dumps(about) + "\n"
 
 
 def find_files(where: str, kind: Kind) -> Files:
@@ -51,15 +57,16 @@ def find_files(where: str, kind: Kind) -> Files:
     skipped: dict[str, str] = {}
     if is_remote(where):
         root, files = _matched(where)
-    elif has_magic(where):
-        root = _root_of(where)
-        found = sorted(Path(root).glob(PurePosixPath(where).relative_to(root).as_posix()))
-        files = [path.relative_to(root) for path in found if path.is_file()]
+    elif has_magic(where) and not Path(where).exists():
+        root, files = _globbed(where)
     else:
         root = where
         listing = _listed(Path(where), kind)
         files, skipped = [path.relative_to(root) for path in listing.paths], listing.skipped
     files = [file for file in files if file.suffix.lower() in ENDINGS and not is_hidden(file)]
+    made = _made_folders(root, files)
+    skipped |= {file.as_posix(): f"in a {PREPARED}" for file in files if file.parent in made}
+    files = [file for file in files if file.parent not in made]
     if not files:
         raise ValueError(
             f"Expected {kind.what} in {shortened(where)}, as {', '.join(ENDINGS)} files. Got none."
@@ -72,19 +79,50 @@ def _listed(folder: Path, kind: Kind):
     if not folder.is_dir():
         got = "is a file" if folder.exists() else "does not exist"
         raise ValueError(f"{shortened(folder)} {got}. Expected a folder of {kind.what}.")
+    if is_sharded(folder):
+        raise ValueError(
+            f"{shortened(folder)} is a {PREPARED} already. Expected a folder of {kind.what}."
+        )
     return list_files(folder, ENDINGS)
 
 
+def _globbed(pattern: str) -> tuple[str, list[Path]]:
+    """Return root and files of a pattern."""
+    root = _root_of(pattern)
+    rest = PurePosixPath(pattern).relative_to(root)
+    if rest.name == "**":  # of which Python before 3.13 thinks as folders alone
+        rest = rest / "*"
+    try:
+        found = sorted(path for path in Path(root).glob(rest.as_posix()) if path.is_file())
+    except OSError as error:
+        raise ValueError(
+            f"Expected readable folders for {shortened(pattern)}, got {shortened(error.filename)}: "
+            f"{error.strerror}. Change its permissions, or give another pattern."
+        ) from error
+    return root, [path.relative_to(root) for path in found]
+
+
 def _root_of(pattern: str) -> str:
-    """Return the folder before the first wildcard.
+    """Return the folder before the first wildcard, which the name of a folder may have too.
 
     Example:
         >>> _root_of("music/old/**/*.mid"), _root_of("*.mid")
         ('music/old', '.')
     """
     parts: Sequence[str] = PurePosixPath(pattern).parts
-    first = next(number for number, part in enumerate(parts) if has_magic(part))
+    first = next(
+        number
+        for number, part in enumerate(parts)
+        if has_magic(part) and not Path(*parts[: number + 1]).exists()
+    )
     return str(PurePosixPath(*parts[:first]))
+
+
+def _made_folders(root: str, files: Sequence[Path]) -> set[Path]:
+    """Return which folders of files are prepared ones, whose tables are no music."""
+    if is_remote(root):
+        return set()
+    return {each for each in {file.parent for file in files} if is_sharded(Path(root) / each)}
 
 
 def _matched(where: str) -> tuple[str, list[Path]]:

@@ -15,6 +15,8 @@ to the worker that writes their shard.
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,17 +25,17 @@ from bach_tf.corpora.scale import stages
 from bach_tf.corpora.scale.shards import shard_name
 from bach_tf.corpora.scale.stages import CODEC, LEFT_OUT, PIECE, WARNING, Job, Note
 
-NOTES = "notes"  # prefix of the files with what is told of files, pieces and shards
+NOTE_FILES = 64
 SPACE = "bach_tf"  # of Beam's counters
 OUTPUTS = (LEFT_OUT, WARNING)
 
 
-def build(pipeline: Any, listing: str, job: Job) -> None:
+def build(pipeline: Any, listings: Sequence[str], job: Job) -> None:
     """Add the stages to a pipeline.
 
     Args:
         pipeline: a `beam.Pipeline`.
-        listing: the file written from `Files.lines`.
+        listings: the files written from `Files.parts`.
         job: what the corpus is prepared for.
     """
     import apache_beam as beam
@@ -41,7 +43,9 @@ def build(pipeline: Any, listing: str, job: Job) -> None:
 
     read = (
         pipeline
-        | "Listing" >> beam.io.ReadFromText(listing)
+        # Not Beam's own readers and writers of text: they take all paths for patterns.
+        | "Listings" >> beam.Create(listings)
+        | "Listing" >> beam.FlatMap(stages.lines_of)
         | "Spread" >> beam.Reshuffle()
         | "Read"
         >> beam.FlatMap(_tagged, partial(stages.read_file, job=job)).with_outputs(
@@ -56,17 +60,22 @@ def build(pipeline: Any, listing: str, job: Job) -> None:
     ).with_outputs(LEFT_OUT, main=PIECE)
     shards = _shards(pipeline, encoded[PIECE], job)
     told = [*(read[name] for name in OUTPUTS), encoded[LEFT_OUT], _copies(pieces), shards]
-    told.append(config | "Codec" >> beam.Map(lambda text: {"kind": CODEC, "text": text}))
+    told.append(config | "Codec" >> beam.Map(lambda text: _line({"kind": CODEC, "text": text})))
     _ = (
         told
         | "All notes" >> beam.Flatten()
-        | "As lines" >> beam.Map(json.dumps)
-        | "Notes" >> beam.io.WriteToText(f"{job.folder}/{NOTES}")
+        | "In files" >> beam.Map(lambda line: (zlib.crc32(line.encode()) % NOTE_FILES, line))
+        | "By file" >> beam.GroupByKey()
+        | "Notes" >> beam.Map(stages.write_notes, job)
     )
     if job.statistics:
         from bach_tf.corpora.scale.statistics import add_statistics
 
         add_statistics(encoded[PIECE], job)
+
+
+def _line(note: Note) -> str:
+    return json.dumps(note)  # ASCII, whatever names and reasons are
 
 
 def _tagged(line: str, read: Any):
@@ -80,7 +89,7 @@ def _tagged(line: str, read: Any):
         if tag == LEFT_OUT:
             kind = stages.kind_of_reason(value["text"])
             Metrics.counter(SPACE, f"{LEFT_OUT}: {kind}").inc()
-        yield value if tag == PIECE else TaggedOutput(tag, value)
+        yield value if tag == PIECE else TaggedOutput(tag, _line(value))
 
 
 def _tagged_encoding(item, leaders, splits, config, job):
@@ -90,7 +99,7 @@ def _tagged_encoding(item, leaders, splits, config, job):
 
     for tag, value in encode(item):
         Metrics.counter(SPACE, f"encoded {tag}").inc()
-        yield value if tag == PIECE else TaggedOutput(tag, value)
+        yield value if tag == PIECE else TaggedOutput(tag, _line(value))
 
 
 def _grouped(pieces: Any, job: Job) -> tuple[Any, Any]:
@@ -140,8 +149,12 @@ def _copies(pieces: Any) -> Any:
         | "Music"
         >> beam.Map(lambda item: (item.digest, (item.name, item.split, item.lowest, item.unit)))
         | "Same music" >> beam.GroupByKey()
-        | "Copies" >> beam.FlatMap(stages.told_copies)
+        | "Copies" >> beam.FlatMap(_copy_lines)
     )
+
+
+def _copy_lines(found: Any) -> Iterator[str]:
+    return map(_line, stages.told_copies(found))
 
 
 def _shards(pipeline: Any, encoded: Any, job: Job) -> Any:
@@ -149,7 +162,7 @@ def _shards(pipeline: Any, encoded: Any, job: Job) -> Any:
     import apache_beam as beam
 
     files = [
-        (shard_name(split, number, count), ("", b""))
+        (shard_name(split, number, count), (b"", b""))
         for split, count in job.shards.items()
         for number in range(count)
     ]
@@ -159,7 +172,7 @@ def _shards(pipeline: Any, encoded: Any, job: Job) -> Any:
         (every, filled)
         | "All shards" >> beam.Flatten()
         | "By shard" >> beam.GroupByKey()
-        | "Write" >> beam.Map(stages.write_shard, job)
+        | "Write" >> beam.Map(lambda found: _line(stages.write_shard(found, job)))
     )
 
 

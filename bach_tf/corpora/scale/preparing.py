@@ -6,23 +6,20 @@ import csv
 import io
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.music import Music
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.corpora.preparation.reasons import lines_of, listed
 from bach_tf.corpora.preparation.splits import FEWEST
-from bach_tf.corpora.scale.files import is_remote, read_bytes, write_bytes
+from bach_tf.corpora.scale.files import delete_all, find_all, is_remote, read_bytes, write_bytes
 from bach_tf.corpora.scale.listing import Files, find_files
-from bach_tf.corpora.scale.pipeline import NOTES, build, told
+from bach_tf.corpora.scale.pipeline import build, told
+from bach_tf.corpora.scale.places import check_output, put_in_place, scratch
 from bach_tf.corpora.scale.runners import DIRECT, check_beam, make_pipeline, run
 from bach_tf.corpora.scale.shards import FORMAT, MANIFEST, ShardFile, shards_of_splits
 from bach_tf.corpora.scale.stages import (
@@ -30,6 +27,7 @@ from bach_tf.corpora.scale.stages import (
     COPY,
     LEAK,
     LEFT_OUT,
+    NOTES,
     SHARD,
     WARNING,
     Job,
@@ -40,7 +38,7 @@ from bach_tf.corpora.scale.stages import (
 )
 from bach_tf.corpora.scale.statistics import STATISTICS, has_tfdv
 
-LISTING = "listing.jsonl"
+LISTING = "listing"  # prefix of the files with what to read
 SHARDS = 16  # of the training split, if the user says nothing
 TABLES = {"left_out.csv": (LEFT_OUT,), "copies.csv": (COPY, LEAK), "warnings.csv": (WARNING,)}
 
@@ -112,9 +110,10 @@ def prepare_shards(
     begun, engine = time.perf_counter(), engine or Engine()
     check_beam()
     kind = kind_of(music.corpus)
-    _check_output(output)
+    target = output if is_remote(output) else os.path.realpath(output)  # what a link refers to
+    check_output(target)
     files = find_files(where, kind)
-    with _scratch(output) as folder:
+    with scratch(target) as folder:
         job = Job(
             corpus=music.corpus,
             codec=music.codec,
@@ -128,41 +127,48 @@ def prepare_shards(
         report = _report(output, files, notes, counters)
         _check_splits(report, notes, where, kind.what)
         _write_manifest(job, notes, report)
-        _put_in_place(folder, output)
+        put_in_place(folder, target)
     return Report(**{**vars(report), "seconds": time.perf_counter() - begun})
 
 
 def _run(files: Files, job: Job, engine: Engine) -> tuple[list[Note], dict[str, int]]:
     """Run the pipeline; return what it has told of files and shards, and its counters."""
-    listing = f"{job.folder}/{LISTING}"
-    write_bytes(listing, files.lines().encode())
     pipeline = make_pipeline(engine.runner, engine.options, engine.workers)
-    build(pipeline, listing, job)
+    listings = []
+    for number, part in enumerate(files.parts()):
+        listings.append(f"{job.folder}/{LISTING}-{number:05}.jsonl")
+        write_bytes(listings[-1], part.encode())
+    build(pipeline, listings, job)
     try:
         counters = run(pipeline)
     except Exception as error:  # Beam raises what a stage has raised, or errors of its own
-        reason = shortened(str(error).strip().rstrip("."), LONGEST_LINE)
+        reason = shortened(cause_of(str(error)).rstrip("."), LONGEST_LINE)
         raise RuntimeError(
             f"The pipeline failed, and nothing was written: {reason}. "
             "Run the same command again; it begins anew."
         ) from error
-    return told(_lines(job.folder)), counters
+    return told(_lines(job.folder, listings)), counters
 
 
-def _lines(folder: str) -> list[str]:
-    """Return what the pipeline has told, as lines, and delete its files."""
-    if not is_remote(folder):
-        paths = sorted(Path(folder).glob(f"{NOTES}-*"))
-        lines = [line for path in paths for line in path.read_text().splitlines()]
-        for path in (*paths, Path(folder) / LISTING):
-            path.unlink()
-        return lines
-    from apache_beam.io.filesystems import FileSystems
+def cause_of(error: str) -> str:
+    r"""Return what has gone wrong from an error of Beam, which may be a traceback of a worker.
 
-    (match,) = FileSystems.match([f"{folder}/{NOTES}-*"])
-    files = [about.path for about in match.metadata_list]
+    Args:
+        error: its text.
+
+    Example:
+        >>> cause_of("Traceback:\\n  File a.py\\nOSError: No space left on device\\n")
+        'OSError: No space left on device'
+    """
+    lines = [line for line in error.splitlines() if line.strip() and not line.startswith(" ")]
+    return lines[-1].strip() if lines else error.strip()
+
+
+def _lines(folder: str, listings: Sequence[str]) -> list[str]:
+    """Return what the pipeline has told, as lines, and delete its files and the listing."""
+    files = find_all(folder, f"{NOTES}-")
     lines = [line for file in files for line in read_bytes(file).decode().splitlines()]
-    FileSystems.delete([*files, f"{folder}/{LISTING}"])
+    delete_all([*files, *listings])
     return lines
 
 
@@ -236,46 +242,4 @@ def _table(notes: Sequence[Note]) -> bytes:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["name", "text"])
     rows.writerows(sorted((note["name"], note["text"]) for note in notes))
-    return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _check_output(output: str) -> None:
-    """Raise `ValueError` if a folder would be replaced that is not a prepared one."""
-    folder = Path(output)
-    if is_remote(output) or not folder.exists():
-        return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
-        raise ValueError(
-            f"{shortened(output)} is there already, and is not a prepared folder. Choose another "
-            "--output."
-        )
-
-
-@contextmanager
-def _scratch(output: str):
-    """Yield a folder for the results, beside the output; it is deleted if it is still there."""
-    if is_remote(output):
-        yield output.rstrip("/")  # the manifest is written last: without it nothing is read
-        return
-    parent = Path(output).absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    scratch = tempfile.mkdtemp(prefix=f".{Path(output).name}-", dir=parent)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _put_in_place(scratch: str, output: str) -> None:
-    if is_remote(output):
-        return
-    Path(scratch).chmod(0o755)  # mkdtemp makes it private
-    if Path(output).exists():
-        aside = Path(
-            tempfile.mkdtemp(prefix=f".{Path(output).name}-old-", dir=Path(scratch).parent)
-        )
-        os.replace(output, aside / "former")
-        os.replace(scratch, output)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.replace(scratch, output)
+    return text.getvalue().encode("utf-8", "backslashreplace")

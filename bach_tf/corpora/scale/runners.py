@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import shlex
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 from bach_tf._basics.choices import choose
 from bach_tf._basics.cores import usable_cores
+from bach_tf._basics.messages import shortened
 from bach_tf._basics.process import libraries_silenced
 
 DIRECT = "direct"
@@ -53,11 +55,29 @@ def make_pipeline(runner: str, options: Sequence[str] = (), workers: int | None 
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
+        _check_options(options, runner)
         if runner != DIRECT:
             return beam.Pipeline(options=PipelineOptions([f"--runner={name}", *options]))
         count = workers or usable_cores()
         made = PipelineOptions([f"--direct_num_workers={count}", *options])
         return beam.Pipeline(runner=_direct(count), options=made)
+
+
+def _check_options(options: Sequence[str], runner: str) -> None:
+    """Raise `ValueError` for options that Beam cannot read, or that this machine's runner lacks."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parsers: list[Any] = []
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            PipelineOptions(options).get_all_options(add_extra_args_fn=parsers.append)
+    except SystemExit:
+        why = said.getvalue().strip().rpartition("error: ")[2]
+        raise ValueError(f"Beam cannot read the options after --: {why}") from None
+    unknown = parsers[0].parse_known_args(list(options))[1]
+    if unknown and runner == DIRECT:  # others take more than the Beam of this machine knows
+        raise ValueError(f"Beam has no such option: {shortened(' '.join(unknown))}")
 
 
 def run(pipeline: Any) -> dict[str, int]:
@@ -75,14 +95,16 @@ def run(pipeline: Any) -> dict[str, int]:
         try:
             result = pipeline.run()
             ended.put((result.wait_until_finish(), result.metrics().query()["counters"]))
-        except Exception as error:  # of any stage
+        except BaseException as error:  # of any stage; also SystemExit, of Beam's programs
             ended.put(error)
 
     with quietly(), _deaths_into(ended):
         # In a thread, because Beam waits for ever for a process that dies while it starts.
         threading.Thread(target=run_to_the_end, daemon=True).start()
         outcome = ended.get()
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, SystemExit):
+        raise RuntimeError(f"Beam has ended: {outcome}")
+    if isinstance(outcome, BaseException):
         raise outcome
     state, counters = outcome
     if state not in ("DONE", None):
@@ -99,7 +121,8 @@ def _direct(workers: int) -> Any:
     if workers == 1:
         return FnApiRunner()
     # Beam starts a shell; with `exec` the worker takes its place, and is what Beam waits for.
-    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+    python = shlex.quote(sys.executable)
+    command = f"exec {python} -m bach_tf.corpora.scale.worker {os.getpid()}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 

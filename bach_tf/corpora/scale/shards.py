@@ -269,7 +269,10 @@ def is_sharded(folder: Path) -> bool:
     Args:
         folder: need not exist.
     """
-    return (folder / MANIFEST).is_file()
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:  # a folder that cannot be read
+        return False
 
 
 def read_shards(folder: Path) -> Shards:

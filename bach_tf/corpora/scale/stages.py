@@ -22,16 +22,18 @@ from bach_tf.codecs import CODECS, Codec
 from bach_tf.corpora.corpus import Corpus
 from bach_tf.corpora.preparation.copies import Content, content_of, difference, digest_of
 from bach_tf.corpora.preparation.entries import Entry
+from bach_tf.corpora.preparation.naming import storable_name
 from bach_tf.corpora.preparation.own_files import Harvest, Kind, read_entry
 from bach_tf.corpora.preparation.splits import FEWEST, HashedSplits
 from bach_tf.corpora.preparation.tune_groups import joined
-from bach_tf.corpora.scale.files import local_copy, write_bytes
+from bach_tf.corpora.scale.files import local_copy, read_bytes, write_bytes
 from bach_tf.corpora.scale.shards import ShardFile, pack_shard, shard_of
 from bach_tf.score import Score
 
 PIECE, LEFT_OUT, WARNING, COPY, LEAK, SHARD, CODEC = (
     "piece", "left out", "warning", "copy", "leak", "shard", "codec",
 )  # fmt: skip
+NOTES = "notes"  # prefix of the files with what is told of files, pieces and shards
 LONGEST_REASON = 80  # characters of a kind of reason
 FASTEST = 1  # compression of scores on their way between two stages
 
@@ -75,8 +77,8 @@ class Item(NamedTuple):
 
     Args:
         digest: of its music; equal for copies.
-        name: unique.
-        file: that it is from.
+        name: unique, as `to_bytes` returns it.
+        file: that it is from, likewise.
         split: of the folder it is in; "" for none.
         labels: pieces that share one are in one split.
         lowest: as in `Content`.
@@ -85,8 +87,8 @@ class Item(NamedTuple):
     """
 
     digest: str
-    name: str
-    file: str
+    name: bytes
+    file: bytes
     split: str
     labels: tuple[str, ...]
     lowest: int
@@ -104,15 +106,41 @@ class Encoded(NamedTuple):
 
     Args:
         shard: the file it belongs to.
-        name: of the piece.
+        name: of the piece, as `to_bytes` returns it.
         ids: as bytes of int32.
         facts: for the statistics.
     """
 
     shard: str
-    name: str
+    name: bytes
     ids: bytes
     facts: dict[str, Any]
+
+
+def to_bytes(name: str) -> bytes:
+    r"""Return a name of a file or piece for Beam, whose coders refuse text that is not Unicode.
+
+    Names of files need not be.
+
+    Example:
+        >>> to_bytes("f\udcfcr")
+        b'f\xed\xb3\xbcr'
+    """
+    return name.encode("utf-8", "surrogatepass")
+
+
+def to_text(name: bytes) -> str:
+    """Return the name from which `to_bytes` has made these bytes."""
+    return name.decode("utf-8", "surrogatepass")
+
+
+def lines_of(listing: str) -> list[str]:
+    """Return the lines of a part of the listing.
+
+    Args:
+        listing: one that `Files.parts` has made, as a file.
+    """
+    return read_bytes(listing).decode().splitlines()
 
 
 def kind_of(corpus: str) -> Kind:
@@ -155,7 +183,8 @@ def read_file(line: str, job: Job) -> Iterator[tuple[str, Any]]:
         content = content_of(piece.score)
         packed = zlib.compress(pickle.dumps(piece.score, protocol=5), FASTEST)
         labels = tuple(map(repr, piece.labels))
-        known = digest_of(content), piece.name, entry.file, piece.split, labels
+        names = to_bytes(storable_name(piece.name)), to_bytes(entry.file)
+        known = digest_of(content), *names, piece.split, labels
         yield PIECE, Item(*known, content.lowest, content.unit, packed)
     for file, reason in harvest.left_out.items():
         yield LEFT_OUT, {"kind": LEFT_OUT, "name": file, "text": shortened(reason, LONGEST_LINE)}
@@ -176,18 +205,20 @@ def kind_of_reason(reason: str) -> str:
 
 
 def told_copies(
-    found: tuple[str, Iterable[tuple[str, str, int, int]]],
+    found: tuple[str, Iterable[tuple[bytes, str, int, int]]],
 ) -> Iterator[Note]:
     """Yield a note for each piece with the music of another one.
 
     Args:
-        found: the digest of some music, and name, split, lowest pitch and unit of its pieces.
+        found: the digest of some music, and name, split, lowest pitch and unit of its pieces,
+            the names as `to_bytes` returns them.
     """
     first, *others = sorted(found[1])
     for name, split, lowest, unit in others:
         how = difference(Content(b"", lowest, unit), Content(b"", *first[2:]))
         kind = COPY if split == first[1] else LEAK
-        yield {"kind": kind, "name": name, "text": f"the same music as {first[0]}{how}"}
+        text = f"the same music as {to_text(first[0])}{how}"
+        yield {"kind": kind, "name": to_text(name), "text": text}
 
 
 def linked(found: tuple[str, Iterable[str]]) -> dict[str, str]:
@@ -298,9 +329,10 @@ def encode_item(
     try:
         ids = codec_from(config).encode(score)
     except ValueError as error:
-        yield LEFT_OUT, {"kind": LEFT_OUT, "name": item.file, "text": str(error)}
+        reason = shortened(str(error), LONGEST_LINE)
+        yield LEFT_OUT, {"kind": LEFT_OUT, "name": to_text(item.file), "text": reason}
         return
-    shard = shard_of(item.name, split, job.shards[split])
+    shard = shard_of(to_text(item.name), split, job.shards[split])
     facts = facts_of(item, score, ids) | {"split": split}
     yield PIECE, Encoded(shard, item.name, ids.astype("<i4").tobytes(), facts)
 
@@ -314,7 +346,7 @@ def facts_of(item: Item, score: Score, ids: np.ndarray) -> dict[str, Any]:
         ids: its tokens.
     """
     return {
-        "ending": Path(item.file).suffix.lower(),
+        "ending": Path(to_text(item.file)).suffix.lower(),
         "notes": len(score),
         "quarters": score.length / score.steps_per_quarter,
         "voices": score.voices,
@@ -324,7 +356,19 @@ def facts_of(item: Item, score: Score, ids: np.ndarray) -> dict[str, Any]:
     }
 
 
-def write_shard(found: tuple[str, Iterable[tuple[str, bytes]]], job: Job) -> Note:
+def write_notes(found: tuple[int, Iterable[str]], job: Job) -> None:
+    """Write some of what is told of files, pieces and shards.
+
+    Args:
+        found: the number of the file, and its lines.
+        job: what the corpus is prepared for.
+    """
+    number, lines = found
+    text = "".join(f"{line}\n" for line in sorted(lines))
+    write_bytes(f"{job.folder}/{NOTES}-{number:05}", text.encode())
+
+
+def write_shard(found: tuple[str, Iterable[tuple[bytes, bytes]]], job: Job) -> Note:
     """Write a shard; return what the manifest has of it.
 
     Args:
@@ -332,7 +376,7 @@ def write_shard(found: tuple[str, Iterable[tuple[str, bytes]]], job: Job) -> Not
         job: what the corpus is prepared for.
     """
     file, pieces = found
-    arrays = [(name, np.frombuffer(ids, "<i4")) for name, ids in pieces if name]
+    arrays = [(to_text(name), np.frombuffer(ids, "<i4")) for name, ids in pieces if name]
     content = pack_shard(arrays)
     write_bytes(f"{job.folder}/{file}", content)
     tokens = sum(ids.size for _, ids in arrays)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from bach_tf.corpora.scale.files import write_bytes
 from bach_tf.corpora.scale.stages import Job
 
 STATISTICS = "statistics.pb"
@@ -40,8 +41,18 @@ def add_statistics(encoded: Any, job: Job) -> None:
         | "Batches" >> beam.BatchElements(min_batch_size=100, max_batch_size=MOST_ROWS)
         | "Columns" >> beam.Map(to_columns)
         | "Statistics" >> tfdv.GenerateStatistics(options)
-        | "Write statistics" >> tfdv.WriteStatisticsToBinaryFile(f"{job.folder}/{STATISTICS}")
+        | "Write statistics" >> beam.Map(write_statistics, f"{job.folder}/{STATISTICS}")
     )
+
+
+def write_statistics(statistics: Any, target: str) -> None:
+    """Write statistics as `tfdv.WriteStatisticsToBinaryFile` does, to a path that is no pattern.
+
+    Args:
+        statistics: a `DatasetFeatureStatisticsList`.
+        target: the file.
+    """
+    write_bytes(target, statistics.SerializeToString(deterministic=True))
 
 
 def to_columns(rows: list[dict[str, Any]]) -> Any:
