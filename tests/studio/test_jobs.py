@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bach_tf.studio.limits import WAITING_JOBS
@@ -44,8 +45,12 @@ def test_a_client_that_leaves_stops_its_job(toy):
     for in_lines in (True, False):
         answer, connection = toy.begin("/api/generate", LONG, in_lines)
         toy.until(queue=1)
-        if answer is not None:
+        if in_lines:
+            states = [json.loads(answer.readline())["state"] for _ in range(2)]
+            assert states == ["queued", "running"]
             answer.close()
+        else:
+            time.sleep(0.3)  # it has begun: a step takes 10 ms
         connection.close()
         toy.until(queue=0)
     assert toy.get("/api/generate", {})[1]["pid"] == before, "no other process was needed"
