@@ -216,8 +216,11 @@ def read_state(path: Path) -> dict:
         wrong = [name for name, kind in EXPECTED.items() if not isinstance(state[name], kind)]
         wrong += [size for size in state.get(EVENTS, {}).values() if not isinstance(size, int)]
         wrong += [value for value in _values(state["counters"]) if not _is_number(value)]
-        wrong += [] if 0 <= state["epoch"] <= MOST_EPOCHS else ["epoch"]
-        if wrong or Path(state["weights"]).name != state["weights"]:
+        if (
+            wrong
+            or not 0 <= state["epoch"] <= MOST_EPOCHS
+            or Path(state["weights"]).name != state["weights"]
+        ):
             raise ValueError("something else")
     except (AttributeError, KeyError, ValueError) as error:
         raise ValueError(

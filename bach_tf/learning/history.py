@@ -14,6 +14,7 @@ from bach_tf._basics.replacing import replace_text
 from bach_tf.learning.rates import MONITOR
 
 LARGEST_BYTES = 2**25  # 100,000 epochs
+MOST_DIGITS = 9  # of the number of an epoch
 NO_VALUE = "NA"  # for a column without a value in this epoch
 
 
@@ -109,7 +110,9 @@ def _as_csv(cells: list) -> str:
 def _epoch_of(line: str) -> int:
     """Return the epoch of a row, counted from 0; -1 for a row truncated by a power cut."""
     cell = line.split(",")[0]
-    return int(cell) if cell.isascii() and cell.isdigit() else -1
+    # The length first: Python refuses to read thousands of digits.
+    is_number = len(cell) <= MOST_DIGITS and cell.isascii() and cell.isdigit()
+    return int(cell) if is_number else -1
 
 
 def _number(cell: str | None) -> float:

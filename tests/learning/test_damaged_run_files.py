@@ -32,6 +32,8 @@ def written(path, content):
         b"[]",
         STATE.replace(b'"epoch": 2', b'"epoch": -1'),
         STATE.replace(b'"epoch": 2', b'"epoch": 1' + b"0" * 30),
+        STATE.replace(b'"epoch": 2', b'"epoch": {}'),
+        STATE.replace(b'"epoch": 2', b'"epoch": "2"'),
         STATE.replace(b"{}", b'{"plateau": 5}'),
         STATE.replace(b"{}", b'{"plateau": {"best": "x"}}'),
         STATE.replace(b"{}", b'{"model": {"best": 1}}'),
@@ -39,7 +41,7 @@ def written(path, content):
         STATE.replace(b"{}", b'{}, "events": 7'),
         STATE.replace(b'"epoch_', b'"../epoch_'),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_a_state_of_something_else_is_refused_by_name(tmp_path, content):
     assert read_state(written(tmp_path / "good.json", STATE))["epoch"] == 2
@@ -80,6 +82,13 @@ def test_a_history_of_something_else_is_refused_by_name(tmp_path, content, reaso
 def test_a_damaged_history_is_named_when_training_goes_on(tmp_path):
     with pytest.raises(ValueError, match=r"history\.csv: expected text in UTF-8"):
         drop_later_rows(written(tmp_path / "history.csv", b"epoch,val_nll\n\xff\n"), 1)
+
+
+def test_a_row_of_no_epoch_is_dropped_when_training_goes_on(tmp_path):
+    rows = b"epoch,val_nll\n0,2\n" + b"9" * 40_000 + b",2\n1,2\n"
+    path = written(tmp_path / "history.csv", rows)
+    drop_later_rows(path, 2)
+    assert path.read_bytes() == b"epoch,val_nll\n0,2\n1,2\n"
 
 
 def memory_with(path, array, **header):
