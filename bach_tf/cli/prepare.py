@@ -41,9 +41,10 @@ def work(args: argparse.Namespace, talk: Talk) -> None:
     except RuntimeError as error:
         raise ValueError(str(error)) from error
     talk.show(report_table(report))
-    train = talk.sibling("train")
-    model = "" if args.model is None else f" --model {args.model}"
-    talk.finish(asdict(report), [report.folder], closing_line(report, f"{train}{model}"))
+    model = [] if args.model is None else ["--model", args.model]
+    settings = [word for assignment in args.set for word in ("--set", assignment)]
+    train = shlex.join([*talk.sibling("train").split(), *model, *settings])
+    talk.finish(asdict(report), [report.folder], closing_line(report, train))
 
 
 def report_table(report: Report) -> RenderableType:

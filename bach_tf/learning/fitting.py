@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from bach_tf._basics.lazy import load
-from bach_tf.corpora.scale.shards import is_sharded, read_shards
 from bach_tf.learning.batches import measured_batches, training_batches
 from bach_tf.learning.callbacks import (
     ReseedDropout,
@@ -43,7 +42,7 @@ from bach_tf.learning.runs import (
     load_weights,
     replace_preset,
 )
-from bach_tf.learning.shard_batches import ShardBatches
+from bach_tf.learning.shard_batches import ShardBatches, damage_named
 from bach_tf.learning.workers import following
 from bach_tf.learning.workers.epochs import run_epochs
 from bach_tf.learning.workers.group import Group
@@ -102,14 +101,8 @@ def train(
         run.preset, run.codec, corpus, run.memory, worker=worker, workers=workers
     )
     validation = measured_batches(run.preset, run.codec, corpus, "valid")
-    try:
-        with group.explaining() if group else contextlib.nullcontext():
-            return fit(run, batches, validation, verbose=verbose, callbacks=callbacks, group=group)
-    except tf.errors.OpError:
-        # tf.data wraps what a reader raises within its own traceback.
-        if is_sharded(corpus):
-            read_shards(corpus).check_files()
-        raise
+    with damage_named(corpus), group.explaining() if group else contextlib.nullcontext():
+        return fit(run, batches, validation, verbose=verbose, callbacks=callbacks, group=group)
 
 
 def fit(

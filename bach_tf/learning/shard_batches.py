@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from bach_tf.codecs import PAD
-from bach_tf.corpora.scale.shards import Shards
+from bach_tf.corpora.scale.shards import Shards, is_sharded, read_shards
 from bach_tf.learning.pipeline import AHEAD, evaluation_batches, without_tuning
 from bach_tf.learning.shard_windows import ShardWindows, windows_in
 from bach_tf.learning.windows import Pieces, Windowing
@@ -95,6 +97,26 @@ def shard_evaluation_batches(
     total = sum(-(-count // batch_size) for count in counts)
     # Known in advance, or Keras would take the end of the data for a mistake.
     return without_tuning(found.apply(tf.data.experimental.assert_cardinality(total)).prefetch(1))
+
+
+@contextmanager
+def damage_named(corpus: Path) -> Iterator[None]:
+    """Name a shard that turns out to be missing or damaged while batches of it are read.
+
+    tf.data wraps what a reader raises within its own traceback.
+
+    Args:
+        corpus: a prepared folder, of shards or not.
+
+    Raises:
+        ValueError: in place of the error of TensorFlow.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        if is_sharded(corpus):
+            read_shards(corpus).check_files()
+        raise
 
 
 def _measured_in(lengths: np.ndarray, context: int | None) -> int:

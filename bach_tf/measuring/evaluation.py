@@ -18,6 +18,7 @@ from bach_tf.composing.generation import generate
 from bach_tf.corpora import read_prepared, read_split
 from bach_tf.learning import measured_batches
 from bach_tf.learning.runs import Run
+from bach_tf.learning.shard_batches import damage_named
 from bach_tf.learning.windows import load_split
 from bach_tf.measuring import counterpoint
 from bach_tf.measuring.bars import Bars, bars_of, steps_of_bars
@@ -223,11 +224,13 @@ def evaluate_run(run: Run, corpus: Path, split: str) -> dict[str, float]:
     batches = measured_batches(preset, codec, corpus, split)
     whole = preset.training.split == "pieces" and preset.music.context is None
     if not whole or codec.steps_per_bar is None:
-        return evaluate(run.model, codec, batches)
+        with damage_named(corpus):
+            return evaluate(run.model, codec, batches)
     bars = bars_of(codec, read_split(corpus, split))
     positions = max(codec.steps_per_bar, *(bar for bar, _ in bars.values()))
     labels = [memory_labels(run.memory)] if run.memory else []
-    return evaluate(run.model, codec, batches, positions, labels, bars)
+    with damage_named(corpus):
+        return evaluate(run.model, codec, batches, positions, labels, bars)
 
 
 def memory_labels(memory: str) -> Labels:

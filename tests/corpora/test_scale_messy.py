@@ -32,6 +32,8 @@ def test_names_may_be_of_any_kind(home, mine, tmp_path, capsys):  # noqa: F811
     (tmp_path / "link").symlink_to(real)  # to what is not there yet
     report = prepare_shards(str(folder), FOLDER.music, str(tmp_path / "link"), engine=ALONE)
     assert (report.files, sum(report.left_out.values()), report.copies) == (8, 1, 1)
+    counters = {name: count for name, count in report.counters.items() if "left out" in name}
+    assert counters == {"left out": 1, **{f"left out: {kind}": 1 for kind in report.left_out}}
     assert_same(folder, FOLDER, real)
     names = {name for split in SPLITS for name in read_shards(real).load(split)[0]}
     assert names >= {"two\nlines", "[a]*?", NOT_UNICODE}
@@ -46,8 +48,10 @@ def test_the_next_command_can_be_pasted(mine, tmp_path, monkeypatch, capsys):  #
 
     report = Report("my shards", 3, {split: [] for split in SPLITS}, {})
     monkeypatch.setattr(prepare, "prepare_shards", lambda *args, **named: report)
-    assert main(["prepare", "--data-dir", "x", "--output", "my shards"]) == 0
-    assert "--data-dir 'my shards'" in capsys.readouterr().out
+    given = ["--model", "folk", "--set", "encoding.header=False"]
+    assert main(["prepare", "--data-dir", "x", "--output", "my shards", *given]) == 0
+    said = capsys.readouterr().out
+    assert f"Next: bach-tf train {' '.join(given)} --data-dir 'my shards'" in said
 
 
 def test_patterns_within_folders_that_look_like_patterns(mine):  # noqa: F811

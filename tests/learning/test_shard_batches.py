@@ -14,6 +14,7 @@ from bach_tf.learning.pipeline import TrainingBatches, evaluation_batches
 from bach_tf.learning.shard_batches import ShardBatches
 from bach_tf.learning.shard_windows import ShardWindows
 from bach_tf.learning.windows import Windowing, load_split
+from bach_tf.measuring.evaluation import evaluate_run
 from bach_tf.recipes import PRESETS, changed, make_preset
 
 STILL = Windowing(window=8, stride=4, batch_size=4)
@@ -133,6 +134,20 @@ def test_a_run_trains_on_shards_and_resumes(sharded, tmp_path, monkeypatch, batc
     assert outcome.epochs == 2
     run, corpus = learning.start_run(small(sharded, epochs=2, epoch_batches=batches), "through")
     assert learning.train(run, corpus, verbose=0).best_nll == outcome.best_nll
+
+
+@pytest.mark.parametrize("context", [None, 8], ids=["whole pieces", "windows"])
+def test_damage_is_named_where_a_run_is_evaluated(sharded, tmp_path, monkeypatch, context):
+    monkeypatch.chdir(tmp_path)
+    run, corpus = learning.start_run(small(sharded, epochs=1, context=context), "measured")
+    path = sharded / "test-00000-of-00001.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:80] + bytes([content[80] ^ 1]) + content[81:])
+    with pytest.raises(ValueError, match=r"test-00000-of-00001\.npz: the shard is damaged"):
+        evaluate_run(run, corpus, "test")
+    path.unlink()
+    with pytest.raises(ValueError, match=r"test-00000-.*: No such file or directory\. Copy the"):
+        evaluate_run(run, corpus, "test")
 
 
 def test_what_shards_cannot_do_is_refused(sharded):

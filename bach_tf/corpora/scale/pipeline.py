@@ -81,25 +81,31 @@ def _line(note: Note) -> str:
 def _tagged(line: str, read: Any):
     """Yield what a function yields, in Beam's outputs, and count it."""
     from apache_beam.metrics import Metrics
-    from apache_beam.pvalue import TaggedOutput
 
     Metrics.counter(SPACE, "files").inc()
     for tag, value in read(line):
         Metrics.counter(SPACE, tag).inc()
-        if tag == LEFT_OUT:
-            kind = stages.kind_of_reason(value["text"])
-            Metrics.counter(SPACE, f"{LEFT_OUT}: {kind}").inc()
-        yield value if tag == PIECE else TaggedOutput(tag, _line(value))
+        yield _output(tag, value)
+
+
+def _output(tag: str, value: Any) -> Any:
+    """Return a value for Beam's output of this name; reasons are counted."""
+    from apache_beam.metrics import Metrics
+    from apache_beam.pvalue import TaggedOutput
+
+    if tag == LEFT_OUT:
+        kind = stages.kind_of_reason(value["text"])
+        Metrics.counter(SPACE, f"{LEFT_OUT}: {kind}").inc()
+    return value if tag == PIECE else TaggedOutput(tag, _line(value))
 
 
 def _tagged_encoding(item, leaders, splits, config, job):
     encode = partial(stages.encode_item, leaders=leaders, splits=splits, config=config, job=job)
     from apache_beam.metrics import Metrics
-    from apache_beam.pvalue import TaggedOutput
 
     for tag, value in encode(item):
         Metrics.counter(SPACE, f"encoded {tag}").inc()
-        yield value if tag == PIECE else TaggedOutput(tag, _line(value))
+        yield _output(tag, value)
 
 
 def _grouped(pieces: Any, job: Job) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ import shlex
 import sys
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
@@ -109,7 +110,10 @@ def run(pipeline: Any) -> dict[str, int]:
     state, counters = outcome
     if state not in ("DONE", None):
         raise RuntimeError(f"Beam stopped in the state {state}.")
-    return {each.key.metric.name: each.result for each in counters}
+    sums: Counter[str] = Counter()
+    for each in counters:  # one of a name for each stage that has it
+        sums[each.key.metric.name] += each.result
+    return dict(sums)
 
 
 def _direct(workers: int) -> Any:

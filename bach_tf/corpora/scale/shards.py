@@ -43,6 +43,7 @@ MANIFEST = "shards.json"
 FORMAT = 1  # increment when the files change
 MOST_MANIFEST = 100_000_000  # bytes: 200 for each of half a million shards
 MOST_BYTES = 2_000_000_000  # of a shard
+AGAIN = "Copy the folder again, or prepare the corpus anew."
 REBUILD = "Prepare the corpus anew with: bach-tf prepare"
 
 
@@ -142,7 +143,7 @@ class Shards:
         if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise ValueError(
                 f"{self.folder / shard.file}: the shard is damaged: its checksum is not the one in "
-                f"{MANIFEST}. Copy the folder again, or prepare the corpus anew."
+                f"{MANIFEST}. {AGAIN}"
             )
         return unpack_shard(content)
 
@@ -170,7 +171,10 @@ class Shards:
             with zipfile.ZipFile(path) as archive:
                 ends = whole_numbers("ends", read_array(archive, "ends", MOST_BYTES))
         except Exception as error:  # zipfile and NumPy raise all kinds of errors for flipped bits
-            raise ValueError(f"{path}: expected a shard, got: {shortened(error)}") from None
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise ValueError(
+                f"{path}: expected a shard, got: {shortened(why or repr(error))}. {AGAIN}"
+            ) from None
         return np.diff(ends, prepend=0)
 
     def load(self, split: str) -> tuple[list[str], list[np.ndarray]]:
