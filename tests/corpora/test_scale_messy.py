@@ -160,3 +160,41 @@ def test_workers_end_with_the_process_that_started_them():
         assert process.stdout.read() == b""  # at the end of the last process that has the pipe
     command = runners._direct(2)._default_environment.command_string
     assert command.endswith(f" -m bach_tf.corpora.scale.worker {os.getpid()}")
+
+
+def test_addresses_are_read_and_written_and_replaced_as_folders_are(home, mine, tmp_path):  # noqa: F811
+    from far import Far
+
+    folder = mine({f"b/in/h{number}.mid": hymn(number) for number in range(4)})
+    Far.root = folder
+    near, far = folder / "b/in", folder / "b/in/made"
+    prepare_shards(str(near), FOLDER.music, str(tmp_path / "made"), shards=2, engine=ALONE)
+    for shards in (3, 2):  # the second run finds the first one's output among the files
+        report = prepare_shards(
+            "far://b/in", FOLDER.music, "far://b/in/made/", shards=shards, engine=ALONE
+        )
+        assert (report.files, sum(report.left_out.values())) == (4, 0)
+    assert report.skipped == {f"made/{name}.csv": "in a prepared folder of shards" for name in (
+        "copies", "left_out", "warnings",
+    )}  # fmt: skip
+    shards = {path.name: path.read_bytes() for path in (tmp_path / "made").glob("*.npz")}
+    assert {path.name: path.read_bytes() for path in far.glob("*.npz")} == shards
+    assert {path.suffix for path in far.iterdir()} == {".npz", ".csv", ".json"}
+    pattern = find_files("far://b/*/*[12].mid", FOLDER.kind)
+    assert [entry.file for entry in pattern.entries] == ["in/h1.mid", "in/h2.mid"]
+
+
+def test_a_scheme_that_beam_does_not_know_is_said(mine, tmp_path, capsys):  # noqa: F811
+    folder = mine({f"h{number}.mid": hymn(number) for number in range(4)})
+    for given in (["nah://b", str(tmp_path / "made")], [str(folder), "nah://b"]):
+        assert main(["prepare", "--data-dir", given[0], "--output", given[1]]) == 2
+        assert "cannot open addresses such as nah://b" in capsys.readouterr().err
+
+
+def test_a_runner_without_java_says_so():
+    class Pipeline:
+        def run(self):
+            raise FileNotFoundError(2, "No such file or directory", "java")
+
+    with pytest.raises(RuntimeError, match="needs Java for this runner"):
+        runners.run(Pipeline())

@@ -8,6 +8,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bach_tf._basics.messages import shortened
+from bach_tf.corpora.scale.runners import quietly
 
 
 def is_remote(path: str) -> bool:
@@ -18,6 +22,40 @@ def is_remote(path: str) -> bool:
         (True, False)
     """
     return "://" in path
+
+
+def file_systems(address: str) -> Any:
+    """Return Beam's `FileSystems`.
+
+    Args:
+        address: with a scheme, which is to be opened.
+
+    Raises:
+        ValueError: if Beam cannot open addresses with this scheme here.
+    """
+    with quietly():  # Beam warns of every file system that is not installed
+        from apache_beam.io.filesystems import FileSystems
+
+        try:
+            FileSystems.get_filesystem(address)
+        except ValueError:
+            scheme = address.partition("://")[0]
+            raise ValueError(
+                f"Beam cannot open addresses such as {shortened(address)} here. Install its part "
+                f"for {shortened(scheme)}://, such as 'apache-beam[gcp]' for gs://, or give a "
+                "folder of this machine."
+            ) from None
+    return FileSystems
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the addresses that match a pattern with a scheme, sorted.
+
+    Args:
+        pattern: with Beam's wildcards.
+    """
+    (match,) = file_systems(pattern).match([pattern])
+    return sorted(about.path for about in match.metadata_list)
 
 
 @contextmanager
@@ -44,9 +82,7 @@ def read_bytes(source: str) -> bytes:
     """
     if not is_remote(source):
         return Path(source).read_bytes()
-    from apache_beam.io.filesystems import FileSystems
-
-    with FileSystems.open(source, mime_type="application/octet-stream") as file:
+    with file_systems(source).open(source, mime_type="application/octet-stream") as file:
         return file.read()
 
 
@@ -59,10 +95,7 @@ def find_all(folder: str, prefix: str) -> list[str]:
     """
     if not is_remote(folder):
         return sorted(str(path) for path in Path(folder).iterdir() if path.name.startswith(prefix))
-    from apache_beam.io.filesystems import FileSystems
-
-    (match,) = FileSystems.match([f"{folder}/{prefix}*"])
-    return sorted(about.path for about in match.metadata_list)
+    return matching(f"{folder.rstrip('/')}/{prefix}*")
 
 
 def delete_all(files: list[str]) -> None:
@@ -76,9 +109,7 @@ def delete_all(files: list[str]) -> None:
             Path(file).unlink()
     remote = [file for file in files if is_remote(file)]
     if remote:
-        from apache_beam.io.filesystems import FileSystems
-
-        FileSystems.delete(remote)
+        file_systems(remote[0]).delete(remote)
 
 
 def write_bytes(target: str, content: bytes) -> None:
@@ -89,9 +120,7 @@ def write_bytes(target: str, content: bytes) -> None:
         content: of the file.
     """
     if is_remote(target):
-        from apache_beam.io.filesystems import FileSystems
-
-        with FileSystems.create(target, mime_type="application/octet-stream") as file:
+        with file_systems(target).create(target, mime_type="application/octet-stream") as file:
             file.write(content)
         return
     scratch = Path(f"{target}.{uuid.uuid4().hex}")

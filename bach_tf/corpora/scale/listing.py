@@ -12,8 +12,8 @@ from bach_tf._basics.files import is_hidden, list_files
 from bach_tf._basics.messages import shortened
 from bach_tf.corpora.preparation.entries import Entry, entries_of
 from bach_tf.corpora.preparation.own_files import ENDINGS, Kind
-from bach_tf.corpora.scale.files import is_remote
-from bach_tf.corpora.scale.shards import is_sharded
+from bach_tf.corpora.scale.files import is_remote, matching
+from bach_tf.corpora.scale.shards import MANIFEST, is_sharded
 
 PREPARED = "prepared folder of shards"
 FILES_OF_PART = 1000  # lines of a part of the listing
@@ -63,8 +63,8 @@ def find_files(where: str, kind: Kind) -> Files:
         root = where
         listing = _listed(Path(where), kind)
         files, skipped = [path.relative_to(root) for path in listing.paths], listing.skipped
-    files = [file for file in files if file.suffix.lower() in ENDINGS and not is_hidden(file)]
     made = _made_folders(root, files)
+    files = [file for file in files if file.suffix.lower() in ENDINGS and not is_hidden(file)]
     skipped |= {file.as_posix(): f"in a {PREPARED}" for file in files if file.parent in made}
     files = [file for file in files if file.parent not in made]
     if not files:
@@ -120,18 +120,15 @@ def _root_of(pattern: str) -> str:
 
 def _made_folders(root: str, files: Sequence[Path]) -> set[Path]:
     """Return which folders of files are prepared ones, whose tables are no music."""
-    if is_remote(root):
-        return set()
+    if is_remote(root):  # where looking is slow, but a folder is listed with all files
+        return {file.parent for file in files if file.name == MANIFEST}
     return {each for each in {file.parent for file in files} if is_sharded(Path(root) / each)}
 
 
 def _matched(where: str) -> tuple[str, list[Path]]:
     """Return root and files of an address with a scheme."""
-    from apache_beam.io.filesystems import FileSystems
-
     scheme, _, rest = where.partition("://")
     pattern = rest if has_magic(rest) else f"{rest.rstrip('/')}/**"
     root = f"{scheme}://{_root_of(pattern)}"
-    (match,) = FileSystems.match([f"{scheme}://{pattern}"])
-    found = sorted(about.path.removeprefix(f"{root}/") for about in match.metadata_list)
-    return root, [Path(file) for file in found]
+    found = matching(f"{scheme}://{pattern}")
+    return root, [Path(file.removeprefix(f"{root}/")) for file in found]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bach_tf._basics.messages import shortened
 from bach_tf.corpora.preparation.naming import storable_name
+from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.corpora.scale.files import delete_all, find_all, is_remote
 from bach_tf.corpora.scale.shards import MANIFEST
 from bach_tf.corpora.scale.stages import NOTES
@@ -53,9 +54,8 @@ def scratch(output: str) -> Iterator[str]:
         ValueError: if the folder cannot be made.
     """
     if is_remote(output):
-        # The manifest is written last: without it nothing is read.
-        delete_all([*find_all(output, MANIFEST), *find_all(output, NOTES)])
-        yield output.rstrip("/")
+        _delete_former(output)
+        yield output.rstrip("/")  # the manifest is written last: without it nothing is read
         return
     folder = Path(output)
     with _saying(output):
@@ -84,6 +84,13 @@ def put_in_place(made: str, output: str) -> None:
         shutil.rmtree(aside, ignore_errors=True)
     else:
         os.replace(made, output)
+
+
+def _delete_former(output: str) -> None:
+    """Delete what an earlier run has left at an address: all of it, or notes of half a run."""
+    manifest = [file for file in find_all(output, MANIFEST) if file.endswith(f"/{MANIFEST}")]
+    shards = [file for split in SPLITS for file in find_all(output, f"{split}-")]
+    delete_all([*manifest, *find_all(output, f"{NOTES}-"), *(shards if manifest else [])])
 
 
 def _made_beside(folder: Path) -> Path:

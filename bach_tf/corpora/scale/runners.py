@@ -103,6 +103,8 @@ def run(pipeline: Any) -> dict[str, int]:
         # In a thread, because Beam waits for ever for a process that dies while it starts.
         threading.Thread(target=run_to_the_end, daemon=True).start()
         outcome = ended.get()
+    if isinstance(outcome, FileNotFoundError) and outcome.filename == "java":
+        raise RuntimeError("Beam needs Java for this runner: install it, or choose another one")
     if isinstance(outcome, SystemExit):
         raise RuntimeError(f"Beam has ended: {outcome}")
     if isinstance(outcome, BaseException):
