@@ -34,6 +34,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bach_tf._basics.process import begin
+from bach_tf.corpora.scale.runners import WORKER
 from bach_tf.corpora.scale.shards import read_shards
 from bach_tf.corpora.scale.statistics import STATISTICS
 from bach_tf.formats import read_all, write
@@ -321,7 +322,7 @@ def _is_worker(pid: int) -> bool:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return arguments[1:3] == [b"-m", b"apache_beam.runners.worker.sdk_worker_main"]
+    return arguments[1:3] == [b"-m", WORKER.encode()]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -29,6 +29,7 @@ from bach_tf.corpora.preparation.prepared import prepare as prepare_folder
 from bach_tf.corpora.preparation.reasons import few_reasons
 from bach_tf.corpora.preparation.splits import FEWEST
 from bach_tf.corpora.preparation.tune_groups import (
+    HELD_OUT,
     groups_by_label,
     split_groups,
     variant_groups,
@@ -238,6 +239,7 @@ def split_tunes_of_users(scores: Mapping[str, Score], labels: Labels) -> Pieces:
 TUNES = replace(
     MELODIES,
     fitted=lambda score: replace(melody(score), title=clean_title(score.title)),
+    fractions=(1 - 2 * HELD_OUT, HELD_OUT, HELD_OUT),  # where variants are not searched for
     labels=labels_of,
     split=split_tunes_of_users,
 )

@@ -241,10 +241,14 @@ def test_copies_name_the_first_piece():
     assert list(told_copies(found)) == [
         {
             "kind": "copy",
-            "name": "b",
-            "text": "the same music as a, in another key, at another tempo",
+            "name": "test/b",
+            "text": "the same music as test/a, in another key, at another tempo",
         },
-        {"kind": "leak", "name": "c", "text": "the same music as a"},
+        {"kind": "leak", "name": "train/c", "text": "the same music as test/a"},
+    ]
+    found = "digest", [(b"b", "", 60, 1), (b"a", "", 60, 1)]
+    assert list(told_copies(found)) == [
+        {"kind": "copy", "name": "b", "text": "the same music as a"}
     ]
 
 

@@ -12,6 +12,7 @@ from test_own_files import hymn, mine  # noqa: F401  (a fixture)
 from test_scale import ALONE, FOLDER, assert_same
 
 from bach_tf.cli.main import main
+from bach_tf.corpora import CORPORA
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.corpora.scale import places, runners
 from bach_tf.corpora.scale.files import write_bytes
@@ -198,3 +199,19 @@ def test_a_runner_without_java_says_so():
 
     with pytest.raises(RuntimeError, match="needs Java for this runner"):
         runners.run(Pipeline())
+
+
+def test_melodies_are_split_in_the_fractions_of_the_small_way(home, mine, tmp_path):  # noqa: F811
+    tune = "X:{0}\nT:Air {0}\nM:4/4\nL:1/4\nK:C\nCD{1}{2}|{2}{3}{1}C|{1}2{0}2|]\n"
+    letters = "EFGABcde"
+    book = {
+        f"{number}.abc": tune.format(
+            number + 1, *(letters[number * step % 8] for step in (1, 3, 5))
+        )
+        for number in range(8)
+    }
+    report = prepare_shards(
+        str(mine(book)), CORPORA["folk"].music, str(tmp_path / "made"), shards=1, engine=ALONE
+    )
+    pieces = {split: sum(each.pieces for each in found) for split, found in report.splits.items()}
+    assert pieces == {"train": 6, "valid": 1, "test": 1}

@@ -86,6 +86,15 @@ def read_bytes(source: str) -> bytes:
         return file.read()
 
 
+def read_lines(source: str) -> list[str]:
+    """Return the lines of a file of text.
+
+    Args:
+        source: a path, or an address with a scheme.
+    """
+    return read_bytes(source).decode().splitlines()
+
+
 def find_all(folder: str, prefix: str) -> list[str]:
     """Return the files of a folder that begin alike, sorted.
 

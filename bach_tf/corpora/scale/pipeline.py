@@ -22,6 +22,7 @@ from typing import Any
 
 from bach_tf.corpora.preparation.splits import first_keys
 from bach_tf.corpora.scale import stages
+from bach_tf.corpora.scale.files import read_lines
 from bach_tf.corpora.scale.shards import shard_name
 from bach_tf.corpora.scale.stages import CODEC, LEFT_OUT, PIECE, WARNING, Job, Note
 
@@ -45,7 +46,7 @@ def build(pipeline: Any, listings: Sequence[str], job: Job) -> None:
         pipeline
         # Not Beam's own readers and writers of text: they take all paths for patterns.
         | "Listings" >> beam.Create(listings)
-        | "Listing" >> beam.FlatMap(stages.lines_of)
+        | "Listing" >> beam.FlatMap(read_lines)
         | "Spread" >> beam.Reshuffle()
         | "Read"
         >> beam.FlatMap(_tagged, partial(stages.read_file, job=job)).with_outputs(

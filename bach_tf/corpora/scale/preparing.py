@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.corpora.music import Music
+from bach_tf.corpora.preparation.own_files import OTHERS
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.corpora.preparation.reasons import lines_of, listed
 from bach_tf.corpora.preparation.splits import FEWEST
-from bach_tf.corpora.scale.files import delete_all, find_all, is_remote, read_bytes, write_bytes
+from bach_tf.corpora.scale.files import delete_all, find_all, is_remote, read_lines, write_bytes
 from bach_tf.corpora.scale.listing import Files, find_files
 from bach_tf.corpora.scale.pipeline import build, told
 from bach_tf.corpora.scale.places import check_output, put_in_place, scratch
@@ -167,7 +168,7 @@ def cause_of(error: str) -> str:
 def _lines(folder: str, listings: Sequence[str]) -> list[str]:
     """Return what the pipeline has told, as lines, and delete its files and the listing."""
     files = find_all(folder, f"{NOTES}-")
-    lines = [line for file in files for line in read_bytes(file).decode().splitlines()]
+    lines = [line for file in files for line in read_lines(file)]
     delete_all([*files, *listings])
     return lines
 
@@ -209,7 +210,7 @@ def _check_splits(report: Report, notes: list[Note], where: str, what: str) -> N
     why = f"\n{len(reasons)} left out:\n{listed(lines_of(reasons))}" if reasons else ""
     raise ValueError(
         f"Expected at least {FEWEST} different {what} in {shortened(where)}, with at least one in "
-        f"each split, got none in {', '.join(empty)}.{why}"
+        f"each split, got none in {', '.join(empty)}. {OTHERS}{why}"
     )
 
 

@@ -22,6 +22,7 @@ from bach_tf._basics.messages import shortened
 from bach_tf._basics.process import libraries_silenced
 
 DIRECT = "direct"
+WORKER = "bach_tf.corpora.scale.worker"  # the program of a worker of the direct runner
 DEATH = "Worker subprocess exited"  # in Beam's error
 RUNNERS = {DIRECT: "DirectRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 
@@ -128,7 +129,7 @@ def _direct(workers: int) -> Any:
         return FnApiRunner()
     # Beam starts a shell; with `exec` the worker takes its place, and is what Beam waits for.
     python = shlex.quote(sys.executable)
-    command = f"exec {python} -m bach_tf.corpora.scale.worker {os.getpid()}"
+    command = f"exec {python} -m {WORKER} {os.getpid()}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 

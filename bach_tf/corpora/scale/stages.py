@@ -26,7 +26,7 @@ from bach_tf.corpora.preparation.naming import storable_name
 from bach_tf.corpora.preparation.own_files import Harvest, Kind, read_entry
 from bach_tf.corpora.preparation.splits import FEWEST, HashedSplits
 from bach_tf.corpora.preparation.tune_groups import joined
-from bach_tf.corpora.scale.files import local_copy, read_bytes, write_bytes
+from bach_tf.corpora.scale.files import local_copy, write_bytes
 from bach_tf.corpora.scale.shards import ShardFile, pack_shard, shard_of
 from bach_tf.score import Score
 
@@ -134,15 +134,6 @@ def to_text(name: bytes) -> str:
     return name.decode("utf-8", "surrogatepass")
 
 
-def lines_of(listing: str) -> list[str]:
-    """Return the lines of a part of the listing.
-
-    Args:
-        listing: one that `Files.parts` has made, as a file.
-    """
-    return read_bytes(listing).decode().splitlines()
-
-
 def kind_of(corpus: str) -> Kind:
     """Return how a user's files become a corpus.
 
@@ -217,8 +208,14 @@ def told_copies(
     for name, split, lowest, unit in others:
         how = difference(Content(b"", lowest, unit), Content(b"", *first[2:]))
         kind = COPY if split == first[1] else LEAK
-        text = f"the same music as {to_text(first[0])}{how}"
-        yield {"kind": kind, "name": to_text(name), "text": text}
+        text = f"the same music as {_place(first)}{how}"
+        yield {"kind": kind, "name": _place((name, split)), "text": text}
+
+
+def _place(piece: Sequence[Any]) -> str:
+    """Return the name of a piece, after the user's split: names are unique within it."""
+    name, split = to_text(piece[0]), piece[1]
+    return f"{split}/{name}" if split else name
 
 
 def linked(found: tuple[str, Iterable[str]]) -> dict[str, str]:
