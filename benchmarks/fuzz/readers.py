@@ -9,6 +9,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -258,7 +259,7 @@ def _small_run(folder: Path):
 
 
 class _Run:
-    """A run folder that is made once in each process."""
+    """Run folders, one for each kind of its files. Only the model of the last one is used."""
 
     run = None
 
@@ -289,7 +290,7 @@ def _read_history(path: Path) -> None:
     from bach_tf.learning.history import drop_later_rows
     from bach_tf.learning.outcome import read_outcome
 
-    read_outcome(_Run.run)
+    read_outcome(replace(_Run.run, folder=path.parent))
     drop_later_rows(path, 2)
 
 
@@ -302,7 +303,7 @@ def _read_record(path: Path) -> None:
 def _read_checksums(path: Path) -> None:
     from bach_tf.learning.weight_files import check_whole
 
-    check_whole(_Run.run.folder / "model.weights.h5", _Run.run.model)
+    check_whole(path.parent / "model.weights.h5", _Run.run.model)
 
 
 def _export(folder: Path) -> list[Path]:

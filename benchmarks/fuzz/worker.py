@@ -20,11 +20,13 @@ from random import Random
 from typing import NamedTuple
 
 import bach_tf
+from bach_tf.cli.quiet import silence_libraries
 from benchmarks.fuzz.damage import damaged
 from benchmarks.fuzz.readers import KINDS, sample_of
 
 SECONDS = 10.0  # for an input
 ROOM = 10**9  # bytes above those before the first input
+NOISE = b"\x00\xff\x01\xfe\n" * 9  # no letter is in it: ABC would take it for a note
 ENDLESS = 2 * SECONDS  # after which the process is ended from outside
 PACKAGE = str(Path(bach_tf.__file__).parent)
 TRUNCATE = "os.truncate"
@@ -127,7 +129,16 @@ class Reader:
         self.contents = {path: path.read_bytes() for path in self.paths}
         for path in self.paths:  # intact files are read, and everything is imported
             KINDS[kind].read(path)
+            self._check_refusal(path)
         watch.seen.clear()
+
+    def _check_refusal(self, path: Path) -> None:
+        """Check that a file of noise is refused, or the reader does not read this file at all."""
+        path.write_bytes(NOISE)
+        outcome, *_ = self._read(path)
+        path.write_bytes(self.contents[path])
+        if outcome == READ:
+            raise RuntimeError(f"{self.kind}: {path.name} was read, although it is noise")
 
     def input_of(self, damage: str, index: int) -> tuple[Path, bytes]:
         """Return where an input is to be written, and its content."""
@@ -212,6 +223,7 @@ def work(connection: Connection, place, seed: int, scratch: str) -> None:
         seed: of the damage.
         scratch: the only folder that may be written to.
     """
+    silence_libraries()
     os.chdir(scratch)
     os.environ["BACH_TF_HOME"] = scratch
     tempfile.tempdir = scratch
