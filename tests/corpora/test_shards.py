@@ -42,6 +42,9 @@ def test_a_shard_holds_its_pieces_in_any_order(pieces, random):
 def test_each_split_has_shards_and_each_name_one():
     assert shards_of_splits(16, (0.6, 0.2, 0.2)) == {"train": 16, "valid": 6, "test": 6}
     assert shards_of_splits(1, (0.8, 0.1, 0.1)) == {"train": 1, "valid": 1, "test": 1}
+    assert shards_of_splits(1000, (0.6, 0.2, 0.2)) == {"train": 1000, "valid": 334, "test": 334}
+    for fractions in ((0.6, 0.2, 0.2), (0.7, 0.15, 0.15), (0.8, 0.1, 0.1)):
+        assert all(shards_of_splits(each, fractions)["train"] == each for each in range(1, 500))
     assert shard_of("bwv269", "train", 16) == "train-00007-of-00016.npz"
     assert shard_of("\udce9", "test", 1) == "test-00000-of-00001.npz"  # not UTF-8, in a file name
 

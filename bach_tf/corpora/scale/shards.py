@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -373,6 +374,7 @@ def shards_of_splits(shards: int, fractions: Sequence[float]) -> dict[str, int]:
         {'train': 16, 'valid': 6, 'test': 6}
     """
     return {
-        split: max(1, -int(-shards * fraction // fractions[0]))
+        # Rounded before it is rounded up: 1,000 x 0.6 / 0.6 is a little more than 1,000.
+        split: max(1, math.ceil(round(shards * fraction / fractions[0], 6)))
         for split, fraction in zip(SPLITS, fractions)
     }
