@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from test_own_files import hymn, mine  # noqa: F401  (a fixture)
 from test_scale import ALONE, FOLDER, assert_same
 
 from bach_tf.cli.main import main
-from bach_tf.corpora import CORPORA
+from bach_tf.corpora import CORPORA, prepare_corpus
 from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.corpora.scale import places, runners
 from bach_tf.corpora.scale.files import write_bytes
 from bach_tf.corpora.scale.listing import find_files
 from bach_tf.corpora.scale.places import check_output, put_in_place, scratch
 from bach_tf.corpora.scale.preparing import cause_of, prepare_shards
-from bach_tf.corpora.scale.shards import MANIFEST, read_shards
+from bach_tf.corpora.scale.shards import MANIFEST, is_sharded, read_shards, shard_name
+from bach_tf.learning import data
+from bach_tf.recipes import make_preset
 
 NOT_UNICODE = os.fsdecode(b"f\xfcr")  # as an old archive unpacks on a new system
 
@@ -71,6 +74,21 @@ def test_a_prepared_folder_among_the_files_is_skipped(mine):  # noqa: F811
         assert found.skipped == {"made/left_out.csv": "in a prepared folder of shards"}
     with pytest.raises(ValueError, match="made is a prepared folder of shards already"):
         find_files(f"{folder}/made", FOLDER.kind)
+
+
+def test_half_a_prepared_folder_is_not_taken_for_music(tmp_path):
+    (tmp_path / "copies.csv").write_text("name,text\n")
+    assert not is_sharded(tmp_path)
+    (tmp_path / shard_name("train", 0, 4)).write_text("copied before the manifest")
+    preset = make_preset("performance", data_dir=tmp_path)
+    for open_folder in (
+        partial(prepare_corpus, preset.music),
+        partial(data.prepare_corpus, preset),
+    ):
+        with pytest.raises(ValueError, match=r"Expected a folder of shards with a shards\.json"):
+            open_folder()
+    with pytest.raises(ValueError, match="is there already, and is not a prepared folder"):
+        check_output(str(tmp_path))
 
 
 def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):

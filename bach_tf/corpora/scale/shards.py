@@ -41,6 +41,7 @@ from bach_tf.corpora.preparation.prepared import SPLITS
 from bach_tf.score import Score
 
 MANIFEST = "shards.json"
+FIRST = "train-00000-of-*.npz"  # which each prepared folder has; see `shard_name`
 FORMAT = 1  # increment when the files change
 MOST_MANIFEST = 100_000_000  # bytes: 200 for each of half a million shards
 MOST_BYTES = 2_000_000_000  # of a shard
@@ -269,13 +270,13 @@ def _words(settings: dict) -> str:
 
 
 def is_sharded(folder: Path) -> bool:
-    """Return whether a path is a prepared folder of shards.
+    """Return whether a path is a prepared folder of shards, complete or not.
 
     Args:
         folder: need not exist.
     """
     try:
-        return (folder / MANIFEST).is_file()
+        return (folder / MANIFEST).is_file() or any(folder.glob(FIRST))
     except OSError:  # a folder that cannot be read
         return False
 
