@@ -2,6 +2,8 @@
 
 python shared_training.py devices CORPUS RUNS PRESET...
 python shared_training.py worker ADDRESSES NUMBER CORPUS RUNS PRESET...
+
+A preset may have changes behind its name, such as gru+model.l2=0.01.
 """
 
 import hashlib
@@ -10,6 +12,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -17,14 +20,14 @@ import tensorflow as tf
 
 from bach_tf import learning
 from bach_tf.codecs import SatbCodec
-from bach_tf.learning import runs
+from bach_tf.learning import fitting, runs
 from bach_tf.learning.checkpoints import Checkpoint
 from bach_tf.learning.workers import following
 from bach_tf.learning.workers.following import FollowedCheckpoint
 from bach_tf.learning.workers.group import mirrored
 from bach_tf.learning.workers.roster import read_roster
 from bach_tf.models import MODELS
-from bach_tf.recipes import PRESETS, changed, on_corpus, shrunk
+from bach_tf.recipes import PRESETS, changed, on_corpus, override, shrunk
 
 CODEC = SatbCodec(lowest=31, highest=87)
 
@@ -41,53 +44,62 @@ class Curve(keras.callbacks.Callback):
 
 
 def small(name, **changes):
-    """Return a preset with a tiny model without dropout, for the tiny corpus of four voices."""
+    """Return a preset with a tiny model without dropout, for the tiny corpus of four voices.
+
+    The last of its batches has one window, and its gradients are clipped.
+    """
+    name, *settings = name.split("+")
     preset = on_corpus(PRESETS[name], "chorales")
     # In bfloat16 the rounding depends on how a batch is divided.
     preset = changed(preset, batch_size=3, window=8, stride=4, epochs=4, bfloat16=False)
-    preset = shrunk(preset)
+    preset = shrunk(changed(preset, learning_rate=0.01, clip_norm=0.03))
     model = dict(preset.model.settings)
     model |= {key: 0.0 for key in model if "dropout" in key or key == "moved_notes"}
     model |= {"layers": 2} if name == "gru" else {}
     period = MODELS[preset.model.architecture].period
     model |= {period: 4} if period else {}
     model |= {"memory": False} if "memory" in model else {}
-    return changed(preset, **{"model": model, **changes})
+    return override(changed(preset, **{"model": model, **changes}), settings)
 
 
-def named(name):
-    """Return a small preset by its name, in bfloat16 if that says so."""
-    name, _, precision = name.partition("+")
-    return small(name, bfloat16=bool(precision))
+def compiled(model, preset, compile_model=fitting.compile_model):
+    """Compile a model with an optimiser that follows the size of gradients.
+
+    Adam itself divides by it, which would hide errors in it.
+    """
+    compile_model(model, preset)
+    model.optimizer.epsilon = 0.01
+
+
+def weights_of(run):
+    return np.concatenate([weights.ravel() for weights in run.model.get_weights()])
 
 
 def train(preset, corpus, folder, group=None):
-    """Return the loss of each update, the validation of each epoch and the final weights."""
+    """Return the loss of each update, the validation of each epoch, first and final weights."""
     run = runs.create_run(preset, CODEC, folder.name, runs=folder.parent)
-    curve = Curve()
+    curve, first = Curve(), weights_of(run)
     if group:
         learning.lead(group, run, corpus)
-    learning.train(run, corpus, verbose=0, callbacks=[curve], group=group)
+    with patch.object(fitting, "compile_model", compiled):
+        learning.train(run, corpus, verbose=0, callbacks=[curve], group=group)
     rows = (run.folder / runs.HISTORY).read_text().splitlines()
     column = rows[0].split(",").index("val_nll")
-    weights = np.concatenate([weights.ravel() for weights in run.model.get_weights()])
     validation = [float(row.split(",")[column]) for row in rows[1:]]
-    return {"losses": curve.losses, "validation": validation, "weights": weights.tolist()}
+    weights = {"first": first.tolist(), "weights": weights_of(run).tolist()}
+    return {"losses": curve.losses, "validation": validation, **weights}
 
 
 def on_two_devices(corpus, folder, *names):
-    """Train presets with one device and with two; print both as JSON.
-
-    A name may be followed by `+bfloat16`.
-    """
+    """Train presets with one device and with two; print both as JSON."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
-    group = mirrored(["cpu:0", "cpu:1"])
+    devices = ["cpu:0", "cpu:1"]
     found = {
         name: [
-            train(named(name), Path(corpus), Path(folder) / f"{name}-{kind}", devices)
-            for kind, devices in (("one", None), ("two", group))
+            train(small(name), Path(corpus), Path(folder) / f"{name}-{kind}", group)
+            for kind, group in (("one", None), ("two", mirrored(devices)))
         ]
         for name in names
     }
@@ -130,7 +142,8 @@ def train_together(preset, corpus, folder, group):
         return train(preset, corpus, folder, group)
     following.prepare_corpus = lambda preset: corpus  # it is prepared already
     run, _ = learning.follow(group)
-    learning.train(run, corpus, verbose=0, group=group)
+    with patch.object(fitting, "compile_model", compiled):
+        learning.train(run, corpus, verbose=0, group=group)
     return {}
 
 

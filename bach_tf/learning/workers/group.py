@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,17 @@ def mirrored(devices: list[str]) -> Group:
     Args:
         devices: such as `["gpu:0", "gpu:1"]`.
     """
-    return Group(tf.distribute.MirroredStrategy(devices))
+    return Group(_mirrored_strategy(tuple(devices)))
+
+
+@functools.cache
+def _mirrored_strategy(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """Return the only strategy of these devices.
+
+    A second one would number its operations like the first, and TensorFlow would take them for
+    those of the first, of other shapes.
+    """
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def connected(lines: Lines, gpus: int) -> Group:

@@ -201,8 +201,10 @@ def _rows(batch: Any, part: tf.Tensor, parts: int) -> tuple[Any, tf.Tensor]:
 
 
 def _squares(tensors: list[tf.Tensor]) -> tf.Tensor:
-    """Return the sum of the squares of tensors."""
-    return tf.add_n([tf.zeros(()), *(tf.reduce_sum(each**2) for each in tensors)])
+    """Return the sum of the squares of tensors: the same bits for any number of cores."""
+    # TensorFlow divides a sum of all elements among its threads, but not that of one row.
+    rows = [tf.reduce_sum(each**2, axis=-1) for each in tensors]
+    return tf.add_n([tf.zeros(()), *map(tf.reduce_sum, rows)])
 
 
 def _added(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -222,17 +224,23 @@ def _added(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
 def _common_to_rows(model: NextTokenModel) -> list[bool]:
     """Return which trainable variables have a sparse gradient that all rows of a batch share.
 
-    Such a gradient has the same size for one row and for two.
+    Such a gradient has the same size for any number of rows.
     """
+    common = []
 
-    def sizes(rows: int) -> list[int]:
+    # In a graph, where more gradients are sparse than in eager execution.
+    @tf.function(input_signature=[tf.TensorSpec((None, TOKENS_TRIED), tf.int32)], autograph=False)
+    def note(ids: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
-            logits = model(tf.ones((rows, TOKENS_TRIED), tf.int32), training=False)
-            loss = tf.reduce_sum(logits)
+            loss = tf.reduce_sum(model(ids, training=False))
         slopes = tape.gradient(loss, model.trainable_variables)
-        return [len(slope.values) if isinstance(slope, tf.IndexedSlices) else 0 for slope in slopes]
+        common.extend(
+            isinstance(slope, tf.IndexedSlices) and slope.values.shape[0] is not None
+            for slope in slopes
+        )
 
-    return [one == two > 0 for one, two in zip(sizes(1), sizes(2))]
+    note.get_concrete_function()
+    return common
 
 
 class _Average(NamedTuple):
