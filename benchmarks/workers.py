@@ -63,8 +63,9 @@ def _updates(preset_name: str, size: tuple[int, int], group):
 
     from bach_tf.codecs import SatbCodec
     from bach_tf.learning.fitting import compile_model
-    from bach_tf.learning.pipeline import part_of, without_tuning
+    from bach_tf.learning.pipeline import without_tuning
     from bach_tf.learning.runs import build_model
+    from bach_tf.learning.windows import part_of
     from bach_tf.learning.workers.steps import SharedSteps
     from bach_tf.recipes import PRESETS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +83,6 @@ def training_batches(
     if is_sharded(corpus):
         shards, windowing = read_shards(corpus), make_windowing(preset)
         shards.check_codec(codec)
-        # The batch size is that of all workers together.
-        windowing = replace(windowing, batch_size=max(1, windowing.batch_size // workers))
         mine = {"seed": preset.training.seed, "worker": worker, "workers": workers}
         return ShardBatches(shards, windowing, **mine)
     part = worker, workers

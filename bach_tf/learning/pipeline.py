@@ -20,29 +20,13 @@ from bach_tf.learning.windows import (
     Windowing,
     allowed_shifts,
     in_tokens,
+    part_of,
     window_starts,
 )
 
 PARALLEL = usable_cores()  # elements prepared in parallel, in deterministic order
 AHEAD = 2  # batches prepared ahead
 WHOLE = (0, 1)  # the part of a single worker
-
-
-def part_of(
-    size: int | tf.Tensor, part: int | tf.Tensor, parts: int
-) -> tuple[int | tf.Tensor, int | tf.Tensor]:
-    """Return where one of several parts of almost equal sizes begins and ends.
-
-    Args:
-        size: number of rows.
-        part: counted from 0.
-        parts: how many.
-
-    Example:
-        >>> [part_of(5, part, 3) for part in range(3)]
-        [(0, 1), (1, 3), (3, 5)]
-    """
-    return size * part // parts, size * (part + 1) // parts
 
 
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:

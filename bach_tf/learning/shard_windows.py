@@ -15,7 +15,14 @@ import numpy as np
 
 from bach_tf.codecs import PAD
 from bach_tf.corpora.scale.shards import ShardFile, Shards
-from bach_tf.learning.windows import Pieces, Windowing, allowed_shifts, in_tokens, window_starts
+from bach_tf.learning.windows import (
+    Pieces,
+    Windowing,
+    allowed_shifts,
+    in_tokens,
+    part_of,
+    window_starts,
+)
 
 OPEN = 4  # shards that are in memory together
 
@@ -28,13 +35,13 @@ class ShardWindows:
 
     Args:
         shards: the folder.
-        windowing: sizes and shifts.
+        windowing: sizes and shifts; the batch size is that of all workers together.
         seed: determines order and shifts.
         worker: number of this worker, from 0.
         workers: how many read the folder together, each its own shards.
 
     Raises:
-        ValueError: if there are no pieces, or fewer shards than workers.
+        ValueError: if there are no pieces, or fewer shards or windows of a batch than workers.
 
     Example:
         >>> windows = ShardWindows(shards, windowing, seed=0)  # doctest: +SKIP
@@ -46,6 +53,7 @@ class ShardWindows:
         self, shards: Shards, windowing: Windowing, *, seed: int, worker: int = 0, workers: int = 1
     ):
         self.shards, self.windowing, self.seed = shards, windowing, seed
+        self._worker, self._workers = worker, workers
         self.files = shards.of_worker("train", worker, workers)
         self.length, self.stride = in_tokens(windowing, shards.codec)
         shares = [shards.of_worker("train", each, workers) for each in range(workers)]
@@ -56,9 +64,11 @@ class ShardWindows:
                 f"Expected at least one piece for each worker in {shards.folder}. Received: none. "
                 "Prepare the corpus with fewer shards."
             )
-        size = windowing.batch_size
+        sizes = _sizes(windowing.batch_size, workers)
+        self.size = sizes[worker]  # of the part of a batch that this worker has
         # Workers take the same number of steps: those that have more leave the rest of a pass.
-        self.batches = -(-self.windows // size) if workers == 1 else max(1, min(counts) // size)
+        steps = min(windows // size for windows, size in zip(counts, sizes))
+        self.batches = -(-self.windows // self.size) if workers == 1 else max(1, steps)
         self.table = shards.codec.transposition(windowing.shifts)  # (S, V)
 
     def in_pass(self, number: int) -> Iterator[np.ndarray]:
@@ -95,17 +105,29 @@ class ShardWindows:
         Raises:
             ValueError: as for `in_pass`.
         """
-        size = self.windowing.batch_size
-        windows = islice(self.in_pass(number), first * size, None)
+        windows = islice(self.in_pass(number), first * self.size, None)
         for _ in range(first, self.batches):
-            yield np.stack(list(islice(windows, size)))
+            yield np.stack(list(islice(windows, self.size)))
 
     def _windows_in(self, file: ShardFile) -> int:
         return windows_in(self.shards.lengths(file), self.length, self.stride)
 
     def _open(self, file: ShardFile, number: int) -> _OpenShard:
-        draw = np.random.default_rng([self.seed, number, self.files.index(file)])
+        # The number of a shard among those of all workers, so that no two have the same shifts.
+        shard = self._worker + self._workers * self.files.index(file)
+        draw = np.random.default_rng([self.seed, number, shard])
         return _OpenShard(self, file, draw)
+
+
+def _sizes(batch_size: int, workers: int) -> list[int]:
+    """Return how many windows of a batch each worker has."""
+    if batch_size < workers:
+        raise ValueError(
+            f"`batch_size` must be at least {workers}, so that each of {workers} workers has a "
+            f"window of every batch. Received: {batch_size}"
+        )
+    parts = (part_of(batch_size, worker, workers) for worker in range(workers))
+    return [last - first for first, last in parts]
 
 
 class _OpenShard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -175,6 +176,21 @@ def in_tokens(windowing: Windowing, codec: Codec) -> tuple[int, int]:
     """Return length and stride of the windows in tokens."""
     tokens_per_step = len(codec.may_follow)
     return windowing.window * tokens_per_step, windowing.stride * tokens_per_step
+
+
+def part_of(size: Any, part: Any, parts: int) -> tuple[Any, Any]:
+    """Return where one of several parts of almost equal sizes begins and ends.
+
+    Args:
+        size: number of rows; an integer, or a tensor of one.
+        part: counted from 0, likewise.
+        parts: how many.
+
+    Example:
+        >>> [part_of(5, part, 3) for part in range(3)]
+        [(0, 1), (1, 3), (3, 5)]
+    """
+    return size * part // parts, size * (part + 1) // parts
 
 
 def window_starts(pieces: Pieces, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:

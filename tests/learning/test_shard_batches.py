@@ -75,19 +75,23 @@ def test_pieces_move_within_the_vocabulary(sharded):
     assert PAD not in first
 
 
-def test_workers_read_every_window_once_between_them(sharded):
-    shards = read_shards(sharded)
-    alone = ShardWindows(shards, STILL, seed=0)
-    workers = [ShardWindows(shards, STILL, seed=0, worker=k, workers=2) for k in range(2)]
-    assert workers[0].batches == workers[1].batches <= alone.batches // 2
+def test_workers_read_every_window_once_between_them_moved_as_one_would(sharded):
+    shards, five = read_shards(sharded), replace(MOVED, batch_size=5)
+    alone = ShardWindows(shards, five, seed=0)
+    workers = [ShardWindows(shards, five, seed=0, worker=k, workers=2) for k in range(2)]
+    assert 0 < workers[0].batches == workers[1].batches <= alone.batches
     found = Counter(window.tobytes() for each in workers for window in each.in_pass(0))
     assert found == Counter(window.tobytes() for window in alone.in_pass(0))
-    assert [len(batch) for batch in workers[0].batch_windows(0)] == [4] * workers[0].batches
+    for each, size in zip(workers, (2, 3)):
+        assert [len(batch) for batch in each.batch_windows(0)] == [size] * each.batches
 
 
 def test_more_workers_than_shards_with_pieces_are_refused(sharded):
     with pytest.raises(ValueError, match="Expected a shard of train for each of 5 workers, got 4"):
         ShardWindows(read_shards(sharded), STILL, seed=0, worker=0, workers=5)
+    small = replace(STILL, batch_size=2)
+    with pytest.raises(ValueError, match=r"at least 3, .* each of 3 workers .* Received: 2"):
+        ShardWindows(read_shards(sharded), small, seed=0, worker=0, workers=3)
 
 
 @pytest.mark.parametrize("context", [None, 8])

@@ -190,6 +190,66 @@ def test_workers_started_with_other_options_are_told_apart():
     assert one.startswith("Worker 0 continues or starts from another run")
 
 
+def test_workers_with_other_devices_are_told_apart():
+    first, second = rosters(2)
+    one, two = failures(lambda: meet(first, None, 20, 2), lambda: meet(second, None, 20, 1))
+    assert one == two
+    assert "was started with GPUs=1, worker 0 with GPUs=2. All workers need the same number" in one
+
+
+def greeted(first, second, seconds):
+    """Start worker 0; return a connection of worker 1 that it has answered, and its end."""
+    pool = ThreadPoolExecutor(1)
+    chief = pool.submit(meet, first, None, seconds)
+    pool.shutdown(wait=False)
+    greeting = meeting._greeting(second, None, 0)
+    with meeting._listening(second):
+        return meeting._connected(second, greeting, seconds), chief
+
+
+def test_a_worker_that_is_stopped_while_it_waits_can_be_started_again():
+    first, second, third = rosters(3)
+    line, chief = greeted(first, second, 20)
+    line.close()
+    with ThreadPoolExecutor(2) as pool:
+        others = [pool.submit(meet, each, None, 20) for each in (second, third)]
+        for each in [chief, *others]:
+            each.result(20).end()
+
+
+def test_a_worker_that_goes_away_is_missing_again():
+    first, second, third = rosters(3)
+    line, chief = greeted(first, third, 2)
+    line.close()
+    (said,) = failures(lambda: meet(second, None, 20))
+    assert said == str(chief.exception(20))
+    assert said.startswith(f"No answer from worker 2 ({third.addresses[2]}) within 2 seconds")
+
+
+def test_a_second_process_with_the_same_number_is_refused():
+    first, second, _ = rosters(3)
+    line, chief = greeted(first, second, 3)
+    (said,) = failures(lambda: meet(second, None, 20))
+    assert said == f"Another process has been started as worker 1 ({second.addresses[1]})."
+    assert "No answer from worker 2" in str(chief.exception(20))
+    line.close()
+
+
+def test_a_worker_whose_port_is_closed_is_named(monkeypatch):
+    first, second = rosters(2)
+    monkeypatch.setattr(meeting, "_listening", opened_by_worker_0(meeting._listening))
+    one, two = failures(lambda: meet(first, None, 20), lambda: meet(second, None, 20))
+    assert one == two
+    assert one == (
+        f"Worker 0 cannot connect to worker 1 ({second.addresses[1]}), which has connected to it: "
+        "Connection refused. Check the address, and that no firewall closes the port."
+    )
+
+
+def opened_by_worker_0(listening):
+    return lambda roster: contextlib.nullcontext() if roster.worker else listening(roster)
+
+
 def test_workers_with_other_lists_are_told_apart():
     first, second = rosters(2)
     other = Roster((first.addresses[0], "localhost:" + second.addresses[1].rpartition(":")[2]), 1)

@@ -38,7 +38,7 @@ def joined(
     if roster is None:
         yield mirrored(gpus) if len(gpus) > 1 else None
         return
-    lines = meet(roster, settings, seconds)
+    lines = meet(roster, settings, seconds, len(gpus))
     try:
         group = connected(lines, len(gpus))
         with group.explaining():

@@ -15,7 +15,6 @@ import errno
 import json
 import queue
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,19 +24,20 @@ from typing import Any
 from bach_tf import __version__
 from bach_tf._basics.messages import LONGEST_LINE, shortened
 from bach_tf.learning.workers.roster import Roster
+from bach_tf.learning.workers.wire import closed, kept, receive, send
 
 WAIT_SECONDS = 300.0  # for the other workers: machines of a cluster start one after another
 GREETING_SECONDS = 10.0  # for the answer of a process that accepts connections
 BETWEEN_TRIES = 0.3  # seconds
 LARGEST_GREETING = 2**20  # bytes: anybody can connect
-SIZES = struct.Struct("!QQ")  # bytes of the message, and of what comes with it
-# After 30 s without an answer the system reports a machine that has lost power or its network.
-KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 USED = (errno.EADDRINUSE, errno.EACCES)
 
 
 def meet(
-    roster: Roster, settings: Mapping[str, Any] | None = None, seconds: float = WAIT_SECONDS
+    roster: Roster,
+    settings: Mapping[str, Any] | None = None,
+    seconds: float = WAIT_SECONDS,
+    gpus: int = 0,
 ) -> Lines:
     """Wait until all workers have started; return the open connections between them.
 
@@ -45,20 +45,28 @@ def meet(
         roster: all workers.
         settings: plain data that must be the same for all; `None` if unknown to this one.
         seconds: how long to wait.
+        gpus: number of this worker's GPUs, which must be the same for all.
 
     Raises:
         ValueError: if a worker does not answer in time, the port of this one is in use, or another
-            was started with other workers, settings or versions; the message names the worker.
+            was started with other workers, settings, versions or GPUs; the message names the
+            worker.
     """
+    greeting = _greeting(roster, settings, gpus)
+    found = (_join if roster.worker else _gather)(roster, greeting, seconds)
+    return Lines(roster, found)
+
+
+def _greeting(roster: Roster, settings: Mapping[str, Any] | None, gpus: int) -> dict[str, Any]:
+    """Return what a worker says of itself, as the others read it: tuples are lists."""
     greeting = {
         "workers": list(roster.addresses),
         "worker": roster.worker,
         "versions": {"bach_tf": __version__, "tensorflow": _version_of("tensorflow")},
         "settings": settings if settings is None else dict(settings),
+        "devices": {"GPUs": gpus},
     }
-    greeting = json.loads(json.dumps(greeting))  # as the others read it: tuples are lists
-    found = (_join if roster.worker else _gather)(roster, greeting, seconds)
-    return Lines(roster, found)
+    return json.loads(json.dumps(greeting))
 
 
 class Lines:
@@ -91,7 +99,7 @@ class Lines:
         for number, line in self._sockets.items():
             try:
                 with self._sending:  # a loss is passed on by another thread
-                    _send(line, message, blob)
+                    send(line, message, blob)
             except OSError:
                 self._lose(number, "")
         if self.loss:
@@ -125,14 +133,14 @@ class Lines:
             self._ended = True
         for line in self._sockets.values():
             with contextlib.suppress(OSError):
-                _send(line, {"failed": failure} if failure else {"ended": True})
+                send(line, {"failed": failure} if failure else {"ended": True})
             line.close()
 
     def _listen(self, number: int, line: socket.socket) -> None:
         """Read all that comes over a connection until its end."""
         try:
             while True:
-                message, blob = _receive(line)
+                message, blob = receive(line)
                 if "ended" in message:
                     return
                 if "failed" in message:
@@ -160,7 +168,7 @@ class Lines:
         for other, line in self._sockets.items():
             if other != number:
                 with self._sending, contextlib.suppress(OSError):
-                    _send(line, {"failed": reason, "lost": number})
+                    send(line, {"failed": reason, "lost": number})
 
 
 def _version_of(package: str) -> str:
@@ -176,20 +184,26 @@ def _gather(roster: Roster, greeting: dict, seconds: float) -> dict[int, socket.
     try:
         with _listening(roster) as listener:
             listener.settimeout(BETWEEN_TRIES)
-            while missing := [number for number in roster.others if number not in met]:
+            while missing := _missing(roster, met):
                 if time.monotonic() > deadline:
                     raise _silent(roster, missing, seconds)
                 with contextlib.suppress(TimeoutError):
                     line, _ = listener.accept()
                     _greet(roster, greeting, line, met)
         for line in met.values():
-            _send(line, {"met": True})
+            with contextlib.suppress(OSError):  # `Lines` notices that it has stopped
+                send(line, {"met": True})
     except BaseException as error:
         known = isinstance(error, ValueError)
         for line in met.values():
             _refuse(line, str(error) if known else f"W{roster.name(0)[1:]} has stopped.")
         raise
     return met
+
+
+def _missing(roster: Roster, met: dict[int, socket.socket]) -> list[int]:
+    """Return the workers that have not come, or have come and gone."""
+    return [number for number in roster.others if number not in met or closed(met[number])]
 
 
 def _greet(roster: Roster, greeting: dict, line: socket.socket, met: dict) -> None:
@@ -200,22 +214,26 @@ def _greet(roster: Roster, greeting: dict, line: socket.socket, met: dict) -> No
     """
     try:
         line.settimeout(GREETING_SECONDS)
-        theirs, _ = _receive(line, LARGEST_GREETING)
+        theirs, _ = receive(line, LARGEST_GREETING)
         number = theirs["worker"]
         different = _difference(roster, greeting, theirs)
         if not different and number not in roster.others:
             raise KeyError(number)
+        different = different or _unreachable(roster, number)
     except (OSError, KeyError, TypeError, ValueError):
         line.close()
         return
-    if different or number in met:
+    if different or (number in met and not closed(met[number])):
         text = different or f"Another process has been started as {roster.name(number)}."
         _refuse(line, text)
         if different:
             raise ValueError(text)
         return
-    _send(line, {"heard": True})
-    met[number] = _kept(line)
+    if number in met:
+        met[number].close()
+    met[number] = kept(line)
+    with contextlib.suppress(OSError):  # if it has stopped meanwhile, it is missing again
+        send(line, {"heard": True})
 
 
 def _difference(roster: Roster, ours: dict, theirs: dict) -> str:
@@ -224,7 +242,9 @@ def _difference(roster: Roster, ours: dict, theirs: dict) -> str:
     if ours["workers"] != theirs["workers"]:
         lists = ", ".join(theirs["workers"]), ", ".join(ours["workers"])
         return f"Worker {number} was started with the workers {lists[0]}, worker 0 with {lists[1]}."
-    parts = [("versions", "versions"), ("settings", "settings")]
+    parts = [
+        ("versions", "versions"), ("settings", "settings"), ("devices", "number of devices"),
+    ]  # fmt: skip
     for part, words in parts:
         mine, other = ours[part], theirs[part]
         if mine is None and other is None:
@@ -241,6 +261,18 @@ def _difference(roster: Roster, ours: dict, theirs: dict) -> str:
     return ""
 
 
+def _unreachable(roster: Roster, number: int) -> str:
+    """Return that worker 0 cannot connect to another, for which TensorFlow would wait; or ""."""
+    try:
+        socket.create_connection(roster.place(number), GREETING_SECONDS).close()
+    except OSError as error:
+        return (
+            f"Worker 0 cannot connect to {roster.name(number)}, which has connected to it: "
+            f"{error.strerror or error}. Check the address, and that no firewall closes the port."
+        )
+    return ""
+
+
 def _started(number: int) -> str:
     return (
         f"Worker {number} continues or starts from another run, and another worker does not. Give "
@@ -250,10 +282,10 @@ def _started(number: int) -> str:
 
 def _join(roster: Roster, greeting: dict, seconds: float) -> dict[int, socket.socket]:
     """Connect to worker 0, as one of the others, and wait until it has met all."""
-    _listening(roster).close()  # is the port free?
-    line = _connected(roster, greeting, seconds)
+    with _listening(roster):  # worker 0 tries to connect
+        line = _connected(roster, greeting, seconds)
     try:
-        answer, _ = _receive(line)
+        answer, _ = receive(line)
     except (OSError, ValueError):
         answer = {"refused": f"W{roster.name(0)[1:]} has stopped."}
     if "met" in answer:
@@ -274,12 +306,15 @@ def _connected(roster: Roster, greeting: dict, seconds: float) -> socket.socket:
                 raise _silent(roster, [0], seconds) from None
             time.sleep(BETWEEN_TRIES)
     try:
-        _send(line, greeting)
-        answer, _ = _receive(line, LARGEST_GREETING)
+        send(line, greeting)
+        answer, _ = receive(line, LARGEST_GREETING)
     except (OSError, ValueError):
-        answer = {"refused": f"Something else than a worker answers as {roster.name(0)}."}
+        answer = {
+            "refused": f"Something else than a worker answers as {roster.name(0)}, unless it has "
+            "begun to train with others."
+        }
     if "heard" in answer:
-        return _kept(line)
+        return kept(line)
     line.close()
     raise ValueError(str(answer.get("refused")))
 
@@ -312,50 +347,7 @@ def _listening(roster: Roster) -> socket.socket:
         ) from None
 
 
-def _kept(line: socket.socket) -> socket.socket:
-    """Return a connection that stays open, and that fails when the other machine does."""
-    line.settimeout(None)
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):  # not on every system
-            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return line
-
-
 def _refuse(line: socket.socket, why: str) -> None:
     with contextlib.suppress(OSError):
-        _send(line, {"refused": why})
+        send(line, {"refused": why})
     line.close()
-
-
-def _send(line: socket.socket, message: dict, blob: bytes = b"") -> None:
-    text = json.dumps(message).encode()
-    line.sendall(SIZES.pack(len(text), len(blob)) + text)
-    line.sendall(blob)
-
-
-def _receive(line: socket.socket, largest: int | None = None) -> tuple[dict, bytes]:
-    """Read a message and what comes with it.
-
-    Raises:
-        ValueError: if it is not a message, or larger than `largest` bytes.
-        OSError: if the connection ends.
-    """
-    text, blob = SIZES.unpack(_read(line, SIZES.size))
-    if largest is not None and text + blob > largest:
-        raise ValueError("not a worker")
-    message = json.loads(_read(line, text))
-    if not isinstance(message, dict):
-        raise ValueError("not a worker")
-    return message, bytes(_read(line, blob))
-
-
-def _read(line: socket.socket, size: int) -> bytearray:
-    content = bytearray(size)
-    view = memoryview(content)
-    while view:
-        count = line.recv_into(view)
-        if not count:
-            raise ConnectionError("closed")
-        view = view[count:]
-    return content

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from bach_tf.learning.metrics import hits, nats
-from bach_tf.learning.pipeline import part_of
+from bach_tf.learning.windows import part_of
 from bach_tf.learning.workers.group import Group
 from bach_tf.models import NextTokenModel
 
