@@ -185,7 +185,11 @@ def test_files_of_a_pattern(mine):  # noqa: F811
 
 @pytest.mark.parametrize(
     ("where", "message"),
-    [("nowhere", "nowhere does not exist"), (".", "Got none"), ("*/*.mid", "Got none")],
+    [
+        ("nowhere", "nowhere does not exist"),
+        (".", "Got none"),
+        ("*/*.mid", r"Got none\. A pattern names files.*/\*\*"),
+    ],
 )
 def test_no_files_are_said(tmp_path, monkeypatch, where, message):
     monkeypatch.chdir(tmp_path)

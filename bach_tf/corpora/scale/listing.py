@@ -68,8 +68,12 @@ def find_files(where: str, kind: Kind) -> Files:
     skipped |= {file.as_posix(): f"in a {PREPARED}" for file in files if file.parent in made}
     files = [file for file in files if file.parent not in made]
     if not files:
+        hint = " A pattern names files: for all files of a folder, end it with /**" * has_magic(
+            where
+        )
         raise ValueError(
             f"Expected {kind.what} in {shortened(where)}, as {', '.join(ENDINGS)} files. Got none."
+            f"{hint}"
         )
     whole = root if is_remote(root) else str(Path(root).absolute())
     return Files(whole, entries_of(files), skipped)

@@ -158,7 +158,7 @@ def cause_of(error: str) -> str:
         error: its text.
 
     Example:
-        >>> cause_of("Traceback:\\n  File a.py\\nOSError: No space left on device\\n")
+        >>> cause_of("Traceback:\n  File a.py\nOSError: No space left on device\n")
         'OSError: No space left on device'
     """
     lines = [line for line in error.splitlines() if line.strip() and not line.startswith(" ")]
