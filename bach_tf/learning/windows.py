@@ -120,7 +120,7 @@ class Windowing:
             batches: per pass.
 
         Example:
-            >>> Windowing(8, 8, batch_size=4, epoch_batches=3).begins(4, batches=5)
+            >>> Windowing(window=8, stride=8, batch_size=4, epoch_batches=3).begins(4, batches=5)
             (2, 2)
         """
         return divmod(epoch * (self.epoch_batches or batches), batches)
