@@ -210,8 +210,8 @@ def _squares(tensors: list[tf.Tensor]) -> tf.Tensor:
 def _added(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
     """Return the sums of tensors over all devices."""
     # TensorFlow's mixed precision would round all that is joined to a product in bfloat16, even
-    # counts of tokens. It does not pass this operation.
-    parts = tf.identity_n(parts)
+    # counts of tokens. It does not pass through integers.
+    parts = [tf.bitcast(tf.bitcast(part, tf.int32), part.dtype) for part in parts]
     # In one piece, because each operation between workers costs a round trip.
     flat = context.all_reduce(SUM, tf.concat([tf.reshape(part, [-1]) for part in parts], 0))
     pieces = tf.split(flat, [tf.size(part) for part in parts])
