@@ -83,6 +83,8 @@ def train(preset, corpus, folder, group=None):
         learning.lead(group, run, corpus)
     with patch.object(fitting, "compile_model", compiled):
         learning.train(run, corpus, verbose=0, callbacks=[curve], group=group)
+    run.model(np.ones((1, 8), np.int32), training=True)  # as without a group
+    assert run.model.optimizer.global_clipnorm == preset.training.clip_norm
     rows = (run.folder / runs.HISTORY).read_text().splitlines()
     column = rows[0].split(",").index("val_nll")
     validation = [float(row.split(",")[column]) for row in rows[1:]]

@@ -48,8 +48,18 @@ def run_epochs(
         steps=batches.steps_per_epoch,
     )
     steps = SharedSteps(model, group)
+    try:
+        _run(steps, batches, validation, epochs, listeners)
+    finally:
+        steps.release()
+
+
+def _run(
+    steps: SharedSteps, batches, validation: tf.data.Dataset, epochs: range, listeners
+) -> None:
+    """Train for epochs, or until a callback stops it."""
     iterator = iter(batches.dataset(epochs.start))
-    model.stop_training = False
+    steps.model.stop_training = False
     listeners.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in epochs:
@@ -58,7 +68,7 @@ def run_epochs(
         measured = _measure(steps, validation, listeners)
         logs |= {f"val_{name}": value for name, value in measured.items()}
         listeners.on_epoch_end(epoch, logs)
-        if model.stop_training:
+        if steps.model.stop_training:
             break
     listeners.on_train_end(logs)
 

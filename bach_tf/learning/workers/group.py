@@ -10,9 +10,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from bach_tf.learning.workers.limit import limited
 from bach_tf.learning.workers.meeting import Lines
 
 BUSY_SECONDS = 600  # that a worker may take for something else
+CONNECTING_SECONDS = 300  # after all workers have met
+UNCONNECTED = (
+    f"TensorFlow has not connected all workers within {CONNECTING_SECONDS} s: one of them has "
+    "stopped meanwhile, or the network between them has failed. Start all workers again."
+)
 SECONDS_TO_LEARN = 10  # who has stopped, after an operation between workers has failed
 BROKEN = (
     tf.errors.AbortedError,
@@ -130,14 +136,15 @@ def connected(lines: Lines, gpus: int) -> Group:
     )
     _wait_for_busy_workers(len(roster.addresses))
     try:
-        group = Group(tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver), lines)
+        with limited(CONNECTING_SECONDS, UNCONNECTED):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
             "Several workers need a Python in which TensorFlow has not computed anything yet: "
             f"start it again. TensorFlow says: {error}"
         ) from None
     lines.react = _abort
-    return group
+    return Group(strategy, lines)
 
 
 def _wait_for_busy_workers(count: int) -> None:

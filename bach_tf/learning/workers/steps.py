@@ -41,13 +41,18 @@ class SharedSteps:
         model.optimizer.global_clipnorm = None
         self.common = _common_to_rows(model)
         self.present = threading.local()  # of each device, which has a thread of its own
-        layers = model._flatten_layers()
-        self.averages = [
-            average
-            for layer in layers
+        self.averages = {
+            layer: _normalise_whole_batches(layer, self.present)
+            for layer in model._flatten_layers()
             if isinstance(layer, keras.layers.BatchNormalization)
-            for average in _normalise_whole_batches(layer, self.present)
-        ]
+        }
+
+    def release(self) -> None:
+        """Give the model back as it was, for use without the group."""
+        self.model.optimizer.global_clipnorm = self.clip_norm
+        for layer, averages in self.averages.items():
+            del layer._moments
+            layer.momentum = averages[0].momentum
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train(self, batch: Any) -> tf.Tensor:
@@ -61,14 +66,15 @@ class SharedSteps:
             log-likelihoods and hits of tokens, tokens, rows.
         """
         strategy = self.group.strategy
-        before = [tf.identity(average.variable.value) for average in self.averages]
+        averages = [average for each in self.averages.values() for average in each]
+        before = [tf.identity(average.variable.value) for average in averages]
         results = strategy.run(self._sums_and_slopes, args=(batch,))
         # Equal on all devices: those of the first one update the only copy of the variables.
         sums, slopes = tf.nest.map_structure(
             lambda each: strategy.experimental_local_results(each)[0], results
         )
         self.model.optimizer.apply(slopes, self.model.trainable_variables)
-        for average, old in zip(self.averages, before):
+        for average, old in zip(averages, before):
             average.include_batch(old)
         return sums
 
