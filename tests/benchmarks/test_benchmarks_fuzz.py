@@ -51,7 +51,12 @@ def unnamed(path):
     if path.read_bytes() != b"0123456789":
         int("no number")
 
+def intact(path):
+    if path.read_bytes() == worker.NOISE:
+        raise ValueError("noise")
+
 def elsewhere(path):
+    intact(path)
     (here / "outside").write_text("x")
 
 def endless(path):
@@ -59,7 +64,7 @@ def endless(path):
         pass
 
 kinds = {"wrong": wrong, "unnamed": unnamed, "elsewhere": elsewhere, "endless": endless,
-         "read": lambda path: None}
+         "read": intact}
 import signal
 signal.signal(signal.SIGPROF, worker._stop)
 watch = worker.Watch(Path(tempfile.mkdtemp(dir=here)))
@@ -67,6 +72,11 @@ for name, read in kinds.items():
     KINDS[name] = Kind(samples, read)
     outcome, bug = worker.Reader(name, watch, 0).outcome("truncated", 1)
     print(name, outcome, bug.what.replace(str(here), "HERE") if bug else "")
+KINDS["blind"] = Kind(samples, lambda path: None)
+try:
+    worker.Reader("blind", watch, 0)
+except RuntimeError as error:
+    print(error)
 """
 
 
@@ -80,6 +90,7 @@ def test_bugs_are_found(tmp_path):
         "elsewhere bug writes HERE/outside",
         "endless bug TooLongError: more than 0.2 s",
         "read read ",
+        "blind: a.csv was read, although it is noise",
     ], done.stderr
 
 
