@@ -34,6 +34,7 @@ from benchmarks.machine import describe_machine
 
 BATCH = 100  # inputs
 SHOWN = 40  # bugs
+OUTCOMES = (READ, REFUSED, BUG)
 REPORTS = 60.0  # seconds between lines of progress
 
 
@@ -120,13 +121,26 @@ class Tally:
         print("| file | damage | read | refused | bugs | slowest, s | memory, MB |")
         print("|---|---|---:|---:|---:|---:|---:|")
         for (kind, damage), counts in sorted(self.counts.items()):
-            cells = [f"{counts[name]:,}" for name in (READ, REFUSED, BUG)]
-            limits = f"{self.slowest[kind][0]:.2f} | {max(0, self.memory[kind]) / 1e6:.0f}"
-            print(f"| {kind} | {damage} | {' | '.join(cells)} | {limits} |")
+            cells = [f"{counts[name]:,}" for name in OUTCOMES]
+            print(f"| {kind} | {damage} | {' | '.join(cells)} | {self._limits(kind)} |")
+        self._print_kinds()
         total = sum(self.counts.values(), Counter())
         print(f"\n{total.total():,} inputs: " + ", ".join(f"{n:,} {k}" for k, n in total.items()))
         for (kind, error, place), names in list(self.bugs.items())[:SHOWN]:
             print(f"{len(names)} times {kind} {place} {error}, first {names[0]}")
+
+    def _print_kinds(self) -> None:
+        """Print counts for each kind of file, over all damage."""
+        print("\n| file | inputs | read | refused | bugs | slowest, s | memory, MB |")
+        print("|---|---:|---:|---:|---:|---:|---:|")
+        for kind in self.slowest:
+            counts = sum((c for (name, _), c in self.counts.items() if name == kind), Counter())
+            numbers = counts.total(), *(counts[name] for name in OUTCOMES)
+            cells = [f"{number:,}" for number in numbers]
+            print(f"| {kind} | {' | '.join(cells)} | {self._limits(kind)} |")
+
+    def _limits(self, kind: str) -> str:
+        return f"{self.slowest[kind][0]:.2f} | {max(0, self.memory[kind]) / 1e6:.0f}"
 
 
 def fuzz(tasks: deque[Task], tally: Tally, seed: int, workers: int) -> None:

@@ -100,5 +100,6 @@ def test_the_command_counts_what_is_read_and_refused(tmp_path):
     done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| settings | truncated | 0 | 3 | 0 |" in done.stdout
+    assert "| settings | 6 | 0 | 6 | 0 |" in done.stdout
     assert "\n12 inputs: " in done.stdout
     assert not (tmp_path / "bugs").exists()

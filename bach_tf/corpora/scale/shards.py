@@ -256,10 +256,9 @@ def _described(shard: dict[str, Any]) -> ShardFile:
         ValueError: if it has other values.
     """
     found = ShardFile(**shard)
-    kinds = ShardFile.__annotations__
     texts = isinstance(found.file, str) and isinstance(found.sha256, str)
     if not (texts and isinstance(found.pieces, int) and isinstance(found.tokens, int)):
-        raise ValueError(f"a shard without {', '.join(kinds)}")
+        raise ValueError(f"a shard without {', '.join(ShardFile._fields)}")
     if Path(found.file).name != found.file:
         raise ValueError(f"a shard outside of the folder: {shortened(found.file)}")
     return found

@@ -132,7 +132,7 @@ class SharedSteps:
             slope.values if common else tf.convert_to_tensor(slope)
             for slope, common in zip(slopes, self.common)
         ]
-        sums, squares, *values = _added(context, [sums, squares, *values])
+        sums, squares, *values = _totals(context, [sums, squares, *values])
         squares += _squares([value for value, yes in zip(values, own) if not yes])
         slopes = [
             tf.convert_to_tensor(tf.IndexedSlices(value, slope.indices, slope.dense_shape))
@@ -213,7 +213,7 @@ def _squares(tensors: list[tf.Tensor]) -> tf.Tensor:
     return tf.add_n([tf.zeros(()), *map(tf.reduce_sum, rows)])
 
 
-def _added(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
+def _totals(context: Any, parts: list[tf.Tensor]) -> list[tf.Tensor]:
     """Return the sums of tensors over all devices."""
     # TensorFlow's mixed precision would round all that is joined to a product in bfloat16, even
     # counts of tokens. It does not pass through integers.
