@@ -27,9 +27,10 @@ studio: $(INSTALLED)
 	$(BIN)/bach-tf studio
 
 # A file's tests stay together, since they share what was made for the first of them. A worker takes
-# up to 3 GB: never more than four.
+# up to 3 GB: never more than four. One that has ended on a test that hangs has no successor, which
+# would hang on it, too.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

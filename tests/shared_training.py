@@ -1,4 +1,4 @@
-"""Programs that the tests of several devices and workers start, each with its own TensorFlow.
+"""Small trainings alone and together, in this process or as a program with its own TensorFlow.
 
 python shared_training.py devices CORPUS RUNS PRESET...
 python shared_training.py worker ADDRESSES NUMBER CORPUS RUNS PRESET...
@@ -30,6 +30,19 @@ from bach_tf.models import MODELS
 from bach_tf.recipes import PRESETS, changed, on_corpus, override, shrunk
 
 CODEC = SatbCodec(lowest=31, highest=87)
+TOLERANCE = 1e-5
+UPDATES = 20
+
+
+def assert_same(name, one, other, tolerance=TOLERANCE):
+    """Hold a training to another of the same preset: losses, and weights by how far they moved."""
+    assert len(one["losses"]) >= UPDATES
+    for what in ("losses", "validation"):
+        np.testing.assert_allclose(other[what], one[what], atol=tolerance, err_msg=f"{name} {what}")
+    assert one["losses"][-1] < one["losses"][0] - 10 * tolerance, "something is learned"
+    moved = np.linalg.norm(np.subtract(one["weights"], one["first"]))
+    apart = np.linalg.norm(np.subtract(one["weights"], other["weights"]))
+    assert apart < 10 * tolerance * moved, f"{name}: {apart / moved:.1e} of the way"
 
 
 class Curve(keras.callbacks.Callback):

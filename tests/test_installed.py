@@ -28,6 +28,7 @@ def run(*command, cwd, **environment):
         env={**inherited, **environment},
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

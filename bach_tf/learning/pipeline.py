@@ -185,17 +185,34 @@ def evaluation_batches(
     Yields inputs int32 `(B, T)`, targets int32 `(B, T)` and weights float32 `(B, T)`: 1 for
     counted tokens, 0 for padding, the end of the piece, and tokens counted in an earlier window.
     """
+    parts = counted_once(pieces, codec, context)
+    return without_tuning(measured_batches(pieces.ids, parts, codec, batch_size).prefetch(1))
+
+
+def counted_once(
+    pieces: Pieces, codec: Codec, context: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `evaluation_batches` measures, in its order.
+
+    Args:
+        pieces: the pieces, not transposed.
+        codec: determines the tokens per step.
+        context: steps per window; `None` for whole pieces.
+
+    Returns:
+        of each piece or window, the index of its first token, the index after its last target, and
+        how many of its first targets do not count: int64 `(N,)` each.
+    """
     if context is None:
         order = np.argsort(pieces.ends - pieces.starts, kind="stable")
         starts, ends = pieces.starts[order], pieces.ends[order]
-        return _measured(pieces, codec, batch_size, starts, ends, np.zeros_like(starts))
+        return starts, ends, np.zeros_like(starts)
     length, half = (steps * len(codec.may_follow) for steps in (context, context // 2))
     starts, piece = window_starts(pieces, length, half)
     first = starts == pieces.starts[piece]
-    skipped = np.where(first, 0, length - half)
     # Up to the target after the window, or to the end of the piece.
     ends = np.minimum(starts + length + 1, pieces.ends[piece])
-    return _measured(pieces, codec, batch_size, starts, ends, skipped)
+    return starts, ends, np.where(first, 0, length - half)
 
 
 def last_step_batches(
@@ -221,13 +238,23 @@ def last_step_batches(
     # Windows begin at steps. The final step may be a single token, the end of the piece.
     tokens_per_step = len(codec.may_follow)
     skipped = (ends - starts - 2) // tokens_per_step * tokens_per_step
-    return _measured(pieces, codec, batch_size, starts, ends, skipped)
+    parts = starts, ends, skipped
+    return without_tuning(measured_batches(pieces.ids, parts, codec, batch_size).prefetch(1))
 
 
-def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> tf.data.Dataset:
-    """Return batches of the ids from starts to ends, not counting the first `skipped` targets."""
-    ids = tf.constant(pieces.ids)
-    counted = tf.constant(codec.counted, tf.float32)  # (V,)
+def measured_batches(ids, parts, codec: Codec, batch_size: int) -> tf.data.Dataset:
+    """Return batches of parts of pieces that count some of their targets.
+
+    Args:
+        ids: the tokens of the pieces: int32 `(N,)`.
+        parts: of each part, the index of its first token, the index after its last target, and how
+            many of its first targets do not count: int64 `(R,)` each.
+        codec: determines which ids count.
+        batch_size: parts per batch.
+
+    Yields the same as `evaluation_batches`.
+    """
+    ids, counted = tf.convert_to_tensor(ids), tf.constant(codec.counted, tf.float32)  # (N,), (V,)
 
     def batch(starts, ends, skipped):
         cut = _cut(ids, starts, ends, tf.reduce_max(ends - starts) - 1)  # (B, T + 1)
@@ -235,8 +262,7 @@ def _measured(pieces: Pieces, codec, batch_size: int, starts, ends, skipped) -> 
         late = tf.range(tf.shape(targets, tf.int64)[1]) >= skipped[:, None]  # (B, T)
         return _example(cut, tf.gather(counted, targets) * tf.cast(late, tf.float32))
 
-    rows = tf.data.Dataset.from_tensor_slices((starts, ends, skipped))
-    return without_tuning(rows.batch(batch_size).map(batch).prefetch(1))
+    return tf.data.Dataset.from_tensor_slices(parts).batch(batch_size).map(batch)
 
 
 def _cut(ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, length) -> tf.Tensor:

@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from bach_tf.codecs import PAD
 from bach_tf.corpora.scale.shards import Shards, is_sharded, read_shards
-from bach_tf.learning.pipeline import AHEAD, evaluation_batches, without_tuning
+from bach_tf.learning.pipeline import AHEAD, counted_once, measured_batches, without_tuning
 from bach_tf.learning.shard_windows import ShardWindows, windows_in
 from bach_tf.learning.windows import Pieces, Windowing
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 SIGNATURE = tuple(tf.TensorSpec((None, None), kind) for kind in (tf.int32, tf.int32, tf.float32))
+GROUP = tuple(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.int64, tf.int64, tf.int64))
 
 
 class ShardBatches:
@@ -85,13 +86,16 @@ def shard_evaluation_batches(
     if not files:
         raise ValueError(f"Expected at least one piece in the split {split!r}. Received: none")
 
-    def batches() -> Iterator[Batch]:
+    def groups() -> Iterator[tuple[np.ndarray, ...]]:
+        # No tf.data in here: a generator has one of its threads and must not wait for others.
         for file in files:
             pieces = Pieces.from_arrays(shards.read(file).arrays())
-            found = evaluation_batches(pieces, shards.codec, batch_size, context)
-            yield from found.as_numpy_iterator()
+            yield pieces.ids, *counted_once(pieces, shards.codec, context)
 
-    found = tf.data.Dataset.from_generator(batches, output_signature=SIGNATURE)
+    def batches(ids: tf.Tensor, *parts: tf.Tensor) -> tf.data.Dataset:
+        return measured_batches(ids, parts, shards.codec, batch_size)
+
+    found = tf.data.Dataset.from_generator(groups, output_signature=GROUP).flat_map(batches)
     tokens = len(shards.codec.may_follow)
     counts = [_measured_in(shards.lengths(file), context and context * tokens) for file in files]
     total = sum(-(-count // batch_size) for count in counts)

@@ -1,96 +1,25 @@
-"""Training on two devices and on two workers: the same as on one."""
+"""Training on two workers: the same as on one."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import shared_training
 from commands import command
+from shared_training import assert_same, small, train
+from started import end_of, shared, train_program
 from test_workers import free_ports
 
 from bach_tf.corpora.scale.shards import read_shards
-from bach_tf.learning.callbacks import has_bfloat16
-from bach_tf.learning.workers.devices import devices_there, use_device
-from bach_tf.models import MODELS
-from bach_tf.recipes import PRESETS
-
-ROOT = Path(__file__).parents[2]
-TOLERANCE = 1e-5
-UPDATES = 20
-
-
-def start(*arguments, program=("tests/shared_training.py",), cwd=None):
-    """Start a program with one thread, in a folder; return the process."""
-    one = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    environment = {**os.environ, **dict.fromkeys(one, "1"), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *(str(ROOT / each) for each in program), *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=cwd)
-
-
-def end_of(process):
-    """Return the exit status of a process, and all that it printed."""
-    try:
-        said, errors = process.communicate(timeout=600)
-    finally:
-        process.kill()
-    return process.returncode, said, errors
-
-
-def assert_same(name, one, other, tolerance=TOLERANCE):
-    """Hold a training to another of the same preset: losses, and weights by how far they moved."""
-    assert len(one["losses"]) >= UPDATES
-    for what in ("losses", "validation"):
-        np.testing.assert_allclose(other[what], one[what], atol=tolerance, err_msg=f"{name} {what}")
-    assert one["losses"][-1] < one["losses"][0] - 10 * tolerance, "something is learned"
-    moved = np.linalg.norm(np.subtract(one["weights"], one["first"]))
-    apart = np.linalg.norm(np.subtract(one["weights"], other["weights"]))
-    assert apart < 10 * tolerance * moved, f"{name}: {apart / moved:.1e} of the way"
-
-
-def check_devices(folder, corpus, *names, tolerance=TOLERANCE):
-    status, said, errors = end_of(start("devices", corpus, folder, *names))
-    assert status == 0, errors
-    for name, (one, two) in json.loads(said).items():
-        assert_same(name, one, two, tolerance)
-
-
-def test_two_devices_train_like_one(tiny_folder, tmp_path):
-    # Two trainings, because several of one Python share operations between devices.
-    check_devices(tmp_path, tiny_folder, "folk", "gru+model.l2=0.001")
-
-
-@pytest.mark.slow
-def test_two_devices_train_like_one_with_every_architecture(tiny_folder, tmp_path):
-    first = {preset.model.architecture: name for name, preset in reversed(PRESETS.items())}
-    assert set(first) == set(MODELS)
-    normalised = "folk+model.batch_norm=True+optimizer=rmsprop+learning_rate=0.001"
-    ruled = "transformer+model.rules=True+batch_size=1"
-    check_devices(tmp_path, tiny_folder, *first.values(), normalised, ruled)
-
-
-@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
-def test_two_devices_add_in_float32_what_they_multiply_in_bfloat16(tiny_folder, tmp_path):
-    check_devices(tmp_path, tiny_folder, "chorale+bfloat16=True", tolerance=1e-3)
 
 
 def test_two_workers_train_like_one_until_one_dies(tiny_folder, tmp_path):
     addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
     names = "gru", "chorale"
-    both = [start("worker", addresses, n, tiny_folder, tmp_path, *names) for n in (0, 1)]
-    alone = {
-        name: shared_training.train(
-            shared_training.small(name), tiny_folder, tmp_path / f"{name}-alone"
-        )
-        for name in names
-    }
+    both = [shared("worker", addresses, n, tiny_folder, tmp_path, *names) for n in (0, 1)]
+    alone = {name: train(small(name), tiny_folder, tmp_path / f"{name}-alone") for name in names}
     (chief_status, said, errors), (status, other, _) = (end_of(process) for process in both)
 
     together, theirs = json.loads(said), json.loads(other)
@@ -109,13 +38,6 @@ def test_two_workers_train_like_one_until_one_dies(tiny_folder, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*names, *(f"{name}-alone" for name in names), "dies"]
     )
-
-
-def test_a_device_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match=r"no device gpu:7. This machine has: cpu"):
-        use_device("gpu:7")
-    assert devices_there()[0] == "cpu"
-    assert use_device("cpu") == []
 
 
 def rows_of(history):
@@ -137,7 +59,7 @@ def test_each_worker_reads_its_own_shards(sharded, home, tmp_path):
             with (mine / shard.file).open("ab") as file:
                 file.write(b"damage, which would be noticed by whoever reads all of the shard")
         about = ("--workers", workers, "--worker", number, "--data-dir", mine)
-        started.append(start(*options, *about, program=("train.py",), cwd=mine.parent))
+        started.append(train_program(*options, *about, cwd=mine.parent))
     for status, _, errors in [end_of(process) for process in started]:
         assert status == 0, errors
     first, *_, last = rows_of(tmp_path / "0" / "tb_logs" / "run" / "history.csv")
@@ -160,9 +82,8 @@ def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp
 
     def pair(*options):
         for number, name in enumerate(("chief", "other")):
-            monkeypatch.chdir(tmp_path / name)
             about = ("--workers", workers, "--worker", number)
-            yield start(*options, *about, program=("train.py",))
+            yield train_program(*options, *about, cwd=tmp_path / name)
 
     chief, other = pair(*fresh, "--epochs", 9000)
     history = tmp_path / "chief" / "tb_logs" / "run" / "history.csv"
@@ -176,7 +97,7 @@ def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp
         f"train.py: Worker 1 ({workers.split(',')[1]}) has stopped: it was killed, or its machine "
         "or network failed. Start all workers again, each with --resume tb_logs/run."
     ]
-    other.communicate()
+    end_of(other)
 
     done = len(rows_of(history))
     resumed = list(pair("--resume", "tb_logs/run", "--epochs", done + 3))
