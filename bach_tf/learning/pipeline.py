@@ -8,6 +8,7 @@ a resumed run sees the same batches as an uninterrupted one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -242,7 +243,9 @@ def last_step_batches(
     return without_tuning(measured_batches(pieces.ids, parts, codec, batch_size).prefetch(1))
 
 
-def measured_batches(ids, parts, codec: Codec, batch_size: int) -> tf.data.Dataset:
+def measured_batches(
+    ids: Any, parts: tuple[Any, ...], codec: Codec, batch_size: int
+) -> tf.data.Dataset:
     """Return batches of parts of pieces that count some of their targets.
 
     Args:
