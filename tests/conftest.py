@@ -117,9 +117,12 @@ def tiny_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chorales_folder(tmp_path_factory):
-    """The prepared folder of the real corpus, built once for the whole run."""
+    """The prepared folder of the real corpus, built once for the whole run, on all its workers."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BACH_TF_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("BACH_TF_HOME", str(run / "chorales_home"))
         return chorales.prepare()
 
 
