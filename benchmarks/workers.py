@@ -85,6 +85,13 @@ def _updates(preset_name: str, size: tuple[int, int], group):
     return lambda count: [steps.train(next(stream)).numpy() for _ in range(count)]
 
 
+def free_addresses(count: int) -> list[str]:
+    """Return addresses on this machine whose ports nobody used a moment ago."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
 class Team:
     """Several workers of a training, which measure when they are asked.
 
@@ -95,9 +102,7 @@ class Team:
     """
 
     def __init__(self, count: int, preset: str, quick: bool):
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
-            addresses = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+        addresses = ",".join(free_addresses(count))
         command = [sys.executable, "-m", "benchmarks.workers", "--preset", preset]
         command += ["--quick"] * quick
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}

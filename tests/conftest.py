@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
 # would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header():
+    """Say when the tests begin: a server's log then shows how long installing took."""
+    return f"begun at {time.strftime('%H:%M:%S', time.gmtime())}"
+
 
 # The same examples in every run, and no time limit for one: a busy machine is no failure.
 settings.register_profile("bach_tf", derandomize=True, deadline=None, max_examples=50)

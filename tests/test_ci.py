@@ -62,6 +62,7 @@ def test_a_second_run_tests_what_is_there_then(checkout):
 TOOLS = [
     "bash",
     "cat",
+    "date",
     "dirname",
     "find",
     "env",

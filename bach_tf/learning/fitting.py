@@ -28,7 +28,7 @@ from bach_tf.learning.event_files import EventFiles
 from bach_tf.learning.history import HistoryFile
 from bach_tf.learning.locks import locked
 from bach_tf.learning.metrics import TokenMean, hits, nats
-from bach_tf.learning.outcome import Outcome, read_outcome
+from bach_tf.learning.outcome import DivergedError, Outcome, read_outcome
 from bach_tf.learning.pipeline import WHOLE, TrainingBatches
 from bach_tf.learning.rates import RateSchedule, rate_of_epoch
 from bach_tf.learning.runs import (
@@ -129,8 +129,8 @@ def fit(
             run folder and calls the additional callbacks.
 
     Raises:
-        ValueError: if the loss is NaN in the first epoch, another process is training the run,
-            or the checkpoint is damaged.
+        DivergedError: if the loss is NaN in the first epoch.
+        ValueError: if another process is training the run, or the checkpoint is damaged.
         OSError: if the run folder cannot be written, or another worker has stopped.
     """
     if group is not None and not _writes(group):
@@ -200,7 +200,7 @@ def _run_alone(run: Run, batches, validation, first_epoch: int, callbacks, verbo
 def _check_trained(run: Run) -> None:
     preset = run.preset
     if not (run.folder / WEIGHTS).exists():
-        raise ValueError(
+        raise DivergedError(
             "The loss became NaN in the first epoch. Retrain with a lower learning rate: "
             f"--set learning_rate={preset.training.learning_rate / 10:g}"
         )

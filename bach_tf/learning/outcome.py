@@ -13,6 +13,10 @@ from bach_tf.learning.runs import CHECKPOINT, HISTORY, Run
 FINISHED, PATIENCE, INTERRUPTED = "finished", "patience", "interrupted"
 
 
+class DivergedError(ValueError):
+    """The loss became NaN before there were weights to keep: no training goes on from there."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The result of a training run.

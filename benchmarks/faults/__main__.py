@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 import benchmarks.faults
-from benchmarks.faults.training import KINDS, Outcome, Training, differences
+from benchmarks.faults.together import TrainingTogether
+from benchmarks.faults.training import Outcome, Training, differences
 from benchmarks.faults.victims import run
 from benchmarks.faults.writers import kill_writer, writers
 from benchmarks.machine import describe_machine
@@ -19,20 +20,18 @@ from benchmarks.machine import describe_machine
 MOST_TRIES = 3  # of one kind, where the training ended before the moment
 
 
-def kill_trainings(home: Path, kills: int, random: Random) -> tuple[list[Outcome], list[str]]:
+def kill_trainings(training: Training, kills: int) -> tuple[list[Outcome], list[str]]:
     """Kill trainings; return what came of each kill, and how finished ones differ.
 
     Args:
-        home: a folder for the runs.
+        training: what is killed.
         kills: how many.
-        random: chooses the moments.
     """
-    training = Training(home, random)
     expected, usual = training.reference()
     print(f"undisturbed: {usual.seconds[1]:.0f} s, {len(expected.events)} events", flush=True)
     outcomes: list[Outcome] = []
     differing: list[str] = []
-    kinds, since = cycle(KINDS), 0
+    kinds, since = cycle(training.kinds), 0
     while len(outcomes) < kills:
         kind = next(kinds)
         for _ in range(MOST_TRIES):
@@ -46,7 +45,7 @@ def kill_trainings(home: Path, kills: int, random: Random) -> tuple[list[Outcome
             since += 1
             _tell(len(outcomes), outcome)
         training.clear_half()
-    end = training._run(None)
+    end = training.train(None)
     return outcomes, differing + _finished(training, end, expected, since)
 
 
@@ -102,6 +101,7 @@ def main() -> int:
         description=benchmarks.faults.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=30, help="of trainings")
+    parser.add_argument("--together", type=int, default=10, help="of one of two workers")
     parser.add_argument("--writers", type=int, default=9, help="kills of other programs")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     args = parser.parse_args()
@@ -110,10 +110,13 @@ def main() -> int:
     differing: list[str] = []
     print(describe_machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
-        if args.kills:
-            outcomes, differing = kill_trainings(Path(scratch) / "one", args.kills, random)
+        for kind, kills in ((Training, args.kills), (TrainingTogether, args.together)):
+            if kills:
+                training = kind(Path(scratch) / kind.__name__, random)
+                found, different = kill_trainings(training, kills)
+                outcomes, differing = outcomes + found, differing + different
         if args.writers:
-            outcomes += kill_writers(Path(scratch) / "two", args.writers, random)
+            outcomes += kill_writers(Path(scratch) / "writers", args.writers, random)
     print_table(outcomes)
     print(f"\nfinished trainings: {', '.join(differing) or 'all equal to the undisturbed one'}")
     return 1 if differing or any(outcome.problem for outcome in outcomes) else 0

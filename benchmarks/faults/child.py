@@ -11,6 +11,10 @@ from pathlib import Path
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 OPERATIONS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0}
 RUN = "run"  # the name of the run folder
+SMALL = (
+    "model.units=16", "model.layers=1", "window=16", "stride=16", "batch_size=16", "average=0.9",
+    "plateau_patience=2", "patience=99",
+)  # fmt: skip
 
 
 class Reports:
@@ -51,11 +55,23 @@ class Reports:
 
 def train(reports: Reports, data: str, epochs: str) -> int:
     """Start or resume the run and train it to its end."""
-    import keras
-
     from bach_tf import learning
     from bach_tf.learning.runs import PRESET, RUNS
     from bach_tf.measuring import inspection
+
+    folder = RUNS / RUN
+    if (folder / PRESET).exists():
+        run, corpus = learning.resume_run(folder)
+    else:
+        run, corpus = learning.start_run(small_preset(data, int(epochs)), RUN)
+    callbacks = [*inspection.callbacks(run), moments(reports)]
+    learning.train(run, corpus, verbose=0, callbacks=callbacks)
+    return 0
+
+
+def moments(reports: Reports):
+    """Return a callback that reports the steps of training and of validation."""
+    import keras
 
     class Moments(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -64,34 +80,15 @@ def train(reports: Reports, data: str, epochs: str) -> int:
         def on_test_batch_end(self, batch, logs=None):
             reports.tell("validation")
 
-    folder = RUNS / RUN
-    if (folder / PRESET).exists():
-        run, corpus = learning.resume_run(folder)
-    else:
-        run, corpus = learning.start_run(small_preset(data, int(epochs)), RUN)
-    callbacks = [*inspection.callbacks(run), Moments()]
-    learning.train(run, corpus, verbose=0, callbacks=callbacks)
-    return 0
+    return Moments()
 
 
 def small_preset(data: str, epochs: int):
     """Return settings with everything that has a state: dropout, averages, a plateau."""
-    from bach_tf.recipes import PRESETS, changed
+    from bach_tf.recipes import PRESETS, changed, override
 
-    preset = PRESETS["gru"]
-    return changed(
-        preset,
-        model=preset.model.settings | {"units": 16, "layers": 1},
-        corpus="folder",
-        data_dir=data,
-        window=16,
-        stride=16,
-        batch_size=16,
-        epochs=epochs,
-        average=0.9,
-        plateau_patience=2,
-        patience=99,
-    )
+    preset = changed(PRESETS["gru"], corpus="folder", data_dir=data, epochs=epochs)
+    return override(preset, SMALL)
 
 
 def prepare(reports: Reports, data: str) -> int:
@@ -104,12 +101,28 @@ def prepare(reports: Reports, data: str) -> int:
 
 def command(reports: Reports, *arguments: str) -> int:
     """Run `bach-tf`."""
+    from bach_tf._basics.process import begin
     from bach_tf.cli.main import main
 
+    begin()  # or what is said while libraries are silent is lost
     return main(arguments)
 
 
-WORK: dict[str, Callable[..., int]] = {"train": train, "prepare": prepare, "command": command}
+def watched(reports: Reports, *arguments: str) -> int:
+    """Run `bach-tf train`, which reports its steps too."""
+    from bach_tf.cli.quiet import silence_libraries
+
+    silence_libraries()  # before TensorFlow is imported
+    from bach_tf.measuring import inspection
+
+    callbacks_of = inspection.callbacks
+    inspection.callbacks = lambda run: [*callbacks_of(run), moments(reports)]
+    return command(reports, "train", *arguments)
+
+
+WORK: dict[str, Callable[..., int]] = {
+    "train": train, "prepare": prepare, "command": command, "watched": watched,
+}  # fmt: skip
 
 
 def begin(arguments: Sequence[str]) -> int:

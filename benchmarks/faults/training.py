@@ -28,6 +28,17 @@ DATED = "_hparams_/session_start_info"
 EVERY = 5  # kills after which the run is evaluated too, besides generating
 
 
+KINDS: dict[str, Any] = {
+    "start": None,
+    "step": "step".__eq__,
+    "validation": "validation".__eq__,
+    "checkpoint": lambda report: bool(CHECKPOINT.match(report)),
+    "weights": lambda report: bool(WEIGHTS.match(report)),
+    "history": lambda report: bool(HISTORY.match(report)),
+    "events": None,
+}
+
+
 class Outcome(NamedTuple):
     """What one kill has led to.
 
@@ -62,6 +73,9 @@ class Training:
         random: chooses the moments.
     """
 
+    kinds = tuple(KINDS)  # of moments
+    epochs = EPOCHS
+
     def __init__(self, home: Path, random: Random):
         self.home, self.random = home, random
         self.data = home / "data"
@@ -72,7 +86,7 @@ class Training:
 
     def reference(self) -> tuple[Facts, End]:
         """Train without a kill."""
-        end = self._run(None)
+        end = self.train(None)
         if end.status:
             raise RuntimeError(f"The undisturbed training failed: {end.errors[-2000:]}")
         return self.take_facts(), end
@@ -83,18 +97,19 @@ class Training:
         shutil.rmtree(self.folder)
         return facts
 
-    def _run(self, moment: Moment | None) -> End:
-        work = ("train", str(self.data), str(EPOCHS))
+    def train(self, moment: Moment | None) -> End:
+        """Start or resume the run, and kill it at a moment."""
+        work = ("train", str(self.data), str(self.epochs))
         return run(work, self.folder, self.home, moment)
 
     def kill(self, kind: str, usual: End) -> tuple[End, Outcome | None]:
         """Train until a moment of a kind; return the end, and what came of the kill if it was one.
 
         Args:
-            kind: one of `KINDS`.
+            kind: one of `kinds`.
             usual: the end of an undisturbed training.
         """
-        end = self._run(self._moment(kind, usual))
+        end = self.train(self._moment(kind, usual))
         if not end.killed:
             return end, None
         last = end.reports[-1] if end.reports else "before its first file"
@@ -108,7 +123,7 @@ class Training:
         if kind == "events":
             return Moment(kind, number=random.randint(1, 6), grows=self._size_of_events)
         at = KINDS[kind]
-        each = sum(map(at, usual.reports)) / EPOCHS
+        each = sum(map(at, usual.reports)) / self.epochs
         delay = random.choice((None, random.uniform(0, 0.002), random.uniform(0, 0.02)))
         return Moment(kind, at, 1 + int(epochs * each), delay)
 
@@ -159,17 +174,6 @@ def called(arguments: list[str]) -> tuple[int, str]:
         return int(end.code or 0), said.getvalue()
     except Exception as error:
         return -1, f"{type(error).__name__}: {error}"
-
-
-KINDS: dict[str, Any] = {
-    "start": None,
-    "step": "step".__eq__,
-    "validation": "validation".__eq__,
-    "checkpoint": lambda report: bool(CHECKPOINT.match(report)),
-    "weights": lambda report: bool(WEIGHTS.match(report)),
-    "history": lambda report: bool(HISTORY.match(report)),
-    "events": None,
-}
 
 
 def facts_of(folder: Path) -> Facts:

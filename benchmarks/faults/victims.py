@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -44,20 +45,31 @@ class End(NamedTuple):
         reports: what it reported.
         seconds: until its first report of a step, and in all.
         errors: what it printed on standard error.
+        killed: whether the victim was killed before its end.
     """
 
     status: int
     reports: list[str]
     seconds: tuple[float, float]
     errors: str
-
-    @property
-    def killed(self) -> bool:
-        """Whether the kill came before the end."""
-        return self.status == -signal.SIGKILL
+    killed: bool
 
 
-def run(work: Sequence[str], root: Path, home: Path, moment: Moment | None = None) -> End:
+class Watched(NamedTuple):
+    """What was seen of a program: see `End`."""
+
+    reports: list[str]
+    seconds: tuple[float, float]
+    killed: bool
+
+
+def run(
+    work: Sequence[str],
+    root: Path,
+    home: Path,
+    moment: Moment | None = None,
+    victim: subprocess.Popen | None = None,
+) -> End:
     """Run a piece of work of `benchmarks.faults.child`, and kill it at a moment.
 
     Args:
@@ -65,6 +77,7 @@ def run(work: Sequence[str], root: Path, home: Path, moment: Moment | None = Non
         root: the folder whose files are reported.
         home: the working folder, with the cache.
         moment: when to kill; `None` for not at all.
+        victim: another program that is killed instead, at a moment of this one.
     """
     reports, out = os.pipe()
     answers, give = os.pipe()
@@ -86,64 +99,89 @@ def run(work: Sequence[str], root: Path, home: Path, moment: Moment | None = Non
         os.close(out)
         os.close(answers)
         try:
-            seen, seconds = _watch(process, reports, give, moment)
+            seen = _watch(process, reports, give, moment, victim or process)
         finally:
             process.kill()
             status = process.wait()
             os.close(reports)
             os.close(give)
         errors.seek(0)
-        return End(status, seen, seconds, errors.read().decode(errors="replace"))
+        said = errors.read().decode(errors="replace")
+        killed = seen.killed and (victim or process).wait() == -signal.SIGKILL
+        return End(status, seen.reports, seen.seconds, said, killed)
 
 
 def _watch(
-    process: subprocess.Popen, reports: int, give: int, moment: Moment | None
-) -> tuple[list[str], tuple[float, float]]:
-    """Answer the reports of a program until its end, or kill it at the moment."""
-    began, first = time.monotonic(), 0.0
+    process: subprocess.Popen,
+    reports: int,
+    give: int,
+    moment: Moment | None,
+    victim: subprocess.Popen,
+) -> Watched:
+    """Answer the reports of a program until its end; kill the victim at the moment."""
+    began, first, killed = time.monotonic(), 0.0, False
     seen: list[str] = []
-    left = moment.number if moment else 0
-    size = moment.grows() if moment and moment.grows else 0
+    watch = _Countdown(moment, began)
     text = b""
     while time.monotonic() - began < LONGEST:
-        ready, _, _ = select.select([reports], [], [], LOOK if moment else 1.0)
-        if moment and moment.grows:
-            before, size = size, moment.grows()
-            left -= size > before
-            if left <= 0:
-                return _kill(process, seen, began, first)
-        if _is_over(moment, time.monotonic() - began):
-            return _kill(process, seen, began, first)
-        if not ready:
-            continue
-        piece = os.read(reports, 65536)
-        if not piece:
-            break
-        *lines, text = (text + piece).split(b"\n")
-        for line in map(os.fsdecode, lines):
-            seen.append(line)
-            first = first or (time.monotonic() - began if line == "step" else 0.0)
-            if moment and moment.at and moment.at(line):
-                left -= 1
-                if left == 0 and moment.delay is None:
-                    return _kill(process, seen, began, first)
-            os.write(give, b".")
-            if moment and moment.at and left == 0:
-                time.sleep(moment.delay or 0.0)
-                return _kill(process, seen, began, first)
+        ready, _, _ = select.select([reports], [], [], LOOK if watch.moment else 1.0)
+        lines: list[str] = []
+        if ready:
+            piece = os.read(reports, 65536)
+            if not piece:
+                break
+            *whole, text = (text + piece).split(b"\n")
+            lines = list(map(os.fsdecode, whole))
+        for line in lines or [None]:
+            if line is not None:
+                seen.append(line)
+                first = first or (time.monotonic() - began if line == "step" else 0.0)
+            if watch.has_come(line):
+                if watch.waits is not None:
+                    _answer(give, line)
+                    time.sleep(watch.waits)
+                    line = None
+                victim.kill()
+                killed = True
+                if victim is process:
+                    return Watched(seen, (first, time.monotonic() - began), killed)
+                watch = _Countdown(None, began)
+            _answer(give, line)
     process.wait(timeout=LONGEST)
-    return seen, (first, time.monotonic() - began)
+    return Watched(seen, (first, time.monotonic() - began), killed)
 
 
-def _is_over(moment: Moment | None, seconds: float) -> bool:
-    """Return whether a moment that depends on the time alone has come."""
-    if moment is None or moment.at or moment.grows or moment.delay is None:
+def _answer(give: int, line: str | None) -> None:
+    """Let the program go on after a report, unless it has ended meanwhile."""
+    if line is not None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(give, b".")
+
+
+class _Countdown:
+    """Finds the moment."""
+
+    def __init__(self, moment: Moment | None, began: float):
+        self.moment, self.began = moment, began
+        self.left = moment.number if moment else 0
+        self.size = moment.grows() if moment and moment.grows else 0
+
+    @property
+    def waits(self) -> float | None:
+        """Seconds after the report; `None` if the reported operation is not to happen."""
+        return self.moment.delay if self.moment and self.moment.at else None
+
+    def has_come(self, line: str | None) -> bool:
+        """Return whether the moment has come, with a report or between two."""
+        if self.moment is None:
+            return False
+        if self.moment.grows:
+            before, self.size = self.size, self.moment.grows()
+            self.left -= self.size > before
+            return self.left <= 0
+        if self.moment.at is None:
+            return time.monotonic() - self.began > (self.moment.delay or 0.0)
+        if line is not None and self.moment.at(line):
+            self.left -= 1
+            return self.left == 0
         return False
-    return seconds > moment.delay
-
-
-def _kill(
-    process: subprocess.Popen, seen: list[str], began: float, first: float
-) -> tuple[list[str], tuple[float, float]]:
-    process.kill()
-    return seen, (first, time.monotonic() - began)

@@ -4,15 +4,19 @@ import json
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import command
 from shared_training import assert_same, small, train
 from started import end_of, shared, train_program
-from test_workers import free_ports
+from test_workers import free_ports, met
 
 from bach_tf.corpora.scale.shards import read_shards
+from bach_tf.learning.outcome import DivergedError
+from bach_tf.learning.workers import joining
+from bach_tf.learning.workers.group import Group
 
 
 def test_two_workers_train_like_one_until_one_dies(tiny_folder, tmp_path):
@@ -109,3 +113,18 @@ def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp
     assert command("train")([*fresh, "--epochs", done + 3]) == 0
     alone = rows_of(tmp_path / "tb_logs" / "run" / "history.csv")
     np.testing.assert_allclose(rows_of(history), alone, atol=1e-3)
+
+
+def test_after_a_loss_of_nan_nobody_is_told_to_resume(monkeypatch):
+    with met(2) as (chief, other):
+        monkeypatch.setattr(joining, "meet", lambda *_: chief)
+        monkeypatch.setattr(joining, "connected", lambda lines, gpus: Group(None, lines))
+        with pytest.raises(DivergedError), joining.joined(chief.roster, "cpu"):
+            raise DivergedError("The loss became NaN. Retrain.")
+        group = Group(None, other)
+        group.folder = Path("tb_logs/a")
+        expected = (
+            r"Worker 0 .* has stopped: The loss became NaN. Retrain. Then start all .* again\.$"
+        )
+        with pytest.raises(ConnectionError, match=expected), group.explaining():
+            other.hear()

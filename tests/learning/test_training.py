@@ -18,6 +18,7 @@ from bach_tf.formats.rendition import Rendition
 from bach_tf.learning import runs
 from bach_tf.learning.callbacks import ReseedDropout, has_bfloat16
 from bach_tf.learning.fitting import compile_model
+from bach_tf.learning.outcome import DivergedError
 from bach_tf.learning.rates import RateSchedule
 from bach_tf.learning.windows import load_split
 from bach_tf.measuring import evaluation
@@ -231,7 +232,7 @@ def test_validation_is_a_mean_over_tokens_however_pieces_fall_into_batches(tmp_p
 def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny_folder):
     run = make_run(tmp_path)
     run.model.set_weights([np.full_like(weights, np.nan) for weights in run.model.get_weights()])
-    with pytest.raises(ValueError, match=r"became NaN in the first epoch.*=0.0006"):
+    with pytest.raises(DivergedError, match=r"became NaN in the first epoch.*=0.0006"):
         fit(run, tiny_folder)
 
 

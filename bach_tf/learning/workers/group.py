@@ -90,9 +90,12 @@ class Group:
             raise self._loss() from None
 
     def _loss(self) -> ConnectionError:
+        loss = self.lines.loss if self.lines else None
         said = "The network between the workers has failed."
-        if self.lines and self.lines.loss:
+        if self.lines and loss:
             said = str(self.lines.stopped())
+        if loss and loss.lasting:  # such as a loss of NaN: the reason says what to change
+            return ConnectionError(f"{said} Then start all workers again.")
         again = f", each with --resume {self.folder}" if self.folder else ""
         return ConnectionError(f"{said} Start all workers again{again}.")
 

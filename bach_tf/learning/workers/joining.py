@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from bach_tf.learning.outcome import DivergedError
 from bach_tf.learning.workers.devices import use_device
 from bach_tf.learning.workers.group import Group, connected, mirrored
 from bach_tf.learning.workers.meeting import WAIT_SECONDS, meet
@@ -44,7 +45,7 @@ def joined(
         with group.explaining():
             yield group
     except BaseException as error:
-        lines.end(_reason(error))
+        lines.end(_reason(error), lasting=isinstance(error, DivergedError))
         raise
     lines.end()
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NamedTuple
 
 from bach_tf import __version__
 from bach_tf._basics.messages import LONGEST_LINE, shortened
@@ -69,6 +69,20 @@ def _greeting(roster: Roster, settings: Mapping[str, Any] | None, gpus: int) -> 
     return json.loads(json.dumps(greeting))
 
 
+class Loss(NamedTuple):
+    """A worker that has stopped.
+
+    Args:
+        worker: its number.
+        reason: that it gave; "" if it could not.
+        lasting: whether it would stop again if training went on from where it was.
+    """
+
+    worker: int
+    reason: str = ""
+    lasting: bool = False
+
+
 class Lines:
     """The open connections between worker 0 and all others.
 
@@ -79,7 +93,7 @@ class Lines:
 
     def __init__(self, roster: Roster, sockets: Mapping[int, socket.socket]):
         self.roster = roster
-        self.loss: tuple[int, str] | None = None  # the first worker that stopped, and its reason
+        self.loss: Loss | None = None  # the first worker that stopped
         self.react: Callable[[], None] = lambda: None  # called once, by another thread, at a loss
         self.lost = threading.Event()
         self._sockets = sockets
@@ -101,7 +115,7 @@ class Lines:
                 with self._sending:  # a loss is passed on by another thread
                     send(line, message, blob)
             except OSError:
-                self._lose(number, "")
+                self._lose(Loss(number))
         if self.loss:
             raise self.stopped()
 
@@ -118,22 +132,24 @@ class Lines:
 
     def stopped(self) -> ConnectionError:
         """Return the error that says which worker has stopped."""
-        number, reason = self.loss or (0, "")
+        number, reason, _ = self.loss or Loss(0)
         name = self.roster.name(number)
         why = f": {reason}" if reason else ": it was killed, or its machine or network failed"
         return ConnectionError(f"W{name[1:]} has stopped{why}{'' if why.endswith('.') else '.'}")
 
-    def end(self, failure: str = "") -> None:
+    def end(self, failure: str = "", *, lasting: bool = False) -> None:
         """Say goodbye and close the connections.
 
         Args:
             failure: why this worker stops before training is over; "" if it is over.
+            lasting: whether it would stop again if training went on from where it was.
         """
+        goodbye = {"failed": failure, "lasting": lasting} if failure else {"ended": True}
         with self._lock:
             self._ended = True
         for line in self._sockets.values():
             with contextlib.suppress(OSError):
-                send(line, {"failed": failure} if failure else {"ended": True})
+                send(line, goodbye)
             line.close()
 
     def _listen(self, number: int, line: socket.socket) -> None:
@@ -144,31 +160,33 @@ class Lines:
                 if "ended" in message:
                     return
                 if "failed" in message:
-                    self._lose(message.get("lost", number), message["failed"])
+                    lost = message.get("lost", number)
+                    self._lose(Loss(lost, message["failed"], message["lasting"]))
                     return
                 self._inbox.put((message, blob))
         except (OSError, ValueError):
-            self._lose(number, "")
+            self._lose(Loss(number))
 
-    def _lose(self, number: int, reason: str) -> None:
+    def _lose(self, loss: Loss) -> None:
         """Note that a worker has stopped, tell the others, and wake whoever waits."""
         with self._lock:
             if self._ended or self.loss:
                 return
-            self.loss = number, shortened(reason, LONGEST_LINE)
-        self._pass_on(number, reason)
+            self.loss = loss._replace(reason=shortened(loss.reason, LONGEST_LINE))
+        self._pass_on(loss)
         self.lost.set()
         self._inbox.put(None)
         self.react()
 
-    def _pass_on(self, number: int, reason: str) -> None:
+    def _pass_on(self, loss: Loss) -> None:
         """Tell the others of a loss, as worker 0, to which all are connected."""
         if self.roster.worker:
             return
+        message = {"failed": loss.reason, "lost": loss.worker, "lasting": loss.lasting}
         for other, line in self._sockets.items():
-            if other != number:
+            if other != loss.worker:
                 with self._sending, contextlib.suppress(OSError):
-                    send(line, {"failed": reason, "lost": number})
+                    send(line, message)
 
 
 def _version_of(package: str) -> str:
