@@ -16,6 +16,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 LOOK = 0.0005  # seconds between looks at growing files
 LONGEST = 600.0  # seconds of a program
+NOTHING = ""  # in place of a report
 
 
 class Moment(NamedTuple):
@@ -55,14 +56,6 @@ class End(NamedTuple):
     killed: bool
 
 
-class Watched(NamedTuple):
-    """What was seen of a program: see `End`."""
-
-    reports: list[str]
-    seconds: tuple[float, float]
-    killed: bool
-
-
 def run(
     work: Sequence[str],
     root: Path,
@@ -98,8 +91,10 @@ def run(
         )
         os.close(out)
         os.close(answers)
+        watch = _Watch(process, reports, give, _Victim(victim or process, moment))
         try:
-            seen = _watch(process, reports, give, moment, victim or process)
+            watch.to_the_end()
+            seconds = watch.seconds
         finally:
             process.kill()
             status = process.wait()
@@ -107,81 +102,85 @@ def run(
             os.close(give)
         errors.seek(0)
         said = errors.read().decode(errors="replace")
-        killed = seen.killed and (victim or process).wait() == -signal.SIGKILL
-        return End(status, seen.reports, seen.seconds, said, killed)
+        killed = watch.victim.killed and (victim or process).wait() == -signal.SIGKILL
+        return End(status, watch.seen, seconds, said, killed)
 
 
-def _watch(
-    process: subprocess.Popen,
-    reports: int,
-    give: int,
-    moment: Moment | None,
-    victim: subprocess.Popen,
-) -> Watched:
-    """Answer the reports of a program until its end; kill the victim at the moment."""
-    began, first, killed = time.monotonic(), 0.0, False
-    seen: list[str] = []
-    watch = _Countdown(moment, began)
-    text = b""
-    while time.monotonic() - began < LONGEST:
-        ready, _, _ = select.select([reports], [], [], LOOK if watch.moment else 1.0)
-        lines: list[str] = []
-        if ready:
-            piece = os.read(reports, 65536)
-            if not piece:
-                break
-            *whole, text = (text + piece).split(b"\n")
-            lines = list(map(os.fsdecode, whole))
-        for line in lines or [None]:
-            if line is not None:
-                seen.append(line)
-                first = first or (time.monotonic() - began if line == "step" else 0.0)
-            if watch.has_come(line):
-                if watch.waits is not None:
-                    _answer(give, line)
-                    time.sleep(watch.waits)
-                    line = None
-                victim.kill()
-                killed = True
-                if victim is process:
-                    return Watched(seen, (first, time.monotonic() - began), killed)
-                watch = _Countdown(None, began)
-            _answer(give, line)
-    process.wait(timeout=LONGEST)
-    return Watched(seen, (first, time.monotonic() - began), killed)
+class _Watch:
+    """Answers the reports of a program until its end, and kills the victim at the moment."""
+
+    def __init__(self, process: subprocess.Popen, reports: int, give: int, victim: _Victim):
+        self.process, self.reports, self.give, self.victim = process, reports, give, victim
+        self.began, self.first_step = time.monotonic(), 0.0
+        self.seen: list[str] = []
+        self._text = b""
+
+    def to_the_end(self) -> None:
+        """Watch until the program has ended, or was killed."""
+        while time.monotonic() - self.began < LONGEST:
+            lines = self._heard()
+            if lines is None:
+                self.process.wait(timeout=LONGEST)
+                return
+            for line in lines or [NOTHING]:
+                self._go_on_after(line)
+                if self.victim.killed and self.victim.process is self.process:
+                    return
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """See `End`; the second is the time until now."""
+        return self.first_step, time.monotonic() - self.began
+
+    def _heard(self) -> list[str] | None:
+        """Return the next reports, none if it is time to look elsewhere; `None` at the end."""
+        ready, _, _ = select.select([self.reports], [], [], LOOK if self.victim.moment else 1.0)
+        if not ready:
+            return []
+        piece = os.read(self.reports, 65536)
+        if not piece:
+            return None
+        *lines, self._text = (self._text + piece).split(b"\n")
+        return list(map(os.fsdecode, lines))
+
+    def _go_on_after(self, line: str) -> None:
+        if line:
+            self.seen.append(line)
+        if line == "step" and not self.first_step:
+            self.first_step = time.monotonic() - self.began
+        come = self.victim.moment_has_come(line, time.monotonic() - self.began)
+        if come and self.victim.moment.delay is None:
+            self.victim.kill()  # before the reported operation
+        if line:
+            with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
+                os.write(self.give, b".")
+        if come and not self.victim.killed:
+            time.sleep(self.victim.moment.delay if self.victim.moment.at else 0.0)
+            self.victim.kill()
 
 
-def _answer(give: int, line: str | None) -> None:
-    """Let the program go on after a report, unless it has ended meanwhile."""
-    if line is not None:
-        with contextlib.suppress(BrokenPipeError):
-            os.write(give, b".")
+class _Victim:
+    """The program that is killed, and when."""
 
-
-class _Countdown:
-    """Finds the moment."""
-
-    def __init__(self, moment: Moment | None, began: float):
-        self.moment, self.began = moment, began
+    def __init__(self, process: subprocess.Popen, moment: Moment | None):
+        self.process, self.moment, self.killed = process, moment, False
         self.left = moment.number if moment else 0
         self.size = moment.grows() if moment and moment.grows else 0
 
-    @property
-    def waits(self) -> float | None:
-        """Seconds after the report; `None` if the reported operation is not to happen."""
-        return self.moment.delay if self.moment and self.moment.at else None
-
-    def has_come(self, line: str | None) -> bool:
-        """Return whether the moment has come, with a report or between two."""
-        if self.moment is None:
+    def moment_has_come(self, line: str, seconds: float) -> bool:
+        """Return whether to kill it, with a report or between two."""
+        moment = self.moment
+        if moment is None or self.killed:
             return False
-        if self.moment.grows:
-            before, self.size = self.size, self.moment.grows()
+        if moment.grows:
+            before, self.size = self.size, moment.grows()
             self.left -= self.size > before
             return self.left <= 0
-        if self.moment.at is None:
-            return time.monotonic() - self.began > (self.moment.delay or 0.0)
-        if line is not None and self.moment.at(line):
-            self.left -= 1
-            return self.left == 0
-        return False
+        if moment.at is None:
+            return moment.delay is not None and seconds > moment.delay
+        self.left -= bool(line) and moment.at(line)
+        return self.left <= 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.killed = True
