@@ -1,3 +1,4 @@
+import fcntl
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from bach_tf.corpora.preparation import prepared
 from bach_tf.recipes import PRESETS, changed
 from bach_tf.score import Score
 
+pytest.register_assert_rewrite("shared_training")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the programs do
 
 # A shell starts what runs in its background without Ctrl-C, and the programs that the tests start
@@ -25,7 +27,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 def pytest_report_header():
     """Say when the tests begin: a server's log then shows how long installing took."""
-    return f"begun at {time.strftime('%H:%M:%S', time.gmtime())}"
+    return f"begun at {time.strftime('%H:%M:%S', time.gmtime())} UTC"
 
 
 # The same examples in every run, and no time limit for one: a busy machine is no failure.
@@ -124,12 +126,13 @@ def tiny_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chorales_folder(tmp_path_factory):
-    """The prepared folder of the real corpus, built once for the whole run, on all its workers."""
+    """The prepared folder of the real corpus, built once for all workers of the run."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, (run / "chorales.lock").open("w") as lock:
         patch.setenv("BACH_TF_HOME", str(run / "chorales_home"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return chorales.prepare()
 
 

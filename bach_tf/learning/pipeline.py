@@ -186,11 +186,11 @@ def evaluation_batches(
     Yields inputs int32 `(B, T)`, targets int32 `(B, T)` and weights float32 `(B, T)`: 1 for
     counted tokens, 0 for padding, the end of the piece, and tokens counted in an earlier window.
     """
-    parts = counted_once(pieces, codec, context)
-    return without_tuning(measured_batches(pieces.ids, parts, codec, batch_size).prefetch(1))
+    parts = measured_parts(pieces, codec, context)
+    return without_tuning(batches_of_parts(pieces.ids, parts, codec, batch_size).prefetch(1))
 
 
-def counted_once(
+def measured_parts(
     pieces: Pieces, codec: Codec, context: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `evaluation_batches` measures, in its order.
@@ -240,10 +240,10 @@ def last_step_batches(
     tokens_per_step = len(codec.may_follow)
     skipped = (ends - starts - 2) // tokens_per_step * tokens_per_step
     parts = starts, ends, skipped
-    return without_tuning(measured_batches(pieces.ids, parts, codec, batch_size).prefetch(1))
+    return without_tuning(batches_of_parts(pieces.ids, parts, codec, batch_size).prefetch(1))
 
 
-def measured_batches(
+def batches_of_parts(
     ids: Any, parts: tuple[Any, ...], codec: Codec, batch_size: int
 ) -> tf.data.Dataset:
     """Return batches of parts of pieces that count some of their targets.

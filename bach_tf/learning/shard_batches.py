@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from bach_tf.codecs import PAD
 from bach_tf.corpora.scale.shards import Shards, is_sharded, read_shards
-from bach_tf.learning.pipeline import AHEAD, counted_once, measured_batches, without_tuning
+from bach_tf.learning.pipeline import AHEAD, batches_of_parts, measured_parts, without_tuning
 from bach_tf.learning.shard_windows import ShardWindows, windows_in
 from bach_tf.learning.windows import Pieces, Windowing
 
@@ -90,10 +90,10 @@ def shard_evaluation_batches(
         # No tf.data in here: a generator has one of its threads and must not wait for others.
         for file in files:
             pieces = Pieces.from_arrays(shards.read(file).arrays())
-            yield pieces.ids, *counted_once(pieces, shards.codec, context)
+            yield pieces.ids, *measured_parts(pieces, shards.codec, context)
 
     def batches(ids: tf.Tensor, *parts: tf.Tensor) -> tf.data.Dataset:
-        return measured_batches(ids, parts, shards.codec, batch_size)
+        return batches_of_parts(ids, parts, shards.codec, batch_size)
 
     found = tf.data.Dataset.from_generator(groups, output_signature=GROUP).flat_map(batches)
     tokens = len(shards.codec.may_follow)

@@ -101,10 +101,10 @@ def prepare(reports: Reports, data: str) -> int:
 
 def command(reports: Reports, *arguments: str) -> int:
     """Run `bach-tf`."""
-    from bach_tf._basics.process import begin
+    from bach_tf._basics import process
     from bach_tf.cli.main import main
 
-    begin()  # or what is said while libraries are silent is lost
+    process.begin()  # or what is said while libraries are silent is lost
     return main(arguments)
 
 

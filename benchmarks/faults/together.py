@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from bach_tf.learning.run_files import PRESET
 from benchmarks.faults.child import RUN, SMALL
 from benchmarks.faults.training import Facts, Outcome, Training
 from benchmarks.faults.victims import LONGEST, ROOT, End, Moment, run
@@ -34,7 +37,7 @@ class Ends(NamedTuple):
 
 
 class TrainingTogether(Training):
-    """A run that two workers train, each a process with one thread.
+    """A run that two workers train on this machine.
 
     Args:
         home: an empty folder for it.
@@ -48,9 +51,16 @@ class TrainingTogether(Training):
         super().__init__(home, random)
         self.other = home / "other"
         self.other.mkdir()
-        self.ends: Ends | None = None
 
-    def train(self, moment: Moment | None, victim: int = 0) -> End:
+    def train(self, moment: Moment | None) -> End:
+        """Start or resume the run on both workers; kill worker 0 at a moment.
+
+        The end is that of worker 0, unless it is worker 1 that has failed.
+        """
+        chief, status, errors = self.train_both(moment, victim=0)
+        return chief if chief.status else chief._replace(status=status, errors=errors)
+
+    def train_both(self, moment: Moment | None, victim: int) -> Ends:
         """Start or resume the run on both workers; kill one of them at a moment of worker 0."""
         addresses = ",".join(free_addresses(2))
         other = subprocess.Popen(
@@ -64,16 +74,21 @@ class TrainingTogether(Training):
         try:
             work = ("watched", *self._arguments(addresses, 0))
             chief = run(work, self.folder, self.home, moment, other if victim else None)
-            _, errors = other.communicate(timeout=LONGEST)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                other.wait(timeout=LONGEST)
         finally:
-            other.kill()
-        self.ends = Ends(chief, other.returncode, errors)
-        return chief
+            other.kill()  # unless it has ended
+            _, errors = other.communicate()
+        return Ends(chief, other.returncode, errors)
 
     def _arguments(self, addresses: str, worker: int) -> list[str]:
         about = ["--workers", addresses, "--worker", str(worker), "--device", "cpu", "--quiet"]
-        if (self.folder / "preset.json").exists():
-            return ["--resume", str(self.folder), *about]
+        if (self.folder / PRESET).exists():
+            return [
+                "--resume",
+                str(self.folder.relative_to(self.home)),
+                *about,
+            ]  # which worker 1 does not have
         settings = [each for setting in SMALL for each in ("--set", setting)]
         data = ["--corpus", "folder", "--data-dir", str(self.data)]
         epochs = ["--epochs", str(self.epochs)]
@@ -81,7 +96,7 @@ class TrainingTogether(Training):
 
     def take_facts(self) -> Facts:
         """Return the facts of the finished run, and delete it."""
-        if (self.other / "tb_logs").exists():
+        if (self.other / self.folder.relative_to(self.home)).exists():
             raise RuntimeError("Worker 1 has written a run folder.")
         return super().take_facts()
 
@@ -93,13 +108,13 @@ class TrainingTogether(Training):
             usual: the end of worker 0 in an undisturbed training.
         """
         base, victim = TOGETHER[kind]
-        end = self.train(self._moment(base, usual), victim)
-        if not end.killed or not end.status:  # what was left to do needed one worker alone
-            return end, None
-        assert self.ends is not None
+        ends = self.train_both(self._moment(base, usual), victim)
+        if not ends.chief.killed or not ends.chief.status:
+            # All was done before the moment, or what was left needed worker 0 alone.
+            return ends.chief, None
         early = not (self.folder / "model.weights.h5").exists()
-        problem = survivor_of(self.ends, victim) or self._read()
-        return end, Outcome(kind, end.reports[-1], early, problem)
+        problem = survivor_of(ends, victim) or self._read()
+        return ends.chief, Outcome(kind, ends.chief.last, early, problem)
 
 
 def survivor_of(ends: Ends, victim: int) -> str:
@@ -110,4 +125,6 @@ def survivor_of(ends: Ends, victim: int) -> str:
     said = SURVIVOR.search(errors.strip())
     if status == 2 and said and int(said[1]) == victim and "Traceback" not in errors:
         return ""
+    if status == -signal.SIGKILL:
+        return f"the other worker did not end within {LONGEST:g} s"
     return f"the other worker ended with status {status}: {errors[-300:]}"

@@ -27,7 +27,6 @@ TIMES = ("seconds", "epoch_seconds")  # which differ from run to run
 DATED = "_hparams_/session_start_info"
 EVERY = 5  # kills after which the run is evaluated too, besides generating
 
-
 KINDS: dict[str, Any] = {
     "start": None,
     "step": "step".__eq__,
@@ -112,7 +111,7 @@ class Training:
         end = self.train(self._moment(kind, usual))
         if not end.killed:
             return end, None
-        last = end.reports[-1] if end.reports else "before its first file"
+        last = end.last or "before its first file"
         early = not (self.folder / "model.weights.h5").exists()
         return end, Outcome(kind, last, early, self._read())
 

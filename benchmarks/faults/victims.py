@@ -47,6 +47,7 @@ class End(NamedTuple):
         seconds: until its first report of a step, and in all.
         errors: what it printed on standard error.
         killed: whether the victim was killed before its end.
+        last: what had been reported last before that; "" for nothing.
     """
 
     status: int
@@ -54,6 +55,7 @@ class End(NamedTuple):
     seconds: tuple[float, float]
     errors: str
     killed: bool
+    last: str = ""
 
 
 def run(
@@ -103,7 +105,7 @@ def run(
         errors.seek(0)
         said = errors.read().decode(errors="replace")
         killed = watch.victim.killed and (victim or process).wait() == -signal.SIGKILL
-        return End(status, watch.seen, seconds, said, killed)
+        return End(status, watch.seen, seconds, said, killed, watch.last)
 
 
 class _Watch:
@@ -113,6 +115,7 @@ class _Watch:
         self.process, self.reports, self.give, self.victim = process, reports, give, victim
         self.began, self.first_step = time.monotonic(), 0.0
         self.seen: list[str] = []
+        self.last = ""  # before the kill
         self._text = b""
 
     def to_the_end(self) -> None:
@@ -146,6 +149,7 @@ class _Watch:
     def _go_on_after(self, line: str) -> None:
         if line:
             self.seen.append(line)
+            self.last = self.last if self.victim.killed else line
         if line == "step" and not self.first_step:
             self.first_step = time.monotonic() - self.began
         come = self.victim.moment_has_come(line, time.monotonic() - self.began)

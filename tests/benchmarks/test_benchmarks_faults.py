@@ -33,15 +33,20 @@ def test_a_program_is_killed_before_an_operation_and_goes_on(tmp_path, data):
     assert is_intact(corpus)
 
 
-def test_another_program_is_killed_instead(tmp_path, data):
+@pytest.mark.parametrize("delay", [None, 0.001])
+def test_another_program_is_killed_instead(tmp_path, data, delay):
     cache = tmp_path / "cache"
     cache.mkdir()
-    moment = Moment("corpus", lambda report: report.endswith(MANIFEST), delay=0.001)
-    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
-    with subprocess.Popen(sleep) as victim:
+    moment = Moment("corpus", lambda report: report.endswith(MANIFEST), delay=delay)
+    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
         end = run(("prepare", str(data)), cache, tmp_path, moment, victim)
+    finally:
+        victim.kill()
+        victim.wait()
     assert (end.killed, end.status, victim.returncode) == (True, 0, -signal.SIGKILL)
-    assert [path.name for path in cache.iterdir() if path.name[0] != "."] != []
+    (corpus,) = (path for path in cache.iterdir() if path.name[0] != ".")
+    assert is_intact(corpus)
 
 
 def test_the_other_worker_must_say_who_was_lost():

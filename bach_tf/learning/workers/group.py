@@ -95,7 +95,7 @@ class Group:
         if self.lines and loss:
             said = str(self.lines.stopped())
         if loss and loss.lasting:  # such as a loss of NaN: the reason says what to change
-            return ConnectionError(f"{said} Then start all workers again.")
+            return ConnectionError(f"{said} Start all workers with that change, without --resume.")
         again = f", each with --resume {self.folder}" if self.folder else ""
         return ConnectionError(f"{said} Start all workers again{again}.")
 

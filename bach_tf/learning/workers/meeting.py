@@ -161,7 +161,8 @@ class Lines:
                     return
                 if "failed" in message:
                     lost = message.get("lost", number)
-                    self._lose(Loss(lost, message["failed"], message["lasting"]))
+                    lasting = message.get("lasting", False)
+                    self._lose(Loss(lost, message["failed"], lasting))
                     return
                 self._inbox.put((message, blob))
         except (OSError, ValueError):
