@@ -26,11 +26,12 @@ demo: $(INSTALLED)
 studio: $(INSTALLED)
 	$(BIN)/bach-tf studio
 
-# A file's tests stay together, since they share what was made for the first of them. A worker takes
-# up to 3 GB: never more than four. One that has ended on a test that hangs has no successor, which
-# would hang on it, too.
+# A file's tests stay together, since they share what was made for the first of them, and files keep
+# their order: by number of tests, the longest would come last. A worker takes up to 3 GB: never more
+# than four. One that has ended on a test that hangs has no successor, which would hang on it, too.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile \
+	  --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
