@@ -161,14 +161,24 @@ def test_a_stopped_run_leaves_nothing_even_if_a_worker_goes_on(tmp_path):
     assert (output / MANIFEST).read_text() == "two"
 
 
+# It asks for its parent before it says that it is there, when the parent is killed.
+CHILD = """
+import os
+from bach_tf.corpora.scale import worker
+
+parent = os.getppid()
+print(1, flush=True)
+worker.end_with(parent)
+"""
+
+
 def test_workers_end_with_the_process_that_started_them():
-    child = "print(1, flush=True); worker.end_with(os.getppid())"
-    child = f"import os; from bach_tf.corpora.scale import worker; {child}"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{child}'])"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
         assert process.stdout.read(2) == b"1\n"
         process.send_signal(signal.SIGKILL)
-        assert process.stdout.read() == b""  # at the end of the last process that has the pipe
+        # At the end of the last process that has the pipe.
+        assert process.communicate(timeout=60)[0] == b""
     command = runners._direct(2)._default_environment.command_string
     assert command.endswith(f" -m bach_tf.corpora.scale.worker {os.getpid()}")
 
