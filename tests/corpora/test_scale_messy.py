@@ -161,7 +161,7 @@ def test_a_stopped_run_leaves_nothing_even_if_a_worker_goes_on(tmp_path):
     assert (output / MANIFEST).read_text() == "two"
 
 
-# It asks for its parent before it says that it is there, when the parent is killed.
+# Once it has printed, its parent is killed: it must have asked for the parent's number before.
 CHILD = """
 import os
 from bach_tf.corpora.scale import worker

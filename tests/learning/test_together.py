@@ -11,16 +11,17 @@ import pytest
 from commands import command
 from shared_training import assert_same, small, train
 from started import PATIENCE, end_of, ends_of, shared, train_program
-from test_workers import free_ports, met
+from test_workers import met
 
 from bach_tf.corpora.scale.shards import read_shards
 from bach_tf.learning.outcome import DivergedError
 from bach_tf.learning.workers import joining
 from bach_tf.learning.workers.group import Group
+from benchmarks.workers import free_addresses
 
 
 def test_two_workers_train_like_one_until_one_dies(tiny_folder, tmp_path):
-    addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    addresses = ",".join(free_addresses(2))
     names = "gru", "chorale"
     both = [shared("worker", addresses, n, tiny_folder, tmp_path, *names) for n in (0, 1)]
     alone = {name: train(small(name), tiny_folder, tmp_path / f"{name}-alone") for name in names}
@@ -52,7 +53,7 @@ def rows_of(history):
 
 
 def test_each_worker_reads_its_own_shards(sharded, home, tmp_path):
-    workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    workers = ",".join(free_addresses(2))
     settings = ("model.units=8", "model.layers=2", "batch_size=4", "window=8", "stride=8")
     options = ["--model", "gru", "--epochs", 3, "--run-name", "run"]
     options += [each for setting in settings for each in ("--set", setting)]
@@ -75,7 +76,7 @@ def test_each_worker_reads_its_own_shards(sharded, home, tmp_path):
 def test_a_training_whose_worker_was_killed_goes_on_on_both(tiny_csvs, home, tmp_path, monkeypatch):
     for name in ("chief", "other"):  # what is resumed lies with worker 0 alone
         (tmp_path / name).mkdir()
-    workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    workers = ",".join(free_addresses(2))
     settings = ("model.units=8", "model.layers=2", "model.dropout=0", "model.input_dropout=0")
     # A cosine schedule would be stretched over 9000 epochs first, then over the few of the rest.
     settings += ("schedule=power",)

@@ -11,19 +11,13 @@ import pytest
 from bach_tf.learning.workers import meeting
 from bach_tf.learning.workers.meeting import meet
 from bach_tf.learning.workers.roster import Roster, check_device, read_roster
+from benchmarks.workers import free_addresses
 
 TWO = {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 1}}
 
 
-def free_ports(count):
-    """Return ports that nobody used a moment ago."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
-
-
 def rosters(count):
-    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+    addresses = tuple(free_addresses(count))
     return [Roster(addresses, worker) for worker in range(count)]
 
 
